@@ -1,0 +1,233 @@
+"""One typed configuration: TOML in, TOML out.
+
+Each stage has one section; the section is part of the stage's key, so a changed option makes that stage and what lies
+downstream of it stale, and nothing else. Options that only say *how* to run (workers, deadlines, politeness) live in
+`RunConfig`, `HttpConfig` and `StoreConfig`, which are in no key.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fimad.errors import ConfigError
+from fimad.skeleton import DEFAULT_PLACEMENTS
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, and an unknown key is an error, so that a typing mistake can't pass silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DownloadConfig(Section):
+    """What is fetched. In the key of `download`."""
+
+    max_height_px: int = Field(720, ge=144, le=4320, description="largest video height to download; pose needs no more")
+    max_duration_s: float = Field(4 * 3600.0, gt=0, description="longer videos are filtered before the download")
+    max_bytes: int = Field(4 * 1024**3, gt=0, description="larger files are filtered, before or while downloading")
+    captions: bool = Field(True, description="also fetch human and automatic captions")
+    caption_languages: tuple[str, ...] = Field(("en",), description="caption languages to fetch, best first")
+
+
+class SegmentConfig(Section):
+    """How videos are cut into clips. In the key of `segment`."""
+
+    chapters: tuple[Literal["platform", "container", "description"], ...] = Field(
+        ("platform", "container", "description"), description="where chapters may come from, best first"
+    )
+    fallback: Literal["whole", "scene", "fixed", "none"] = Field(
+        "whole", description="what a video without chapters becomes: one clip, scene cuts, fixed windows, or filtered"
+    )
+    fixed_s: float = Field(30.0, gt=0, description="length of a fixed window")
+    min_clip_s: float = Field(1.0, ge=0, description="shorter clips are left out")
+    max_clip_s: float = Field(120.0, gt=0, description="clips this long or longer are left out, as FiMAD does")
+
+
+class TranscribeConfig(Section):
+    """Speech to text. In the key of `transcribe`."""
+
+    engine: Literal["faster-whisper", "openai-whisper"] = Field("faster-whisper", description="which Whisper to run")
+    model: str = Field("tiny.en", description="model name (see `fimad models`) or a local path")
+    captions: Literal["human", "any", "none"] = Field(
+        "human", description="use captions instead of Whisper where they exist: human-made, any, or none"
+    )
+    language: str = Field("", description="spoken language; empty means detect")
+    words: bool = Field(True, description="word times; otherwise segment times")
+    beam_size: int = Field(1, ge=1, le=16)
+
+
+class PoseConfig(Section):
+    """3D pose. In the key of `pose`."""
+
+    model: Literal["lite", "full", "heavy"] = Field("full", description="BlazePose landmark model")
+    backend: Literal["litert", "mediapipe"] = Field(
+        "litert", description="raw landmarks at tracking speed (litert), or MediaPipe Tasks"
+    )
+    rate_hz: float = Field(0.0, ge=0, description="frames per second to look at; 0 means every frame")
+    short_side_px: int = Field(480, ge=128, le=2160, description="pictures are scaled down to this short side")
+    min_score: float = Field(0.5, ge=0, le=1, description="person score below which a frame counts as empty")
+
+
+class CameraConfig(Section):
+    """Cuts and camera motion. In the key of `camera`."""
+
+    short_side_px: int = Field(180, ge=64, le=1080, description="size at which the background is tracked")
+    cut_threshold: float = Field(0.5, gt=0, le=1, description="histogram difference that counts as a cut")
+
+
+class EmbedConfig(Section):
+    """CLIP embeddings. In the key of `embed`."""
+
+    model: str = Field("ViT-B-32", description="open_clip architecture")
+    pretrained: str = Field("laion2b_s34b_b79k", description="open_clip tag, or the path of a local checkpoint")
+    rate_hz: float = Field(1.0, gt=0, description="frames per second to embed")
+    templates: tuple[str, ...] = Field(
+        ("a video of a person doing {label}.",), description="text prompts; {label} and {title} are filled in"
+    )
+    batch_size: int = Field(16, ge=1)
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32")
+
+
+class SimulateConfig(Section):
+    """Virtual IMU. In the key of `simulate`."""
+
+    rate_hz: float = Field(50.0, gt=0, le=2000, description="samples per second")
+    placements: tuple[str, ...] = Field(DEFAULT_PLACEMENTS, description="where virtual sensors sit")
+
+
+class PackConfig(Section):
+    """What the dataset looks like. Packing is cheap and repeated whenever any of its inputs changed."""
+
+    name: str = Field("fitness-dataset", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
+    splits: dict[str, float] = Field(
+        {"train": 0.8, "val": 0.1, "test": 0.1}, description="target fractions; videos of a channel stay together"
+    )
+    split_file: str = Field("", description="JSON {split: [clip or video ids]} to use as it is (FiMAD's own form)")
+    shard_bytes: int = Field(512 * 1024**2, ge=1024, description="target size of a shard")
+    min_pose_share: float = Field(
+        0.0, ge=0, le=1, description="clips with a smaller share of frames with pose are filtered"
+    )
+    min_quality: float = Field(0.0, ge=0, le=1, description="clips with a smaller median IMU quality are filtered")
+
+
+class HttpConfig(Section):
+    """How to behave on the network. In no key."""
+
+    videos_per_hour: float = Field(300.0, gt=0, description="budget of all workers together")
+    host_spacing_s: float = Field(1.0, ge=0, description="least time between two downloads from one host")
+    cookies_file: str = ""
+    proxy: str = ""
+    rate_limit_bytes_s: int = Field(0, ge=0, description="0 means unlimited")
+    timeout_s: float = Field(20.0, gt=0, description="a connection that is silent for so long is given up")
+    allow_private_addresses: bool = Field(False, description="allow loopback, private and link-local addresses")
+    allowed_schemes: tuple[str, ...] = ("https", "http")
+    keep_media: bool = Field(True, description="keep downloaded media after the last stage that needs it")
+    ytdlp: dict[str, Any] = Field({}, description="further yt-dlp options, by their Python API names")
+
+
+class RunConfig(Section):
+    """How to run. In no key."""
+
+    workers: int = Field(-1, ge=-1, description="local worker processes; 0 runs in this process; -1 means one a core")
+    threads: int = Field(1, ge=1, description="native threads per worker")
+    scheduler: str = Field("", description="address of a running Dask scheduler")
+    in_flight: int = Field(0, ge=0, description="most videos in work at once; 0 means 4 a worker")
+    deadline_s: float = Field(3600.0, gt=0, description="hard limit for one video through one run of stages")
+    memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")
+    attempts: int = Field(3, ge=1, description="tries for transient failures")
+    backoff_s: float = Field(2.0, ge=0, description="first wait between tries; doubles, with jitter")
+    fail_fast: bool = False
+    max_failures: int = Field(0, ge=0, description="stop after so many failures; 0 means never")
+
+
+class Config(Section):
+    """The whole configuration of a workspace."""
+
+    sources: tuple[str, ...] = Field((), description="URLs, searches, lists, files or folders")
+    workspace: str = Field("workspace", description="folder or fsspec URL that holds artifacts and failures")
+    dataset: str = Field("dataset", description="folder or fsspec URL that the packed dataset is written to")
+    models_dir: str = Field("", description="extra folder in which pretrained weights are looked for")
+    download: DownloadConfig = DownloadConfig()
+    segment: SegmentConfig = SegmentConfig()
+    transcribe: TranscribeConfig = TranscribeConfig()
+    pose: PoseConfig = PoseConfig()
+    camera: CameraConfig = CameraConfig()
+    embed: EmbedConfig = EmbedConfig()
+    simulate: SimulateConfig = SimulateConfig()
+    pack: PackConfig = PackConfig()
+    http: HttpConfig = HttpConfig()
+    run: RunConfig = RunConfig()
+
+
+def load_config(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Config:
+    """Read a TOML file and apply `section.key=value` overrides.
+
+    Raises `ConfigError` naming the key, the value and what would be accepted.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"There is no config file {str(path)!r}.",
+                "The path is wrong, or the workspace was not initialised yet.",
+                "Run `fimad init` to write one, or give `--config FILE`.",
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"{str(path)!r} is not valid TOML: {error}.",
+                "A quote, bracket or equals sign is missing near that line.",
+                "Mend the line, or compare with a fresh file from `fimad init`.",
+            ) from error
+    for override in overrides:
+        _apply_override(data, override)
+    return parse_config(data)
+
+
+def parse_config(data: dict[str, Any]) -> Config:
+    """Validate plain data; raises `ConfigError` that names each wrong key with its value."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise ConfigError(
+            "The configuration has "
+            + ("a value" if len(lines) == 1 else "values")
+            + " that can't be used:\n  "
+            + "\n  ".join(lines),
+            "A name is misspelt, or a value has another type or is out of range.",
+            "Mend it in the TOML file or in `--set`; `fimad init` prints every option with its meaning.",
+        ) from error
+
+
+def _apply_override(data: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(
+            f"--set {override!r} is not of the form section.key=value.",
+            "The equals sign is missing.",
+            "For example: --set pose.model=heavy",
+        )
+    *sections, last = key.strip().split(".")
+    target = data
+    for name in sections:
+        target = target.setdefault(name, {})
+    try:
+        # The value as TOML would read it, so that numbers, booleans and lists work; anything else is a string.
+        target[last] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        target[last] = text
+
+
+def section_json(section: Section) -> str:
+    """Canonical JSON of a section: what goes into a stage's key."""
+    return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,190 @@
+"""Every Arrow schema of fimad: what each stage's artifact holds, one row per clip (download: one row per video).
+
+Arrays are flattened row by row into lists; `shape` in the field metadata says how to fold them back (`n` is the number of
+frames or samples of that clip). Times are seconds on the video's own clock (presentation timestamps). Units stand in
+names and in the field metadata. Numbers that were not measured are NaN inside a list, and NULL as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+def field(
+    name: str, kind: pa.DataType, about: str, *, unit: str = "", shape: str = "", nullable: bool = True
+) -> pa.Field:
+    """An Arrow field whose metadata says what it means."""
+    metadata = {"about": about}
+    if unit:
+        metadata["unit"] = unit
+    if shape:
+        metadata["shape"] = shape
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+
+
+def key_fields() -> list[pa.Field]:
+    """The columns that every per-clip artifact begins with, in the order of `clip_index`."""
+    return [
+        field("clip_id", pa.string(), "{video_id}___{clip_index}", nullable=False),
+        field("clip_index", pa.int32(), "position among the video's chapters, from 0", nullable=False),
+    ]
+
+
+_F32 = pa.list_(pa.float32())
+_F64 = pa.list_(pa.float64())
+_BOOL = pa.list_(pa.bool_())
+
+CHAPTER = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64()), ("title", pa.string())])
+CAPTION = pa.struct(
+    [
+        ("language", pa.string()),
+        ("kind", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("text", pa.string()),
+    ]
+)
+WORD = pa.struct(
+    [("start_s", pa.float64()), ("end_s", pa.float64()), ("text", pa.string()), ("probability", pa.float32())]
+)
+
+DOWNLOAD = pa.schema(
+    [
+        field("video_id", pa.string(), "stable, file-safe name of the video", nullable=False),
+        field("media", pa.string(), "where the media file is: relative to the artifact's folder, or a file:// address"),
+        field("media_sha256", pa.string(), "SHA-256 of the media file"),
+        field("media_bytes", pa.int64(), "size of the media file", unit="byte"),
+        field("url", pa.string(), "page the video came from; NULL for local files"),
+        field("extractor", pa.string(), "yt-dlp extractor, or `local`"),
+        field("title", pa.string(), "title as published (hostile text)"),
+        field("description", pa.string(), "description as published (hostile text)"),
+        field("channel", pa.string(), "channel's name"),
+        field("channel_id", pa.string(), "channel's id: the unit that splits keep together"),
+        field("upload_date", pa.string(), "YYYYMMDD"),
+        field("license", pa.string(), "licence as the platform states it"),
+        field("language", pa.string(), "language as the platform states it"),
+        field("tags", pa.list_(pa.string()), "tags"),
+        field("categories", pa.list_(pa.string()), "categories"),
+        field("thumbnail_url", pa.string(), "address of the thumbnail"),
+        field("duration_s", pa.float64(), "length of the media file", unit="s"),
+        field("width_px", pa.int32(), "width of the upright picture", unit="px"),
+        field("height_px", pa.int32(), "height of the upright picture", unit="px"),
+        field("has_audio", pa.bool_(), "whether there is an audio stream"),
+        field("chapters", pa.list_(CHAPTER), "chapters as the platform gives them"),
+        field("container_chapters", pa.list_(CHAPTER), "chapters embedded in the media file"),
+        field("captions", pa.list_(CAPTION), "caption lines; kind is `human` or `automatic`"),
+        field("retrieved_on", pa.string(), "day of retrieval (UTC), YYYY-MM-DD; a local file's modification day"),
+    ]
+)
+
+SEGMENT = pa.schema(
+    [
+        *key_fields(),
+        field("start_s", pa.float64(), "where the clip begins", unit="s", nullable=False),
+        field("end_s", pa.float64(), "where the clip ends", unit="s", nullable=False),
+        field("title", pa.string(), "chapter title as published (hostile text)"),
+        field("label", pa.string(), "title without numbering, times, counts and emoji, in lower case"),
+        field("chapter_source", pa.string(), "platform, container, description, scene, fixed or whole", nullable=False),
+        field("filtered", pa.string(), "why the clip is left out; NULL if it is kept"),
+    ]
+)
+
+TRANSCRIBE = pa.schema(
+    [
+        *key_fields(),
+        field("transcript", pa.string(), "words spoken within the clip"),
+        field("transcript_words", pa.list_(WORD), "words (or segments) with times", unit="s"),
+        field("transcript_language", pa.string(), "language code"),
+        field("transcript_no_speech", pa.float32(), "probability that the clip holds no speech"),
+        field("transcript_source", pa.string(), "human_captions, automatic_captions, faster-whisper or openai-whisper"),
+    ]
+)
+
+POSE = pa.schema(
+    [
+        *key_fields(),
+        field("pose_time_s", _F64, "presentation time of each frame", unit="s", shape="n"),
+        field(
+            "pose_image",
+            _F32,
+            "x, y in fractions of width and height, y down; z on the scale of x",
+            unit="1",
+            shape="n,33,3",
+        ),
+        field("pose_world_m", _F32, "hip-centred, camera axes: x right, y down, z forward", unit="m", shape="n,33,3"),
+        field(
+            "pose_visibility", _F32, "probability that the landmark is in view and not hidden", unit="1", shape="n,33"
+        ),
+        field("pose_score", _F32, "person score of the frame; 0 where nobody was found", unit="1", shape="n"),
+        field(
+            "pose_track",
+            pa.list_(pa.int32()),
+            "number of the tracked person's track; -1 where nobody was found",
+            shape="n",
+        ),
+        field("pose_share", pa.float32(), "share of frames with a person", unit="1"),
+        field("width_px", pa.int32(), "width of the upright picture", unit="px"),
+        field("height_px", pa.int32(), "height of the upright picture", unit="px"),
+    ]
+)
+
+CAMERA = pa.schema(
+    [
+        *key_fields(),
+        field("camera_time_s", _F64, "presentation time of each frame", unit="s", shape="k"),
+        field("camera_cut", _BOOL, "a new shot begins with this frame", shape="k"),
+        field(
+            "camera_motion",
+            _F32,
+            "similarity from the previous frame's background: shift x, y in fractions of the width, rotation in rad, log scale",
+            shape="k,4",
+        ),
+        field("camera_confidence", _F32, "share of background features that agree", unit="1", shape="k"),
+    ]
+)
+
+EMBED = pa.schema(
+    [
+        *key_fields(),
+        field("video_embedding_time_s", _F64, "presentation time of each embedded frame", unit="s", shape="e"),
+        field("video_embeddings", _F32, "CLIP embedding of each frame, unit length", unit="1", shape="e,d"),
+        field("video_embedding", _F32, "mean of the frames' embeddings, unit length", unit="1", shape="d"),
+        field("text_embedding", _F32, "CLIP embedding of title and label prompts, unit length", unit="1", shape="d"),
+        field(
+            "description_embedding", _F32, "CLIP embedding of the video's description, unit length", unit="1", shape="d"
+        ),
+    ]
+)
+
+
+def imu_fields(placement: str) -> list[pa.Field]:
+    """The columns of one virtual sensor; m is the number of samples on the clip's IMU clock."""
+    return [
+        field(
+            f"{placement}_acc_m_s2", _F32, "specific force, sensor frame: rest reads 9.81 up", unit="m/s²", shape="m,3"
+        ),
+        field(f"{placement}_gyro_rad_s", _F32, "angular rate, sensor frame", unit="rad/s", shape="m,3"),
+        field(f"{placement}_acc_world_m_s2", _F32, "linear acceleration, world frame (z up)", unit="m/s²", shape="m,3"),
+        field(f"{placement}_valid", _BOOL, "False where nothing was measured; values are NaN there", shape="m"),
+        field(f"{placement}_sigma_m_s2", _F32, "standard uncertainty of the acceleration", unit="m/s²", shape="m"),
+        field(f"{placement}_quality", pa.float32(), "summary of the clip for this placement, 0 to 1", unit="1"),
+    ]
+
+
+def simulate_schema(placements: Iterable[str]) -> pa.Schema:
+    """The `simulate` artifact for the given placements."""
+    return pa.schema(
+        [
+            *key_fields(),
+            field("imu_time_s", _F64, "IMU clock: uniform, on the video's time line", unit="s", shape="m"),
+            field("imu_rate_hz", pa.float64(), "samples per second", unit="Hz"),
+            field("imu_root_m", _F32, "pelvis in the world frame, slow drift removed", unit="m", shape="m,3"),
+            field("imu_quality", pa.float32(), "median of the placements' quality", unit="1"),
+            field("imu_report", pa.string(), "what the estimate rests on, as JSON"),
+            *(each for placement in placements for each in imu_fields(placement)),
+        ]
+    )

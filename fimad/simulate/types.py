@@ -1,0 +1,100 @@
+"""What goes into the virtual IMU and what comes out: plain NumPy arrays with a written contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class CameraMotion:
+    """How the picture's background moved, frame by frame, and where the film was cut.
+
+    Parameters
+    ----------
+    time_s : (m,) presentation times in s, rising.
+    cut : (m,) True where a new shot begins with this frame.
+    motion : (m, 4) similarity that takes the previous frame's background to this one's: shift x and y in fractions of
+        the picture's width, rotation in rad, natural logarithm of the scale. Zero for the first frame of a shot.
+    confidence : (m,) 0 to 1: the share of background features that agree with `motion`.
+    """
+
+    time_s: Floats
+    cut: Bools
+    motion: Floats
+    confidence: Floats
+
+
+@dataclass(frozen=True)
+class PoseSequence:
+    """One person's landmarks over a clip, as a monocular pose estimator gives them.
+
+    Parameters
+    ----------
+    time_s : (n,) presentation times in s, strictly rising; irregular spacing is fine.
+    image : (n, 33, 3) x and y in fractions of the picture's width and height, y down; z is MediaPipe's relative depth on
+        the scale of x. NaN where nobody was found.
+    world_m : (n, 33, 3) metres, hip-centred, axes of the camera: x right, y down, z forward. NaN where nobody was found.
+    visibility : (n, 33) 0 to 1; 0 where nobody was found.
+    width_px, height_px : size of the upright picture, for the aspect ratio.
+    camera : the picture's own motion, or None where it was not measured.
+    """
+
+    time_s: Floats
+    image: Floats
+    world_m: Floats
+    visibility: Floats
+    width_px: int
+    height_px: int
+    camera: CameraMotion | None = None
+
+
+@dataclass(frozen=True)
+class PlacementSignal:
+    """The readings of one virtual sensor on the clip's IMU clock of m samples.
+
+    Parameters
+    ----------
+    acc_m_s2 : (m, 3) specific force f = Rᵀ(a − g) in the sensor frame: 9.81 up at rest, 0 in free fall.
+    gyro_rad_s : (m, 3) angular rate in the sensor frame.
+    acc_world_m_s2 : (m, 3) linear acceleration in the world frame (x to the image's right, y away from the camera, z up).
+    rotation : (m, 3, 3) sensor to world.
+    valid : (m,) False where the sample rests on nothing measured (long gap, cut, lost person); values there are NaN.
+    sigma_m_s2 : (m,) standard uncertainty of the acceleration's length.
+    quality : 0 to 1, the clip's summary for this placement.
+    """
+
+    acc_m_s2: Floats
+    gyro_rad_s: Floats
+    acc_world_m_s2: Floats
+    rotation: Floats
+    valid: Bools
+    sigma_m_s2: Floats
+    quality: float
+
+
+@dataclass(frozen=True)
+class ImuSequence:
+    """Virtual IMU signals of one clip.
+
+    Parameters
+    ----------
+    time_s : (m,) the IMU clock in s, uniform at `rate_hz`, on the video's time line.
+    rate_hz : samples per second.
+    signals : by placement.
+    root_m : (m, 3) the pelvis' position in the world frame in m, slow drift removed.
+    report : what the estimate rests on (focal length, up vector and its confidence, masked spans, cut-offs), JSON-ready.
+    """
+
+    time_s: Floats
+    rate_hz: float
+    signals: Mapping[str, PlacementSignal]
+    root_m: Floats
+    report: dict[str, Any] = field(default_factory=dict)
