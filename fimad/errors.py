@@ -51,6 +51,12 @@ class ConfigError(FimadError):
     default_reason = "config"
 
 
+class SetupError(FimadError):
+    """This machine or cluster lacks something a run needs: weights, programs, workers, room on the disk, write access."""
+
+    default_reason = "setup"
+
+
 class DatasetError(FimadError):
     """A packed dataset is missing, damaged or not what the caller expects."""
 

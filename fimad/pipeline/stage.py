@@ -90,7 +90,9 @@ class Stage(ABC):
     ----------------
     name : also the name of its config section.
     version : raised whenever the output for the same input changes.
-    upstream : stages whose artifacts it reads. An upstream stage that is unavailable (see `unavailable`) is left out.
+    upstream : stages whose artifacts it reads.
+    optional : those of them that it can do without. Where one is unavailable (see `unavailable`) the stage runs without
+        it, and has another key; where any other upstream stage is unavailable, so is this one.
     resource : what a worker must offer: ``cpu``, ``network`` or ``gpu``.
     needs_media : whether it reads the media file.
     """
@@ -98,6 +100,7 @@ class Stage(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
     resource: ClassVar[Resource] = "cpu"
     needs_media: ClassVar[bool] = False
 

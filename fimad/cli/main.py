@@ -1,0 +1,85 @@
+"""The Typer application: where the command modules are put together and errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from fimad import __version__
+from fimad.cli.output import print_error
+from fimad.errors import ConfigError, DatasetError, FimadError, SetupError
+
+# Exit codes, as `fimad --help` and docs/cli.md state them.
+OK, SOME_FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+
+# Command modules in the order of `fimad --help`. Each has `register(app: typer.Typer) -> None`, and imports what is
+# heavy inside its commands, so that `fimad --help` and shell completion stay quick.
+MODULES = ("init", "build", "inspect", "maintain", "models", "simulate", "dataset", "report", "bench")
+
+EPILOG = (
+    "Exit codes: 0 all is well; 1 some items failed, or a check did not pass; 2 wrong usage or configuration; "
+    "3 this machine or cluster lacks something (weights, programs, workers, disk space); 130 interrupted."
+)
+
+
+def exit_code(error: FimadError) -> int:
+    """The exit code that a command ends with after this error."""
+    if isinstance(error, ConfigError):
+        return USAGE
+    if isinstance(error, SetupError):
+        return ENVIRONMENT
+    if isinstance(error, DatasetError):
+        return SOME_FAILED
+    return SOME_FAILED
+
+
+class ErrorGroup(TyperGroup):
+    """Prints the three parts of a `FimadError` instead of a traceback (`FIMAD_TRACEBACK=1` shows both)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FimadError as error:
+            if os.environ.get("FIMAD_TRACEBACK"):
+                raise
+            print_error(error)
+            ctx.exit(exit_code(error))
+        except BrokenPipeError:
+            # The reader of our output went away (`fimad status | head`): not worth a traceback.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            ctx.exit(OK)
+
+
+app = typer.Typer(
+    name="fimad",
+    cls=ErrorGroup,
+    help="Fitness videos in, a training-ready parallel multimodal dataset out.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"fimad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
+for _name in MODULES:
+    if find_spec(f"fimad.cli.{_name}") is not None:
+        import_module(f"fimad.cli.{_name}").register(app)

@@ -1,0 +1,34 @@
+"""What the commands print with: tables and errors on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from fimad.errors import FimadError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_error(error: FimadError) -> None:
+    """What happened, why, and what to do next, on stderr."""
+    err.print(f"[bold red]Error:[/] {escape(printable(error.what))}")
+    if error.why:
+        err.print(f"[bold]Why:[/]   {escape(printable(error.why))}")
+    if error.fix:
+        err.print(f"[bold]Next:[/]  {escape(printable(error.fix))}")
+
+
+def print_json(data: Any) -> None:
+    """Data for scripts on stdout."""
+    typer.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """Text from outside without control and direction characters, which could rewrite what a terminal shows."""
+    return "".join(c if c == "\n" or c.isprintable() else "�" for c in text)
