@@ -1,0 +1,384 @@
+"""The workspace: artifacts under content keys, failure records beside them, and the corpus. State is what is stored.
+
+    stages/<stage>-<key>/<2 hex of sha256(video_id)>/<video_id>.parquet        artifact: this stage is done
+                                                     <video_id>.failed.json    could not be processed
+                                                     <video_id>.filtered.json  processed, and left out for a reason
+                                                     <video_id>.mp4, ...       media, beside the artifact of `download`
+    sources/<sha256>.jsonl     videos that one expansion of sources gave
+    runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
+    tmp/<owner>/               temporary files of a living process
+
+An artifact wins over a record beside it, and nothing is locked: two drivers may do a video twice, and publish the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from fimad.errors import PermanentError
+from fimad.pipeline import atomic
+from fimad.pipeline.stage import Video
+from fimad.pipeline.store import LocalStore, open_store, scratch_base
+
+State = Literal["pending", "done", "failed", "filtered"]
+PENDING, DONE, FAILED, FILTERED = range(4)
+STATES: tuple[State, ...] = ("pending", "done", "failed", "filtered")
+_SUFFIXES = ((".parquet", DONE), (".failed.json", FAILED), (".filtered.json", FILTERED))
+Hashes = NDArray[np.uint64]
+
+
+def id_digest(video_id: str) -> bytes:
+    """SHA-256 of the id: its first byte is the folder, its first eight stand for the video in memory."""
+    return hashlib.sha256(video_id.encode()).digest()
+
+
+def id_hashes(video_ids: Iterable[str]) -> Hashes:
+    """Eight bytes a video, so that a driver can know the state of ten million videos in 80 MB a stage.
+
+    Two of ten million ids share a hash with a probability of 3e-6.
+    """
+    return np.frombuffer(b"".join(id_digest(each)[:8] for each in video_ids), dtype=">u8").astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Why a video is not done in a stage.
+
+    Parameters
+    ----------
+    state : ``failed`` or ``filtered``.
+    reason : short word to group by.
+    what, why, fix : the three parts of the message.
+    transient : whether another run tries again by itself.
+    attempts : tries in the run that gave up.
+    signal : number of the signal that ended the process, 0 if none did.
+    peak_bytes : largest resident memory of the process.
+    seconds : how long the last attempt took.
+    log : the last lines that the stage logged.
+    failed_on : UTC time, ISO 8601.
+    """
+
+    state: Literal["failed", "filtered"]
+    stage: str
+    video_id: str
+    reason: str
+    what: str
+    why: str = ""
+    fix: str = ""
+    transient: bool = False
+    attempts: int = 1
+    signal: int = 0
+    peak_bytes: int = 0
+    seconds: float = 0.0
+    log: tuple[str, ...] = ()
+    failed_on: str = ""
+
+
+@dataclass
+class StageIndex:
+    """Which videos a stage is done with, as sorted hashes, from one listing."""
+
+    done: Hashes
+    failed: Hashes
+    filtered: Hashes
+
+    def states(self, hashes: Hashes) -> NDArray[np.uint8]:
+        """The state of each video; an artifact wins over a record, and `filtered` over `failed`."""
+        result = np.zeros(len(hashes), dtype=np.uint8)
+        for code, known in ((FAILED, self.failed), (FILTERED, self.filtered), (DONE, self.done)):
+            result[_member(hashes, known)] = code
+        return result
+
+
+def _member(hashes: Hashes, known: Hashes) -> NDArray[np.bool_]:
+    if not len(known):
+        return np.zeros(len(hashes), dtype=bool)
+    at = np.searchsorted(known, hashes)
+    at[at == len(known)] = 0
+    return np.asarray(known[at] == hashes)
+
+
+class Workspace:
+    """A folder or object-store prefix that holds artifacts, records, media and the corpus."""
+
+    def __init__(self, url: str) -> None:
+        self.store = open_store(url)
+        self.url = self.store.url
+
+    # Names
+
+    @staticmethod
+    def stage_folder(stage: str, key: str) -> str:
+        return f"stages/{stage}-{key}"
+
+    @classmethod
+    def name(cls, stage: str, key: str, video_id: str, suffix: str = ".parquet") -> str:
+        """The name of an artifact, or of what lies beside it."""
+        return f"{cls.stage_folder(stage, key)}/{id_digest(video_id)[:1].hex()}/{video_id}{suffix}"
+
+    # Artifacts
+
+    def publish(self, stage: str, key: str, video_id: str, table: pa.Table, version: int = 1) -> int:
+        """Publish an artifact; returns its size in bytes. The same table gives the same bytes."""
+        scratch = self.store.scratch_root() / f"{video_id}.{stage}.parquet"
+        try:
+            write_table(
+                table, scratch, {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)}
+            )
+            size = scratch.stat().st_size
+            self.store.put(scratch, self.name(stage, key, video_id))
+        except OSError as error:
+            known = atomic.storage_error(error, str(scratch.parent))
+            if known is None:
+                raise
+            raise known from error
+        finally:
+            scratch.unlink(missing_ok=True)
+        return size
+
+    def read(self, stage: str, key: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
+        """An artifact; `FileNotFoundError` if there is none, `PermanentError` if it is damaged."""
+        name = self.name(stage, key, video_id)
+        try:
+            if self.store.local is not None:
+                return pq.read_table(str(self.store.local / name), columns=columns, partitioning=None)
+            return pq.read_table(pa.BufferReader(self.store.read(name)), columns=columns)
+        except pa.ArrowInvalid as error:
+            raise PermanentError(
+                f"The artifact {name} can't be read: {error}.",
+                "Something other than fimad wrote or cut the file; fimad publishes whole files only.",
+                f"Delete {self.url}/{name} and run `fimad build` again: it is made anew.",
+                reason="damaged_artifact",
+            ) from error
+
+    def exists(self, stage: str, key: str, video_id: str) -> bool:
+        return self.store.exists(self.name(stage, key, video_id))
+
+    # Media
+
+    def publish_media(self, key: str, video_id: str, path: Path, suffix: str) -> str:
+        """Store a media file beside the artifact of `download`; returns its name relative to the artifact's folder."""
+        self.store.put(path, self.name("download", key, video_id, suffix))
+        return f"{video_id}{suffix}"
+
+    def media(self, key: str, video_id: str, media: str, scratch: Path) -> Path:
+        """A local path of a video's media file, from the `media` column; `FileNotFoundError` if it is gone."""
+        if media.startswith("file://"):
+            path = local_path(media)
+            if not path.is_file():
+                raise FileNotFoundError(str(path))
+            return path
+        return self.store.get(self.name("download", key, video_id).rpartition("/")[0] + "/" + media, scratch)
+
+    def delete_media(self, key: str, video_id: str, media: str) -> None:
+        """Delete a downloaded media file; a local source file is never touched."""
+        if media and not media.startswith("file://"):
+            self.store.delete(self.name("download", key, video_id).rpartition("/")[0] + "/" + media)
+
+    # Records
+
+    def write_record(self, key: str, record: Record) -> None:
+        data = json.dumps(asdict(record), sort_keys=True, indent=1, ensure_ascii=False).encode()
+        self.store.write(self.name(record.stage, key, record.video_id, f".{record.state}.json"), data)
+
+    def read_record(self, stage: str, key: str, video_id: str) -> Record | None:
+        """The failure or filter record of a video in a stage, if there is one."""
+        for suffix in (".filtered.json", ".failed.json"):
+            try:
+                data = json.loads(self.store.read(self.name(stage, key, video_id, suffix)))
+            except FileNotFoundError:
+                continue
+            except ValueError:
+                # Not written by fimad; it counts as failed all the same.
+                return Record("failed", stage, video_id, "damaged_record", "The failure record can't be read.")
+            data["log"] = tuple(data.get("log", ()))
+            return Record(**data)
+        return None
+
+    def delete_record(self, stage: str, key: str, video_id: str) -> None:
+        for suffix in (".failed.json", ".filtered.json"):
+            self.store.delete(self.name(stage, key, video_id, suffix))
+
+    # Listings
+
+    def keys(self) -> dict[str, list[str]]:
+        """The keys under which each stage has artifacts or records."""
+        found: dict[str, list[str]] = {}
+        for folder in self.store.folders("stages"):
+            stage, _, key = folder.rpartition("-")
+            if stage:
+                found.setdefault(stage, []).append(key)
+        return found
+
+    def entries(self, stage: str, key: str) -> Iterator[tuple[str, int]]:
+        """Video ids and their state codes in a stage, from one listing. A video may appear more than once."""
+        for name in self._names(stage, key):
+            for suffix, code in _SUFFIXES:
+                if name.endswith(suffix):
+                    yield name[: -len(suffix)], code
+                    break
+
+    def _names(self, stage: str, key: str) -> Iterator[str]:
+        folder = self.stage_folder(stage, key)
+        buckets = [f"{folder}/{bucket}" for bucket in self.store.folders(folder)]
+        if isinstance(self.store, LocalStore):
+            for bucket in buckets:
+                yield from self.store.files(bucket)
+            return
+        with ThreadPoolExecutor(16) as pool:
+            for names in pool.map(self.store.files, buckets):
+                yield from names
+
+    def index(self, stage: str, key: str) -> StageIndex:
+        """What a stage is done with."""
+        parts: dict[int, list[bytes]] = {DONE: [], FAILED: [], FILTERED: []}
+        for video_id, code in self.entries(stage, key):
+            parts[code].append(id_digest(video_id)[:8])
+        arrays = {
+            code: np.sort(np.frombuffer(b"".join(each), dtype=">u8").astype(np.uint64)) for code, each in parts.items()
+        }
+        return StageIndex(arrays[DONE], arrays[FAILED], arrays[FILTERED])
+
+    # Upkeep
+
+    def prepare(self) -> None:
+        """Check that the workspace can be written, and clear what killed processes left behind."""
+        self.store.check_writable()
+        self.sweep()
+
+    def sweep(self) -> int:
+        """Remove temporary folders of processes that are gone; returns how many."""
+        return atomic.sweep(self.store.local / "tmp" if self.store.local is not None else scratch_base())
+
+    def close(self) -> None:
+        """Remove this process's temporary folder."""
+        import shutil
+
+        base = self.store.local / "tmp" if self.store.local is not None else scratch_base()
+        shutil.rmtree(base / atomic.owner(), ignore_errors=True)
+
+    # Corpus
+
+    def batches(self) -> list[str]:
+        """Names of the stored expansions of sources."""
+        return sorted(f"sources/{name}" for name in self.store.files("sources") if name.endswith(".jsonl"))
+
+    def add_batch(self, videos: Iterable[Video]) -> tuple[str, int]:
+        """Store an expansion of sources; returns its name and the number of videos. The same videos give the same name."""
+        scratch = self.store.scratch_root() / "batch.jsonl"
+        digest = hashlib.sha256()
+        count = 0
+        try:
+            with scratch.open("wb") as file:
+                for video in videos:
+                    line = json.dumps([video.video_id, video.kind, video.location], ensure_ascii=False).encode() + b"\n"
+                    digest.update(line)
+                    file.write(line)
+                    count += 1
+            name = f"sources/{digest.hexdigest()[:16]}.jsonl"
+            if count and not self.store.exists(name):
+                self.store.put(scratch, name)
+        except OSError as error:
+            known = atomic.storage_error(error, self.url)
+            if known is None:
+                raise
+            raise known from error
+        finally:
+            scratch.unlink(missing_ok=True)
+        return name, count
+
+    def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
+        """The videos of the given batches (by default of all), each once, a line at a time."""
+        seen: list[Hashes] = []
+        names = list(self.batches() if batches is None else batches)
+        for number, name in enumerate(names):
+            mine: list[bytes] = []
+            for chunk in _chunks(self._lines(name), 4096):
+                rows = [json.loads(line) for line in chunk]
+                hashes = id_hashes(row[0] for row in rows)
+                known = np.zeros(len(rows), dtype=bool)
+                for earlier in seen:
+                    known |= _member(hashes, earlier)
+                for row, skip in zip(rows, known.tolist(), strict=True):
+                    if not skip:
+                        yield Video(row[0], row[1], row[2])
+                if number < len(names) - 1:
+                    mine.append(hashes.tobytes())
+            seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        if self.store.local is not None:
+            with (self.store.local / name).open("rb") as file:
+                yield from file
+        else:
+            path = self.store.get(name, self.store.scratch_root())
+            try:
+                with path.open("rb") as file:
+                    yield from file
+            finally:
+                path.unlink(missing_ok=True)
+
+
+def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    chunk: list[Any] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def local_path(url: str) -> Path:
+    """The path of a file:// address."""
+    from urllib.parse import unquote, urlsplit
+
+    return Path(unquote(urlsplit(url).path))
+
+
+def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
+    """Write Parquet as measured best for float lists: zstd 1, BYTE_STREAM_SPLIT instead of dictionaries for floats."""
+    merged = {**(table.schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
+    table = table.replace_schema_metadata(merged)
+    split, dictionary = _encodings(table.schema)
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=dictionary,
+        use_byte_stream_split=split,
+    )
+
+
+def _encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:
+    """Leaf columns to split by bytes (floats), and to keep in a dictionary (the rest)."""
+    split: list[str] = []
+    dictionary: list[str] = []
+
+    def visit(path: str, kind: pa.DataType) -> None:
+        if pa.types.is_struct(kind):
+            for child in kind:
+                visit(f"{path}.{child.name}", child.type)
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            visit(f"{path}.list.element", kind.value_type)
+        elif pa.types.is_floating(kind):
+            split.append(path)
+        elif not pa.types.is_boolean(kind):
+            dictionary.append(path)
+
+    for column in schema:
+        visit(column.name, column.type)
+    return split, dictionary
