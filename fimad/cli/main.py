@@ -7,7 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -42,7 +41,7 @@ def exit_code(error: FimadError) -> int:
 class ErrorGroup(TyperGroup):
     """Prints the three parts of a `FimadError` instead of a traceback (`FIMAD_TRACEBACK=1` shows both)."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except FimadError as error:

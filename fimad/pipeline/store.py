@@ -216,7 +216,7 @@ class FsspecStore(Store):
                     "Check the store's credentials (for S3: AWS_* environment variables or a profile).",
                     reason="not_writable",
                 ) from error
-            except Exception as error:  # noqa: BLE001  (drivers raise what their HTTP client raises)
+            except Exception as error:
                 if attempt == _TRIES - 1:
                     raise TransientError(
                         f"{self.url} failed {_TRIES} times to {what}: {error!r}.",

@@ -133,9 +133,7 @@ class Workspace:
         """Publish an artifact; returns its size in bytes. The same table gives the same bytes."""
         scratch = self.store.scratch_root() / f"{video_id}.{stage}.parquet"
         try:
-            write_table(
-                table, scratch, {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)}
-            )
+            write_table(table, scratch, {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)})
             size = scratch.stat().st_size
             self.store.put(scratch, self.name(stage, key, video_id))
         except OSError as error:
@@ -151,9 +149,11 @@ class Workspace:
         """An artifact; `FileNotFoundError` if there is none, `PermanentError` if it is damaged."""
         name = self.name(stage, key, video_id)
         try:
-            if self.store.local is not None:
-                return pq.read_table(str(self.store.local / name), columns=columns, partitioning=None)
-            return pq.read_table(pa.BufferReader(self.store.read(name)), columns=columns)
+            source = (
+                pa.BufferReader(self.store.read(name)) if self.store.local is None else str(self.store.local / name)
+            )
+            with pq.ParquetFile(source) as file:
+                return file.read(columns=columns)
         except pa.ArrowInvalid as error:
             raise PermanentError(
                 f"The artifact {name} can't be read: {error}.",

@@ -1,0 +1,152 @@
+"""`fimad build`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fimad.cli.options import (
+    ConfigOption,
+    DatasetOption,
+    JsonOption,
+    SetOption,
+    WorkspaceOption,
+    read_config,
+    with_run,
+)
+from fimad.cli.output import out, print_error, print_json, printable
+
+if TYPE_CHECKING:
+    from fimad.pipeline.build import Summary
+
+_EXAMPLES = """Examples:
+
+    fimad build workout.mp4
+    fimad build videos/ --workers 4
+    fimad build "https://www.youtube.com/watch?v=..." --set download.max_height_px=480
+    fimad build --stage pose --set pose.model=heavy
+    fimad build --scheduler tcp://10.0.0.1:8786 --workspace s3://bucket/workspace
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("build", epilog=_EXAMPLES)(build)
+
+
+def build(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="Videos: files, folders, lists, URLs, `ytsearchN:` queries. Default: those of the config."),
+    ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="Build this stage and what is missing or stale upstream of it. What lies downstream and was built "
+            "before is brought up to date too; see --only."
+        ),
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="With --stage: leave downstream stages as they are.")] = False,
+    config: ConfigOption = None,
+    workspace: WorkspaceOption = None,
+    dataset: DatasetOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Worker processes; 0 runs in this process. Default: one a core.")
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
+    settings: SetOption = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed item.")] = False,
+    max_failures: Annotated[int | None, typer.Option(min=0, help="Stop after so many failures; 0: never.")] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the time went, per stage and video.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn videos into a dataset: do what is missing or stale, and nothing twice."""
+    from fimad.pipeline.build import build as run_build
+
+    chosen = with_run(
+        read_config(config, workspace, dataset, settings),
+        workers=workers,
+        scheduler=scheduler,
+        fail_fast=fail_fast or None,
+        max_failures=max_failures,
+    )
+    summary = run_build(chosen, tuple(sources or ()), stage, only=only, show="lines" if as_json else "auto")
+    if as_json:
+        print_json(summary_json(summary))
+    else:
+        print_summary(summary)
+    if profile:
+        from fimad.cli.inspect import print_profile
+
+        print_profile(chosen)
+    raise typer.Exit(summary.exit_code)
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """The summary as plain data."""
+    return {
+        "videos": summary.videos,
+        "workspace": summary.workspace,
+        "dataset": summary.dataset,
+        "stages": summary.stages,
+        "unavailable": {name: asdict(why) for name, why in summary.unavailable.items()},
+        "failed": summary.failed,
+        "failed_before": summary.failed_before,
+        "filtered": summary.filtered,
+        "failures": [asdict(record) for record in summary.failures],
+        "stopped": summary.stopped,
+        "seconds": round(summary.seconds, 3),
+        "exit_code": summary.exit_code,
+    }
+
+
+def print_summary(summary: Summary) -> None:
+    """What each stage did, what was left out and why, where the dataset is, and what to do next."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fimad.pipeline.progress import duration
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "done", "before", "filtered", "failed", "time", "written"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for name, each in summary.stages.items():
+        table.add_row(
+            name,
+            str(each["done"]),
+            str(each["done_before"]),
+            str(each["filtered"] + each["filtered_before"]),
+            str(each["failed"] + each["failed_before"]),
+            duration(each["seconds"]) if each["done"] + each["failed"] else "",
+            _size(each["out_bytes"]) if each["out_bytes"] else "",
+        )
+    out.print(f"\n{summary.videos} video{'s' if summary.videos != 1 else ''} in {duration(summary.seconds)}\n")
+    out.print(table)
+    for name, why in summary.unavailable.items():
+        out.print(f"[yellow]{name} was left out:[/] {escape(printable(why.what))}\n  Next: {escape(why.fix)}")
+    for record in summary.failures[:10]:
+        out.print(f"[red]failed[/] {escape(record.video_id)} in {record.stage} ({escape(record.reason)}): "
+                  f"{escape(printable(record.what))}")
+    if summary.failed > 10:
+        out.print(f"... and {summary.failed - 10} more: fimad status")
+    if summary.failed_before:
+        out.print(f"{summary.failed_before} failed in an earlier run and were not tried again: fimad retry")
+    if summary.error is not None:
+        print_error(summary.error)
+    elif summary.stopped:
+        out.print(f"Stopped ({summary.stopped}). Run the same command again: it goes on where it stopped.")
+    if summary.dataset:
+        from fimad.cli.build_text import dataset_text
+
+        out.print(dataset_text(summary))
+
+
+def _size(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -1,0 +1,322 @@
+"""`fimad build`: sources in, every stage that is missing or stale, the dataset out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from fimad.config import Config
+from fimad.errors import ConfigError, FimadError, SetupError
+from fimad.pipeline import progress
+from fimad.pipeline.executor import Executor, InProcess
+from fimad.pipeline.runlog import RunLog
+from fimad.pipeline.runner import Gate, Runner, RunResult
+from fimad.pipeline.stage import Unavailable, Video
+from fimad.pipeline.stages import STAGES, StagePlan, plan_stages
+from fimad.pipeline.survey import Survey, VideoWork
+from fimad.pipeline.task import RunSpec
+from fimad.pipeline.workspace import DONE, Record, Workspace
+
+
+@dataclass
+class Summary:
+    """What a build did.
+
+    Parameters
+    ----------
+    videos : number of videos of this run.
+    stages : per stage: counts before, counts of this run, seconds, bytes.
+    unavailable : stages that can't run on this machine, and why.
+    failures : records of the items that failed in this run (the first thousand).
+    failed : items that failed in this run; `failed_before` those that did earlier and were not tried again.
+    stopped : why the run ended early: ``interrupted``, ``fail_fast``, ``max_failures``, or the reason of `error`.
+    dataset : where the dataset is; empty if none was packed.
+    """
+
+    videos: int
+    workspace: str
+    stages: dict[str, dict[str, Any]]
+    unavailable: dict[str, Unavailable]
+    failures: list[Record] = field(default_factory=list)
+    failed: int = 0
+    failed_before: int = 0
+    filtered: int = 0
+    stopped: str = ""
+    error: FimadError | None = None
+    dataset: str = ""
+    packed: Any = None
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok, 1 some items failed, 3 the machine or cluster lacks something, 130 interrupted."""
+        if self.stopped == "interrupted":
+            return 130
+        if self.error is not None:
+            return 3
+        return 1 if self.failed or self.failed_before else 0
+
+
+def build(
+    config: Config,
+    sources: Sequence[str] = (),
+    stage: str | None = None,
+    *,
+    only: bool = False,
+    pack: bool = True,
+    show: str = "none",
+    stage_paths: Sequence[str] = STAGES,
+) -> Summary:
+    """Build what is missing or stale, and pack the dataset.
+
+    Parameters
+    ----------
+    config : the whole configuration; `config.run` says how and where.
+    sources : what to build from; empty means `config.sources`, and if that is empty too, all videos that the workspace
+        knows. Named sources define the run and the dataset.
+    stage : build this stage and what is upstream of it. What lies downstream and was built before is brought up to date
+        as well, unless `only` is set.
+    pack : whether to pack the dataset at the end.
+    show : ``auto`` (bars on a terminal, else lines), ``lines`` or ``none``.
+    stage_paths : import paths ``module:Class`` of the stages, upstream first.
+
+    Raises `ConfigError` for wrong input and `SetupError` for what the machine lacks at the start. Items that fail do not
+    raise: they are in the summary and in the workspace.
+    """
+    began = time.monotonic()
+    workspace = Workspace(config.workspace)
+    workspace.prepare()
+    log = RunLog(workspace)
+    observer = progress.observer_for(show)
+    try:
+        plan = plan_stages(config, stage_paths)
+        names = choose_stages(plan, workspace, stage, only=only)
+        videos = corpus(workspace, config, sources)
+        _announce(plan, names, stage, observer)
+        log.event("begin", stages=names, sources=list(sources or config.sources))
+        result = _run(workspace, config, plan, names, videos, observer, log)
+        summary = _summarise(workspace, plan, result)
+        if pack and not result.stopped and _wants_pack(config, plan, stage, only=only):
+            _pack(workspace, config, plan, videos, summary, observer)
+        summary.seconds = time.monotonic() - began
+        log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
+        return summary
+    finally:
+        observer.close()
+        log.close()
+        workspace.close()
+
+
+def corpus(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:
+    """The videos of a run, to be read as often as needed; stores a new expansion of sources in the workspace."""
+    wanted = tuple(sources) or config.sources
+    if wanted:
+        from fimad.pipeline.sources import expand
+
+        name, count = workspace.add_batch(expand(wanted, config))
+        if not count:
+            raise ConfigError(
+                f"There are no videos in {', '.join(wanted)}.",
+                "The folder or list is empty, or nothing in it is a video.",
+                "Name a video, a folder of videos, a list, or a URL.",
+            )
+        return lambda: workspace.videos([name])
+    if not workspace.batches():
+        raise ConfigError(
+            f"The workspace {workspace.url!r} knows no videos yet.",
+            "Nothing was named on the command line, and `sources` in the configuration is empty.",
+            "Name a video, a folder, a list or a URL: fimad build VIDEO",
+        )
+    return lambda: workspace.videos()
+
+
+def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, only: bool) -> list[str]:
+    """The stages of a run, upstream first."""
+    if stage is None or stage == "pack":
+        return plan.runnable if stage is None else []
+    plan.check_name(stage)
+    if stage in plan.unavailable:
+        why = plan.unavailable[stage]
+        raise SetupError(f"Stage {stage} can't run here: {why.what}", "", why.fix, reason=why.reason)
+    wanted = [stage]
+    if not only:
+        built = workspace.keys()
+        wanted += [name for name in plan.downstream(stage) if name in built]
+    return plan.with_upstream(wanted)
+
+
+def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: progress.Silent) -> None:
+    if stage is None and not names:
+        first = next(iter(plan.unavailable.values()))
+        raise SetupError(f"No stage can run here: {first.what}", "", first.fix, reason=first.reason)
+    if stage is None:
+        for name, why in plan.unavailable.items():
+            observer.note(f"{name} is left out: {why.what} {why.fix}")
+
+
+def run_spec(workspace: Workspace, config: Config, plan: StagePlan) -> RunSpec:
+    """What the processes of a run are told."""
+    return RunSpec(
+        workspace=workspace.url,
+        config_json=config.model_dump_json(),
+        stages=tuple(plan.paths.values()),
+        keys={name: plan.keys[name] for name in plan.runnable},
+        sys_path=tuple(path for path in sys.path if path),
+        threads=config.run.threads,
+        deadline_s=config.run.deadline_s,
+        memory_limit_bytes=config.run.memory_limit_bytes,
+    )
+
+
+def _run(
+    workspace: Workspace,
+    config: Config,
+    plan: StagePlan,
+    names: list[str],
+    videos: Callable[[], Iterable[Video]],
+    observer: progress.Silent,
+    log: RunLog,
+) -> RunResult:
+    survey = Survey(workspace, plan, names)
+    spec = run_spec(workspace, config, plan)
+    resources = {plan.stages[name].resource for name in names}
+
+    def make_executor() -> Executor:
+        if config.run.workers == 0 and not config.run.scheduler:
+            return InProcess(spec, lambda event: _forward(event, observer))
+        from fimad.pipeline.cluster import DaskExecutor
+
+        return DaskExecutor(spec, config.run, sorted(resources), observer)
+
+    finisher = _Finisher(workspace, config, plan, survey)
+    runner = Runner(
+        workspace, config, plan, survey, make_executor, observer, log, gate=_gate(config), on_finished=finisher
+    )
+    with _signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
+        return runner.run(videos)
+
+
+def _forward(event: tuple[Any, ...], observer: progress.Silent) -> None:
+    if event[0] == "progress":
+        observer.progress("", event[1], event[2])
+
+
+def _gate(config: Config) -> Gate | None:
+    return None
+
+
+class _Finisher:
+    """With `http.keep_media = false`: deletes a video's downloaded media once every stage that needs it is done."""
+
+    def __init__(self, workspace: Workspace, config: Config, plan: StagePlan, survey: Survey) -> None:
+        self._workspace = workspace
+        self._plan = plan
+        self._survey = survey
+        self._consumers = [name for name, stage in plan.stages.items() if stage.needs_media]
+        self._on = not config.http.keep_media and "download" in plan.keys
+
+    def __call__(self, work: VideoWork) -> None:
+        if not self._on:
+            return
+        names = self._survey.names
+        for name in self._consumers:
+            # An unavailable consumer (no weights yet) keeps the media: a later build must not download it again.
+            if name not in names and not (
+                name in self._plan.keys and self._workspace.exists(name, self._plan.keys[name], work.video.video_id)
+            ):
+                return
+            if name in names and work.states[names.index(name)] == 0:
+                return
+        if "download" in names and work.states[names.index("download")] != DONE:
+            return
+        key = self._plan.keys["download"]
+        table = self._workspace.read("download", key, work.video.video_id, columns=["media"])
+        self._workspace.delete_media(key, work.video.video_id, table.column("media")[0].as_py())
+
+
+@contextmanager
+def _signals(runner: Runner, *, raise_at_once: bool) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run cleanly; a second one ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            # Child processes end when their pipe to us closes.
+            os._exit(130)
+        asked = True
+        runner.stop("interrupted")
+        if raise_at_once:
+            raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _summarise(workspace: Workspace, plan: StagePlan, result: RunResult) -> Summary:
+    stages: dict[str, dict[str, Any]] = {}
+    failed_before = filtered = 0
+    for name, tally in result.tallies.items():
+        before = result.before[name]
+        failed_before += before["failed"]
+        filtered += before["filtered"] + tally.counts["filtered"]
+        stages[name] = {
+            "key": plan.keys[name],
+            "done_before": before["done"],
+            "failed_before": before["failed"],
+            "filtered_before": before["filtered"],
+            **{end: tally.counts[end] for end in ("done", "failed", "filtered")},
+            "seconds": tally.seconds,
+            "out_bytes": tally.out_bytes,
+            "peak_bytes": tally.peak_bytes,
+        }
+    return Summary(
+        videos=result.videos,
+        workspace=workspace.url,
+        stages=stages,
+        unavailable=plan.unavailable,
+        failures=result.failures,
+        failed=result.failure_count,
+        failed_before=failed_before,
+        filtered=filtered,
+        stopped=result.stopped,
+        error=result.error,
+    )
+
+
+def _wants_pack(config: Config, plan: StagePlan, stage: str | None, *, only: bool) -> bool:
+    if stage is None or stage == "pack":
+        return True
+    return not only and _dataset_exists(config)
+
+
+def _dataset_exists(config: Config) -> bool:
+    from fimad.pipeline.store import open_store
+
+    return open_store(config.dataset).exists("manifest.json")
+
+
+def _pack(
+    workspace: Workspace,
+    config: Config,
+    plan: StagePlan,
+    videos: Callable[[], Iterable[Video]],
+    summary: Summary,
+    observer: progress.Silent,
+) -> None:
+    pass

@@ -1,0 +1,50 @@
+"""What the runner needs of a place that does tasks: this process, or a Dask cluster."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+
+from fimad.pipeline.lane import Emit, Lane
+from fimad.pipeline.task import Outcome, RunSpec, Task
+
+
+class Executor(ABC):
+    """Does tasks.
+
+    Attributes
+    ----------
+    lanes : how many tasks of each resource can run at the same time.
+    """
+
+    lanes: dict[str, int]
+
+    @abstractmethod
+    def submit(self, task: Task) -> None:
+        """Take a task; its outcome comes from `wait`."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        """Outcomes since the last call; waits for one at most so long. Raises `SetupError` if there can't be any more."""
+
+    @abstractmethod
+    def close(self, *, kill: bool = False) -> None:
+        """Stop; with `kill` at once, whatever is going on."""
+
+
+class InProcess(Executor):
+    """One task at a time in this process: nothing between you and a debugger, and no deadline or memory limit."""
+
+    def __init__(self, spec: RunSpec, emit: Emit = lambda event: None) -> None:
+        self.lanes = {"cpu": 1, "network": 1, "gpu": 1}
+        self._lane = Lane(spec, emit)
+        self._tasks: deque[Task] = deque()
+
+    def submit(self, task: Task) -> None:
+        self._tasks.append(task)
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        return [self._lane.run(self._tasks.popleft())] if self._tasks else []
+
+    def close(self, *, kill: bool = False) -> None:
+        self._lane.close()

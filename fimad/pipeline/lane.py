@@ -1,0 +1,337 @@
+"""Runs tasks in this process: one video through a run of stages, each artifact published as soon as it is made.
+
+A lane lives in a child process (`sandbox`), or in the driver with ``--workers 0``. Its stages load their models once.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from fimad.config import Config
+from fimad.errors import Filtered, FimadError, PermanentError, SetupError, TransientError
+from fimad.pipeline import atomic
+from fimad.pipeline.stage import FrameStage, Stage, StageInput, Video
+from fimad.pipeline.stages import load_stage
+from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
+from fimad.pipeline.workspace import Workspace
+
+_LOG_LINES = 40
+# A disk with less room than this is full, whatever a library made of the error.
+_FULL_BYTES = 256 * 1024
+
+Emit = Callable[[tuple[Any, ...]], None]
+
+
+class _NoMediaError(Exception):
+    """The media file that `download` published is gone."""
+
+
+class Lane:
+    """The stages of a run, ready to work.
+
+    Parameters
+    ----------
+    spec : what to run, and where.
+    emit : gets ``("begin", stages)``, ``("result", StageResult)`` and ``("progress", stages, share)`` while a task runs.
+    """
+
+    def __init__(self, spec: RunSpec, emit: Emit = lambda event: None) -> None:
+        self.spec = spec
+        self.emit = emit
+        self.config = Config.model_validate_json(spec.config_json)
+        self.workspace = Workspace(spec.workspace)
+        self._stages: dict[str, Stage] = {}
+        self._ready: set[str] = set()
+        for path in spec.stages:
+            stage = load_stage(path, self.config)
+            self._stages[stage.name] = stage
+
+    def close(self) -> None:
+        """Free the stages' models and this process's temporary files."""
+        for name in self._ready:
+            self._stages[name].close()
+        self._ready.clear()
+        self.workspace.close()
+
+    def run(self, task: Task) -> Outcome:
+        """Do a task. Never raises for an item's sake: what goes wrong is in the results."""
+        run = _TaskRun(self, task)
+        try:
+            run.go()
+        finally:
+            run.close()
+        return Outcome(task, tuple(run.results), media_s=run.media_s)
+
+    def stage(self, name: str) -> Stage:
+        """A stage with its models loaded."""
+        stage = self._stages[name]
+        if name not in self._ready:
+            stage.setup()
+            self._ready.add(name)
+        return stage
+
+    def plain(self, name: str) -> Stage:
+        """A stage, whether its models are loaded or not."""
+        return self._stages[name]
+
+
+class _TaskRun:
+    """One task on its way: what is done, and the tables that later stages read."""
+
+    def __init__(self, lane: Lane, task: Task) -> None:
+        self.lane = lane
+        self.task = task
+        self.video = Video(task.video_id, task.kind, task.location)  # type: ignore[arg-type]
+        self.results: list[StageResult] = []
+        self.media_s = 0.0
+        self._tables: dict[str, pa.Table] = {}
+        self._bad: set[str] = set()
+        self._scratch: Path | None = None
+        self._media: Path | None = None
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._log = _video_log(task.video_id, self._lines)
+
+    def close(self) -> None:
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def go(self) -> None:
+        remaining = list(self.task.stages)
+        while remaining:
+            batch = self._next(remaining)
+            remaining = [name for name in remaining if name not in batch]
+            if any(self._bad & set(self.lane.plain(name).upstream) for name in batch):
+                for name in batch:
+                    self._end(StageResult(name, "skipped"))
+                continue
+            batch = [name for name in batch if not self._found(name)]
+            if batch:
+                self._do(batch)
+
+    def _next(self, remaining: Sequence[str]) -> list[str]:
+        """The next stage, or all frame stages that can share the next pass over the video."""
+
+        def ready(name: str) -> bool:
+            upstream = self.lane.plain(name).upstream
+            return not any(each in remaining for each in upstream)
+
+        first = next(name for name in remaining if ready(name))
+        if self.task.solo or not isinstance(self.lane.plain(first), FrameStage):
+            return [first]
+        return [
+            name
+            for name in remaining
+            if ready(name)
+            and isinstance(self.lane.plain(name), FrameStage)
+            and not self._bad & set(self.lane.plain(name).upstream)
+        ] or [first]
+
+    def _found(self, name: str) -> bool:
+        if self.task.force or not self.task.recheck:
+            return False
+        if not self.lane.workspace.exists(name, self.lane.spec.keys[name], self.video.video_id):
+            return False
+        self._end(StageResult(name, "done"))
+        return True
+
+    def _do(self, batch: list[str]) -> None:
+        self.lane.emit(("begin", tuple(batch)))
+        began = time.perf_counter()
+        self._lines.clear()
+        try:
+            tables = self._run_stages(batch)
+        except Exception as error:  # noqa: BLE001  (whatever a stage raises is that item's result)
+            if len(batch) > 1 and not isinstance(error, _NoMediaError | SetupError):
+                # One of them is to blame; by themselves they tell which.
+                for name in batch:
+                    self._do([name])
+                return
+            for name in batch:
+                self._end(self._failure(name, error, time.perf_counter() - began))
+            return
+        seconds = (time.perf_counter() - began) / len(batch)
+        for name, table in tables.items():
+            began = time.perf_counter()
+            try:
+                size = self._publish(name, table)
+            except Exception as error:  # noqa: BLE001  (the same: a failed write is that item's result)
+                self._end(self._failure(name, error, seconds))
+                continue
+            self._tables[name] = table
+            if name == "download":
+                self._note_duration(table)
+            spent = seconds + time.perf_counter() - began
+            self._end(StageResult(name, "done", seconds=spent, out_bytes=size))
+
+    def _run_stages(self, batch: list[str]) -> dict[str, pa.Table]:
+        stages = [self.lane.stage(name) for name in batch]
+        item = self._item(stages)
+        if len(stages) == 1:
+            return {batch[0]: stages[0].run(item)}
+        from fimad.pipeline.frames import run_frame_stages
+
+        tables: Mapping[str, pa.Table] = run_frame_stages(
+            [stage for stage in stages if isinstance(stage, FrameStage)], item
+        )
+        return {name: tables[name] for name in batch}
+
+    def _item(self, stages: Sequence[Stage]) -> StageInput:
+        names = {each for stage in stages for each in stage.upstream if each in self.lane.spec.keys}
+        tables = {name: self._table(name) for name in sorted(names)}
+        batch = tuple(stage.name for stage in stages)
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(dir=self.lane.workspace.store.scratch_root()))
+        media = self._local_media() if any(stage.needs_media for stage in stages) else None
+        return StageInput(
+            video=self.video,
+            tables=tables,
+            media=media,
+            scratch=self._scratch,
+            publish_file=self._publish_file,
+            log=self._log,
+            progress=lambda share: self.lane.emit(("progress", batch, share)),
+        )
+
+    def _table(self, name: str) -> pa.Table:
+        if name not in self._tables:
+            try:
+                self._tables[name] = self.lane.workspace.read(name, self.lane.spec.keys[name], self.video.video_id)
+            except FileNotFoundError as error:
+                raise TransientError(
+                    f"The {name} artifact of {self.video.video_id} is gone.",
+                    "Somebody deleted it while this run was on (`fimad gc` from another configuration?).",
+                    "Run `fimad build` again.",
+                    reason="upstream_gone",
+                ) from error
+            if name == "download":
+                self._note_duration(self._tables[name])
+        return self._tables[name]
+
+    def _note_duration(self, table: pa.Table) -> None:
+        if "duration_s" in table.column_names and table.num_rows:
+            self.media_s = table.column("duration_s")[0].as_py() or 0.0
+
+    def _local_media(self) -> Path:
+        if self._media is None:
+            assert self._scratch is not None  # noqa: S101  (an invariant: `_item` makes it first)
+            media = self._table("download").column("media")[0].as_py()
+            try:
+                self._media = self.lane.workspace.media(
+                    self.lane.spec.keys["download"], self.video.video_id, media, self._scratch
+                )
+            except FileNotFoundError as error:
+                raise _NoMediaError(media) from error
+        return self._media
+
+    def _publish_file(self, path: Path, suffix: str) -> str:
+        return self.lane.workspace.publish_media(self.lane.spec.keys["download"], self.video.video_id, path, suffix)
+
+    def _publish(self, name: str, table: pa.Table) -> int:
+        stage = self.lane.plain(name)
+        expected = stage.schema()
+        if not table.schema.equals(expected, check_metadata=False):
+            raise PermanentError(
+                f"Stage {name} made a table of another form than it declares: {table.schema} instead of {expected}.",
+                "The stage has a defect.",
+                "Please report it with the log above.",
+                reason="wrong_schema",
+            )
+        table = table.replace_schema_metadata({**(expected.metadata or {}), **(table.schema.metadata or {})})
+        return self.lane.workspace.publish(
+            name, self.lane.spec.keys[name], self.video.video_id, table, version=stage.version
+        )
+
+    def _end(self, result: StageResult) -> None:
+        if result.end != "done":
+            self._bad.add(result.stage)
+        self.results.append(result)
+        self.lane.emit(("result", result))
+
+    def _failure(self, name: str, error: Exception, seconds: float) -> StageResult:
+        result = describe_failure(name, error, str(self.lane.workspace.store.scratch_root()))
+        lines = list(self._lines)
+        if not isinstance(error, FimadError | _NoMediaError):
+            lines += traceback.format_exc().strip().splitlines()[-12:]
+        return replace(result, seconds=seconds, log=tuple(lines[-_LOG_LINES:]))
+
+
+def describe_failure(stage: str, error: Exception, scratch: str) -> StageResult:
+    """What an exception means for the item: filtered, failed for good, worth another try, or the end of the run."""
+    if isinstance(error, _NoMediaError):
+        return StageResult(stage, "no_media", reason="no_media", what=f"The media file {error} is gone.")
+    if isinstance(error, Filtered):
+        return StageResult(stage, "filtered", reason=error.reason, what=error.what, why=error.why, fix=error.fix)
+    storage = atomic.find_storage_error(error, scratch)
+    if storage is None and _disk_is_full(scratch):
+        storage = atomic.storage_error(OSError(28, "No space left on device"), scratch)
+    if storage is not None:
+        return _failed(stage, storage, "fatal")
+    if isinstance(error, TransientError):
+        return replace(_failed(stage, error, "transient"), retry_after_s=error.retry_after_s)
+    if isinstance(error, FimadError):
+        return _failed(stage, error, "permanent")
+    if isinstance(error, MemoryError):
+        return StageResult(
+            stage,
+            "failed",
+            reason="out_of_memory",
+            what=f"{stage} ran out of memory.",
+            why="The video is very long or very large.",
+            fix="Lower `download.max_height_px` or `segment.max_clip_s`, or use a machine with more memory.",
+        )
+    if isinstance(error, ConnectionError | TimeoutError):
+        return StageResult(
+            stage,
+            "failed",
+            kind="transient",
+            reason="network",
+            what=f"{stage}: {type(error).__name__}: {error}",
+            why="The network or the other side is down.",
+            fix="Run the command again later.",
+        )
+    return StageResult(
+        stage,
+        "failed",
+        reason="unexpected",
+        what=f"{stage}: {type(error).__name__}: {error}",
+        why="The file is something that this stage's libraries do not expect, or fimad has a defect.",
+        fix="`fimad why VIDEO` shows the log. If the file plays elsewhere, please report it.",
+    )
+
+
+def _failed(stage: str, error: FimadError, kind: Any) -> StageResult:
+    return StageResult(stage, "failed", kind=kind, reason=error.reason, what=error.what, why=error.why, fix=error.fix)
+
+
+def _disk_is_full(scratch: str) -> bool:
+    try:
+        return shutil.disk_usage(scratch).free < _FULL_BYTES
+    except OSError:
+        return False
+
+
+class _Tail(logging.Handler):
+    def __init__(self, lines: deque[str]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.levelname.lower()}: {record.getMessage()}"[:2000])
+
+
+def _video_log(video_id: str, lines: deque[str]) -> logging.Logger:
+    # Not registered with the logging module: one logger a video would never be freed.
+    log = logging.Logger(f"fimad.video.{video_id}", logging.INFO)
+    log.addHandler(_Tail(lines))
+    return log
