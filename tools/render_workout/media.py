@@ -18,7 +18,7 @@ from tools.render_workout.pose import Floats
 from tools.render_workout.scene import Camera
 from tools.render_workout.script import Chapter
 
-VOICE, WORDS_PER_MINUTE, CUE_DELAY_S = "en-us", 150, 0.25
+VOICE, WORDS_PER_MINUTE, CUE_DELAY_S = "en-us", 150, 0.7
 _TEXT_ENCODING = "utf-8"
 
 
