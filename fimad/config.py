@@ -136,6 +136,8 @@ class RunConfig(Section):
     workers: int = Field(-1, ge=-1, description="local worker processes; 0 runs in this process; -1 means one a core")
     threads: int = Field(1, ge=1, description="native threads per worker")
     scheduler: str = Field("", description="address of a running Dask scheduler")
+    downloads: int = Field(1, ge=1, le=64, description="downloads at the same time per local worker")
+    dashboard: str = Field("", description="address of Dask's dashboard of the local cluster, such as :8787")
     in_flight: int = Field(0, ge=0, description="most videos in work at once; 0 means 4 a worker")
     deadline_s: float = Field(3600.0, gt=0, description="hard limit for one video through one run of stages")
     memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")

@@ -113,6 +113,8 @@ def build(
         observer.close()
         log.close()
         workspace.close()
+        # Once more: orphans of a killed driver may have lived on for a moment when this run began.
+        workspace.sweep()
 
 
 def corpus(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:

@@ -6,6 +6,7 @@ A lane lives in a child process (`sandbox`), or in the driver with ``--workers 0
 from __future__ import annotations
 
 import logging
+import platform
 import shutil
 import tempfile
 import time
@@ -22,7 +23,7 @@ from fimad.config import Config
 from fimad.errors import Filtered, FimadError, PermanentError, SetupError, TransientError
 from fimad.pipeline import atomic
 from fimad.pipeline.stage import FrameStage, Stage, StageInput, Video
-from fimad.pipeline.stages import load_stage
+from fimad.pipeline.stages import load_stage, plan_stages
 from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
 from fimad.pipeline.workspace import Workspace
 
@@ -43,7 +44,8 @@ class Lane:
     Parameters
     ----------
     spec : what to run, and where.
-    emit : gets ``("begin", stages)``, ``("result", StageResult)`` and ``("progress", stages, share)`` while a task runs.
+    emit : gets ``("begin", stages)``, ``("result", StageResult)``, ``("progress", stages, share)`` and ``("log", line)``
+        while a task runs.
     """
 
     def __init__(self, spec: RunSpec, emit: Emit = lambda event: None) -> None:
@@ -56,6 +58,29 @@ class Lane:
         for path in spec.stages:
             stage = load_stage(path, self.config)
             self._stages[stage.name] = stage
+
+    def check(self) -> None:
+        """Raise `SetupError` unless this machine gives the stages the driver's keys, and can run them."""
+        from fimad import __version__
+
+        here = plan_stages(self.config, self.spec.stages)
+        for name, key in self.spec.keys.items():
+            if name in here.unavailable:
+                why = here.unavailable[name]
+                raise SetupError(
+                    f"Stage {name} can't run on {platform.node()}: {why.what}",
+                    "The driver has what the stage needs, this worker's machine has not.",
+                    f"On that machine: {why.fix}",
+                    reason="worker_lacks",
+                )
+            if here.keys.get(name) != key:
+                raise SetupError(
+                    f"Stage {name} has key {here.keys.get(name)} on {platform.node()} and {key} on the driver.",
+                    f"The versions of fimad differ (there: {__version__}), or the models' files do.",
+                    "Install the same version of fimad and the same weights on all machines (`fimad models verify`).",
+                    reason="worker_differs",
+                )
+        self.workspace.store.check_writable()
 
     def close(self) -> None:
         """Free the stages' models and this process's temporary files."""
@@ -100,7 +125,7 @@ class _TaskRun:
         self._scratch: Path | None = None
         self._media: Path | None = None
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
-        self._log = _video_log(task.video_id, self._lines)
+        self._log = _video_log(task.video_id, self._lines, lane.emit)
 
     def close(self) -> None:
         if self._scratch is not None:
@@ -322,16 +347,20 @@ def _disk_is_full(scratch: str) -> bool:
 
 
 class _Tail(logging.Handler):
-    def __init__(self, lines: deque[str]) -> None:
+    def __init__(self, lines: deque[str], emit: Emit) -> None:
         super().__init__()
         self.lines = lines
+        self.tell = emit
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.levelname.lower()}: {record.getMessage()}"[:2000])
+        line = f"{record.levelname.lower()}: {record.getMessage()}"[:2000]
+        self.lines.append(line)
+        # At once, because a crash leaves no time for it.
+        self.tell(("log", line))
 
 
-def _video_log(video_id: str, lines: deque[str]) -> logging.Logger:
+def _video_log(video_id: str, lines: deque[str], emit: Emit) -> logging.Logger:
     # Not registered with the logging module: one logger a video would never be freed.
     log = logging.Logger(f"fimad.video.{video_id}", logging.INFO)
-    log.addHandler(_Tail(lines))
+    log.addHandler(_Tail(lines, emit))
     return log

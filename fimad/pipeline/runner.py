@@ -135,6 +135,13 @@ class Runner:
         cursors: dict[Resource, Iterator[VideoWork]] = {each: self.survey.work(videos, each) for each in RESOURCES}
         try:
             self._loop(cursors)
+        except KeyboardInterrupt:
+            # With everything in this process the signal cuts the stage itself short.
+            self.stop("interrupted")
+        except SetupError as error:
+            # The cluster or the store is gone: what was done is published, and the summary says what to do.
+            self._result.error = error
+            self.stop(error.reason)
         finally:
             if self._executor is not None:
                 self._executor.close(kill=bool(self.stop_reason))

@@ -170,3 +170,7 @@ def corpus(config: Config, *locations: str) -> Workspace:
     workspace.add_batch(Video(f"v{at:02d}", "url", location) for at, location in enumerate(locations))
     workspace.close()
     return workspace
+
+
+class GpuDownload(FakeDownload):
+    resource: ClassVar[Resource] = "gpu"

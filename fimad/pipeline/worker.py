@@ -1,0 +1,126 @@
+"""What runs inside a Dask worker: hands tasks to child processes. Loads nothing heavy."""
+
+from __future__ import annotations
+
+import atexit
+import pickle
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from importlib import metadata
+from typing import Any
+
+from fimad.errors import SetupError
+from fimad.pipeline.sandbox import Sandbox
+from fimad.pipeline.task import RunSpec, Task
+
+# A child of another run is kept so long, in case that run still has work for it.
+_IDLE_S = 300.0
+# Only tasks that take their time report on their way.
+_QUIET_S = 1.0
+
+_idle: dict[tuple[str, str], list[Sandbox]] = {}
+_busy: set[Sandbox] = set()
+_lock = threading.Lock()
+
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask in a new worker of a local cluster: Ctrl-C is the driver's to handle, who then ends the workers."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_task(spec: RunSpec, task: Task, topic: str, number: int) -> None:
+    """Do a task in an idle child process of this worker, or in a new one.
+
+    The outcome goes to the driver as an event, not as the result: a result would stay in this process's memory until it
+    is fetched, and be lost, and the task repeated, if the process died before that.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    sandbox = _take(spec, task.resource)
+    began = said = time.monotonic()
+
+    def emit(event: tuple[Any, ...]) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if event[0] == "progress" and now - said < _QUIET_S:
+            return
+        if event[0] in ("progress", "result") and now - began > _QUIET_S:
+            said = now
+            stages, share = (event[1], event[2]) if event[0] == "progress" else ((event[1].stage,), 1.0)
+            worker.log_event(topic, ["progress", task.video_id, list(stages), share])
+
+    try:
+        outcome = sandbox.run(task, emit)
+    finally:
+        _give_back(sandbox, task.resource)
+    worker.log_event(topic, ["outcome", number, pickle.dumps(replace(outcome, worker=worker.address))])
+
+
+def _take(spec: RunSpec, resource: str) -> Sandbox:
+    with _lock:
+        stale: list[Sandbox] = []
+        for key, sandboxes in list(_idle.items()):
+            if key[0] != spec.spec_id:
+                stale += [each for each in sandboxes if time.monotonic() - each.used_s > _IDLE_S]
+                _idle[key] = [each for each in sandboxes if each not in stale]
+        mine = _idle.setdefault((spec.spec_id, resource), [])
+        sandbox = mine.pop() if mine else Sandbox(spec)
+        _busy.add(sandbox)
+    for each in stale:
+        each.close()
+    return sandbox
+
+
+def _give_back(sandbox: Sandbox, resource: str) -> None:
+    with _lock:
+        _busy.discard(sandbox)
+        _idle.setdefault((sandbox.spec.spec_id, resource), []).append(sandbox)
+
+
+def close_run(spec_id: str) -> None:
+    """End the child processes of a run, working or not."""
+    with _lock:
+        mine = [each for key, idle in _idle.items() if key[0] == spec_id for each in idle]
+        mine += [each for each in _busy if each.spec.spec_id == spec_id]
+        for key in [key for key in _idle if key[0] == spec_id]:
+            del _idle[key]
+    for each in mine:
+        each.close()
+
+
+def preflight(spec: RunSpec) -> dict[str, Any]:
+    """What this worker is, and whether a child process can work here; the error's parts if not."""
+    report: dict[str, Any] = {"python": sys.version.split()[0], "packages": preflight_versions(), "error": None}
+    sandbox = Sandbox(spec)
+    try:
+        sandbox.start()
+    except SetupError as error:
+        report["error"] = (error.what, error.why, error.fix, error.reason)
+    finally:
+        sandbox.close()
+    return report
+
+
+def preflight_versions() -> dict[str, str]:
+    """The versions that have to be the same on driver and workers."""
+    found = {}
+    for name in ("fimad", "dask", "distributed", "pyarrow", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ""
+    return found
+
+
+@atexit.register
+def _close_all() -> None:
+    with _lock:
+        mine = [each for idle in _idle.values() for each in idle] + list(_busy)
+        _idle.clear()
+    for each in mine:
+        each.close()

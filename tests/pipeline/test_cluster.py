@@ -1,0 +1,214 @@
+"""Real worker processes: crashes, hangs and memory cost one item, and the result is that of one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import runner_fakes as fakes
+from test_build import go, make_config
+
+from fimad.pipeline.workspace import Workspace
+
+HOSTILE = (
+    "ok",
+    "segfault@pose",
+    "crash_once@transcribe",
+    "hang@pose",
+    "swell@download",
+    "exit@simulate",
+    "filtered@segment",
+    "flaky:2@download",
+    "ok",
+)
+
+
+@pytest.fixture(autouse=True)
+def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIMAD_TEST_TALLY", str(tmp_path / "tally"))
+
+
+def artifacts(workspace: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(workspace)): path.read_bytes()
+        for path in sorted((workspace / "stages").rglob("*"))
+        if path.is_file() and not path.name.endswith(".failed.json")
+    }
+
+
+def test_bad_items_cost_themselves_alone(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"workers": 2, "deadline_s": 4.0, "memory_limit_bytes": 600 * 1024**2})
+    workspace = fakes.corpus(config, *HOSTILE)
+    summary = go(config)
+    assert summary.stages["simulate"]["done"] == 4
+    found = {}
+    for at, (stage, reason) in {
+        1: ("pose", "native_crash"),
+        3: ("pose", "deadline"),
+        4: ("download", "memory_limit"),
+        5: ("simulate", "native_crash"),
+    }.items():
+        record = workspace.read_record(stage, summary.stages[stage]["key"], f"v{at:02d}")
+        assert record is not None
+        assert record.reason == reason
+        assert any("about to" in line for line in record.log)
+        found[at] = record
+    assert found[1].signal == signal.SIGSEGV
+    assert found[1].attempts == 2
+    assert found[4].peak_bytes > 500 * 1024**2
+    assert summary.failed == 4
+    # Stages that do not rest on the one that crashed went on.
+    assert workspace.exists("transcribe", summary.stages["transcribe"]["key"], "v01")
+    assert not list((tmp_path / "ws" / "tmp").iterdir())
+
+
+def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
+    for name, workers in (("a", 0), ("b", 2)):
+        config = make_config(tmp_path / name, run={"workers": workers})
+        fakes.corpus(config, *["ok", "filtered@segment", "flaky@download"] * 4)
+        assert go(config).exit_code == 0
+    assert artifacts(tmp_path / "a" / "ws").keys() == artifacts(tmp_path / "b" / "ws").keys()
+    for name, data in artifacts(tmp_path / "a" / "ws").items():
+        if name.endswith(".parquet"):
+            assert artifacts(tmp_path / "b" / "ws")[name] == data
+
+
+def test_a_worker_that_dies_is_replaced_and_its_videos_tried_again(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"workers": 2})
+    fakes.corpus(config, "ok", "kill_worker@pose", "kill_worker:9@pose", "ok")
+    summary = go(config)
+    assert [(each.video_id, each.reason, each.attempts) for each in summary.failures] == [("v02", "worker_lost", 3)]
+    assert summary.stages["simulate"]["done"] == 3
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """A scheduler and two workers, each a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
+    processes = [subprocess.Popen([*command, "--no-dashboard"], **quiet)]
+    for _ in range(2):
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--host", "127.0.0.1"]
+        command += ["--nthreads", "2", "--resources", "cpu=1,network=1", "--no-dashboard"]
+        processes.append(subprocess.Popen(command, **quiet))
+    yield address
+    for process in reversed(processes):
+        process.terminate()
+    for process in processes:
+        process.wait(20)
+
+
+def test_a_running_cluster_gives_the_same_with_a_worker_killed_midway(tmp_path: Path, cluster: str) -> None:
+    videos = ["ok", "slow:0.3@pose", "kill_worker@transcribe", "slow:0.3@download"] * 3
+    for name, run in (("a", {"workers": 0}), ("b", {"scheduler": cluster})):
+        config = make_config(tmp_path / name, run=run)
+        fakes.corpus(config, *[each if run.get("scheduler") else "ok" for each in videos])
+        summary = go(config)
+        assert summary.exit_code == 0
+    one, many = (artifacts(tmp_path / name / "ws") for name in "ab")
+    assert one == many
+
+
+def test_preflight_names_the_missing_resource(tmp_path: Path, cluster: str) -> None:
+    config = make_config(tmp_path, run={"scheduler": cluster})
+    fakes.corpus(config, "ok")
+    paths = (fakes.PATHS[0].replace("FakeDownload", "GpuDownload"),)
+    summary = go(config, paths=paths)
+    assert summary.exit_code == 3
+    assert summary.error is not None
+    assert "gpu" in summary.error.what
+    assert "--resources" in summary.error.fix
+
+
+def test_no_scheduler_is_an_error_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fimad.pipeline.cluster._CONNECT_S", 1.0)
+    config = make_config(tmp_path, run={"scheduler": "tcp://127.0.0.1:1"})
+    fakes.corpus(config, "ok")
+    summary = go(config)
+    assert summary.exit_code == 3
+    assert summary.error is not None
+    assert "dask scheduler" in summary.error.fix
+
+
+DRIVER = """
+import json, sys
+sys.path[:0] = {paths!r}
+import runner_fakes as fakes
+from fimad.config import parse_config
+from fimad.pipeline.build import build
+if __name__ == "__main__":
+    summary = build(parse_config(json.loads({config!r})), pack=False, stage_paths=fakes.PATHS)
+    sys.exit(summary.exit_code)
+"""
+
+
+def driver(config_json: str) -> subprocess.Popen[bytes]:
+    code = DRIVER.format(paths=[str(fakes.HERE)], config=config_json)
+    return subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE)
+
+
+def wait_for(path: Path, pattern: str) -> None:
+    end = time.monotonic() + 30
+    while not list(path.glob(pattern)):
+        assert time.monotonic() < end, f"{pattern} did not appear"
+        time.sleep(0.02)
+
+
+def session_ends(pid: int) -> bool:
+    """Whether soon no process of that process group is left (multiprocessing's resource tracker goes last)."""
+    for _ in range(100):
+        try:
+            os.killpg(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_sigint_finishes_cleanly_and_the_next_run_resumes(tmp_path: Path, workers: int) -> None:
+    config = make_config(tmp_path, run={"workers": workers})
+    fakes.corpus(config, *["slow:0.2@pose"] * 30)
+    process = driver(config.model_dump_json())
+    wait_for(tmp_path, "tally/*.pose.runs")
+    # As a terminal does it: to the whole process group.
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors.decode()
+    assert session_ends(process.pid)
+    workspace = Workspace(config.workspace)
+    assert not list((tmp_path / "ws" / "tmp").iterdir()), errors.decode()
+    assert b"Traceback" not in errors
+    summary = go(config)
+    assert summary.exit_code == 0
+    before = summary.stages["pose"]["done_before"]
+    assert 0 < before + summary.stages["pose"]["done"] == 30
+    workspace.close()
+
+
+def test_sigkill_of_the_driver_leaves_nothing_running_and_nothing_broken(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"workers": 2})
+    fakes.corpus(config, *["slow:0.2@pose"] * 20)
+    process = driver(config.model_dump_json())
+    wait_for(tmp_path, "tally/*.pose.runs")
+    process.kill()
+    process.communicate(timeout=30)
+    summary = go(config)
+    assert summary.exit_code == 0
+    assert not list((tmp_path / "ws" / "tmp").iterdir())
+    reference = make_config(tmp_path / "reference")
+    fakes.corpus(reference, *["slow:0@pose"] * 20)
+    go(reference)
+    one, many = (artifacts(each / "ws") for each in (tmp_path / "reference", tmp_path))
+    assert one == many
