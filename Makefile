@@ -3,39 +3,55 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+export PIP_ROOT_USER_ACTION := ignore
+
+# EMBED=0 leaves out PyTorch and CLIP: a much smaller installation, and a dataset whose embedding columns are NULL.
+EMBED ?= 1
+comma := ,
+RUN_EXTRAS := build$(if $(filter-out 0,$(EMBED)),$(comma)embed)
+RUN_STAMP := $(VENV)/.run$(if $(filter-out 0,$(EMBED)),-embed)
+
 WORKSPACE ?= demo-workspace
 DATASET ?= demo-dataset
-# Lists for the FiMAD recipe: video addresses or ids, and the authors' split of clip ids.
+
+# The FiMAD recipe: the published list of video addresses, and the authors' split of clip ids.
 FIMAD_LIST ?= youtube_links.txt
 FIMAD_SPLIT ?= train_val_split.json
+FIMAD_ARGS ?=
 
-.PHONY: demo test test-slow lint bench clean fimad docs-images help
+.PHONY: help demo test test-slow lint bench fimad docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fimad needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "This Python can't make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(PIP) --upgrade pip
 
-# The stamps are newer than pyproject.toml once its packages are installed, so that a second run takes no time.
-$(VENV)/.run: pyproject.toml | $(BIN)/python
+# Stamps are newer than what they were made from once everything is installed, so that a second run takes no time.
+$(RUN_STAMP): pyproject.toml tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh run
-	@echo "Installing fimad and what the demo needs (a few minutes the first time)"
-	$(BIN)/python -m pip install --quiet --editable '.[build,embed]'
+	@echo "Installing fimad and what the demo needs ($(RUN_EXTRAS)); this takes a few minutes the first time"
+	$(PIP) --editable '.[$(RUN_EXTRAS)]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --editable '.[build,embed,whisper,s3,mocap,report,dev]'
+$(VENV)/.dev: pyproject.toml tools/system_packages.sh | $(BIN)/python
+	sh tools/system_packages.sh test
+	@echo "Installing fimad and what the tests need; this takes a few minutes the first time"
+	$(PIP) --editable '.[build,embed,whisper,s3,mocap,report,dev]'
 	@touch $@
 
-demo: $(VENV)/.run  ## Build a dataset from the project's own workout video, with every real component
+demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component
 	@$(BIN)/fimad models fetch --missing-ok
 	@$(BIN)/fimad build fimad/demo/workout.mp4 --workspace $(WORKSPACE) --dataset $(DATASET)
 
 test: $(VENV)/.dev  ## Run the default test suite
-	@sh tools/system_packages.sh test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes
@@ -46,5 +62,11 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+fimad: $(RUN_STAMP)  ## Rebuild FiMAD from its published list: FIMAD_LIST=links.txt FIMAD_SPLIT=split.json
+	@test -f '$(FIMAD_LIST)' || { echo "There is no $(FIMAD_LIST): give FIMAD_LIST=FILE, one video address a line (see data_cards/fimad.md)"; exit 2; }
+	@test -f '$(FIMAD_SPLIT)' || { echo "There is no $(FIMAD_SPLIT): give FIMAD_SPLIT=FILE, the authors' split (see data_cards/fimad.md)"; exit 2; }
+	@$(BIN)/fimad models fetch --missing-ok
+	$(BIN)/fimad build '$(FIMAD_LIST)' --config recipes/fimad.toml --set 'pack.split_file=$(abspath $(FIMAD_SPLIT))' $(FIMAD_ARGS)
+
 clean:  ## Remove the demo's results and caches; the environment stays
-	rm -rf $(WORKSPACE) $(DATASET) test-artifacts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo-workspace demo-dataset test-artifacts build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
