@@ -16,7 +16,7 @@ from fimad.cli.options import (
     read_config,
     with_run,
 )
-from fimad.cli.output import out, print_error, print_json, printable
+from fimad.cli.output import out, print_error, print_json, printable, size_text
 
 if TYPE_CHECKING:
     from fimad.pipeline.build import Summary
@@ -120,15 +120,17 @@ def print_summary(summary: Summary) -> None:
             str(each["filtered"] + each["filtered_before"]),
             str(each["failed"] + each["failed_before"]),
             duration(each["seconds"]) if each["done"] + each["failed"] else "",
-            _size(each["out_bytes"]) if each["out_bytes"] else "",
+            size_text(each["out_bytes"]) if each["out_bytes"] else "",
         )
     out.print(f"\n{summary.videos} video{'s' if summary.videos != 1 else ''} in {duration(summary.seconds)}\n")
     out.print(table)
     for name, why in summary.unavailable.items():
         out.print(f"[yellow]{name} was left out:[/] {escape(printable(why.what))}\n  Next: {escape(why.fix)}")
     for record in summary.failures[:10]:
-        out.print(f"[red]failed[/] {escape(record.video_id)} in {record.stage} ({escape(record.reason)}): "
-                  f"{escape(printable(record.what))}")
+        out.print(
+            f"[red]failed[/] {escape(record.video_id)} in {record.stage} ({escape(record.reason)}): "
+            f"{escape(printable(record.what))}"
+        )
     if summary.failed > 10:
         out.print(f"... and {summary.failed - 10} more: fimad status")
     if summary.failed_before:
@@ -138,15 +140,8 @@ def print_summary(summary: Summary) -> None:
     elif summary.stopped:
         out.print(f"Stopped ({summary.stopped}). Run the same command again: it goes on where it stopped.")
     if summary.dataset:
-        from fimad.cli.build_text import dataset_text
-
-        out.print(dataset_text(summary))
+        _print_dataset(summary)
 
 
-def _size(count: int) -> str:
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+def _print_dataset(summary: Summary) -> None:
+    out.print(f"dataset: {summary.dataset}")

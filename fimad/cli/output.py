@@ -32,3 +32,13 @@ def print_json(data: Any) -> None:
 def printable(text: str) -> str:
     """Text from outside without control and direction characters, which could rewrite what a terminal shows."""
     return "".join(c if c == "\n" or c.isprintable() else "�" for c in text)
+
+
+def size_text(count: float) -> str:
+    """Bytes as people say them: ``12 B``, ``3.4 MB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -119,18 +119,26 @@ def build(
 
 def corpus(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:
     """The videos of a run, to be read as often as needed; stores a new expansion of sources in the workspace."""
+    if tuple(sources) or config.sources:
+        name, _ = workspace.add_batch(find_videos(workspace, config, sources)())
+        return lambda: workspace.videos([name])
+    return find_videos(workspace, config, sources)
+
+
+def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:
+    """The videos of a run, without storing anything."""
     wanted = tuple(sources) or config.sources
     if wanted:
         from fimad.pipeline.sources import expand
 
-        name, count = workspace.add_batch(expand(wanted, config))
-        if not count:
+        found = list(expand(wanted, config))
+        if not found:
             raise ConfigError(
                 f"There are no videos in {', '.join(wanted)}.",
                 "The folder or list is empty, or nothing in it is a video.",
                 "Name a video, a folder of videos, a list, or a URL.",
             )
-        return lambda: workspace.videos([name])
+        return lambda: found
     if not workspace.batches():
         raise ConfigError(
             f"The workspace {workspace.url!r} knows no videos yet.",

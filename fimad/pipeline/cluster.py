@@ -70,6 +70,7 @@ class DaskExecutor(Executor):
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._observer = observer
         self._futures: dict[int, tuple[Any, Task]] = {}
+        self._begun: set[int] = set()
         self._count = 0
         self._looked_at = time.monotonic()
         self._alone_since: float | None = None
@@ -105,6 +106,8 @@ class DaskExecutor(Executor):
         kind, *values = event[1]
         if kind == "progress":
             self._observer.progress(*values)
+        elif kind == "began":
+            self._begun.add(values[0])
         else:
             # From a worker of this cluster, over Dask's own channel, which carries pickles anyway.
             self._done.put((values[0], pickle.loads(values[1])))  # noqa: S301
@@ -129,13 +132,15 @@ class DaskExecutor(Executor):
         if number not in self._futures:
             return None
         _, task = self._futures.pop(number)
+        begun = number in self._begun
+        self._begun.discard(number)
         if isinstance(news, Outcome):
             return news
         if news.status != "error":
             return Outcome(task, (), lost=f"the task was {news.status} without an outcome")
         error = news.exception()
         if type(error).__name__ == "KilledWorker":
-            return Outcome(task, (), lost=error.last_worker.address if error.last_worker else "unknown")
+            return Outcome(task, (), lost=error.last_worker.address if error.last_worker else "unknown", begun=begun)
         raise SetupError(
             f"A worker could not take the task: {type(error).__name__}: {error}.",
             "Its version of fimad or of a library differs from the driver's.",

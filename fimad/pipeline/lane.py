@@ -121,6 +121,7 @@ class _TaskRun:
         self.results: list[StageResult] = []
         self.media_s = 0.0
         self._tables: dict[str, pa.Table] = {}
+        self._media_bytes = 0
         self._bad: set[str] = set()
         self._scratch: Path | None = None
         self._media: Path | None = None
@@ -189,7 +190,8 @@ class _TaskRun:
         for name, table in tables.items():
             began = time.perf_counter()
             try:
-                size = self._publish(name, table)
+                size = self._publish(name, table) + self._media_bytes
+                self._media_bytes = 0
             except Exception as error:  # noqa: BLE001  (the same: a failed write is that item's result)
                 self._end(self._failure(name, error, seconds))
                 continue
@@ -260,6 +262,7 @@ class _TaskRun:
         return self._media
 
     def _publish_file(self, path: Path, suffix: str) -> str:
+        self._media_bytes += path.stat().st_size
         return self.lane.workspace.publish_media(self.lane.spec.keys["download"], self.video.video_id, path, suffix)
 
     def _publish(self, name: str, table: pa.Table) -> int:

@@ -255,6 +255,8 @@ class Runner:
     def _lost(self, work: VideoWork, outcome: Outcome) -> float:
         """The worker is gone: the machine may be to blame, or this video. Try again elsewhere, but not for ever."""
         work.recheck = True
+        if not outcome.begun:
+            return 1e-3
         tries = work.tries["worker_lost"] = work.tries.get("worker_lost", 0) + 1
         if tries < self.config.run.attempts:
             self.observer.note(f"{work.video.video_id}: its worker was lost ({outcome.lost}); trying again")

@@ -70,7 +70,7 @@ class Survey:
         """The number of videos, and (stages, 4) how many are in each state."""
         total = 0
         counts = np.zeros((len(self.names), 4), np.int64)
-        for chunk in _chunks(videos(), _CHUNK):
+        for chunk in chunks(videos(), _CHUNK):
             states = self.states([video.video_id for video in chunk])
             total += len(chunk)
             for at in range(len(self.names)):
@@ -99,7 +99,7 @@ class Survey:
 
     def work(self, videos: Videos, resource: Resource) -> Iterator[VideoWork]:
         """The videos whose next task needs this resource, in the order of the corpus, read as they are asked for."""
-        for chunk in _chunks(videos(), _CHUNK):
+        for chunk in chunks(videos(), _CHUNK):
             ids = [video.video_id for video in chunk]
             states = self.states(ids)
             rows = [row.tobytes() for row in states]
@@ -133,7 +133,8 @@ def _transient(workspace: Workspace, stage: str, key: str) -> Hashes:
     return np.sort(np.frombuffer(b"".join(chosen), dtype=">u8").astype(np.uint64))
 
 
-def _chunks(items: Iterable[Video], size: int) -> Iterator[list[Video]]:
+def chunks(items: Iterable[Video], size: int) -> Iterator[list[Video]]:
+    """Videos in lists of so many: states are looked up for thousands at a time."""
     chunk: list[Video] = []
     for item in items:
         chunk.append(item)

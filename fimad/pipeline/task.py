@@ -99,3 +99,5 @@ class Outcome:
     media_s: float = 0.0
     lost: str = field(default="")
     """Why there are no results at all: the worker that had the task is gone."""
+    begun: bool = True
+    """Whether a lost task was being worked on; one that waited is not to blame."""

@@ -41,6 +41,8 @@ def run_task(spec: RunSpec, task: Task, topic: str, number: int) -> None:
     from distributed import get_worker
 
     worker = get_worker()
+    # A task that still waits for its lane is not to blame if this process dies.
+    worker.log_event(topic, ["began", number])
     sandbox = _take(spec, task.resource)
     began = said = time.monotonic()
 

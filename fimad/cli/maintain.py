@@ -1,0 +1,99 @@
+"""`fimad retry` and `fimad gc`: failures for another try, and artifacts that nothing uses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fimad.cli.options import (
+    ConfigOption,
+    DatasetOption,
+    JsonOption,
+    SetOption,
+    WorkspaceOption,
+    read_config,
+    with_run,
+)
+from fimad.cli.output import out, print_json, size_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("retry", epilog="Examples: `fimad retry`, `fimad retry --stage pose --reason deadline`")(retry)
+    app.command("gc", epilog="Examples: `fimad gc`, `fimad gc --config a.toml --config b.toml --yes`")(gc)
+
+
+def retry(
+    stage: Annotated[str | None, typer.Option(help="Only failures of this stage.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Only failures with this reason, as `fimad status` shows it.")
+    ] = None,
+    build: Annotated[
+        bool, typer.Option("--build/--no-build", help="Build right away, or only clear the records.")
+    ] = True,
+    config: ConfigOption = None,
+    workspace: WorkspaceOption = None,
+    dataset: DatasetOption = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Worker processes, as for `fimad build`.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try failed videos again. What was filtered stays filtered."""
+    from fimad.cli.build import print_summary, summary_json
+    from fimad.pipeline.build import build as run_build
+    from fimad.pipeline.stages import plan_stages
+    from fimad.pipeline.upkeep import clear_failures
+    from fimad.pipeline.workspace import Workspace
+
+    chosen = with_run(read_config(config, workspace, dataset, settings), workers=workers, scheduler=scheduler)
+    place = Workspace(chosen.workspace)
+    cleared = clear_failures(place, plan_stages(chosen), stage, reason)
+    place.close()
+    if not as_json:
+        out.print(f"{len(cleared)} failure{'' if len(cleared) == 1 else 's'} cleared.")
+    if not build or not cleared:
+        if as_json:
+            print_json({"cleared": len(cleared)})
+        return
+    summary = run_build(chosen.model_copy(update={"sources": ()}), show="lines" if as_json else "auto")
+    if as_json:
+        print_json({"cleared": len(cleared), **summary_json(summary)})
+    else:
+        print_summary(summary)
+    raise typer.Exit(summary.exit_code)
+
+
+def gc(
+    config: Annotated[
+        list[Path] | None,
+        typer.Option("--config", "-c", help="A configuration whose artifacts are kept; may be given several times."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    settings: SetOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete artifacts that no current configuration uses; says first what that would free."""
+    from fimad.pipeline.upkeep import delete_unused, find_unused
+    from fimad.pipeline.workspace import Workspace
+
+    configs = [read_config(each, workspace, settings=settings) for each in (config or (None,))]
+    place = Workspace(configs[0].workspace)
+    unused = find_unused(place, configs)
+    total = sum(each.bytes for each in unused)
+    if as_json:
+        print_json({"unused": [asdict(each) for each in unused], "bytes": total, "deleted": yes})
+    else:
+        for each in unused:
+            out.print(f"{size_text(each.bytes):>9}  {each.files:>7} files  {each.folder}")
+        out.print(f"{size_text(total)} could be freed." if unused else "Nothing to free: everything is in use.")
+    if unused and not yes and not as_json:
+        yes = typer.confirm("Delete them? A run with another configuration would have to make them again")
+    if unused and yes:
+        delete_unused(place, unused)
+        if not as_json:
+            out.print(f"{size_text(total)} freed.")
