@@ -20,7 +20,14 @@ FIMAD_LIST ?= youtube_links.txt
 FIMAD_SPLIT ?= train_val_split.json
 FIMAD_ARGS ?=
 
-.PHONY: help demo test test-slow lint bench fimad docs-images clean
+# What the benchmarks look at, and where their figures go (the README's table is made from them).
+BENCH_RESULTS ?= benchmarks/results
+BENCH_FIDELITY_ARGS ?=
+BENCH_THROUGHPUT_ARGS ?=
+BENCH_SCALE_ARGS ?= --videos 100000
+BENCH_DATASET_ARGS ?=
+
+.PHONY: help demo test test-slow lint bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -67,6 +74,24 @@ fimad: $(RUN_STAMP)  ## Rebuild FiMAD from its published list: FIMAD_LIST=links.
 	@test -f '$(FIMAD_SPLIT)' || { echo "There is no $(FIMAD_SPLIT): give FIMAD_SPLIT=FILE, the authors' split (see data_cards/fimad.md)"; exit 2; }
 	@$(BIN)/fimad models fetch --missing-ok
 	$(BIN)/fimad build '$(FIMAD_LIST)' --config recipes/fimad.toml --set 'pack.split_file=$(abspath $(FIMAD_SPLIT))' $(FIMAD_ARGS)
+
+# Every benchmark ends with an error if it falls below its floor; the rest still run.
+bench: $(VENV)/.dev  ## Measure fidelity, speed and scale; fails where a floor is missed
+	@mkdir -p $(BENCH_RESULTS)
+	@failed=0; \
+	run() { name=$$1; shift; echo "== $$name"; \
+	    $(BIN)/python -m "benchmarks.$$name" --json "$(BENCH_RESULTS)/$$name.json" "$$@" || failed=1; }; \
+	run fidelity $(BENCH_FIDELITY_ARGS); \
+	run throughput $(BENCH_THROUGHPUT_ARGS); \
+	run scale $(BENCH_SCALE_ARGS); \
+	run dataset $(BENCH_DATASET_ARGS); \
+	exit $$failed
+
+docs-table: $(VENV)/.dev  ## Write the README's tables from the schema and the benchmarks' figures
+	$(BIN)/python -m tools.readme
+
+docs-images: $(VENV)/.dev demo  ## Make the pictures in README and docs again, with fimad's own commands
+	$(BIN)/python -m tools.docs_images
 
 clean:  ## Remove the demo's results and caches; the environment stays
 	rm -rf demo-workspace demo-dataset test-artifacts build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

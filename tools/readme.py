@@ -1,0 +1,141 @@
+"""Fills the README's tables: columns from `fimad.schema`, figures from the benchmarks' JSON files.
+
+python -m tools.readme            write them
+python -m tools.readme --check    exit 1 if the README says something else
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from fimad import schema
+from fimad.skeleton import DEFAULT_PLACEMENTS, PLACEMENTS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
+
+#: Benchmark, key in its JSON, what it says, how the figure is written.
+FIGURES: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "fidelity",
+        "rendered.default.r",
+        "virtual against true acceleration: correlation r (straight differentiation: 0.26)",
+        "{:.2f}",
+    ),
+    (
+        "fidelity",
+        "rendered.default.e_plane",
+        "relative error in the picture's plane (straight differentiation: 1.80)",
+        "{:.2f}",
+    ),
+    ("fidelity", "rendered.default.e_3d", "relative error in 3D (straight differentiation: 2.85)", "{:.2f}"),
+    ("fidelity", "rendered.default.false_motion", "false motion of body parts that are at rest", "{:.2f} m/s²"),
+    (
+        "throughput",
+        "ceiling_1",
+        "what one core could do at best (decode and inference alone)",
+        "{:.2f} s of video per s",
+    ),
+    ("throughput", "workers_1", "`fimad build --workers 1`", "{:.2f} s of video per s"),
+    ("throughput", "workers_2", "`fimad build --workers 2`", "{:.2f} s of video per s"),
+    ("throughput", "script", "a plain script with the same models", "{:.2f} s of video per s"),
+    ("throughput", "overhead", "share of the time outside decode and inference", "{:.1%}"),
+    ("scale", "overhead_ms_per_video", "the runner's own time per video", "{:.1f} ms"),
+    ("scale", "memory_growth_mb", "growth of the driver's memory from 1,000 to 100,000 videos", "{:.0f} MB"),
+    ("scale", "resume_s", "finding that 100,000 videos are done", "{:.1f} s"),
+    ("dataset", "pack_ratio", "packing, as a share of the plain pyarrow writer's speed", "{:.0%}"),
+    ("dataset", "windows_per_s", "random 5 s windows of four modalities, one core", "{:,.0f} per s"),
+    ("dataset", "windows_ratio", "the same, against `datasets` with equal work", "{:.1f} times"),
+    ("dataset", "open_s", "opening a dataset of 10,000 clips", "{:.2f} s"),
+)
+
+
+def columns_table() -> str:
+    """A Markdown table of the packed dataset's columns; those of a placement stand once, as PLACEMENT_..."""
+    lines = ["| column | type | unit | shape | what it is |", "|---|---|---|---|---|"]
+    for each in one_placement(schema.packed_schema(DEFAULT_PLACEMENTS)):
+        note = {key.decode(): value.decode() for key, value in (each.metadata or {}).items()}
+        cells = (
+            f"`{each.name}`",
+            type_name(each.type),
+            note.get("unit", ""),
+            note.get("shape", ""),
+            note.get("about", ""),
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    names = ", ".join(f"`{name}`" for name in DEFAULT_PLACEMENTS)
+    others = ", ".join(f"`{name}`" for name in PLACEMENTS if name not in DEFAULT_PLACEMENTS)
+    lines += ["", f"PLACEMENT is each of {names}; `simulate.placements` can add {others}."]
+    return "\n".join(lines)
+
+
+def one_placement(fields: Iterable[pa.Field]) -> list[pa.Field]:
+    """The fields, with those of the first placement renamed to PLACEMENT_... and those of the others left out."""
+    first, *others = (f"{name}_" for name in DEFAULT_PLACEMENTS)
+    kept = []
+    for each in fields:
+        if each.name.startswith(first):
+            kept.append(each.with_name("PLACEMENT_" + each.name.removeprefix(first)))
+        elif not each.name.startswith(tuple(others)):
+            kept.append(each)
+    return kept
+
+
+def type_name(kind: pa.DataType) -> str:
+    """A short name of an Arrow type."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list of {type_name(kind.value_type)}"
+    if pa.types.is_struct(kind):
+        return "(" + ", ".join(kind.field(index).name for index in range(kind.num_fields)) + ")"
+    return {"float": "float32", "double": "float64"}.get(str(kind), str(kind))
+
+
+def measured_table(results: Path = RESULTS) -> str:
+    """A Markdown table of what `make bench` measured, from the JSON files it wrote."""
+    lines = ["| | measured | by |", "|---|---|---|"]
+    for benchmark, key, about, pattern in FIGURES:
+        path = results / f"{benchmark}.json"
+        if not path.is_file():
+            continue
+        value: Any = json.loads(path.read_text(encoding="utf-8"))
+        for part in key.split("."):
+            value = value[part]
+        lines.append(f"| {about} | {pattern.format(value)} | `python -m benchmarks.{benchmark}` |")
+    return "\n".join(lines)
+
+
+def filled(text: str) -> str:
+    """The README with both tables in their places."""
+    for name, table in (("columns", columns_table()), ("measured", measured_table())):
+        pattern = re.compile(rf"(<!-- {name}:begin[^>]*-->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise SystemExit(
+                f"README.md has no place for the table {name!r}: it needs <!-- {name}:begin --> and <!-- {name}:end -->"
+            )
+        text = pattern.sub(lambda match, table=table: match[1] + "\n" + table + "\n\n" + match[2], text)
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.readme", description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the README is out of date")
+    check = parser.parse_args().check
+    before = README.read_text(encoding="utf-8")
+    after = filled(before)
+    if check and after != before:
+        sys.exit("README.md is out of date. Type: make docs-table")
+    if not check:
+        README.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
