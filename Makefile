@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
 # EMBED=0 leaves out PyTorch and CLIP: a much smaller installation, and a dataset whose embedding columns are NULL.
