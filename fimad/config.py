@@ -8,14 +8,24 @@ downstream of it stale, and nothing else. Options that only say *how* to run (wo
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fimad.errors import ConfigError
 from fimad.skeleton import DEFAULT_PLACEMENTS
+
+# Options that a shared config file must not carry: they start programs, choose where files go, load code, or switch
+# off what this project checks. Those that have a setting of their own (`proxy`, ...) are here as well.
+_YTDLP_DENIED = re.compile(
+    r"^(exec.*|netrc_cmd|postprocessors?|postprocessor_.*|post_hooks|progress_hooks|match_filter|outtmpl.*|paths|"
+    r"external_downloader.*|ffmpeg_location|plugin_dirs|config_locations?|ignoreconfig|cachedir|cookiefile|proxy|"
+    r"print_to_file|writelink|write_?.*link|load_info_filename|enable_file_urls|nocheckcertificate|"
+    r"allow_unplayable_formats|logger|socket_timeout|ratelimit|skip_download|simulate|keepvideo|dump_.*|write_pages)$"
+)
 
 
 class Section(BaseModel):
@@ -30,6 +40,7 @@ class DownloadConfig(Section):
     max_height_px: int = Field(720, ge=144, le=4320, description="largest video height to download; pose needs no more")
     max_duration_s: float = Field(4 * 3600.0, gt=0, description="longer videos are filtered before the download")
     max_bytes: int = Field(4 * 1024**3, gt=0, description="larger files are filtered, before or while downloading")
+    max_side_px: int = Field(8192, ge=144, description="pictures with a longer side are filtered: too large to decode")
     captions: bool = Field(True, description="also fetch human and automatic captions")
     caption_languages: tuple[str, ...] = Field(("en",), description="caption languages to fetch, best first")
 
@@ -44,6 +55,9 @@ class SegmentConfig(Section):
         "whole", description="what a video without chapters becomes: one clip, scene cuts, fixed windows, or filtered"
     )
     fixed_s: float = Field(30.0, gt=0, description="length of a fixed window")
+    scene_threshold: float = Field(
+        27.0, gt=0, le=255, description="mean change of hue, saturation and value (0 to 255) that counts as a scene cut"
+    )
     min_clip_s: float = Field(1.0, ge=0, description="shorter clips are left out")
     max_clip_s: float = Field(120.0, gt=0, description="clips this long or longer are left out, as FiMAD does")
 
@@ -58,6 +72,7 @@ class TranscribeConfig(Section):
     )
     language: str = Field("", description="spoken language; empty means detect")
     words: bool = Field(True, description="word times; otherwise segment times")
+    vad: bool = Field(False, description="leave out stretches without speech before Whisper sees them (faster-whisper)")
     beam_size: int = Field(1, ge=1, le=16)
 
 
@@ -124,10 +139,24 @@ class HttpConfig(Section):
     proxy: str = ""
     rate_limit_bytes_s: int = Field(0, ge=0, description="0 means unlimited")
     timeout_s: float = Field(20.0, gt=0, description="a connection that is silent for so long is given up")
+    min_rate_bytes_s: float = Field(
+        1024.0, ge=0, description="a connection slower than this, over `timeout_s` of waiting, is given up"
+    )
     allow_private_addresses: bool = Field(False, description="allow loopback, private and link-local addresses")
     allowed_schemes: tuple[str, ...] = ("https", "http")
     keep_media: bool = Field(True, description="keep downloaded media after the last stage that needs it")
     ytdlp: dict[str, Any] = Field({}, description="further yt-dlp options, by their Python API names")
+
+    @field_validator("ytdlp")
+    @classmethod
+    def _no_dangerous_options(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if _YTDLP_DENIED.match(name):
+                raise ValueError(f"yt-dlp's option {name!r} can run programs, write elsewhere or weaken fimad's checks")
+        engines = value.get("js_runtimes")
+        if isinstance(engines, dict) and any(settings for settings in engines.values()):
+            raise ValueError("yt-dlp's option 'js_runtimes' may name engines, but not paths of programs")
+        return value
 
 
 class RunConfig(Section):
