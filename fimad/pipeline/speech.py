@@ -1,0 +1,147 @@
+"""Speech recognition: faster-whisper and openai-whisper behind one interface.
+
+Both run with temperature 0 and no fallback to sampling, without carrying text from one 30 s window to the next: the same
+sound gives the same words, and a mistake does not spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.config import TranscribeConfig
+
+# Whisper's own rule for what it made up: it doubts that anybody speaks and what it heard, or it repeats itself.
+_MAX_NO_SPEECH = 0.6
+_MIN_LOG_PROBABILITY = -1.0
+_MAX_COMPRESSION = 2.4
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word (or a whole segment, if word times are off): times in s within the sound that was given."""
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of speech. `words` is empty if the engine most likely made it up."""
+
+    start_s: float
+    end_s: float
+    no_speech: float
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What was heard: segments in order, and the language as its code (`en`)."""
+
+    language: str
+    segments: tuple[Segment, ...] = field(default_factory=tuple)
+
+
+class Recogniser(Protocol):
+    """A speech recogniser with its model loaded."""
+
+    def hear(self, sound: NDArray[np.float32]) -> Speech:
+        """Recognise (n,) samples, 16 kHz mono."""
+
+
+def load_recogniser(config: TranscribeConfig, weights: Path, threads: int) -> Recogniser:
+    """Load the configured engine; `weights` is a CTranslate2 folder (faster-whisper) or a `.pt` file (openai-whisper)."""
+    if config.engine == "faster-whisper":
+        return _FasterWhisper(config, weights, threads)
+    return _OpenAiWhisper(config, weights)
+
+
+def _believable(no_speech: float, log_probability: float, compression: float) -> bool:
+    doubtful = no_speech > _MAX_NO_SPEECH and log_probability < _MIN_LOG_PROBABILITY
+    return not doubtful and compression <= _MAX_COMPRESSION
+
+
+class _FasterWhisper:
+    def __init__(self, config: TranscribeConfig, weights: Path, threads: int) -> None:
+        from faster_whisper import WhisperModel
+
+        self._config = config
+        self._model = WhisperModel(
+            str(weights), device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
+        )
+
+    def hear(self, sound: NDArray[np.float32]) -> Speech:
+        found, info = self._model.transcribe(
+            sound,
+            language=self._config.language or None,
+            beam_size=self._config.beam_size,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            word_timestamps=self._config.words,
+            vad_filter=self._config.vad,
+            # Judged here, so that the probability is known for what is left out as well.
+            no_speech_threshold=None,
+        )
+        segments = []
+        for each in found:
+            words: tuple[Word, ...] = ()
+            if _believable(each.no_speech_prob, each.avg_logprob, each.compression_ratio):
+                words = (
+                    tuple(Word(w.start, w.end, w.word, w.probability) for w in each.words or ())
+                    if self._config.words
+                    else (Word(each.start, each.end, each.text, float(np.exp(each.avg_logprob))),)
+                )
+            segments.append(Segment(each.start, each.end, each.no_speech_prob, words))
+        return Speech(info.language, tuple(segments))
+
+
+class _OpenAiWhisper:
+    def __init__(self, config: TranscribeConfig, weights: Path) -> None:
+        import torch
+        import whisper
+
+        self._config = config
+        # The file is a pickle by its format; torch reads it as plain tensors only.
+        checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
+        self._model = whisper.Whisper(whisper.ModelDimensions(**checkpoint["dims"]))
+        self._model.load_state_dict(checkpoint["model_state_dict"])
+        heads = getattr(whisper, "_ALIGNMENT_HEADS", {}).get(config.model)
+        if heads is not None:
+            self._model.set_alignment_heads(heads)
+        self._model.eval()
+
+    def hear(self, sound: NDArray[np.float32]) -> Speech:
+        import whisper
+
+        language: Any = self._config.language or (None if self._model.is_multilingual else "en")
+        heard = whisper.transcribe(
+            self._model,
+            sound,
+            language=language,
+            # The same search in both engines: greedy is beam 1.
+            beam_size=self._config.beam_size if self._config.beam_size > 1 else None,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            word_timestamps=self._config.words,
+            no_speech_threshold=None,
+            fp16=False,
+            verbose=None,
+        )
+        segments = []
+        for each in heard["segments"]:
+            words: tuple[Word, ...] = ()
+            if _believable(each["no_speech_prob"], each["avg_logprob"], each["compression_ratio"]):
+                words = (
+                    tuple(Word(w["start"], w["end"], w["word"], w["probability"]) for w in each.get("words", ()))
+                    if self._config.words
+                    else (Word(each["start"], each["end"], each["text"], float(np.exp(each["avg_logprob"]))),)
+                )
+            segments.append(Segment(each["start"], each["end"], each["no_speech_prob"], words))
+        return Speech(heard["language"], tuple(segments))
