@@ -95,6 +95,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "failed": summary.failed,
         "failed_before": summary.failed_before,
         "filtered": summary.filtered,
+        "problems": [asdict(problem) for problem in summary.problems],
         "failures": [asdict(record) for record in summary.failures],
         "stopped": summary.stopped,
         "seconds": round(summary.seconds, 3),
@@ -126,6 +127,9 @@ def print_summary(summary: Summary) -> None:
     out.print(table)
     for name, why in summary.unavailable.items():
         out.print(f"[yellow]{name} was left out:[/] {escape(printable(why.what))}\n  Next: {escape(why.fix)}")
+    for problem in summary.problems[:10]:
+        source, what = escape(printable(problem.source)), escape(printable(problem.what))
+        out.print(f"[red]no video[/] {source} ({escape(problem.reason)}): {what}")
     for record in summary.failures[:10]:
         out.print(
             f"[red]failed[/] {escape(record.video_id)} in {record.stage} ({escape(record.reason)}): "

@@ -92,6 +92,11 @@ def _print_status(now: Status, config: Config) -> None:
     for stage in now.stages:
         if stage.unavailable:
             out.print(f"\n{stage.stage} can't run here: {escape(stage.unavailable)}\n  Next: {escape(stage.fix)}")
+    for problem in now.problems[:10]:
+        source, what = escape(printable(problem["source"])), escape(printable(problem["what"]))
+        out.print(f"\n[red]no video[/] {source} ({escape(problem['reason'])}): {what}")
+    if len(now.problems) > 10:
+        out.print(f"... and {len(now.problems) - 10} more: fimad status --json")
     if now.budget_s:
         rate = config.http.videos_per_hour
         out.print(f"\nDownloads need at least {duration(now.budget_s)} more at {rate:g} videos an hour.")

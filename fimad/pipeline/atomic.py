@@ -63,7 +63,11 @@ def _start_of(pid: int) -> str:
 
 def owner() -> str:
     """The name of this process's temporary folder."""
-    pid = os.getpid()
+    return _owner_name(os.getpid())
+
+
+@cache
+def _owner_name(pid: int) -> str:
     return f"{_machine()}-{pid}-{_start_of(pid) or 0}"
 
 

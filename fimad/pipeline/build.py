@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -26,6 +26,17 @@ from fimad.pipeline.task import RunSpec
 from fimad.pipeline.workspace import DONE, Record, Workspace
 
 
+@dataclass(frozen=True)
+class SourceProblem:
+    """Something in a source that is no video: a damaged line of a list, a playlist that can't be read."""
+
+    source: str
+    reason: str
+    what: str
+    why: str = ""
+    fix: str = ""
+
+
 @dataclass
 class Summary:
     """What a build did.
@@ -37,6 +48,7 @@ class Summary:
     unavailable : stages that can't run on this machine, and why.
     failures : records of the items that failed in this run (the first thousand).
     failed : items that failed in this run; `failed_before` those that did earlier and were not tried again.
+    problems : what in the sources is no video.
     stopped : why the run ended early: ``interrupted``, ``fail_fast``, ``max_failures``, or the reason of `error`.
     dataset : where the dataset is; empty if none was packed.
     """
@@ -49,6 +61,7 @@ class Summary:
     failed: int = 0
     failed_before: int = 0
     filtered: int = 0
+    problems: list[SourceProblem] = field(default_factory=list)
     stopped: str = ""
     error: FimadError | None = None
     dataset: str = ""
@@ -62,7 +75,7 @@ class Summary:
             return 130
         if self.error is not None:
             return 3
-        return 1 if self.failed or self.failed_before else 0
+        return 1 if self.failed or self.failed_before or self.problems else 0
 
 
 def build(
@@ -72,7 +85,7 @@ def build(
     *,
     only: bool = False,
     pack: bool = True,
-    show: str = "none",
+    show: str | progress.Silent = "none",
     stage_paths: Sequence[str] = STAGES,
 ) -> Summary:
     """Build what is missing or stale, and pack the dataset.
@@ -85,7 +98,7 @@ def build(
     stage : build this stage and what is upstream of it. What lies downstream and was built before is brought up to date
         as well, unless `only` is set.
     pack : whether to pack the dataset at the end.
-    show : ``auto`` (bars on a terminal, else lines), ``lines`` or ``none``.
+    show : ``auto`` (bars on a terminal, else lines), ``lines``, ``none``, or an observer of your own.
     stage_paths : import paths ``module:Class`` of the stages, upstream first.
 
     Raises `ConfigError` for wrong input and `SetupError` for what the machine lacks at the start. Items that fail do not
@@ -95,15 +108,18 @@ def build(
     workspace = Workspace(config.workspace)
     workspace.prepare()
     log = RunLog(workspace)
-    observer = progress.observer_for(show)
+    observer = progress.observer_for(show) if isinstance(show, str) else show
     try:
         plan = plan_stages(config, stage_paths)
         names = choose_stages(plan, workspace, stage, only=only)
-        videos = corpus(workspace, config, sources)
+        videos, problems = corpus(workspace, config, sources)
+        for problem in problems:
+            observer.note(f"{problem.source}: {problem.what}")
         _announce(plan, names, stage, observer)
         log.event("begin", stages=names, sources=list(sources or config.sources))
         result = _run(workspace, config, plan, names, videos, observer, log)
         summary = _summarise(workspace, plan, result)
+        summary.problems = problems
         if pack and not result.stopped and _wants_pack(config, plan, stage, only=only):
             _pack(workspace, config, plan, videos, summary, observer)
         summary.seconds = time.monotonic() - began
@@ -117,28 +133,50 @@ def build(
         workspace.sweep()
 
 
-def corpus(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:
-    """The videos of a run, to be read as often as needed; stores a new expansion of sources in the workspace."""
-    if tuple(sources) or config.sources:
-        name, _ = workspace.add_batch(find_videos(workspace, config, sources)())
-        return lambda: workspace.videos([name])
-    return find_videos(workspace, config, sources)
+def corpus(
+    workspace: Workspace, config: Config, sources: Sequence[str]
+) -> tuple[Callable[[], Iterable[Video]], list[SourceProblem]]:
+    """The videos of a run, to be read as often as needed, and what in the sources is no video.
+
+    A new expansion of sources is stored in the workspace, so that later commands find the videos by listing.
+    """
+    wanted = tuple(sources) or config.sources
+    if not wanted:
+        return known_videos(workspace), []
+    problems: list[SourceProblem] = []
+    name, count = workspace.add_batch(expand_sources(wanted, config, problems))
+    workspace.write_problems(name, [asdict(problem) for problem in problems])
+    if not count:
+        raise _no_videos(wanted, problems)
+    return lambda: workspace.videos([name]), problems
+
+
+def expand_sources(sources: Sequence[str], config: Config, problems: list[SourceProblem]) -> Iterator[Video]:
+    """The videos that sources name; what is none goes to `problems`."""
+    from fimad.pipeline.sources import SourceFailure, expand
+
+    for item in expand(sources, config):
+        if isinstance(item, SourceFailure):
+            error = item.error
+            problems.append(SourceProblem(item.source, error.reason, error.what, error.why, error.fix))
+        else:
+            yield item
 
 
 def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:
     """The videos of a run, without storing anything."""
     wanted = tuple(sources) or config.sources
-    if wanted:
-        from fimad.pipeline.sources import expand
+    if not wanted:
+        return known_videos(workspace)
+    problems: list[SourceProblem] = []
+    found = list(expand_sources(wanted, config, problems))
+    if not found:
+        raise _no_videos(wanted, problems)
+    return lambda: found
 
-        found = list(expand(wanted, config))
-        if not found:
-            raise ConfigError(
-                f"There are no videos in {', '.join(wanted)}.",
-                "The folder or list is empty, or nothing in it is a video.",
-                "Name a video, a folder of videos, a list, or a URL.",
-            )
-        return lambda: found
+
+def known_videos(workspace: Workspace) -> Callable[[], Iterable[Video]]:
+    """All videos that the workspace knows; raises `ConfigError` if there are none."""
     if not workspace.batches():
         raise ConfigError(
             f"The workspace {workspace.url!r} knows no videos yet.",
@@ -146,6 +184,18 @@ def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) ->
             "Name a video, a folder, a list or a URL: fimad build VIDEO",
         )
     return lambda: workspace.videos()
+
+
+def _no_videos(wanted: Sequence[str], problems: Sequence[SourceProblem]) -> ConfigError:
+    if problems:
+        first = problems[0]
+        more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
+        return ConfigError(f"{first.what}{more}", first.why, first.fix, reason=first.reason)
+    return ConfigError(
+        f"There are no videos in {', '.join(wanted)}.",
+        "The folder or list is empty, or nothing in it is a video.",
+        "Name a video, a folder of videos, a list, or a URL.",
+    )
 
 
 def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, only: bool) -> list[str]:

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fimad.config import RunConfig
@@ -31,6 +31,9 @@ from fimad.pipeline.task import Outcome, RunSpec, Task
 _NO_WORKER_S = 120.0
 _LOOK_S = 5.0
 _CONNECT_S = 20.0
+# How much work is handed over at once when tasks are short, and how many tasks at most.
+_BATCH_S = 0.5
+_MOST_TASKS = 64
 # Above `CRITICAL`: Dask calls a lost connection critical, while here it is an outcome like others.
 _SILENT = logging.CRITICAL + 1
 
@@ -46,6 +49,16 @@ _DASK_CONFIG = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.connect": f"{_CONNECT_S:.0f}s",
 }
+
+
+@dataclass
+class _Handed:
+    """Tasks that were handed to Dask together, and those of them without an outcome."""
+
+    future: Any
+    resource: str
+    tasks: dict[str, Task]
+    begun: bool = False
 
 
 class DaskExecutor(Executor):
@@ -69,8 +82,8 @@ class DaskExecutor(Executor):
         self._topic = f"fimad-{uuid.uuid4().hex[:12]}"
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._observer = observer
-        self._futures: dict[int, tuple[Any, Task]] = {}
-        self._begun: set[int] = set()
+        self._handed: dict[int, _Handed] = {}
+        self._seconds: dict[str, float] = {}
         self._count = 0
         self._looked_at = time.monotonic()
         self._alone_since: float | None = None
@@ -86,20 +99,26 @@ class DaskExecutor(Executor):
         if self._remote:
             self._preflight()
 
-    def submit(self, task: Task) -> None:
+    def batch(self, resource: str) -> int:
+        """Short tasks go together, so that Dask's few milliseconds a task do not count: half a second of work at once."""
+        seconds = self._seconds.get(resource)
+        return 1 if seconds is None else max(1, min(_MOST_TASKS, int(_BATCH_S / max(seconds, 1e-6))))
+
+    def submit(self, tasks: Sequence[Task]) -> None:
         self._count += 1
         number = self._count
+        resource = tasks[0].resource
         future = self._client.submit(
-            worker.run_task,
+            worker.run_tasks,
             self._spec,
-            task,
+            tuple(tasks),
             self._topic,
             number,
-            key=f"fimad-{task.video_id}-{self._topic[6:]}-{number}",
+            key=f"fimad-{tasks[0].video_id}-{self._topic[6:]}-{number}",
             pure=False,
-            resources={task.resource: 1},
+            resources={resource: 1},
         )
-        self._futures[number] = (future, task)
+        self._handed[number] = _Handed(future, resource, {task.video_id: task for task in tasks})
         future.add_done_callback(lambda done: self._done.put((number, done)))
 
     def _hear(self, event: tuple[float, list[Any]]) -> None:
@@ -107,7 +126,9 @@ class DaskExecutor(Executor):
         if kind == "progress":
             self._observer.progress(*values)
         elif kind == "began":
-            self._begun.add(values[0])
+            handed = self._handed.get(values[0])
+            if handed is not None:
+                handed.begun = True
         else:
             # From a worker of this cluster, over Dask's own channel, which carries pickles anyway.
             self._done.put((values[0], pickle.loads(values[1])))  # noqa: S301
@@ -117,9 +138,7 @@ class DaskExecutor(Executor):
         try:
             news = self._done.get(timeout=timeout_s)
             while True:
-                outcome = self._outcome(*news)
-                if outcome is not None:
-                    outcomes.append(outcome)
+                outcomes += self._outcomes(*news)
                 news = self._done.get_nowait()
         except queue.Empty:
             pass
@@ -127,26 +146,32 @@ class DaskExecutor(Executor):
             self._look()
         return outcomes
 
-    def _outcome(self, number: int, news: Any) -> Outcome | None:
-        """An outcome, or what Dask says of a task that ended; the outcome of a task that went well comes before."""
-        if number not in self._futures:
-            return None
-        _, task = self._futures.pop(number)
-        begun = number in self._begun
-        self._begun.discard(number)
-        if isinstance(news, Outcome):
+    def _outcomes(self, number: int, news: Any) -> list[Outcome]:
+        """Outcomes, or what Dask says of tasks that ended without; outcomes come before Dask's word."""
+        handed = self._handed.get(number)
+        if handed is None:
+            return []
+        if isinstance(news, list):
+            for outcome in news:
+                handed.tasks.pop(outcome.task.video_id, None)
+                before = self._seconds.get(handed.resource, outcome.seconds)
+                self._seconds[handed.resource] = 0.9 * before + 0.1 * outcome.seconds
+            if not handed.tasks:
+                del self._handed[number]
             return news
-        if news.status != "error":
-            return Outcome(task, (), lost=f"the task was {news.status} without an outcome")
-        error = news.exception()
-        if type(error).__name__ == "KilledWorker":
-            return Outcome(task, (), lost=error.last_worker.address if error.last_worker else "unknown", begun=begun)
-        raise SetupError(
-            f"A worker could not take the task: {type(error).__name__}: {error}.",
-            "Its version of fimad or of a library differs from the driver's.",
-            "Install the same versions on all machines.",
-            reason="worker_differs",
-        )
+        del self._handed[number]
+        lost = f"the task was {news.status} without an outcome"
+        if news.status == "error":
+            error = news.exception()
+            if type(error).__name__ != "KilledWorker":
+                raise SetupError(
+                    f"A worker could not take a task: {type(error).__name__}: {error}.",
+                    "Its version of fimad or of a library differs from the driver's.",
+                    "Install the same versions on all machines.",
+                    reason="worker_differs",
+                )
+            lost = error.last_worker.address if error.last_worker else "unknown"
+        return [Outcome(task, (), lost=lost, begun=handed.begun) for task in handed.tasks.values()]
 
     def _look(self) -> None:
         """Notice a cluster that is gone, instead of waiting for it."""
@@ -159,7 +184,7 @@ class DaskExecutor(Executor):
                 reason="cluster_lost",
             )
         lanes = self._count_lanes()
-        needed = {task.resource for _, task in self._futures.values()}
+        needed = {handed.resource for handed in self._handed.values()}
         if all(lanes.get(each) for each in needed):
             self.lanes = lanes
             self._alone_since = None
@@ -235,8 +260,8 @@ class DaskExecutor(Executor):
                 )
 
     def close(self, *, kill: bool = False) -> None:
-        futures = [future for future, _ in self._futures.values()]
-        self._futures.clear()
+        futures = [handed.future for handed in self._handed.values()]
+        self._handed.clear()
         if futures:
             self._client.cancel(futures, force=True)
         # If the cluster is gone, child processes ended with their workers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 
 from fimad.pipeline.lane import Emit, Lane
 from fimad.pipeline.task import Outcome, RunSpec, Task
@@ -19,9 +20,13 @@ class Executor(ABC):
 
     lanes: dict[str, int]
 
+    def batch(self, resource: str) -> int:
+        """How many tasks of a resource are best handed over at once."""
+        return 1
+
     @abstractmethod
-    def submit(self, task: Task) -> None:
-        """Take a task; its outcome comes from `wait`."""
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Take tasks of one resource, to be done one after the other; their outcomes come from `wait`."""
 
     @abstractmethod
     def wait(self, timeout_s: float) -> list[Outcome]:
@@ -40,8 +45,8 @@ class InProcess(Executor):
         self._lane = Lane(spec, emit)
         self._tasks: deque[Task] = deque()
 
-    def submit(self, task: Task) -> None:
-        self._tasks.append(task)
+    def submit(self, tasks: Sequence[Task]) -> None:
+        self._tasks.extend(tasks)
 
     def wait(self, timeout_s: float) -> list[Outcome]:
         return [self._lane.run(self._tasks.popleft())] if self._tasks else []

@@ -6,9 +6,9 @@ A lane lives in a child process (`sandbox`), or in the driver with ``--workers 0
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import shutil
-import tempfile
 import time
 import traceback
 from collections import deque
@@ -89,6 +89,16 @@ class Lane:
         self._ready.clear()
         self.workspace.close()
 
+    def scratch(self) -> Path:
+        """An empty folder for the next task."""
+        folder = self.workspace.store.scratch_root() / "task"
+        if folder.is_dir():
+            if not os.listdir(folder):
+                return folder
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def run(self, task: Task) -> Outcome:
         """Do a task. Never raises for an item's sake: what goes wrong is in the results."""
         run = _TaskRun(self, task)
@@ -129,7 +139,8 @@ class _TaskRun:
         self._log = _video_log(task.video_id, self._lines, lane.emit)
 
     def close(self) -> None:
-        if self._scratch is not None:
+        # Emptied now, not at the next task: media may be large.
+        if self._scratch is not None and os.listdir(self._scratch):
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def go(self) -> None:
@@ -218,7 +229,7 @@ class _TaskRun:
         tables = {name: self._table(name) for name in sorted(names)}
         batch = tuple(stage.name for stage in stages)
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(dir=self.lane.workspace.store.scratch_root()))
+            self._scratch = self.lane.scratch()
         media = self._local_media() if any(stage.needs_media for stage in stages) else None
         return StageInput(
             video=self.video,

@@ -27,6 +27,7 @@ from fimad.pipeline.task import Outcome, StageResult, Task
 from fimad.pipeline.workspace import DONE, FAILED, FILTERED, PENDING, Record, Workspace
 
 RESOURCES: tuple[Resource, ...] = ("cpu", "gpu", "network")
+_MAIN_LANES: tuple[Resource, ...] = ("cpu", "network")
 # The runner looks at its clocks and for signals at least so often.
 _TICK_S = 0.5
 # A native crash may come of what an earlier video left behind: it gets a second, fresh process.
@@ -192,7 +193,7 @@ class Runner:
         cursor = cursors.get(resource)
         while cursor is not None:
             waiting = len(self._ready[resource]) + self._running[resource]
-            if waiting and waiting >= 2 * self._lanes(resource):
+            if waiting and waiting >= 2 * self._lanes(resource) * self._batch(resource):
                 return
             # Work that waits for the network must not keep the processors from videos that are there already.
             full = len(self._active) >= self._in_flight() if self._active else False
@@ -208,36 +209,55 @@ class Runner:
             self._ready[resource].append(work)
 
     def _in_flight(self) -> int:
-        return self.config.run.in_flight or 4 * max(1, self._lanes("cpu"), self._lanes("network"))
+        return self.config.run.in_flight or 4 * sum(
+            max(1, self._lanes(each)) * self._batch(each) for each in _MAIN_LANES
+        )
 
     def _submit(self, resource: Resource) -> None:
         queue = self._ready[resource]
+        batch: list[Task] = []
         for _ in range(len(queue)):
-            # One task more than can run keeps a lane from waiting for the driver; downloads are paced, so not there.
-            room = self._lanes(resource) * (1 if resource == "network" else 2)
+            size = self._batch(resource)
+            # One batch more than can run keeps a lane from waiting for the driver; downloads are paced, so not there.
+            room = self._lanes(resource) * size * (1 if resource == "network" else 2)
             if self._running[resource] >= room:
-                return
+                break
             work = queue.popleft()
-            group = self.survey.next_group(work.states)
-            assert group is not None  # noqa: S101  (only videos with something to do are queued)
-            if self.gate is not None and resource == "network" and self.gate.wait_s(work.video) > 0:
+            paced = self.gate is not None and resource == "network" and work.video.kind != "file"
+            if paced and self.gate is not None and self.gate.wait_s(work.video) > 0:
                 queue.append(work)
                 continue
-            video = work.video
-            stages = ("download",) if work.force else group[1]
-            task = Task(
-                video.video_id,
-                video.kind,
-                video.location,
-                stages,
-                resource,
-                solo=work.solo,
-                recheck=work.recheck,
-                force=work.force,
-            )
-            assert self._executor is not None  # noqa: S101  (`_lanes` made it)
-            self._executor.submit(task)
+            task = self._task(work, resource)
             self._running[resource] += 1
+            assert self._executor is not None  # noqa: S101  (`_lanes` made it)
+            if paced or work.tries or work.solo:
+                # By itself: if it takes its worker with it again, no other video should be there.
+                self._executor.submit([task])
+                continue
+            batch.append(task)
+            if len(batch) >= size:
+                self._executor.submit(batch)
+                batch = []
+        if batch and self._executor is not None:
+            self._executor.submit(batch)
+
+    def _batch(self, resource: Resource) -> int:
+        return self._executor.batch(resource) if self._executor is not None else 1
+
+    def _task(self, work: VideoWork, resource: Resource) -> Task:
+        group = self.survey.next_group(work.states)
+        assert group is not None  # noqa: S101  (only videos with something to do are queued)
+        video = work.video
+        return Task(
+            video.video_id,
+            video.kind,
+            video.location,
+            ("download",) if work.force else group[1],
+            resource,
+            solo=work.solo,
+            recheck=work.recheck,
+            force=work.force,
+        )
 
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task

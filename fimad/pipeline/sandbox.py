@@ -199,8 +199,8 @@ class _Watch:
         spec = self.sandbox.spec
         looked = walked = 0.0
         while True:
-            if pipe.poll(_POLL_S):
-                outcome = self._hear(pipe.recv())
+            for message in pipe.recv() if pipe.poll(_POLL_S) else ():
+                outcome = self._hear(message)
                 if outcome is not None:
                     return outcome
             now = time.monotonic()
@@ -316,15 +316,24 @@ def main(descriptor: int) -> None:
     spec: RunSpec = pipe.recv()
     sending = threading.Lock()
 
+    held: list[tuple[Any, ...]] = []
+
     def send(message: Any) -> None:
         with sending:
             pipe.send(message)
+
+    def emit(event: tuple[Any, ...]) -> None:
+        # A result is heard of with what comes next, which is before anything else can go wrong.
+        held.append(event)
+        if event[0] != "result":
+            send(held)
+            held.clear()
 
     _follow_parent()
     try:
         from fimad.pipeline.lane import Lane
 
-        lane = Lane(spec, send)
+        lane = Lane(spec, emit)
         if spec.check:
             lane.check()
     except SetupError as error:
@@ -338,7 +347,8 @@ def main(descriptor: int) -> None:
             faulthandler.dump_traceback_later(spec.deadline_s + _GRACE_S, exit=True)
             outcome = lane.run(task)
             faulthandler.cancel_dump_traceback_later()
-            send(("outcome", outcome, _peak_bytes()))
+            held.clear()
+            send([("outcome", outcome, _peak_bytes())])
     except (EOFError, OSError):
         # The supervisor is gone.
         pass

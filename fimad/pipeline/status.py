@@ -43,12 +43,14 @@ class Status:
     Parameters
     ----------
     budget_s : time that `http.videos_per_hour` alone needs for the downloads that are pending.
+    problems : what in the sources was no video.
     """
 
     workspace: str
     videos: int
     stages: list[StageStatus]
     budget_s: float
+    problems: list[dict[str, str]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for scripts."""
@@ -101,7 +103,7 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
                 why.fix if why else "",
             )
         )
-    return Status(workspace.url, total, stages, urls / config.http.videos_per_hour * 3600)
+    return Status(workspace.url, total, stages, urls / config.http.videos_per_hour * 3600, workspace.problems())
 
 
 def records(workspace: Workspace, stage: str, key: str) -> list[Record]:

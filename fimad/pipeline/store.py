@@ -122,10 +122,11 @@ class LocalStore(Store):
     def put(self, source: Path, name: str) -> None:
         def move() -> None:
             target = Path(self._path(name))
-            if source.stat().st_dev == self.scratch_root().stat().st_dev:
+            temporary = self.scratch_root()
+            if source.is_relative_to(temporary) or source.stat().st_dev == temporary.stat().st_dev:
                 atomic.publish_file(source, target)
                 return
-            copy = self.scratch_root() / f"{target.name}.{time.monotonic_ns()}"
+            copy = temporary / f"{target.name}.{time.monotonic_ns()}"
             try:
                 shutil.copyfile(source, copy)
                 atomic.publish_file(copy, target)
@@ -159,9 +160,10 @@ class LocalStore(Store):
         shutil.rmtree(self._path(name), ignore_errors=True)
 
     def scratch_root(self) -> Path:
-        folder = Path(self._path("tmp")) / atomic.owner()
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        folder = os.path.join(self._root, "tmp", atomic.owner())
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
+        return Path(folder)
 
     def check_writable(self) -> None:
         try:

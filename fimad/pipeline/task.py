@@ -91,12 +91,13 @@ class StageResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a result for each stage that was begun or skipped."""
+    """What became of a task in `seconds`: a result for each stage that was begun or skipped."""
 
     task: Task
     results: tuple[StageResult, ...]
     worker: str = ""
     media_s: float = 0.0
+    seconds: float = 0.0
     lost: str = field(default="")
     """Why there are no results at all: the worker that had the task is gone."""
     begun: bool = True

@@ -8,18 +8,21 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
 from fimad.errors import SetupError
-from fimad.pipeline.sandbox import Sandbox
-from fimad.pipeline.task import RunSpec, Task
+from fimad.pipeline.sandbox import Emit, Sandbox
+from fimad.pipeline.task import Outcome, RunSpec, Task
 
 # A child of another run is kept so long, in case that run still has work for it.
 _IDLE_S = 300.0
 # Only tasks that take their time report on their way.
 _QUIET_S = 1.0
+# Outcomes of short tasks are sent together, so often.
+_SEND_S = 0.25
 
 _idle: dict[tuple[str, str], list[Sandbox]] = {}
 _busy: set[Sandbox] = set()
@@ -32,18 +35,37 @@ def dask_setup(worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_task(spec: RunSpec, task: Task, topic: str, number: int) -> None:
-    """Do a task in an idle child process of this worker, or in a new one.
+def run_tasks(spec: RunSpec, tasks: Sequence[Task], topic: str, number: int) -> None:
+    """Do tasks, one after the other, in an idle child process of this worker, or in a new one.
 
-    The outcome goes to the driver as an event, not as the result: a result would stay in this process's memory until it
-    is fetched, and be lost, and the task repeated, if the process died before that.
+    The outcomes go to the driver as events, not as the result: a result would stay in this process's memory until it
+    is fetched, and be lost, and the tasks repeated, if the process died before that.
     """
     from distributed import get_worker
 
     worker = get_worker()
-    # A task that still waits for its lane is not to blame if this process dies.
+    # Tasks that still wait for their lane are not to blame if this process dies.
     worker.log_event(topic, ["began", number])
-    sandbox = _take(spec, task.resource)
+    resource = tasks[0].resource
+    sandbox = _take(spec, resource)
+    outcomes: list[Outcome] = []
+    sent = time.monotonic()
+    try:
+        for task in tasks:
+            began = time.monotonic()
+            outcome = sandbox.run(task, _reporter(worker, topic, task))
+            now = time.monotonic()
+            outcomes.append(replace(outcome, worker=worker.address, seconds=now - began))
+            if now - sent > _SEND_S or task is tasks[-1]:
+                worker.log_event(topic, ["outcomes", number, pickle.dumps(outcomes)])
+                outcomes = []
+                sent = now
+    finally:
+        _give_back(sandbox, resource)
+
+
+def _reporter(worker: Any, topic: str, task: Task) -> Emit:
+    """Tells the driver how far a task is, if it takes its time."""
     began = said = time.monotonic()
 
     def emit(event: tuple[Any, ...]) -> None:
@@ -56,11 +78,7 @@ def run_task(spec: RunSpec, task: Task, topic: str, number: int) -> None:
             stages, share = (event[1], event[2]) if event[0] == "progress" else ((event[1].stage,), 1.0)
             worker.log_event(topic, ["progress", task.video_id, list(stages), share])
 
-    try:
-        outcome = sandbox.run(task, emit)
-    finally:
-        _give_back(sandbox, task.resource)
-    worker.log_event(topic, ["outcome", number, pickle.dumps(replace(outcome, worker=worker.address))])
+    return emit
 
 
 def _take(spec: RunSpec, resource: str) -> Sandbox:

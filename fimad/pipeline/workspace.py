@@ -4,7 +4,7 @@
                                                      <video_id>.failed.json    could not be processed
                                                      <video_id>.filtered.json  processed, and left out for a reason
                                                      <video_id>.mp4, ...       media, beside the artifact of `download`
-    sources/<sha256>.jsonl     videos that one expansion of sources gave
+    sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
 
@@ -35,6 +35,7 @@ State = Literal["pending", "done", "failed", "filtered"]
 PENDING, DONE, FAILED, FILTERED = range(4)
 STATES: tuple[State, ...] = ("pending", "done", "failed", "filtered")
 _SUFFIXES = ((".parquet", DONE), (".failed.json", FAILED), (".filtered.json", FILTERED))
+_SMALL_BYTES = 16 * 1024**2
 Hashes = NDArray[np.uint64]
 
 
@@ -298,6 +299,19 @@ class Workspace:
             scratch.unlink(missing_ok=True)
         return name, count
 
+    def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
+        """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
+        name = batch.replace(".jsonl", ".problems.json")
+        if problems:
+            self.store.write(name, json.dumps(problems, indent=1, ensure_ascii=False).encode())
+        elif self.store.exists(name):
+            self.store.delete(name)
+
+    def problems(self) -> list[dict[str, str]]:
+        """What in the sources of all batches was no video."""
+        names = sorted(name for name in self.store.files("sources") if name.endswith(".problems.json"))
+        return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
+
     def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
         """The videos of the given batches (by default of all), each once, a line at a time."""
         seen: list[Hashes] = []
@@ -353,14 +367,19 @@ def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
     merged = {**(table.schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
     table = table.replace_schema_metadata(merged)
     split, dictionary = _encodings(table.schema)
+    # Small tables in memory first: pyarrow's own file handling takes longer than they do.
+    small = table.nbytes < _SMALL_BYTES
+    buffer = pa.BufferOutputStream() if small else None
     pq.write_table(
         table,
-        path,
+        path if buffer is None else buffer,
         compression="zstd",
         compression_level=1,
         use_dictionary=dictionary,
         use_byte_stream_split=split,
     )
+    if buffer is not None:
+        path.write_bytes(buffer.getvalue())
 
 
 def _encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:
