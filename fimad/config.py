@@ -72,7 +72,7 @@ class TranscribeConfig(Section):
     )
     language: str = Field("", description="spoken language; empty means detect")
     words: bool = Field(True, description="word times; otherwise segment times")
-    vad: bool = Field(False, description="leave out stretches without speech before Whisper sees them (faster-whisper)")
+    vad: bool = Field(True, description="leave out stretches without speech before Whisper sees them (faster-whisper)")
     beam_size: int = Field(1, ge=1, le=16)
 
 

@@ -137,7 +137,9 @@ _SECTION = re.compile(
 )
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 _CLOCKS = re.compile(rf"{_NOT_BEFORE}{_TIME}(?![\d:])")
-_NUMBERING = re.compile(r"^\s*(?:(?:no|nr)\.?\s*)?#?\s*\d{1,3}\s*(?:[.):\]]|\s[-–—|]|[-–—|]\s)\s*(?=\S)|^\s*#\d{1,3}\s+(?=\S)")
+_NUMBERING = re.compile(
+    r"^\s*(?:(?:no|nr)\.?\s*)?#?\s*\d{1,3}\s*(?:[.):\]]|\s[-–—|]|[-–—|]\s)\s*(?=\S)|^\s*#\d{1,3}\s+(?=\S)"
+)
 _ORDINAL = re.compile(r"^\s*(\d{1,3})\s*(?:/|of)\s*(\d{1,3})\b\s*[-–—:.)|]?\s*(?=\S)")
 _SIDES = r"(?:\s*(?:on\s+)?(?:each|per|every|a|both)\s+(?:side|leg|arm|foot|hand|direction)s?|\s*e/s)?"
 _COUNTS = re.compile(

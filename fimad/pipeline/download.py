@@ -113,9 +113,7 @@ class DownloadStage(Stage):
         return rows
 
 
-def choose_captions(
-    info: dict[str, Any], languages: tuple[str, ...]
-) -> list[tuple[str, str, list[dict[str, Any]]]]:
+def choose_captions(info: dict[str, Any], languages: tuple[str, ...]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """The caption tracks to fetch: (language, kind, its formats, best first).
 
     Of each kind the first wanted language that exists, regional forms included (`en-GB` for `en`). Automatic captions are

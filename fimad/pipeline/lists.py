@@ -16,7 +16,20 @@ LIST_SUFFIXES = frozenset((".txt", ".lst", ".csv", ".tsv", ".parquet", ".jsonl",
 # Names of the column that holds addresses, best first.
 COLUMNS = (
     *("url", "webpage_url", "video_url", "original_url", "link", "youtube_url", "youtube_link", "contenturl", "href"),
-    *("video_id", "videoid", "youtube_id", "ytid", "yt_id", "vid", "path", "file", "filename", "video_path", "video", "id"),
+    *(
+        "video_id",
+        "videoid",
+        "youtube_id",
+        "ytid",
+        "yt_id",
+        "vid",
+        "path",
+        "file",
+        "filename",
+        "video_path",
+        "video",
+        "id",
+    ),
 )
 _MAX_JSON_BYTES = 256 * 1024**2
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     import av.container
 
 # Container formats that hold video, and the usual ones that hold sound alone, so that those can be told apart.
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,gif,wav,mp3,flac,aac,w64,aiff"
-)
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,gif,wav,mp3,flac,aac,w64,aiff"
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 MEDIA_SUFFIXES = frozenset(
     (

@@ -39,19 +39,18 @@ def find_cuts(path: Path, threshold: float, min_scene_s: float) -> list[float]:
                 small = picture.to_ndarray(format="rgb24", width=_WIDTH, height=_HEIGHT, interpolation="AREA")
                 now = _hsv(small)
                 time_s = picture.time - origin
-                if before is not None and float(_change(before, now)) >= threshold and time_s - last_s >= min_scene_s:
+                if before is not None and _change(before, now) >= threshold and time_s - last_s >= min_scene_s:
                     cuts.append(time_s)
                     last_s = time_s
                 before = now
     return cuts
 
 
-def _change(before: NDArray[np.int16], now: NDArray[np.int16]) -> np.floating[object]:
+def _change(before: NDArray[np.int16], now: NDArray[np.int16]) -> float:
     difference = np.abs(now - before)
     # Hue is a circle of 256 steps here.
     difference[..., 0] = np.minimum(difference[..., 0], 256 - difference[..., 0])
-    mean: np.floating[object] = difference.mean()
-    return mean
+    return float(difference.mean())
 
 
 def _hsv(rgb: NDArray[np.uint8]) -> NDArray[np.int16]:

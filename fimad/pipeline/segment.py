@@ -7,6 +7,7 @@ tools' (`{video_id}___{index}`), and a chapter that is left out keeps its row wi
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ class SegmentStage(Stage):
             from fimad.pipeline.scenes import find_cuts
 
             edges = [0.0, *find_cuts(media, limits.scene_threshold, limits.min_clip_s)[: MAX_CLIPS - 1], duration_s]
-            return list(zip(edges, edges[1:], strict=False))
+            return list(itertools.pairwise(edges))
         raise Filtered(
             "The video has no chapters.",
             "Its platform, its file and its description name none.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 
 from fimad.pipeline.audio import decode_ranges
@@ -23,6 +24,8 @@ from fimad.schema import TRANSCRIBE
 _MARGIN_S = 1.0
 # Keeps the sound and its spectrogram in memory below some 200 MB.
 _MAX_STRETCH_S = 1200.0
+# Whisper hears words in digital silence ("you", "thank you"); a peak below -60 dB of full scale holds none.
+_SILENT_PEAK = 1e-3
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ class TranscribeStage(Stage):
     def run(self, item: StageInput) -> pa.Table:
         video = item.tables["download"].to_pylist()[0]
         clips = kept_clips(item.tables["segment"])
-        kind, cues = _captions(video["captions"] or [], self.config.transcribe.captions, self.config.transcribe.language)
+        kind, cues = _captions(
+            video["captions"] or [], self.config.transcribe.captions, self.config.transcribe.language
+        )
         if cues:
             columns = [_from_captions(clip, cues, kind) for clip in clips]
         elif not video["has_audio"] or item.media is None:
@@ -128,7 +133,8 @@ class TranscribeStage(Stage):
             if sound is None:
                 item.log.warning("the sound stream can't be decoded")
                 continue
-            heard = _moved(self._recogniser.hear(sound), stretch.start_s)
+            heard = Speech("") if np.abs(sound).max(initial=0.0) < _SILENT_PEAK else self._recogniser.hear(sound)
+            heard = _moved(heard, stretch.start_s)
             for at in stretch.clips:
                 columns[at] = _from_speech(clips[at], heard, self.config.transcribe.engine)
             item.progress(done / len(plan))
@@ -158,7 +164,7 @@ def _from_speech(clip: dict[str, Any], speech: Speech, engine: str) -> dict[str,
         # Whisper's words carry their own blanks, so that languages without any stay as they are.
         "transcript": " ".join("".join(word.text for word in words).split()),
         "transcript_words": [_row(word) for word in words],
-        "transcript_language": speech.language,
+        "transcript_language": speech.language or None,
         "transcript_no_speech": min(near, default=1.0),
         "transcript_source": engine,
     }
@@ -173,9 +179,7 @@ def _row(word: Word) -> dict[str, Any]:
     }
 
 
-def _captions(
-    rows: list[dict[str, Any]], choice: str, language: str
-) -> tuple[str, list[dict[str, Any]]]:
+def _captions(rows: list[dict[str, Any]], choice: str, language: str) -> tuple[str, list[dict[str, Any]]]:
     """The caption track to use: its kind and its lines; ("", []) for none."""
     kinds = {"human": ("human",), "any": ("human", "automatic"), "none": ()}[choice]
     for kind in kinds:

@@ -114,9 +114,7 @@ class Session:
         while info.get("_type") in ("url", "url_transparent") and hops < _MAX_NESTING:
             hops += 1
             target = info["url"]
-            info = self._call(
-                url, lambda target=target: self._ydl.extract_info(target, download=False, process=False)
-            )
+            info = self._call(url, lambda target=target: self._ydl.extract_info(target, download=False, process=False))
         if info.get("_type") not in ("playlist", "multi_video"):
             yield {**info, "url": info.get("webpage_url") or url, "ie_key": info.get("extractor_key")}
             return
