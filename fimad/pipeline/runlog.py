@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO, Any
 
+from fimad.errors import FimadError
 from fimad.pipeline import atomic
 from fimad.pipeline.task import Outcome, StageResult
 from fimad.pipeline.workspace import Workspace
 
+_LOG = logging.getLogger(__name__)
 # An object store has no append: lines are collected and put as parts.
 _PART_LINES = 2000
 _PART_S = 60.0
@@ -52,6 +55,16 @@ class RunLog:
         self._write(json.dumps({"event": kind, "at": round(time.time(), 3), **values}, separators=(",", ":")))
 
     def _write(self, line: str) -> None:
+        try:
+            self._append(line)
+        except (OSError, FimadError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """A full disk or a store that is down: the run itself says so; its diary is no reason to fail."""
+        _LOG.debug("the run log can't be written: %s", error)
+
+    def _append(self, line: str) -> None:
         local = self._workspace.store.local
         if local is not None:
             if self._file is None:
@@ -73,9 +86,12 @@ class RunLog:
         self._put_at = time.monotonic()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._put()
+        try:
+            if self._file is not None:
+                self._file.close()
+            self._put()
+        except (OSError, FimadError) as error:
+            self._give_up(error)
 
 
 def entries(workspace: Workspace, newest: int = 0) -> Iterator[dict[str, Any]]:

@@ -139,7 +139,7 @@ class Runner:
         except KeyboardInterrupt:
             # With everything in this process the signal cuts the stage itself short.
             self.stop("interrupted")
-        except SetupError as error:
+        except FimadError as error:
             # The cluster or the store is gone: what was done is published, and the summary says what to do.
             self._result.error = error
             self.stop(error.reason)

@@ -57,7 +57,8 @@ class FakeDownload(FakeStage):
         count(item, self.name)
         item.log.info("fetching %s", item.video.video_id)
         path = item.scratch / "a title/../that is no path".replace("/", "_")
-        path.write_text(f"media of {item.video.video_id}")
+        size = item.video.location.partition("big:")[2]
+        path.write_text(f"media of {item.video.video_id}" + "." * int(size or 0))
         media = item.publish_file(path, ".mp4")
         row = {"video_id": item.video.video_id, "value": "media", "media": media, "duration_s": 10.0}
         return pa.Table.from_pylist([row], schema=self.schema())
