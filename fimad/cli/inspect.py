@@ -97,6 +97,8 @@ def _print_status(now: Status, config: Config) -> None:
         out.print(f"\n[red]no video[/] {source} ({escape(problem['reason'])}): {what}")
     if len(now.problems) > 10:
         out.print(f"... and {len(now.problems) - 10} more: fimad status --json")
+    if now.paused:
+        out.print(f"\n{escape(now.paused)}")
     if now.budget_s:
         rate = config.http.videos_per_hour
         out.print(f"\nDownloads need at least {duration(now.budget_s)} more at {rate:g} videos an hour.")

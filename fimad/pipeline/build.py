@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from types import FrameType
 from typing import Any
@@ -17,12 +17,13 @@ from fimad.config import Config
 from fimad.errors import ConfigError, FimadError, SetupError
 from fimad.pipeline import progress
 from fimad.pipeline.executor import Executor, InProcess
+from fimad.pipeline.politeness import Politeness
 from fimad.pipeline.runlog import RunLog
-from fimad.pipeline.runner import Gate, Runner, RunResult
+from fimad.pipeline.runner import Runner, RunResult
 from fimad.pipeline.stage import Unavailable, Video
 from fimad.pipeline.stages import STAGES, StagePlan, plan_stages
 from fimad.pipeline.survey import Survey, VideoWork
-from fimad.pipeline.task import RunSpec
+from fimad.pipeline.task import RunSpec, StageResult
 from fimad.pipeline.workspace import DONE, Record, Workspace
 
 
@@ -257,11 +258,13 @@ def _run(
         return DaskExecutor(spec, config.run, sorted(resources), observer)
 
     finisher = _Finisher(workspace, config, plan, survey)
-    runner = Runner(
-        workspace, config, plan, survey, make_executor, observer, log, gate=_gate(config), on_finished=finisher
-    )
-    with _signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
-        return runner.run(videos)
+    gate = _PoliteGate(workspace, config, observer)
+    runner = Runner(workspace, config, plan, survey, make_executor, observer, log, gate=gate, on_finished=finisher)
+    try:
+        with _signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
+            return runner.run(videos)
+    finally:
+        gate.close()
 
 
 def _forward(event: tuple[Any, ...], observer: progress.Silent) -> None:
@@ -269,8 +272,35 @@ def _forward(event: tuple[Any, ...], observer: progress.Silent) -> None:
         observer.progress("", event[1], event[2])
 
 
-def _gate(config: Config) -> Gate | None:
-    return None
+class _PoliteGate:
+    """`Politeness` for the runner: says when a breaker opens, and keeps the budget for the next run."""
+
+    def __init__(self, workspace: Workspace, config: Config, observer: progress.Silent) -> None:
+        self._workspace = workspace
+        self._observer = observer
+        self._politeness = Politeness(config.http, state=workspace.read_state("politeness"))
+        self._said = ""
+        self._used = False
+
+    def wait_s(self, video: Video) -> float:
+        wait_s = self._politeness.wait_s(video)
+        self._used = self._used or wait_s == 0
+        return wait_s
+
+    def ended(self, video: Video, result: StageResult) -> None:
+        self._politeness.ended(video, result)
+        said = " ".join(sorted(self._politeness.paused_until))
+        if said and said != self._said:
+            self._observer.note(self._politeness.explain())
+            self.close()
+        self._said = said
+
+    def close(self) -> None:
+        """Store what is left of the budget."""
+        if self._used:
+            # A store that fails is the run's own error by now; a lost budget state costs a tenth of an hour's budget.
+            with suppress(FimadError, OSError):
+                self._workspace.write_state("politeness", self._politeness.state())
 
 
 class _Finisher:

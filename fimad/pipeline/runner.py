@@ -33,6 +33,8 @@ _TICK_S = 0.5
 # A native crash may come of what an earlier video left behind: it gets a second, fresh process.
 _TRIES = {"native_crash": 2, "deadline": 1, "memory_limit": 1}
 _MAX_BACKOFF_S = 300.0
+# So many videos may wait for the budget or for their host, in sight of the driver.
+_MOST_GATED = 1000
 
 
 class Gate(Protocol):
@@ -117,6 +119,7 @@ class Runner:
         self._running: Counter[str] = Counter()
         self._timers: list[tuple[float, int, VideoWork]] = []
         self._order = itertools.count()
+        self._gated = 0
         self._result = RunResult(0, {}, {}, [])
 
     def stop(self, reason: str) -> None:
@@ -192,11 +195,13 @@ class Runner:
         """Take videos from the corpus while there is room: so many in work at once, and so few downloaded ahead."""
         cursor = cursors.get(resource)
         while cursor is not None:
-            waiting = len(self._ready[resource]) + self._running[resource]
+            # What waits for its host's turn must not keep other hosts' videos away.
+            gated = min(self._gated, _MOST_GATED) if resource == "network" else 0
+            waiting = len(self._ready[resource]) + self._running[resource] - gated
             if waiting and waiting >= 2 * self._lanes(resource) * self._batch(resource):
                 return
             # Work that waits for the network must not keep the processors from videos that are there already.
-            full = len(self._active) >= self._in_flight() if self._active else False
+            full = len(self._active) - gated >= self._in_flight() if self._active else False
             if full and (resource == "network" or waiting):
                 return
             work = next(cursor, None)
@@ -216,6 +221,8 @@ class Runner:
     def _submit(self, resource: Resource) -> None:
         queue = self._ready[resource]
         batch: list[Task] = []
+        if resource == "network":
+            self._gated = 0
         for _ in range(len(queue)):
             size = self._batch(resource)
             # One batch more than can run keeps a lane from waiting for the driver; downloads are paced, so not there.
@@ -226,6 +233,7 @@ class Runner:
             paced = self.gate is not None and resource == "network" and work.video.kind != "file"
             if paced and self.gate is not None and self.gate.wait_s(work.video) > 0:
                 queue.append(work)
+                self._gated += 1
                 continue
             task = self._task(work, resource)
             self._running[resource] += 1

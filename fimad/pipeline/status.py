@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fimad.config import Config
 from fimad.errors import ConfigError
 from fimad.pipeline import runlog
+from fimad.pipeline.politeness import Politeness, host_of
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.survey import Survey, Videos, chunks
 from fimad.pipeline.workspace import DONE, FAILED, FILTERED, PENDING, Hashes, Record, Workspace, id_hashes
@@ -43,6 +44,7 @@ class Status:
     Parameters
     ----------
     budget_s : time that `http.videos_per_hour` alone needs for the downloads that are pending.
+    paused : which hosts are left alone for now, why, and what to do.
     problems : what in the sources was no video.
     """
 
@@ -50,6 +52,7 @@ class Status:
     videos: int
     stages: list[StageStatus]
     budget_s: float
+    paused: str = ""
     problems: list[dict[str, str]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -88,8 +91,9 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
             ):
                 counts[name][label] += int(mask.sum())
             if name == "download":
-                is_url = np.array([video.kind != "file" for video in chunk])
+                is_url = np.array([bool(host_of(video)) for video in chunk])
                 urls += int((is_url & waiting).sum())
+    polite = Politeness(config.http, state=workspace.read_state("politeness"))
     stages = []
     for name in plan.stages:
         why = plan.unavailable.get(name)
@@ -103,7 +107,7 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
                 why.fix if why else "",
             )
         )
-    return Status(workspace.url, total, stages, urls / config.http.videos_per_hour * 3600, workspace.problems())
+    return Status(workspace.url, total, stages, polite.time_for_s(urls), polite.explain(), workspace.problems())
 
 
 def records(workspace: Workspace, stage: str, key: str) -> list[Record]:

@@ -211,6 +211,19 @@ class Workspace:
         for suffix in (".failed.json", ".filtered.json"):
             self.store.delete(self.name(stage, key, video_id, suffix))
 
+    # State that only spares time: nothing rests on it
+
+    def read_state(self, name: str) -> dict[str, Any]:
+        """A small JSON file of the runner; empty if there is none, or if it is damaged."""
+        try:
+            data = json.loads(self.store.read(f"runs/{name}.json"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def write_state(self, name: str, data: dict[str, Any]) -> None:
+        self.store.write(f"runs/{name}.json", json.dumps(data, sort_keys=True).encode())
+
     # Listings
 
     def keys(self) -> dict[str, list[str]]:

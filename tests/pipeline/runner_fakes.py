@@ -175,3 +175,10 @@ def corpus(config: Config, *locations: str) -> Workspace:
 
 class GpuDownload(FakeDownload):
     resource: ClassVar[Resource] = "gpu"
+
+
+class WalledDownload(FakeDownload):
+    def run(self, item: StageInput) -> pa.Table:
+        if "walled" in item.video.location:
+            raise TransientError("Sign in to confirm you're not a bot", reason="bot_wall")
+        return super().run(item)

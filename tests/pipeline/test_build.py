@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,17 @@ import runner_fakes as fakes
 from fimad.config import Config, parse_config
 from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.build import Summary, build
+from fimad.pipeline.progress import Silent
+from fimad.pipeline.stage import Video
+from fimad.pipeline.task import StageResult
 from fimad.pipeline.workspace import Workspace
 
 
 def make_config(tmp_path: Path, **changes: object) -> Config:
     run = {"workers": 0, "backoff_s": 0.01}
-    data: dict[str, object] = {"workspace": str(tmp_path / "ws"), "dataset": str(tmp_path / "ds"), "run": run}
+    http = {"videos_per_hour": 1e9, "host_spacing_s": 0}
+    data: dict[str, object] = {"workspace": str(tmp_path / "ws"), "dataset": str(tmp_path / "ds")}
+    data |= {"run": run, "http": http}
     for name, value in changes.items():
         if isinstance(value, dict):
             data[name] = {**data.get(name, {}), **value}  # type: ignore[dict-item]
@@ -199,3 +206,47 @@ def test_a_memory_workspace_gives_the_same_artifacts(tmp_path: Path) -> None:
     assert len(files) == 8
     for path in files:
         assert workspace.store.read(str(path.relative_to(root))) == path.read_bytes()
+
+
+def test_downloads_keep_to_the_budget_while_other_stages_go_on(tmp_path: Path) -> None:
+    config = make_config(tmp_path, http={"videos_per_hour": 20.0})
+    workspace = fakes.corpus(config, *["ok"] * 4)
+    stopper = _StopAfter(2)
+    with pytest.raises(_StopAfter.Enough):
+        go(config, show=stopper)
+    assert stopper.done["download"] == stopper.done["simulate"] == 2
+    # A tenth of an hour's budget may go at once, and the next run goes on with what is left of it.
+    assert workspace.read_state("politeness")["tokens"] < 1
+
+
+class _StopAfter(Silent):
+    """Ends a run that would wait for its budget, once so many videos are through."""
+
+    class Enough(Exception):
+        pass
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.done: Counter[str] = Counter()
+
+    def result(self, video_id: str, result: StageResult) -> None:
+        self.done[result.stage] += 1
+        if self.done["simulate"] == self.count:
+            time.sleep(0.2)
+            raise self.Enough
+
+
+def test_one_blocked_host_does_not_stop_the_others(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"attempts": 1})
+    workspace = Workspace(config.workspace)
+    walled = [Video(f"a{at}", "url", f"https://walled.example/{at}") for at in range(20)]
+    others = [Video(f"b{at}", "url", f"https://open.example/{at}") for at in range(5)]
+    workspace.add_batch([*walled, *others])
+    stopper = _StopAfter(5)
+    paths = (f"{fakes.__name__}:WalledDownload", *fakes.PATHS[1:])
+    with pytest.raises(_StopAfter.Enough):
+        go(config, show=stopper, paths=paths)
+    key = workspace.keys()["download"][0]
+    states = dict(workspace.entries("download", key))
+    assert sum(video_id.startswith("b") for video_id in states) == 5
+    assert sum(video_id.startswith("a") for video_id in states) == 1
