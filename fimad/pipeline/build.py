@@ -21,7 +21,7 @@ from fimad.pipeline.politeness import Politeness
 from fimad.pipeline.runlog import RunLog
 from fimad.pipeline.runner import Runner, RunResult
 from fimad.pipeline.stage import Unavailable, Video
-from fimad.pipeline.stages import STAGES, StagePlan, plan_stages
+from fimad.pipeline.stages import StagePlan, plan_stages
 from fimad.pipeline.survey import Survey, VideoWork
 from fimad.pipeline.task import RunSpec, StageResult
 from fimad.pipeline.workspace import DONE, Record, Workspace
@@ -87,7 +87,7 @@ def build(
     only: bool = False,
     pack: bool = True,
     show: str | progress.Silent = "none",
-    stage_paths: Sequence[str] = STAGES,
+    stage_paths: Sequence[str] | None = None,
 ) -> Summary:
     """Build what is missing or stale, and pack the dataset.
 
@@ -100,7 +100,7 @@ def build(
         as well, unless `only` is set.
     pack : whether to pack the dataset at the end.
     show : ``auto`` (bars on a terminal, else lines), ``lines``, ``none``, or an observer of your own.
-    stage_paths : import paths ``module:Class`` of the stages, upstream first.
+    stage_paths : import paths ``module:Class`` of the stages, upstream first; by default all of them.
 
     Raises `ConfigError` for wrong input and `SetupError` for what the machine lacks at the start. Items that fail do not
     raise: they are in the summary and in the workspace.

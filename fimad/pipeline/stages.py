@@ -88,13 +88,13 @@ class StagePlan:
         return name
 
 
-def plan_stages(config: Config, paths: Sequence[str] = STAGES) -> StagePlan:
-    """Make the stages of a configuration, with their keys; asks each whether it can run here."""
+def plan_stages(config: Config, paths: Sequence[str] | None = None) -> StagePlan:
+    """Make the stages of a configuration (by default all of them), with their keys; asks each whether it can run here."""
     stages: dict[str, Stage] = {}
     names: dict[str, str] = {}
     keys: dict[str, str] = {}
     unavailable: dict[str, Unavailable] = {}
-    for path in paths:
+    for path in STAGES if paths is None else paths:
         stage = load_stage(path, config)
         stages[stage.name] = stage
         names[stage.name] = path

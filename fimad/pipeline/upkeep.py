@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fimad.config import Config
-from fimad.pipeline.stages import STAGES, StagePlan, plan_stages
+from fimad.pipeline.stages import StagePlan, plan_stages
 from fimad.pipeline.status import records
 from fimad.pipeline.workspace import Record, Workspace
 
@@ -35,7 +35,7 @@ class Unused:
     bytes: int
 
 
-def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence[str] = STAGES) -> list[Unused]:
+def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence[str] | None = None) -> list[Unused]:
     """The stage folders that none of the configurations uses, with what deleting them would free.
 
     A stage whose key can't be told here (weights that are not on this machine) keeps all of its folders.
