@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import runner_fakes as fakes
 from test_build import go, make_config
@@ -158,9 +160,9 @@ def driver(config_json: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE)
 
 
-def wait_for(path: Path, pattern: str) -> None:
-    end = time.monotonic() + 30
-    while not list(path.glob(pattern)):
+def wait_for(path: Path, pattern: str, count: int = 1) -> None:
+    end = time.monotonic() + 60
+    while len(list(path.glob(pattern))) < count:
         assert time.monotonic() < end, f"{pattern} did not appear"
         time.sleep(0.02)
 
@@ -197,18 +199,26 @@ def test_sigint_finishes_cleanly_and_the_next_run_resumes(tmp_path: Path, worker
     workspace.close()
 
 
-def test_sigkill_of_the_driver_leaves_nothing_running_and_nothing_broken(tmp_path: Path) -> None:
+def test_kills_leave_nothing_running_and_nothing_broken(tmp_path: Path) -> None:
+    """The quick form of `python -m benchmarks.kills`."""
     config = make_config(tmp_path, run={"workers": 2})
-    fakes.corpus(config, *["slow:0.2@pose"] * 20)
-    process = driver(config.model_dump_json())
-    wait_for(tmp_path, "tally/*.pose.runs")
-    process.kill()
-    process.communicate(timeout=30)
+    fakes.corpus(config, *["slow:0.2@pose"] * 24)
+    dice = random.Random(7)
+    for wanted in (3, 9):
+        process = driver(config.model_dump_json())
+        wait_for(tmp_path, "tally/*.pose.runs", wanted)
+        time.sleep(dice.uniform(0, 0.3))
+        if wanted == 9:
+            # A worker or a child first: the run goes on, and then the driver.
+            os.kill(dice.choice(psutil.Process(process.pid).children(recursive=True)).pid, signal.SIGKILL)
+            wait_for(tmp_path, "tally/*.pose.runs", wanted + 3)
+        process.kill()
+        process.communicate(timeout=30)
     summary = go(config)
     assert summary.exit_code == 0
     assert not list((tmp_path / "ws" / "tmp").iterdir())
     reference = make_config(tmp_path / "reference")
-    fakes.corpus(reference, *["slow:0@pose"] * 20)
+    fakes.corpus(reference, *["slow:0@pose"] * 24)
     go(reference)
     one, many = (artifacts(each / "ws") for each in (tmp_path / "reference", tmp_path))
     assert one == many
