@@ -19,7 +19,7 @@ from fimad.cli.options import (
 from fimad.cli.output import out, print_error, print_json, printable, size_text
 
 if TYPE_CHECKING:
-    from fimad.pipeline.build import Summary
+    from fimad.pipeline.summary import Summary
 
 _EXAMPLES = """Examples:
 

@@ -157,7 +157,7 @@ def plan(
 ) -> None:
     """Say what a build would do, and what it would cost in hours and GB, without doing it."""
     from fimad.cli.options import with_run
-    from fimad.pipeline.build import find_videos
+    from fimad.pipeline.corpus import find_videos
     from fimad.pipeline.plan import estimate
     from fimad.pipeline.progress import duration
     from fimad.pipeline.stages import plan_stages

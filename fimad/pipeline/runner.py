@@ -12,15 +12,15 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from fimad.config import Config
 from fimad.errors import FimadError, SetupError
 from fimad.pipeline.executor import Executor
+from fimad.pipeline.run_types import Gate, Observer, RunResult, StageTally
 from fimad.pipeline.runlog import RunLog
-from fimad.pipeline.stage import Resource, Video
+from fimad.pipeline.stage import Resource
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.survey import Survey, Videos, VideoWork
 from fimad.pipeline.task import Outcome, StageResult, Task
@@ -35,53 +35,6 @@ _TRIES = {"native_crash": 2, "deadline": 1, "memory_limit": 1}
 _MAX_BACKOFF_S = 300.0
 # So many videos may wait for the budget or for their host, in sight of the driver.
 _MOST_GATED = 1000
-
-
-class Gate(Protocol):
-    """Says when a download may begin (see `politeness`)."""
-
-    def wait_s(self, video: Video) -> float:
-        """Seconds until a download of this video may begin; 0 takes the slot."""
-
-    def ended(self, video: Video, result: StageResult) -> None:
-        """How a download ended: bot walls and 429 open the breaker."""
-
-
-class Observer(Protocol):
-    """Watches a run, to show it."""
-
-    def started(self, stages: dict[str, Counter[str]]) -> None: ...
-
-    def result(self, video_id: str, result: StageResult) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-
-@dataclass
-class StageTally:
-    """What a run did in one stage."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-    out_bytes: int = 0
-    peak_bytes: int = 0
-
-
-@dataclass
-class RunResult:
-    """What a run did, and why it ended."""
-
-    videos: int
-    before: dict[str, Counter[str]]
-    tallies: dict[str, StageTally]
-    failures: list[Record]
-    failure_count: int = 0
-    stopped: str = ""
-    error: FimadError | None = None
-
-    @property
-    def interrupted(self) -> bool:
-        return self.stopped == "interrupted"
 
 
 # So many failures are kept for the summary; all of them are in the workspace.

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from fimad.errors import PermanentError
 from fimad.pipeline import atomic
+from fimad.pipeline.artifact import local_path, write_table
 from fimad.pipeline.stage import Video
 from fimad.pipeline.store import LocalStore, open_store, scratch_base
 
@@ -35,7 +36,6 @@ State = Literal["pending", "done", "failed", "filtered"]
 PENDING, DONE, FAILED, FILTERED = range(4)
 STATES: tuple[State, ...] = ("pending", "done", "failed", "filtered")
 _SUFFIXES = ((".parquet", DONE), (".failed.json", FAILED), (".filtered.json", FILTERED))
-_SMALL_BYTES = 16 * 1024**2
 Hashes = NDArray[np.uint64]
 
 
@@ -366,51 +366,3 @@ def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-def local_path(url: str) -> Path:
-    """The path of a file:// address."""
-    from urllib.parse import unquote, urlsplit
-
-    return Path(unquote(urlsplit(url).path))
-
-
-def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
-    """Write Parquet as measured best for float lists: zstd 1, BYTE_STREAM_SPLIT instead of dictionaries for floats."""
-    merged = {**(table.schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
-    table = table.replace_schema_metadata(merged)
-    split, dictionary = _encodings(table.schema)
-    # Small tables in memory first: pyarrow's own file handling takes longer than they do.
-    small = table.nbytes < _SMALL_BYTES
-    buffer = pa.BufferOutputStream() if small else None
-    pq.write_table(
-        table,
-        path if buffer is None else buffer,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=dictionary,
-        use_byte_stream_split=split,
-    )
-    if buffer is not None:
-        path.write_bytes(buffer.getvalue())
-
-
-def _encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:
-    """Leaf columns to split by bytes (floats), and to keep in a dictionary (the rest)."""
-    split: list[str] = []
-    dictionary: list[str] = []
-
-    def visit(path: str, kind: pa.DataType) -> None:
-        if pa.types.is_struct(kind):
-            for child in kind:
-                visit(f"{path}.{child.name}", child.type)
-        elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            visit(f"{path}.list.element", kind.value_type)
-        elif pa.types.is_floating(kind):
-            split.append(path)
-        elif not pa.types.is_boolean(kind):
-            dictionary.append(path)
-
-    for column in schema:
-        visit(column.name, column.type)
-    return split, dictionary

@@ -11,9 +11,10 @@ import runner_fakes as fakes
 
 from fimad.config import Config, parse_config
 from fimad.errors import ConfigError, SetupError
-from fimad.pipeline.build import Summary, build
+from fimad.pipeline.build import build
 from fimad.pipeline.progress import Silent
 from fimad.pipeline.stage import Video
+from fimad.pipeline.summary import Summary
 from fimad.pipeline.task import StageResult
 from fimad.pipeline.workspace import Workspace
 
