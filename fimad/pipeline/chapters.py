@@ -17,7 +17,7 @@ MAX_DESCRIPTION = 200_000
 _TIME = r"(?:\d{1,3}:[0-5]?\d:[0-5]\d|\d{1,3}:[0-5]\d)(?:\.\d{1,3})?"
 # Not part of a longer number, a ratio or a date; not a time of day.
 _NOT_BEFORE = r"(?<![\d:./])"
-_NOT_AFTER = r"(?![\d:]|/\d|\.\d|\s*[ap]\.?m\b|\s*(?:uhr|est|pst|gmt|utc|cet)\b)"
+_NOT_AFTER = r"(?!\d|:\d|/\d|\.\d|\s*[ap]\.?m\b|\s*(?:uhr|est|pst|gmt|utc|cet)\b)"
 _RANGE = re.compile(
     rf"[\[(<{{]?\s*{_NOT_BEFORE}(?P<start>{_TIME}){_NOT_AFTER}"
     rf"(?:\s*(?:-|–|—|~|to|until|bis|→|->)\s*(?P<end>{_TIME}){_NOT_AFTER})?\s*[\])>}}]?",
@@ -26,7 +26,7 @@ _RANGE = re.compile(
 _LINK = re.compile(r"</?a\b[^<>]{0,2000}>", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 # Bullets, arrows, numbers and other signs that may stand before a time at the beginning of a line.
-_LEAD = re.compile(r"^(?:[^\w\[({<\"']|\d{1,3}[.)]\s|\d{1,3}\s*[-–—:|]\s|#\d{1,3}\b)*$")
+_LEAD = re.compile(r"^(?:[^\w\[({<\"']|\d{1,3}[.)](?:\s|$)|\d{1,3}\s*[-–—:|](?:\s|$)|#\d{1,3}\b)*$")
 _BRACKETED = re.compile(r"^\s*[\[({].*[\])}]\s*$")
 _TRIM_LEFT = " \t-–—:|•●▪◦·*~=>»→►▶▸➡✅✔☑⏱⏰🕐📌👉,;."
 _TRIM_RIGHT = " \t-–—:|•●▪◦·*~=<«→►▶▸➡,;@"
@@ -65,7 +65,7 @@ def _line(line: str) -> list[ChapterLine]:
         lead = _LEAD.match(before) is not None
         if not (lead or not after.strip(_TRIM_RIGHT + ".!") or _BRACKETED.match(after)):
             return []
-        title = _title(before, after)
+        title = _title("" if lead and after.strip() else before, after)
         return [ChapterLine(_seconds(match["start"]), _end(match), title)] if title else []
     # Several times in one line: a list without line breaks, if it begins or ends with one and all have a title.
     first, last = matches[0], matches[-1]

@@ -114,7 +114,8 @@ class DaskExecutor(Executor):
             tuple(tasks),
             self._topic,
             number,
-            key=f"fimad-{tasks[0].video_id}-{self._topic[6:]}-{number}",
+            # Dask keeps statistics for each kind of key: the kind must not hold a number.
+            key=("fimad-" + resource, self._topic, number),
             pure=False,
             resources={resource: 1},
         )

@@ -1,14 +1,12 @@
-"""A child process that does the work, and its supervisor: deadline, memory limit, and crashes that cost one item.
+"""The supervisor of a child process that does the work: deadline, memory limit, and crashes that cost one item.
 
-The supervisor lives in a Dask worker and loads nothing heavy. The child is started with `python -m
-fimad.pipeline.sandbox`, not by multiprocessing: Dask's workers are daemons, which may not have such children, and nothing
+It lives in a Dask worker and loads nothing heavy. The child (`child`) is started with `python -m fimad.pipeline.child`, not by multiprocessing: Dask's workers are daemons, which may not have such children, and nothing
 of the parent's memory is wanted. They talk through a socket pair that no other process can reach.
 """
 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import shutil
 import signal
@@ -18,13 +16,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
 from fimad.errors import SetupError
+from fimad.pipeline.child import read_notes
 from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
 
 # How often the child's memory is looked at (with its own children's: now and then, that costs more), and how long it may
@@ -32,15 +30,13 @@ from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
 _POLL_S = 0.25
 _TREE_S = 2.0
 _START_S = 180.0
-# The child ends itself so long after its deadline, should nobody be left to do it.
-_GRACE_S = 30.0
 _LOG_BYTES = 4000
 _LOG_LINES = 40
 # What libraries write to stderr is thrown away between tasks once there is so much of it.
 _STDERR_BYTES = 1_000_000
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-Emit = Callable[[tuple[Any, ...]], None]
+Emit = Callable[[Task, tuple[Any, ...]], None]
 
 
 class Sandbox:
@@ -58,6 +54,7 @@ class Sandbox:
         self._pipe: Connection | None = None
         self._stderr: IO[bytes] | None = None
         self._scratch = ""
+        self.notes = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this object)
         self._lock = threading.Lock()
 
     @property
@@ -65,30 +62,27 @@ class Sandbox:
         """Process id of the child, 0 if there is none."""
         return self._process.pid if self._process is not None else 0
 
-    def run(self, task: Task, emit: Emit = lambda event: None) -> Outcome:
-        """Do a task in the child. Always returns: a dead or hanging child is in the results."""
+    def run(self, tasks: Sequence[Task], emit: Emit = lambda task, event: None) -> Iterator[Outcome]:
+        """Do tasks in the child, one after the other. Every task has an outcome: a dead or hanging child is in it."""
+        left = list(tasks)
         with self._lock:
-            self.used_s = time.monotonic()
-            try:
-                pipe = self._start()
-            except SetupError as error:
-                result = StageResult(
-                    task.stages[0],
-                    "failed",
-                    kind="fatal",
-                    reason=error.reason,
-                    what=error.what,
-                    why=error.why,
-                    fix=error.fix,
-                )
-                return Outcome(task, (result,))
-            watch = _Watch(self, task, emit)
-            try:
-                pipe.send(task)
-                return watch.wait(pipe)
-            except (EOFError, OSError):
-                return watch.died(self._reap())
-            finally:
+            while left:
+                self.used_s = time.monotonic()
+                try:
+                    pipe = self._start()
+                except SetupError as error:
+                    task = left.pop(0)
+                    yield Outcome(task, (_cannot_start(task, error),))
+                    continue
+                watch = _Watch(self, emit)
+                try:
+                    pipe.send(left)
+                    while left:
+                        yield watch.wait(pipe, left.pop(0))
+                except (EOFError, OSError):
+                    yield watch.died(self._reap())
+                except _CutError as cut:
+                    yield cut.outcome
                 self.used_s = time.monotonic()
 
     def start(self) -> None:
@@ -107,18 +101,20 @@ class Sandbox:
         self._reap()
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
+        self.notes.truncate(0)
         environment = {
             **os.environ,
             **dict.fromkeys(_THREAD_VARIABLES, str(self.spec.threads)),
             "PYTHONPATH": os.pathsep.join(self.spec.sys_path),
         }
         with theirs:
+            descriptors = [theirs.fileno(), self.notes.fileno()]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fimad.pipeline.sandbox", str(theirs.fileno())],
+                [sys.executable, "-m", "fimad.pipeline.child", *map(str, descriptors)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
                 stderr=self._stderr,
-                pass_fds=[theirs.fileno()],
+                pass_fds=descriptors,
                 env=environment,
                 start_new_session=True,
             )
@@ -181,72 +177,77 @@ class Sandbox:
         return self._stderr.read().decode("utf-8", "replace")
 
 
-class _Watch:
-    """Looks after one task."""
+class _CutError(Exception):
+    """A task was cut short, and the child ended."""
 
-    def __init__(self, sandbox: Sandbox, task: Task, emit: Emit) -> None:
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class _Watch:
+    """Looks after a child while it does tasks."""
+
+    def __init__(self, sandbox: Sandbox, emit: Emit) -> None:
         self.sandbox = sandbox
-        self.task = task
         self.emit = emit
-        self.results: list[StageResult] = []
-        self.current: tuple[str, ...] = ()
-        self.lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self.task: Task | None = None
         self.peak_bytes = 0
         self.began = time.monotonic()
-        self.stage_began = self.began
+        self._looked = self._walked = 0.0
 
-    def wait(self, pipe: Connection) -> Outcome:
-        spec = self.sandbox.spec
-        looked = walked = 0.0
+    def wait(self, pipe: Connection, task: Task) -> Outcome:
+        """The outcome of the child's next task. Raises `_CutError` after ending a child that broke a limit."""
+        self.task = task
+        self.began = time.monotonic()
+        self.peak_bytes = 0
         while True:
-            for message in pipe.recv() if pipe.poll(_POLL_S) else ():
-                outcome = self._hear(message)
-                if outcome is not None:
-                    return outcome
-            now = time.monotonic()
-            if now - looked < _POLL_S:
-                continue
-            looked = now
-            tree = now - walked >= _TREE_S
-            walked = now if tree else walked
-            rss = resident_bytes(self.sandbox.pid, children=tree)
-            self.peak_bytes = max(self.peak_bytes, rss)
-            if rss > spec.memory_limit_bytes:
-                self.sandbox.close()
-                return self._cut(
+            if pipe.poll(_POLL_S):
+                message = pipe.recv()
+                if message[0] == "outcome":
+                    return self._with_peak(message[1], message[2])
+                self.emit(task, message)
+            if time.monotonic() - self._looked >= _POLL_S:
+                self._look()
+
+    def _with_peak(self, outcome: Outcome, peak_bytes: int) -> Outcome:
+        peak = self.peak_bytes or peak_bytes
+        seconds = time.monotonic() - self.began
+        return replace(
+            outcome, seconds=seconds, results=tuple(replace(each, peak_bytes=peak) for each in outcome.results)
+        )
+
+    def _look(self) -> None:
+        spec = self.sandbox.spec
+        self._looked = time.monotonic()
+        walk = self._looked - self._walked >= _TREE_S
+        if walk:
+            self._walked = self._looked
+        rss = resident_bytes(self.sandbox.pid, children=walk)
+        self.peak_bytes = max(self.peak_bytes, rss)
+        if rss > spec.memory_limit_bytes:
+            self.sandbox.close()
+            raise _CutError(
+                self._cut(
                     "memory_limit",
                     f"The stage used {rss / 1e9:.2f} GB; the limit is {spec.memory_limit_bytes / 1e9:.2f} GB.",
                     "The video is very large, or claims to be, or a library leaks.",
                     "Raise `run.memory_limit_bytes` if the machine has more, or lower `download.max_height_px`.",
                 )
-            if time.monotonic() - self.began > spec.deadline_s:
-                self.sandbox.close()
-                return self._cut(
+            )
+        if time.monotonic() - self.began > spec.deadline_s:
+            self.sandbox.close()
+            raise _CutError(
+                self._cut(
                     "deadline",
                     f"The task was not done after {spec.deadline_s:.0f} s and was ended.",
                     "The video is very long, the other side drips, or a decoder hangs.",
                     "Raise `run.deadline_s` if the video is worth it, then `fimad retry --reason deadline`.",
                 )
-
-    def _hear(self, message: tuple[Any, ...]) -> Outcome | None:
-        kind = message[0]
-        if kind == "begin":
-            self.current = message[1]
-            self.lines.clear()
-            self.stage_began = time.monotonic()
-        elif kind == "result":
-            self.current = tuple(name for name in self.current if name != message[1].stage)
-            self.results.append(message[1])
-        elif kind == "log":
-            self.lines.append(message[1])
-        elif kind == "outcome":
-            outcome: Outcome = message[1]
-            peak = self.peak_bytes or message[2]
-            return replace(outcome, results=tuple(replace(each, peak_bytes=peak) for each in outcome.results))
-        self.emit(message)
-        return None
+            )
 
     def died(self, code: int) -> Outcome:
+        """The outcome of the task that the child died of."""
         return self._cut(
             "native_crash",
             f"The process ended with {_how_it_died(code)}; its memory peaked at {self.peak_bytes / 1e6:.0f} MB.",
@@ -257,31 +258,35 @@ class _Watch:
         )
 
     def _cut(self, reason: str, what: str, why: str, fix: str, number: int = 0) -> Outcome:
-        names = self.current or (next(iter(self._not_begun()), self.task.stages[-1]),)
+        assert self.task is not None  # noqa: S101  (only a task can be cut)
+        stages, results, lines = read_notes(self.sandbox.notes.fileno())
+        ended = {result.stage for result in results}
+        names = stages or tuple(name for name in self.task.stages if name not in ended)[:1] or self.task.stages[-1:]
         said = [line for line in self.sandbox.stderr_tail().splitlines() if line.strip()]
-        log = (*self.lines, *said[-_LOG_LINES:])
-        seconds = (time.monotonic() - self.stage_began) / len(names)
-        for name in names:
-            self.results.append(
-                StageResult(
-                    name,
-                    "failed",
-                    kind="crash",
-                    reason=reason,
-                    what=f"{name}: {what}",
-                    why=why,
-                    fix=fix,
-                    signal=number,
-                    seconds=seconds,
-                    peak_bytes=self.peak_bytes,
-                    log=log,
-                )
+        seconds = time.monotonic() - self.began
+        cut = [
+            StageResult(
+                name,
+                "failed",
+                kind="crash",
+                reason=reason,
+                what=f"{name}: {what}",
+                why=why,
+                fix=fix,
+                signal=number,
+                seconds=seconds / len(names),
+                peak_bytes=self.peak_bytes,
+                log=(*lines, *said[-_LOG_LINES:]),
             )
-        return Outcome(self.task, tuple(self.results))
+            for name in names
+        ]
+        return Outcome(self.task, (*results, *cut), seconds=seconds)
 
-    def _not_begun(self) -> list[str]:
-        ended = {result.stage for result in self.results}
-        return [name for name in self.task.stages if name not in ended]
+
+def _cannot_start(task: Task, error: SetupError) -> StageResult:
+    return StageResult(
+        task.stages[0], "failed", kind="fatal", reason=error.reason, what=error.what, why=error.why, fix=error.fix
+    )
 
 
 def resident_bytes(pid: int, *, children: bool = True) -> int:
@@ -306,74 +311,3 @@ def _how_it_died(code: int) -> str:
         except ValueError:
             return f"signal {-code}"
     return f"exit code {code}"
-
-
-def main(descriptor: int) -> None:
-    """The child: gets a specification, then tasks; ends when the pipe closes."""
-    pipe = Connection(descriptor)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    faulthandler.enable()
-    spec: RunSpec = pipe.recv()
-    sending = threading.Lock()
-
-    held: list[tuple[Any, ...]] = []
-
-    def send(message: Any) -> None:
-        with sending:
-            pipe.send(message)
-
-    def emit(event: tuple[Any, ...]) -> None:
-        # A result is heard of with what comes next, which is before anything else can go wrong.
-        held.append(event)
-        if event[0] != "result":
-            send(held)
-            held.clear()
-
-    _follow_parent()
-    try:
-        from fimad.pipeline.lane import Lane
-
-        lane = Lane(spec, emit)
-        if spec.check:
-            lane.check()
-    except SetupError as error:
-        send(error)
-        return
-    send(str(lane.workspace.store.scratch_root()))
-    try:
-        while True:
-            task = pipe.recv()
-            # A C thread: it ends even a process whose interpreter is stuck in native code, with nobody left to kill it.
-            faulthandler.dump_traceback_later(spec.deadline_s + _GRACE_S, exit=True)
-            outcome = lane.run(task)
-            faulthandler.cancel_dump_traceback_later()
-            held.clear()
-            send([("outcome", outcome, _peak_bytes())])
-    except (EOFError, OSError):
-        # The supervisor is gone.
-        pass
-    finally:
-        lane.close()
-
-
-def _peak_bytes() -> int:
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _follow_parent() -> None:
-    """End this process, and what it started, as soon as its parent is gone, whatever it is doing."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True, name="follow-parent").start()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

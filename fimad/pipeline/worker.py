@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from fimad.errors import SetupError
-from fimad.pipeline.sandbox import Emit, Sandbox
+from fimad.pipeline.sandbox import Sandbox
 from fimad.pipeline.task import Outcome, RunSpec, Task
 
 # A child of another run is kept so long, in case that run still has work for it.
@@ -49,36 +49,26 @@ def run_tasks(spec: RunSpec, tasks: Sequence[Task], topic: str, number: int) -> 
     resource = tasks[0].resource
     sandbox = _take(spec, resource)
     outcomes: list[Outcome] = []
-    sent = time.monotonic()
+    began = sent = said = time.monotonic()
+
+    def emit(task: Task, event: tuple[Any, ...]) -> None:
+        nonlocal said
+        if time.monotonic() - max(began, said) > _QUIET_S:
+            said = time.monotonic()
+            worker.log_event(topic, ["progress", task.video_id, list(event[1]), event[2]])
+
     try:
-        for task in tasks:
+        for outcome in sandbox.run(tasks, emit):
             began = time.monotonic()
-            outcome = sandbox.run(task, _reporter(worker, topic, task))
-            now = time.monotonic()
-            outcomes.append(replace(outcome, worker=worker.address, seconds=now - began))
-            if now - sent > _SEND_S or task is tasks[-1]:
+            outcomes.append(replace(outcome, worker=worker.address))
+            if began - sent > _SEND_S:
                 worker.log_event(topic, ["outcomes", number, pickle.dumps(outcomes)])
                 outcomes = []
-                sent = now
+                sent = began
+        if outcomes:
+            worker.log_event(topic, ["outcomes", number, pickle.dumps(outcomes)])
     finally:
         _give_back(sandbox, resource)
-
-
-def _reporter(worker: Any, topic: str, task: Task) -> Emit:
-    """Tells the driver how far a task is, if it takes its time."""
-    began = said = time.monotonic()
-
-    def emit(event: tuple[Any, ...]) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if event[0] == "progress" and now - said < _QUIET_S:
-            return
-        if event[0] in ("progress", "result") and now - began > _QUIET_S:
-            said = now
-            stages, share = (event[1], event[2]) if event[0] == "progress" else ((event[1].stage,), 1.0)
-            worker.log_event(topic, ["progress", task.video_id, list(stages), share])
-
-    return emit
 
 
 def _take(spec: RunSpec, resource: str) -> Sandbox:

@@ -59,7 +59,9 @@ class Session:
         self.log = log
         self.finished: list[str] = []
         self._ffmpeg = ffmpeg_path()
-        self.guard = Guard(config.http, programs=[self._ffmpeg])
+        # yt-dlp looks for ffprobe beside ffmpeg, and does without it.
+        probe = Path(self._ffmpeg).with_name("ffprobe")
+        self.guard = Guard(config.http, programs=[self._ffmpeg, str(probe)])
         self._last_message = ""
         self._ydl: Any = None
         self._pending: Filtered | PermanentError | None = None
@@ -153,15 +155,22 @@ class Session:
 
     def _call(self, url: str, action: Any, *, allow_none: bool = False) -> Any:
         """Run something of yt-dlp inside the guard, with its errors explained."""
+        from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
+
+        # Parts of yt-dlp ask for ffmpeg without the options at hand, and would find another one on the PATH.
+        location = FFmpegPostProcessor._ffmpeg_location.set(self._ffmpeg)
         try:
             with self.guard:
-                self.guard.check_url(url) if "://" in url else None
+                if "://" in url:
+                    self.guard.check_url(url)
                 result = action()
         except FimadError as error:
             raise (self._pending or error) from error
         except Exception as error:
             # Extractors meet pages that they were not written for, and raise whatever comes of it.
             raise (self._pending or self.guard.blocked or explain(error, url)) from error
+        finally:
+            FFmpegPostProcessor._ffmpeg_location.reset(location)
         if result is None and not allow_none:
             raise self._pending or self.guard.blocked or explain(ValueError(self._last_message or "no result"), url)
         return result

@@ -219,9 +219,13 @@ def _build(kind: str, what: str, why: str, fix: str, reason: str) -> FimadError:
 def _from_status(error: object, url: str) -> FimadError:
     status = int(getattr(error, "status", 0))
     what = f"{url} answered {status} {getattr(error, 'reason', '') or ''}".strip() + "."
-    if getattr(error, "redirect_loop", False) or 300 <= status < 400:
+    if getattr(error, "redirect_loop", False):
         return PermanentError(
             what, "It redirects in a circle.", "Look at the page in a browser.", reason="redirect_loop"
+        )
+    if 300 <= status < 400:
+        return PermanentError(
+            what, "It redirects to something that is not on the web.", _DROP, reason="unsupported_url"
         )
     if status == 429:
         return TransientError(
