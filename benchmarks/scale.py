@@ -97,11 +97,16 @@ def measure(videos: int, workers: int, folder: Path) -> dict[str, Any]:
         "videos": videos,
         "workers": workers,
         "memory_growth_mb": round(meter.rss_mb[marks[-1]] - meter.rss_mb[marks[0]], 1) if marks else None,
+        "driver_rss_mb_by_videos": {str(mark): round(meter.rss_mb[mark], 1) for mark in _thin(marks)},
         "driver_rss_mb": round(meter.rss_mb[marks[-1]], 1) if marks else None,
         "overhead_ms_per_video": round(build_s / videos * 1000, 3),
         "build_s": round(build_s, 1),
         "resume_s": round(resume_s, 2),
     }
+
+
+def _thin(marks: list[int]) -> list[int]:
+    return marks[:: max(1, len(marks) // 8)]
 
 
 def main() -> int:
@@ -119,7 +124,8 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in figures.items():
         floor = f"   (at most {FLOORS[name]:g})" if name in FLOORS else ""
-        print(f"{name:<24}{value:>12}{floor}")
+        shown = ", ".join(f"{mark}: {rss}" for mark, rss in value.items()) if isinstance(value, dict) else value
+        print(f"{name:<24}{shown:>12}{floor}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     return int(any(figures[name] is not None and figures[name] > floor for name, floor in FLOORS.items()))

@@ -39,8 +39,8 @@ _SILENT = logging.CRITICAL + 1
 
 # The scheduler's diaries would grow with the number of tasks.
 _DASK_CONFIG = {
-    "distributed.admin.log-length": 1000,
-    "distributed.admin.low-level-log-length": 1000,
+    "distributed.admin.log-length": 100,
+    "distributed.admin.low-level-log-length": 50,
     # The runner counts tries itself, and a video that kills workers must not kill many.
     "distributed.scheduler.allowed-failures": 0,
     # Nothing is kept in a worker's memory; balancing it is time lost.
