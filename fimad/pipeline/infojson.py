@@ -18,7 +18,7 @@ from fimad.pipeline.media import MEDIA_SUFFIXES
 MAX_INFO_BYTES = 64 * 1024**2
 INFO_SUFFIX = ".info.json"
 _MAX_TEXT = 200_000
-_MAX_ITEMS = 10_000
+_MAX_ITEMS = 100_000
 
 
 def read_info(path: Path) -> dict[str, Any]:

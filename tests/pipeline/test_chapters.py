@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_real_descriptions() -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
 def test_any_text_is_survived(text: str) -> None:
     lines = parse_description(text)
-    assert all(before.start_s < after.start_s for before, after in zip(lines, lines[1:], strict=False))
+    assert all(before.start_s < after.start_s for before, after in itertools.pairwise(lines))
     assert all(line.title for line in lines)
     label = label_of(text)
     assert label is None or (label == label.lower() and label.strip() == label)
