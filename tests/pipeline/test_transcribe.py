@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def run(stage: TranscribeStage, given_tables: dict[str, pa.Table], folder: Path,
 def test_stretches_cover_the_clips_without_overlap(ranges: list[tuple[float, float]]) -> None:
     made = stretches(ranges, 3200.0)
     assert sorted(at for stretch in made for at in stretch.clips) == list(range(len(ranges)))
-    for before, after in zip(made, made[1:], strict=False):
+    for before, after in itertools.pairwise(made):
         assert before.end_s <= after.start_s
     for stretch in made:
         for at in stretch.clips:
