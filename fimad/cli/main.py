@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from fimad import __version__
-from fimad.cli.output import print_error
+from fimad.cli.output import err, print_error
 from fimad.errors import ConfigError, DatasetError, FimadError, SetupError
 
 # Exit codes, as `fimad --help` and docs/cli.md state them.
@@ -49,6 +49,9 @@ class ErrorGroup(TyperGroup):
                 raise
             print_error(error)
             ctx.exit(exit_code(error))
+        except KeyboardInterrupt:
+            err.print("Interrupted. The same command goes on where this one stopped.")
+            ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # The reader of our output went away (`fimad status | head`): not worth a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

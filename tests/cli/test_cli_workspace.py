@@ -167,3 +167,14 @@ def test_help_of_every_command_has_an_example() -> None:
     assert "130 interrupted" in " ".join(fimad("--help").stdout.split())
     for name in ("init", "build", "status", "why", "retry", "plan", "gc"):
         assert "Example" in fimad(name, "--help").stdout
+
+
+def test_an_interrupt_outside_of_the_stages_has_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    corpus("ok")
+    monkeypatch.setattr("fimad.pipeline.build._pack", interrupted)
+    result = build()
+    assert result.exit_code == 130
+    assert "goes on" in result.stderr
