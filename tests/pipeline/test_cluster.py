@@ -222,3 +222,22 @@ def test_kills_leave_nothing_running_and_nothing_broken(tmp_path: Path) -> None:
     go(reference)
     one, many = (artifacts(each / "ws") for each in (tmp_path / "reference", tmp_path))
     assert one == many
+
+
+def test_two_drivers_on_one_workspace_do_not_hurt_each_other(tmp_path: Path) -> None:
+    videos = ["slow:0.05@pose", "flaky@download", "filtered@segment", "ok"] * 4
+    config = make_config(tmp_path)
+    fakes.corpus(config, *videos)
+    both = [driver(config.model_dump_json()) for _ in range(2)]
+    for process in both:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    assert not list((tmp_path / "ws" / "tmp").iterdir())
+    reference = make_config(tmp_path / "reference")
+    fakes.corpus(reference, *[each.replace("flaky@download", "ok") for each in videos])
+    go(reference)
+    one, many = (
+        {name: data for name, data in artifacts(each / "ws").items() if not name.endswith(".json")}
+        for each in (tmp_path / "reference", tmp_path)
+    )
+    assert one == many
