@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import pickle
 import queue
 import signal
@@ -23,7 +22,7 @@ from typing import Any
 from fimad.config import RunConfig
 from fimad.errors import SetupError
 from fimad.pipeline import worker
-from fimad.pipeline.executor import Executor
+from fimad.pipeline.executor import Executor, worker_count
 from fimad.pipeline.progress import Silent
 from fimad.pipeline.task import Outcome, RunSpec, Task
 
@@ -288,12 +287,11 @@ def _connect(address: str) -> Any:
 
 
 def _local_cluster(run: RunConfig, resources: Sequence[str]) -> Any:
-    workers = run.workers if run.workers > 0 else max(1, (os.cpu_count() or 1) // run.threads)
     offered = {name: run.downloads if name == "network" else 1 for name in resources}
     # Workers must not take a Ctrl-C that is meant for the driver; `dask_setup` does the same for those started later.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
     try:
-        return _start_cluster(run, workers, offered)
+        return _start_cluster(run, worker_count(run), offered)
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 
+from fimad.config import RunConfig
 from fimad.pipeline.lane import Emit, Lane
 from fimad.pipeline.task import Outcome, RunSpec, Task
+
+
+def worker_count(run: RunConfig) -> int:
+    """How many local workers a configuration asks for; by default as many as this process may use cores for."""
+    if run.workers >= 0:
+        return max(1, run.workers)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // run.threads)
 
 
 class Executor(ABC):

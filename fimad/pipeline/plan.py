@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from fimad.config import Config
 from fimad.pipeline import runlog
+from fimad.pipeline.executor import worker_count
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.status import status
 from fimad.pipeline.survey import Videos
@@ -86,7 +86,7 @@ def estimate(workspace: Workspace, config: Config, plan: StagePlan, videos: Vide
         per_video_s = seconds.get(each.stage, _ASSUMED_S.get(each.stage, 0.0) * length_s)
         per_video_bytes = written.get(each.stage, _ASSUMED_BYTES.get(each.stage, 0.0) * length_s)
         costs.append(StageCost(each.stage, todo, todo * per_video_s, todo * per_video_bytes, measured))
-    workers = config.run.workers if config.run.workers > 0 else max(1, (os.cpu_count() or 1) // config.run.threads)
+    workers = worker_count(config.run)
     network = {name for name, stage in plan.stages.items() if stage.resource == "network"}
     core_hours = sum(cost.core_s for cost in costs if cost.stage not in network) / 3600 / workers
     download_hours = sum(cost.core_s for cost in costs if cost.stage in network) / 3600
