@@ -1,292 +1,244 @@
-"""Raw BlazePose landmarks at tracking speed: MediaPipe's own models, run directly on LiteRT.
+"""Raw BlazePose landmarks at tracking speed: MediaPipe's own models, run on LiteRT, one person.
 
-MediaPipe Tasks offers either landmarks that it has smoothed over time, with lag (one person, tracked), or raw ones with the
-detector run on every frame. A virtual accelerometer wants them raw, and the detector costs as much as the landmarks. So
-the graph is rebuilt here from MediaPipe's sources (modules/pose_detection, modules/pose_landmark, Apache-2.0): detector,
-region, landmarks, refinement from the heat map, and the next frame's region from the landmarks. The temporal filter is left
-out, and nothing else. `benchmarks/landmarker.py` compares both.
+The graph is MediaPipe's (tasks/cc/vision/pose_landmarker, Apache-2.0): the detector finds a person, the landmark model
+looks at a rotated crop, heatmaps refine its landmarks, and two auxiliary landmarks give the next frame's crop. Two things
+differ from MediaPipe Tasks, which offers only one or the other: there is no low-pass filter on the landmarks, whose lag
+costs a second derivative dearly, and the detector does not run on every frame. The segmentation mask, a quarter of the
+full model's time, is cut out of the model; the other outputs stay the same to the last bit. `benchmarks/landmarker.py`
+compares both.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fimad.pipeline.detector import Detection, PoseDetector
+from fimad.pipeline.roi import Roi, roi_from_points
+from fimad.pipeline.tflite import TfliteModel
 from fimad.skeleton import LANDMARKS
 
 Floats = NDArray[np.float32]
 
+_POINTS, _FLAG, _HEATMAP, _WORLD = "Identity", "Identity_1", "Identity_3", "Identity_4"
 _COUNT: Final = len(LANDMARKS)
-_DETECTOR_SIDE: Final = 224
-_SIDE: Final = 256
-_HEATMAP_RADIUS: Final = 3  # RefineLandmarksFromHeatmapCalculator, kernel_size 7
-_REFINE_FROM: Final = 0.5  # its min_confidence_to_refine
-_ROI_SCALE: Final = 1.25  # RectTransformationCalculator of both *_to_roi graphs
-_DETECT_FROM: Final = 0.5
-_SAME_BOX_IOU: Final = 0.3
-# With nobody in the picture, the detector looks at every fifth frame only.
-_EMPTY_STRIDE: Final = 5
+_WITH_AUXILIARY: Final = _COUNT + 2
+_KERNEL: Final = 7
+_MIN_HEAT: Final = 0.5
+
+# From one frame to the next a person's region moves by a few hundredths of its size; half of it within a tenth of a
+# second is somebody else.
+_JUMP: Final = 0.5
+_JUMP_TIME_S: Final = 0.1
+# Somebody who comes back near where the last one was lost, within this time, is the same person.
+_LOST_S: Final = 1.0
+# While nobody is there, the detector looks at every frame at first, then at this interval.
+_PATIENCE_S: Final = 0.5
+_EMPTY_INTERVAL_S: Final = 0.15
 
 
-class Region(NamedTuple):
-    """A rotated square in the picture: centre in px, side in px, clockwise rotation in rad."""
-
-    x_px: float
-    y_px: float
-    side_px: float
-    angle_rad: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Landmarks:
-    """One person in one frame.
+    """One person in one picture.
 
     Parameters
     ----------
-    image : (33, 3) x and y in fractions of the picture's width and height, y down; z on the scale of x.
-    world_m : (33, 3) metres, hip-centred, camera axes: x right, y down, z forward.
-    visibility : (33,) 0 to 1.
+    image : (33, 3) x, y in fractions of width and height (y down), z on the scale of x, 0 at the hips.
+    world_m : (33, 3) m: hip-centred, camera axes: x right, y down, z forward.
+    visibility, presence : (33,) probabilities.
     score : probability that the region holds a person.
-    track : counts the people followed; another number means that the person may be another one.
+    track : counts the people followed, from 0: another number means that the person may be another one.
     """
 
     image: Floats
     world_m: Floats
     visibility: Floats
+    presence: Floats
     score: float
     track: int
 
 
 class PoseEstimator(Protocol):
-    """Landmarks frame by frame."""
+    """Landmarks of one person, frame by frame."""
 
     def __call__(self, rgb: NDArray[np.uint8], time_s: float) -> Landmarks | None:
-        """Look at the next frame, (h, w, 3) RGB. None if nobody is found."""
+        """Look at the next frame, (h, w, 3) RGB; times must increase. None if nobody is found."""
 
     def reset(self) -> None:
-        """Forget the person: a new clip or shot begins."""
+        """A cut: the next frame has nothing to do with the last one."""
+
+    def restart(self) -> None:
+        """Another clip: forget everything, and count tracks from 0."""
 
     def close(self) -> None:
         """Free the models."""
 
 
+class LandmarkModel:
+    """The landmark model by itself: a picture and a region in, landmarks and the next region out.
+
+    Parameters
+    ----------
+    path : a ``pose_landmark_*.tflite``.
+    threads : native threads.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._model = TfliteModel(path, (_POINTS, _FLAG, _HEATMAP, _WORLD), threads)
+        self._side = self._model.side_px
+        self._picture = np.empty((self._side, self._side, 3), np.uint8)
+
+    def run(self, rgb: NDArray[np.uint8], roi: Roi, min_score: float) -> tuple[Landmarks, Roi | None] | None:
+        """Landmarks within a region, and where the person's region is now; None if nobody is there."""
+        import cv2
+
+        # Bilinear, black outside of the picture, as in MediaPipe.
+        cv2.warpAffine(
+            rgb,
+            roi.crop_matrix(self._side),
+            (self._side, self._side),
+            dst=self._picture,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        self._model.run(self._picture, 1 / 255, 0.0)
+        score = float(self._model.output(_FLAG)[0])
+        if not score >= min_score:
+            return None
+        rows = self._model.output(_POINTS).reshape(-1, 5)[:_WITH_AUXILIARY]
+        points = rows[:, :3] / np.float32(self._side)
+        refine(points, self._model.output(_HEATMAP))
+        chances = 1 / (1 + np.exp(-rows[:_COUNT, 3:]))
+        height, width = rgb.shape[:2]
+        image = roi.to_picture(points, width, height)
+        found = Landmarks(
+            image=image[:_COUNT],
+            world_m=roi.turn_back(self._model.output(_WORLD).reshape(-1, 3)[:_COUNT]),
+            visibility=chances[:, 0],
+            presence=chances[:, 1],
+            score=score,
+            track=0,
+        )
+        centre, rim = image[_COUNT], image[_COUNT + 1]
+        return found, roi_from_points(
+            (float(centre[0]) * width, float(centre[1]) * height), (float(rim[0]) * width, float(rim[1]) * height)
+        )
+
+
+def refine(points: Floats, heatmap: Floats) -> None:
+    """Move landmarks to the centre of heat around them, in place (MediaPipe's RefineLandmarksFromHeatmap, kernel 7).
+
+    Parameters
+    ----------
+    points : (n, 3), x and y in fractions of the crop.
+    heatmap : (h, w, at least n) logits.
+    """
+    rows, columns = heatmap.shape[:2]
+    # Towards zero, as a cast does in C.
+    x = (points[:, 0] * columns).astype(np.int64)
+    y = (points[:, 1] * rows).astype(np.int64)
+    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    reach = np.arange(-(_KERNEL // 2), _KERNEL // 2 + 1)
+    at_x, at_y = x[:, None] + reach, y[:, None] + reach
+    valid = ((at_y >= 0) & (at_y < rows))[:, :, None] & ((at_x >= 0) & (at_x < columns))[:, None, :]
+    safe_x, safe_y = at_x.clip(0, columns - 1), at_y.clip(0, rows - 1)
+    logits = heatmap[safe_y[:, :, None], safe_x[:, None, :], np.arange(len(points))[:, None, None]]
+    heat = np.where(valid, 1 / (1 + np.exp(-logits)), np.float32(0))
+    total = heat.sum(axis=(1, 2))
+    moved = inside & (heat.max(axis=(1, 2)) >= _MIN_HEAT) & (total > 0)
+    safe = np.where(total > 0, total, 1)
+    points[:, 0] = np.where(moved, (heat.sum(axis=1) * at_x).sum(axis=1) / safe / columns, points[:, 0])
+    points[:, 1] = np.where(moved, (heat.sum(axis=2) * at_y).sum(axis=1) / safe / rows, points[:, 1])
+
+
+def most_prominent(found: list[Detection], width_px: int, height_px: int) -> Detection:
+    """Of several people the one that the video is about: large, central and sure."""
+
+    def weight(each: Detection) -> float:
+        x, y = (each.roi.x_px / width_px - 0.5) * 2, (each.roi.y_px / height_px - 0.5) * 2
+        return each.score * each.roi.size_px * (1 - 0.5 * min(1.0, float(np.hypot(x, y))))
+
+    return max(found, key=weight)
+
+
 class LiteRtLandmarker:
-    """See the module. One instance per process; not thread-safe.
+    """Follows one person through the pictures of a clip. One instance per process; not thread-safe.
 
     Parameters
     ----------
     detector, landmarks : paths of the two `.tflite` files.
-    min_score : person score below which the person counts as lost.
+    min_score : person score below which a frame counts as empty.
     threads : native threads.
     """
 
     def __init__(self, detector: Path, landmarks: Path, *, min_score: float = 0.5, threads: int = 1) -> None:
-        self._detector = _Model(detector, threads)
-        self._model = _Model(landmarks, threads)
-        self._outputs = self._model.outputs_by_size()
-        self._anchors = _anchors()
+        self._detector = PoseDetector(detector, threads)
+        self._model = LandmarkModel(landmarks, threads)
         self._min_score = min_score
-        self._region: Region | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin another clip."""
         self._track = -1
-        self._skip = 0
+        self._empty_since_s: float | None = None
+        self.reset()
 
     def reset(self) -> None:
-        """Forget the person."""
-        self._region = None
-        self._skip = 0
+        """Begin another shot."""
+        self._next: Roi | None = None
+        self._last: Roi | None = None
+        self._seen_s = -np.inf
+        self._looked_s = -np.inf
 
     def close(self) -> None:
         """Free the models."""
-        self._detector.close()
-        self._model.close()
+        del self._detector, self._model
 
     def __call__(self, rgb: NDArray[np.uint8], time_s: float) -> Landmarks | None:
-        """Landmarks of the person followed, or of the most prominent one found anew."""
-        if self._region is not None:
-            found = self._look(rgb, self._region)
-            if found is not None:
-                return found
-            self._region = None
-        if self._skip:
-            self._skip -= 1
+        """The person in an (h, w, 3) RGB picture, or None. Times, s, must increase."""
+        result = None
+        if self._next is not None:
+            result = self._model.run(rgb, self._next, self._min_score)
+            if result is not None and self._jumped(result[1], time_s):
+                # The landmarks slid off the person or over to another one: a fresh look decides.
+                result = None
+        if result is None:
+            result = self._look(rgb, time_s)
+        if result is None:
+            self._next = None
+            if self._empty_since_s is None:
+                self._empty_since_s = time_s
             return None
-        region = self._detect(rgb)
-        if region is not None:
+        found, self._next = result
+        if self._last is None or time_s - self._seen_s > _LOST_S or self._jumped(self._next, time_s):
             self._track += 1
-            # The detector's region is a guess from two points; a second look from the landmarks' own region is as good as
-            # the frames that follow.
-            if self._look(rgb, region) is not None and self._region is not None:
-                found = self._look(rgb, self._region)
-                if found is not None:
-                    return found
-            self._region = None
-        self._skip = _EMPTY_STRIDE - 1
-        return None
+        self._last = self._next
+        self._seen_s, self._empty_since_s = time_s, None
+        return replace(found, track=self._track)
 
-    def _detect(self, rgb: NDArray[np.uint8]) -> Region | None:
-        """The most prominent person's region."""
-        import cv2
+    def _jumped(self, roi: Roi | None, time_s: float) -> bool:
+        if roi is None or self._last is None:
+            return roi is None
+        # At low frame rates more is possible, but a person's own size is the limit.
+        return roi.distance(self._last) > _JUMP * min(2.0, max(1.0, (time_s - self._seen_s) / _JUMP_TIME_S))
 
-        height, width = rgb.shape[:2]
-        scale = _DETECTOR_SIDE / max(width, height)
-        left, top = (_DETECTOR_SIDE - width * scale) / 2, (_DETECTOR_SIDE - height * scale) / 2
-        matrix = np.array([[scale, 0, left + scale / 2 - 0.5], [0, scale, top + scale / 2 - 0.5]])
-        picture = cv2.warpAffine(rgb, matrix, (_DETECTOR_SIDE, _DETECTOR_SIDE), flags=cv2.INTER_AREA)
-        np.multiply(picture, 2 / 255, out=self._detector.input[0], dtype=np.float32)
-        self._detector.input -= 1.0
-        self._detector.run()
-        outputs = self._detector.outputs_by_size()
-        boxes, scores = outputs[2254 * 12].reshape(2254, 12), outputs[2254].reshape(-1)
-        scores = 1 / (1 + np.exp(-np.clip(scores, -100, 100)))
-        chosen = np.flatnonzero(scores >= _DETECT_FROM)
-        if not len(chosen):
+    def _look(self, rgb: NDArray[np.uint8], time_s: float) -> tuple[Landmarks, Roi | None] | None:
+        """Ask the detector, unless it has found nobody for a while and was asked a moment ago."""
+        empty = self._empty_since_s is not None and time_s - self._empty_since_s > _PATIENCE_S
+        if empty and time_s - self._looked_s < _EMPTY_INTERVAL_S:
             return None
-        points = boxes[chosen].reshape(len(chosen), 6, 2) / _DETECTOR_SIDE
-        points[:, [0, 2, 3, 4, 5]] += self._anchors[chosen, None]
-        people = _merge(points, scores[chosen])
-        # Back from the letterbox to the picture.
-        offset = np.array([left, top], np.float32)
-        regions = []
-        for weight, person in people:
-            hip, end = (person[2] * _DETECTOR_SIDE - offset) / scale, (person[3] * _DETECTOR_SIDE - offset) / scale
-            region = _region(hip, end)
-            off_centre = np.hypot(region.x_px / width - 0.5, region.y_px / height - 0.5)
-            regions.append((weight * region.side_px * (1 - min(off_centre, 0.7)), region))
-        return max(regions)[1]
-
-    def _look(self, rgb: NDArray[np.uint8], region: Region) -> Landmarks | None:
-        """Landmarks within a region; sets the region for the next frame."""
-        import cv2
-
-        height, width = rgb.shape[:2]
-        cos, sin = math.cos(region.angle_rad), math.sin(region.angle_rad)
-        step = region.side_px / _SIDE
-        # Crop pixel to picture pixel, both counted at their centres.
-        turn = np.array([[cos, -sin], [sin, cos]]) * step
-        centre = np.array([region.x_px, region.y_px])
-        corner = centre + turn @ np.full(2, 0.5 - _SIDE / 2) - 0.5
-        matrix = np.hstack([turn, corner[:, None]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(rgb, matrix, (_SIDE, _SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        np.multiply(crop, 1 / 255, out=self._model.input[0], dtype=np.float32)
-        self._model.run()
-        out = self._outputs
-        score = float(out[1].flat[0])
-        if not score >= self._min_score:
+        self._looked_s = time_s
+        found = self._detector.detect(rgb)
+        if not found:
             return None
-        raw = out[39 * 5].reshape(39, 5)
-        points = raw[:, :2] / _SIDE
-        _refine(points, out[64 * 64 * 39].reshape(64, 64, 39))
-        # From the crop to the picture.
-        local = (points - 0.5) * region.side_px
-        x = region.x_px + local[:, 0] * cos - local[:, 1] * sin
-        y = region.y_px + local[:, 0] * sin + local[:, 1] * cos
-        hip, end = np.array([x[33], y[33]]), np.array([x[34], y[34]])
-        self._region = _region(hip, end)
-        if not 4 < self._region.side_px < 8 * max(width, height):
-            self._region = None
-        image = np.empty((_COUNT, 3), np.float32)
-        image[:, 0] = x[:_COUNT] / width
-        image[:, 1] = y[:_COUNT] / height
-        image[:, 2] = raw[:_COUNT, 2] / _SIDE * region.side_px / width
-        world = out[39 * 3].reshape(39, 3)[:_COUNT].copy()
-        world[:, 0], world[:, 1] = world[:, 0] * cos - world[:, 1] * sin, world[:, 0] * sin + world[:, 1] * cos
-        visibility = 1 / (1 + np.exp(-raw[:_COUNT, 3]))
-        return Landmarks(image, world, visibility.astype(np.float32), score, self._track)
-
-
-class _Model:
-    """A LiteRT interpreter with views of its tensors, so that nothing is copied in or out."""
-
-    def __init__(self, path: Path, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter: Any = Interpreter(model_path=str(path), num_threads=threads)
-        self._interpreter.allocate_tensors()
-        index = self._interpreter.get_input_details()[0]["index"]
-        self._input_index = index
-        shape = self._interpreter.get_input_details()[0]["shape"]
-        self.input: Floats = np.zeros(shape, np.float32)
-        self._out = {
-            int(np.prod(detail["shape"])): detail["index"] for detail in self._interpreter.get_output_details()
-        }
-        self._values: dict[int, Floats] = {
-            size: np.zeros(size, np.float32) for size in self._out
-        }
-
-    def run(self) -> None:
-        self._interpreter.set_tensor(self._input_index, self.input)
-        self._interpreter.invoke()
-        for size, index in self._out.items():
-            if size != 256 * 256:  # the segmentation mask is not used
-                self._values[size][...] = self._interpreter.tensor(index)().reshape(-1)
-
-    def outputs_by_size(self) -> dict[int, Floats]:
-        """The outputs by their number of values, which tells them apart; the arrays are filled anew by each run."""
-        return self._values
-
-    def close(self) -> None:
-        self._interpreter = None
-
-
-def _anchors() -> Floats:
-    """(2254, 2) centres of the detector's anchors: SsdAnchorsCalculator, strides 8, 16, 32, 32, 32, two per layer."""
-    centres = []
-    for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
-        cells = _DETECTOR_SIDE // stride
-        grid = (np.arange(cells) + 0.5) / cells
-        y, x = np.meshgrid(grid, grid, indexing="ij")
-        centres.append(np.repeat(np.stack([x, y], -1).reshape(-1, 2), per_cell, axis=0))
-    return np.concatenate(centres).astype(np.float32)
-
-
-def _merge(points: Floats, scores: Floats) -> list[tuple[float, Floats]]:
-    """Weighted non-maximum suppression: overlapping detections become their mean, weighted by score.
-
-    points : (n, 6, 2) box centre, box size and four key points. Returns (score, (6, 2)) per person, best first.
-    """
-    low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
-    area = np.prod(np.maximum(high - low, 0), axis=1)
-    left = np.argsort(-scores, kind="stable")
-    people = []
-    while len(left):
-        best = left[0]
-        shared = np.prod(np.maximum(np.minimum(high[left], high[best]) - np.maximum(low[left], low[best]), 0), axis=1)
-        same = shared / np.maximum(area[left] + area[best] - shared, 1e-9) > _SAME_BOX_IOU
-        same[0] = True
-        members = left[same]
-        people.append((float(scores[best]), np.average(points[members], axis=0, weights=scores[members])))
-        left = left[~same]
-    return people
-
-
-def _region(hip: NDArray[Any], end: NDArray[Any]) -> Region:
-    """AlignmentPointsRectsCalculator: a square about the hips, turned so that the body stands upright."""
-    dx, dy = float(end[0] - hip[0]), float(end[1] - hip[1])
-    angle = math.pi / 2 - math.atan2(-dy, dx)
-    angle -= 2 * math.pi * math.floor((angle + math.pi) / (2 * math.pi))
-    return Region(float(hip[0]), float(hip[1]), 2 * math.hypot(dx, dy) * _ROI_SCALE, angle)
-
-
-def _refine(points: Floats, heatmap: Floats) -> None:
-    """RefineLandmarksFromHeatmapCalculator: points move to the heat map's centre of mass around them, in place.
-
-    points : (39, 2) fractions of the crop; heatmap : (64, 64, 39) logits.
-    """
-    rows, columns = heatmap.shape[:2]
-    for index, (x, y) in enumerate(points):
-        column, row = int(x * columns), int(y * rows)
-        if not (0 <= column < columns and 0 <= row < rows and x >= 0 and y >= 0):
-            continue
-        left, right = max(0, column - _HEATMAP_RADIUS), min(columns, column + _HEATMAP_RADIUS + 1)
-        top, bottom = max(0, row - _HEATMAP_RADIUS), min(rows, row + _HEATMAP_RADIUS + 1)
-        weight = 1 / (1 + np.exp(-heatmap[top:bottom, left:right, index]))
-        total = weight.sum()
-        if weight.max() >= _REFINE_FROM and total > 0:
-            points[index, 0] = weight.sum(0) @ np.arange(left, right, dtype=np.float32) / (columns * total)
-            points[index, 1] = weight.sum(1) @ np.arange(top, bottom, dtype=np.float32) / (rows * total)
+        height, width = rgb.shape[:2]
+        chosen = most_prominent(found, width, height)
+        if self._last is not None and time_s - self._seen_s <= _LOST_S:
+            last = self._last
+            nearest = min(found, key=lambda each: each.roi.distance(last))
+            chosen = nearest if nearest.roi.distance(last) <= _JUMP else chosen
+        return self._model.run(rgb, chosen.roi, self._min_score)

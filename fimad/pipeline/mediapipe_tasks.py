@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.pipeline.landmarker import DETECTOR_FILE, Pose, landmark_file
+from fimad.pipeline.landmarker import Landmarks
 
 # Of the picture's size: a torso's middle that moves further between two frames belongs to somebody else.
 _JUMP = 0.25
 _LOST_S = 1.0
 
 
-def task_bundle(folder: Path, model: str) -> bytes:
+def task_bundle(detector: Path, landmarks: Path) -> bytes:
     """A `.task` bundle of the two models. Tasks wants their input normalisation as metadata, which the files lack."""
     bundle = io.BytesIO()
     with zipfile.ZipFile(bundle, "w", zipfile.ZIP_STORED) as archive:
         for name, path, mean, deviation in (
-            ("pose_detector.tflite", folder / DETECTOR_FILE, 127.5, 127.5),
-            ("pose_landmarks_detector.tflite", folder / landmark_file(model), 0.0, 255.0),
+            ("pose_detector.tflite", detector, 127.5, 127.5),
+            ("pose_landmarks_detector.tflite", landmarks, 0.0, 255.0),
         ):
             archive.writestr(zipfile.ZipInfo(name), _with_normalisation(path, mean, deviation))
     return bundle.getvalue()
@@ -79,14 +79,14 @@ def _with_normalisation(path: Path, mean: float, deviation: float) -> bytes:
 
 
 class TasksLandmarker:
-    """`PoseEstimator` on MediaPipe Tasks. Parameters as in `landmarker.Landmarker`; Tasks chooses the person itself."""
+    """`PoseEstimator` on MediaPipe Tasks. Parameters as in `LiteRtLandmarker`; Tasks chooses the person itself."""
 
-    def __init__(self, folder: Path, model: str = "full", min_score: float = 0.5) -> None:
+    def __init__(self, detector: Path, landmarks: Path, *, min_score: float = 0.5) -> None:
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision
 
         options = vision.PoseLandmarkerOptions(
-            base_options=tasks.BaseOptions(model_asset_buffer=task_bundle(folder, model)),
+            base_options=tasks.BaseOptions(model_asset_buffer=task_bundle(detector, landmarks)),
             running_mode=vision.RunningMode.IMAGE,
             num_poses=1,
             min_pose_detection_confidence=0.5,
@@ -109,7 +109,7 @@ class TasksLandmarker:
         """Free the models."""
         self._landmarker.close()
 
-    def process(self, rgb: NDArray[np.uint8], time_s: float) -> Pose | None:
+    def __call__(self, rgb: NDArray[np.uint8], time_s: float) -> Landmarks | None:
         """The most certain person in an (h, w, 3) RGB picture, or None.
 
         Tasks does not tell the person's score: presence of the landmarks, on average, stands in for it.
@@ -126,19 +126,14 @@ class TasksLandmarker:
         presence = np.array([each.presence for each in points], np.float32)
         # Middle of shoulders and hips.
         middle = image[[11, 12, 23, 24], :2].mean(axis=0)
-        if (
-            self._last is None
-            or time_s - self._seen_s > _LOST_S
-            or float(np.linalg.norm(middle - self._last)) > _JUMP
-        ):
+        if self._last is None or time_s - self._seen_s > _LOST_S or float(np.linalg.norm(middle - self._last)) > _JUMP:
             self._track += 1
         self._last, self._seen_s = middle, time_s
-        return Pose(
+        return Landmarks(
             image=image,
             world_m=np.array([(each.x, each.y, each.z) for each in world], np.float32),
             visibility=np.array([each.visibility for each in points], np.float32),
             presence=presence,
             score=float(presence.mean()),
             track=self._track,
-            roi=None,
         )
