@@ -92,6 +92,12 @@ class CameraConfig(Section):
     """Cuts and camera motion. In the key of `camera`."""
 
     short_side_px: int = Field(180, ge=64, le=1080, description="size at which the background is tracked")
+    decode_short_side_px: int = Field(
+        480,
+        ge=64,
+        le=2160,
+        description="size of the decoded pictures; as `pose.short_side_px`, one conversion serves both",
+    )
     cut_threshold: float = Field(0.5, gt=0, le=1, description="histogram difference that counts as a cut")
 
 
@@ -142,7 +148,7 @@ class HttpConfig(Section):
     min_rate_bytes_s: float = Field(
         1024.0, ge=0, description="a connection slower than this, over `timeout_s` of waiting, is given up"
     )
-    allow_private_addresses: bool = Field(False, description="allow loopback, private and link-local addresses")
+    allow_private_addresses: bool = Field(False, description="allow servers on this machine and in private networks")
     allowed_schemes: tuple[str, ...] = ("https", "http")
     keep_media: bool = Field(True, description="keep downloaded media after the last stage that needs it")
     ytdlp: dict[str, Any] = Field({}, description="further yt-dlp options, by their Python API names")
