@@ -157,5 +157,5 @@ def _unroll(cues: list[Cue]) -> list[Cue]:
         Cue(cue.start_s, min(cue.end_s, after.start_s), cue.text)
         if after is not None and cue.start_s < after.start_s < cue.end_s
         else cue
-        for cue, after in zip(kept, [*kept[1:], None], strict=True)
+        for cue, after in zip(kept, [*kept[1:], None], strict=False)
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,15 @@ def _bad(path: Path, why: str) -> PermanentError:
 def info_beside(media: Path) -> Path | None:
     """The info.json that belongs to a media file, if there is one: NAME.info.json beside NAME.mp4."""
     path = media.with_name(media.stem + INFO_SUFFIX)
-    return path if path.is_file() else None
+    # Unlike Path.is_file, this takes names that are too long for what they are: no file.
+    return path if os.path.isfile(path) else None
 
 
 def media_beside(info: Path) -> Path | None:
     """The media file that belongs to an info.json, if there is one."""
     stem = info.name.removesuffix(INFO_SUFFIX)
     names = (stem + suffix for suffix in sorted(MEDIA_SUFFIXES))
-    return next((path for path in map(info.with_name, names) if path.is_file()), None)
+    return next((path for path in map(info.with_name, names) if os.path.isfile(path)), None)
 
 
 def captions_beside(media: Path, info: dict[str, Any], log: logging.Logger) -> list[dict[str, Any]]:
@@ -68,7 +70,7 @@ def captions_beside(media: Path, info: dict[str, Any], log: logging.Logger) -> l
     for extension in ("vtt", "srt", "sbv", "ttml", "json3", "srv1"):
         for path in sorted(media.parent.glob(f"{_glob_escape(media.stem)}*.{extension}")):
             middle = path.name[len(media.stem) : -len(extension) - 1].strip(".")
-            if not path.is_file() or (middle and not middle.replace("-", "").replace("_", "").isalnum()):
+            if not os.path.isfile(path) or (middle and not middle.replace("-", "").replace("_", "").isalnum()):
                 continue
             if path.name[len(media.stem)] != ".":
                 continue

@@ -3,7 +3,8 @@
 A URL comes from outside, and so do the redirects, playlists and page contents behind it. Inside `with Guard(http):`
 
 - only the configured schemes (http and https) are opened;
-- no connection goes to a private, loopback, link-local, multicast or reserved address. The address that is checked is
+- no connection goes to a private, loopback, link-local, multicast or reserved address; `http.allow_private_addresses`
+  allows loopback and private networks, and never link-local addresses and metadata services. The address that is checked is
   the one the socket is about to connect to, so that redirects, HLS segments and names that resolve to something else the
   second time (DNS rebinding) are covered alike;
 - no program is started but those named in `programs`, and none with a network address among its arguments: ffmpeg must
@@ -31,6 +32,8 @@ from fimad.config import HttpConfig
 from fimad.errors import FimadError, PermanentError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")))
 _NETWORK_ARGUMENT = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # JavaScript engines that yt-dlp runs, without network access, on YouTube's player code.
 _SCRIPT_ENGINES = ("deno", "node", "bun", "qjs", "quickjs")
@@ -41,15 +44,31 @@ _installed = False
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet; also looks into IPv6 forms that carry an IPv4 address."""
+    """Whether an IP address is one of the open internet."""
+    ip = _innermost(address)
+    return ip.is_global and not ip.is_multicast
+
+
+def is_own_network(address: str) -> bool:
+    """Whether an IP address is loopback or private, as a server of one's own is.
+
+    Link-local addresses and those of the clouds' metadata services are not: they hold credentials and no videos.
+    """
+    ip = _innermost(address)
+    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in _METADATA
+    return not odd and (ip.is_loopback or ip.is_private or ip in _SHARED)
+
+
+def _innermost(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address, or the IPv4 address that an IPv6 form of it carries."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is None and ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+            return inner
+    return ip
 
 
 class Guard:
@@ -101,8 +120,6 @@ class Guard:
             )
         if not host:
             raise self._refuse("unsupported_url", f"{url[:200]!r} names no host.", "A list holds a damaged line.")
-        if self._allow_private:
-            return
         try:
             ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
@@ -115,8 +132,6 @@ class Guard:
 
     def check_peer(self, address: Any) -> None:
         """Raise `PermanentError` if a socket may not connect to `address`."""
-        if self._allow_private:
-            return
         if not isinstance(address, tuple):
             raise self._refuse_address(str(address), "a local socket")
         host, port = str(address[0]), address[1]
@@ -146,11 +161,11 @@ class Guard:
 
     def _check_address(self, address: str, where: str) -> None:
         try:
-            public = is_public(address)
+            allowed = is_public(address) or (self._allow_private and is_own_network(address))
         except ValueError:
             # A name given to connect() would be resolved out of our sight.
-            public = False
-        if not public:
+            allowed = False
+        if not allowed:
             raise self._refuse_address(address, where)
 
     def _refuse_address(self, address: str, where: str) -> FimadError:

@@ -187,11 +187,11 @@ class _Expansion:
         if _URL.match(text) or _SEARCH.match(text):
             yield from self._web(text, in_list=False)
             return
-        path = Path(text).expanduser()
-        if path.is_dir():
+        path = Path(os.path.expanduser(text))
+        if text and os.path.isdir(path):
             for each in _walk(path.absolute()):
                 yield from self._local(each)
-        elif path.is_file():
+        elif os.path.isfile(path):
             path = path.absolute()
             is_list = path.suffix.lower() in LIST_SUFFIXES and not path.name.lower().endswith(INFO_SUFFIX)
             yield from self._list(path) if is_list else self._local(path)
@@ -216,7 +216,7 @@ class _Expansion:
             yield from self._web(text, in_list=True)
             return
         path = (origin.parent / text).absolute()
-        if path.is_file():
+        if os.path.isfile(path):
             yield from self._local(path)
         elif _YOUTUBE_ID.match(text):
             yield from self._web(f"https://www.youtube.com/watch?v={text}", in_list=True)

@@ -112,7 +112,7 @@ class _OpenAiWhisper:
         checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
         self._model = whisper.Whisper(whisper.ModelDimensions(**checkpoint["dims"]))
         self._model.load_state_dict(checkpoint["model_state_dict"])
-        heads = getattr(whisper, "_ALIGNMENT_HEADS", {}).get(config.model)
+        heads = getattr(whisper, "_ALIGNMENT_HEADS", {}).get(weights.stem)
         if heads is not None:
             self._model.set_alignment_heads(heads)
         self._model.eval()
@@ -139,7 +139,10 @@ class _OpenAiWhisper:
             words: tuple[Word, ...] = ()
             if _believable(each["no_speech_prob"], each["avg_logprob"], each["compression_ratio"]):
                 words = (
-                    tuple(Word(w["start"], w["end"], w["word"], w["probability"]) for w in each.get("words", ()))
+                    tuple(
+                        Word(float(w["start"]), float(w["end"]), w["word"], float(w["probability"]))
+                        for w in each.get("words", ())
+                    )
                     if self._config.words
                     else (Word(each["start"], each["end"], each["text"], float(np.exp(each["avg_logprob"]))),)
                 )

@@ -33,8 +33,9 @@ class WebServer:
         self.folder = folder
         self.hits: Counter[str] = Counter()
         self.pages: dict[str, tuple[str, bytes]] = {}
+        self.encodings: dict[str, str] = {}
         self.closing = threading.Event()
-        _bomb()
+        bomb()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -75,7 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
         behave = getattr(self, f"_do_{kind.replace('-', '_').replace('.', '_')}", None)
         if path in self.site.pages:
             mime, body = self.site.pages[path]
-            self._whole(200, mime, body)
+            encoding = self.site.encodings.get(path)
+            self._whole(200, mime, body, **({"Content-Encoding": encoding} if encoding else {}))
         elif behave is not None:
             behave(rest, query)
         else:
@@ -170,11 +172,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"\0" * 65536)
 
     def _do_bomb_html(self, rest: str, query: str) -> None:
-        self._whole(200, "text/html", _bomb(), **{"Content-Encoding": "gzip"})
+        self._whole(200, "text/html", bomb(), **{"Content-Encoding": "gzip"})
 
 
 @cache
-def _bomb() -> bytes:
+def bomb() -> bytes:
+    """A gzip answer of some 100 KB that unpacks to 100 MB."""
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     block = b"<p>" + bytes(1024 * 1024)
     return b"".join(packer.compress(block) for _ in range(100)) + packer.flush()

@@ -64,6 +64,11 @@ def test_rolling_captions_are_said_once() -> None:
     assert " ".join(cue.text for cue in parse_captions(rolling.encode(), "vtt")) == "lift your knees up"
 
 
+def test_a_file_without_lines_is_no_failure() -> None:
+    assert parse_captions(b"WEBVTT\n", "vtt") == []
+    assert parse_captions(b'{"events": []}', "json3") == []
+
+
 @pytest.mark.parametrize(
     ("extension", "data"),
     [

@@ -131,17 +131,18 @@ def test_bad_answers(site: WebServer, tmp_path: Path, path: str, kind: type[Fima
         assert "cookies" in error.fix
 
 
-@pytest.mark.parametrize(
-    "path", ["/redirect?http://169.254.169.254/latest/meta-data", "/hls/metadata.m3u8", "/plain.mp4"]
-)
-def test_private_addresses(site: WebServer, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A redirect and a playlist that point to a metadata service; loopback itself is allowed for the test's server."""
-    from fimad.pipeline import netguard
+@pytest.mark.parametrize("path", ["/redirect?http://169.254.169.254/latest/meta-data", "/hls/metadata.m3u8"])
+def test_metadata_services_are_out_of_reach(site: WebServer, tmp_path: Path, path: str) -> None:
+    """By a redirect, and by a playlist; also where private addresses are allowed."""
+    refuse(site.url + path, tmp_path, PermanentError, "blocked_address")
 
-    if path != "/plain.mp4":
-        real = netguard.is_public
-        monkeypatch.setattr(netguard, "is_public", lambda address: address == "127.0.0.1" or real(address))
-    refuse(site.url + path, tmp_path, PermanentError, "blocked_address", http={"allow_private_addresses": False})
+
+def test_private_addresses_are_refused_by_default(site: WebServer, tmp_path: Path) -> None:
+    before = site.hits.total()
+    for host in ("127.0.0.1", "localhost"):
+        url = site.url.replace("127.0.0.1", host) + "/plain.mp4"
+        refuse(url, tmp_path, PermanentError, "blocked_address", http={"allow_private_addresses": False})
+    assert site.hits.total() == before
 
 
 def test_a_broken_connection_is_resumed(site: WebServer, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fimad.config import HttpConfig
 from fimad.errors import PermanentError
-from fimad.pipeline.netguard import Guard, is_public
+from fimad.pipeline.netguard import Guard, is_own_network, is_public
 from fimad.pipeline.nethandler import Meter, _unpack
 
 PRIVATE = [
@@ -43,6 +43,25 @@ PRIVATE = [
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_known(address: str) -> None:
     assert not is_public(address)
+
+
+def test_what_can_be_allowed_and_what_never() -> None:
+    own = {address for address in PRIVATE if is_own_network(address)}
+    assert {"127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "::1", "::ffff:127.0.0.1"} <= own
+    never = {
+        "169.254.169.254",
+        "100.100.100.200",
+        "fe80::1",
+        "fd00:ec2::254",
+        "::ffff:169.254.169.254",
+        "224.0.0.1",
+        "::",
+    }
+    assert not never & own
+    guard = Guard(HttpConfig(allow_private_addresses=True))
+    guard.check_url("http://127.0.0.1/x")
+    with pytest.raises(PermanentError, match=r"169\.254"):
+        guard.check_url("http://169.254.169.254/latest")
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "142.250.1.1", "2606:4700::1111", "64:ff9b::808:808"])

@@ -110,11 +110,15 @@ def test_a_long_list_needs_no_network(tmp_path: Path) -> None:
 
 def test_a_damaged_list_costs_its_lines_only(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_text(f"{WATCH}-2DxGwlLX5s\nnonsense line\nfile:///etc/passwd\nhttp://[bad\n{WATCH}-6GAW7wj30g\n")
+    path.write_text(
+        f"{WATCH}-2DxGwlLX5s\nnonsense line\n"
+        + "x" * 5000
+        + f"\n~nobody/x\nfile:///etc/passwd\nhttp://[bad\n{WATCH}-6GAW7wj30g\n"
+    )
     found = list(expand([str(path)], config()))
     assert [each.video_id for each in found if isinstance(each, Video)] == ["-2DxGwlLX5s", "-6GAW7wj30g"]
     reasons = [each.error.reason for each in found if isinstance(each, SourceFailure)]
-    assert reasons == ["bad_source", "unsupported_url", "unsupported_url"]
+    assert reasons == ["bad_source", "bad_source", "bad_source", "unsupported_url", "unsupported_url"]
 
 
 @pytest.mark.parametrize(
@@ -202,6 +206,9 @@ def test_what_can_not_be_read_is_a_failure(tmp_path: Path) -> None:
 def test_a_source_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no source"):
         list(expand([str(tmp_path / "nothing")], config()))
+    for odd in ("x" * 5000, "~nobody/x", "a\0b", ""):
+        with pytest.raises(ConfigError, match="no source"):
+            list(expand([odd], config()))
     assert [each.video_id for each in videos("-2DxGwlLX5s")] == ["-2DxGwlLX5s"]
 
 

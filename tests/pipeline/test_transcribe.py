@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from makers import DEMO, config, stage_input, video
 from numpy.typing import NDArray
+from whisper_checkpoint import write_checkpoint
 
+from fimad.models import locate
 from fimad.pipeline.download import DownloadStage
 from fimad.pipeline.segment import SegmentStage
 from fimad.pipeline.speech import Segment, Speech, Word
@@ -165,7 +167,7 @@ def test_automatic_captions_are_used_on_request(tmp_path: Path, choice: str, sou
     assert row["transcript_source"] == source
 
 
-def real(folder: Path, **section: Any) -> list[dict[str, Any]]:
+def real(folder: Path, *, clips: int = 5, repeat: bool = True, **section: Any) -> list[dict[str, Any]]:
     settings = config(transcribe=section)
     stage = TranscribeStage(settings)
     why = stage.unavailable()
@@ -173,9 +175,10 @@ def real(folder: Path, **section: Any) -> list[dict[str, Any]]:
         pytest.skip(f"{why.what} {why.fix}")
     item = Video("v", "file", str(DEMO))
     given_tables = {"download": DownloadStage(settings).run(stage_input(item, folder))}
-    given_tables["segment"] = SegmentStage(settings).run(stage_input(item, folder, given_tables))
+    given_tables["segment"] = SegmentStage(settings).run(stage_input(item, folder, given_tables))[:clips]
     rows = run(stage, given_tables, folder, DEMO)
-    assert rows == run(stage, given_tables, folder, DEMO)
+    if repeat:
+        assert rows == run(stage, given_tables, folder, DEMO)
     stage.close()
     return rows
 
@@ -188,7 +191,7 @@ def test_the_demos_cues_are_heard_in_their_clips(tmp_path: Path, vad: bool) -> N
     rows = real(tmp_path, vad=vad)
     for row, words in zip(rows, EXPECTED, strict=True):
         assert all(word in row["transcript"].lower() for word in words), row["transcript"]
-        assert not any(other[-1] in row["transcript"].lower() for other in EXPECTED if other != words)
+        assert not any(other[0] in row["transcript"].lower() for other in EXPECTED if other != words)
         assert row["transcript_no_speech"] < 0.9
         times = [word["start_s"] for word in row["transcript_words"]]
         assert times == sorted(times)
@@ -198,13 +201,21 @@ def test_the_demos_cues_are_heard_in_their_clips(tmp_path: Path, vad: bool) -> N
 
 
 def test_segment_times_instead_of_words(tmp_path: Path) -> None:
-    rows = real(tmp_path, words=False)
+    rows = real(tmp_path, repeat=False, words=False)
     assert sum("jumping" in row["transcript"].lower() for row in rows) == 1
     assert any(" " in word["text"] for row in rows for word in row["transcript_words"])
 
 
 def test_openai_whisper_hears_the_same(tmp_path: Path) -> None:
-    rows = real(tmp_path, engine="openai-whisper")
+    pytest.importorskip("whisper", reason="openai-whisper is an extra")
+    why = TranscribeStage(config()).unavailable()
+    if why is not None:
+        pytest.skip(f"{why.what} {why.fix}")
+    checkpoint = tmp_path / "tiny.en.pt"
+    write_checkpoint(locate("faster-whisper/tiny.en") / "model.bin", checkpoint)
+    rows = real(tmp_path, clips=2, repeat=False, engine="openai-whisper", model=str(checkpoint))
     assert {row["transcript_source"] for row in rows} == {"openai-whisper"}
-    for row, words in zip(rows, EXPECTED, strict=True):
+    for row, words in zip(rows, EXPECTED[:2], strict=True):
         assert all(word in row["transcript"].lower() for word in words), row["transcript"]
+    said = {word["text"].strip(",.").lower(): word["start_s"] for word in rows[1]["transcript_words"]}
+    assert said["squat"] == pytest.approx(10.7, abs=0.5)
