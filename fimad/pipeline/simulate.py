@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from fimad.errors import FimadError
 from fimad.pipeline.stage import Stage, StageInput
 from fimad.schema import simulate_schema
-from fimad.simulate import simulate_imu
 from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
 from fimad.skeleton import LANDMARKS
 
@@ -43,6 +42,9 @@ class SimulateStage(Stage):
     def _clip(
         self, pose: pa.Table, at: int, cameras: Mapping[str, tuple[pa.Table, int]], item: StageInput
     ) -> dict[str, Any]:
+        # SciPy: not to be loaded by a driver that only asks for the stage's key.
+        from fimad.simulate import simulate_imu
+
         clip_id = pose.column("clip_id")[at].as_py()
         row: dict[str, Any] = {"clip_id": clip_id, "clip_index": pose.column("clip_index")[at].as_py()}
         sequence = pose_sequence(pose, at, camera_motion(*cameras[clip_id]) if clip_id in cameras else None)
