@@ -50,7 +50,7 @@ def frames(path: Path, limit: int, short_side: int = 0) -> list[tuple[float, np.
 
 def run(estimator: PoseEstimator, pictures: list[tuple[float, np.ndarray]], *, forget: bool = False) -> Any:
     """Landmarks of every picture (None for nobody), and frames per second."""
-    estimator.restart()
+    estimator = estimator.fresh()
     poses = []
     began = time.perf_counter()
     for time_s, picture in pictures:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.pipeline.roi import Roi, roi_from_points
-from fimad.pipeline.tflite import TfliteModel
+from fimad.pipeline.tflite import TfliteModel, sigmoid
 
 _BOXES, _SCORES = "Identity", "Identity_1"
 # (cells a side, anchors a cell): strides 8 and 16 have two anchors, and the three layers of stride 32 share their cells.
@@ -99,7 +99,7 @@ class PoseDetector:
         )
         self._model.run(self._picture, 2 / 255, -1.0)
         logits = self._model.output(_SCORES)[:, 0]
-        scores = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
+        scores = sigmoid(logits)
         chosen = scores >= self._min_score
         if not chosen.any():
             return []

@@ -10,6 +10,7 @@ compares both.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from fimad.pipeline.detector import Detection, PoseDetector
 from fimad.pipeline.roi import Roi, roi_from_points
-from fimad.pipeline.tflite import TfliteModel
+from fimad.pipeline.tflite import TfliteModel, sigmoid
 from fimad.skeleton import LANDMARKS
 
 Floats = NDArray[np.float32]
@@ -71,8 +72,8 @@ class PoseEstimator(Protocol):
     def reset(self) -> None:
         """A cut: the next frame has nothing to do with the last one."""
 
-    def restart(self) -> None:
-        """Another clip: forget everything, and count tracks from 0."""
+    def fresh(self) -> PoseEstimator:
+        """One for another clip, which shares the models with this one; its tracks count from 0."""
 
     def close(self) -> None:
         """Free the models."""
@@ -112,7 +113,7 @@ class LandmarkModel:
         rows = self._model.output(_POINTS).reshape(-1, 5)[:_WITH_AUXILIARY]
         points = rows[:, :3] / np.float32(self._side)
         refine(points, self._model.output(_HEATMAP))
-        chances = 1 / (1 + np.exp(-rows[:_COUNT, 3:]))
+        chances = sigmoid(rows[:_COUNT, 3:])
         height, width = rgb.shape[:2]
         image = roi.to_picture(points, width, height)
         found = Landmarks(
@@ -147,7 +148,7 @@ def refine(points: Floats, heatmap: Floats) -> None:
     valid = ((at_y >= 0) & (at_y < rows))[:, :, None] & ((at_x >= 0) & (at_x < columns))[:, None, :]
     safe_x, safe_y = at_x.clip(0, columns - 1), at_y.clip(0, rows - 1)
     logits = heatmap[safe_y[:, :, None], safe_x[:, None, :], np.arange(len(points))[:, None, None]]
-    heat = np.where(valid, 1 / (1 + np.exp(-logits)), np.float32(0))
+    heat = np.where(valid, sigmoid(logits), np.float32(0))
     total = heat.sum(axis=(1, 2))
     moved = inside & (heat.max(axis=(1, 2)) >= _MIN_HEAT) & (total > 0)
     safe = np.where(total > 0, total, 1)
@@ -179,13 +180,16 @@ class LiteRtLandmarker:
         self._detector = PoseDetector(detector, threads)
         self._model = LandmarkModel(landmarks, threads)
         self._min_score = min_score
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin another clip."""
         self._track = -1
         self._empty_since_s: float | None = None
         self.reset()
+
+    def fresh(self) -> LiteRtLandmarker:
+        """One for another clip, with the same models."""
+        other = copy(self)
+        other._track, other._empty_since_s = -1, None
+        other.reset()
+        return other
 
     def reset(self) -> None:
         """Begin another shot."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,15 @@ class TasksLandmarker:
             min_pose_presence_confidence=min_score,
         )
         self._landmarker = vision.PoseLandmarker.create_from_options(options)
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin another clip."""
         self._track = -1
         self.reset()
+
+    def fresh(self) -> TasksLandmarker:
+        """One for another clip, with the same models."""
+        other = copy(self)
+        other._track = -1
+        other.reset()
+        return other
 
     def reset(self) -> None:
         """Begin another shot."""

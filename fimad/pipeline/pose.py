@@ -20,6 +20,8 @@ from fimad.schema import POSE
 from fimad.skeleton import LANDMARKS
 
 _COUNT = len(LANDMARKS)
+_SHAPES = {"image": (_COUNT, 3), "world_m": (_COUNT, 3), "visibility": (_COUNT,)}
+_CHUNK = 1024
 
 
 class PoseStage(FrameStage):
@@ -83,7 +85,45 @@ class PoseStage(FrameStage):
         )
         video = item.tables["download"].to_pylist()[0]
         size = {name: video[name] for name in ("width_px", "height_px")}
-        return _PoseConsumer(request, clips, self._estimator, size, self.config.camera.cut_threshold)
+        return _PoseConsumer(request, clips, self._estimator, size)
+
+
+class _Recorder:
+    """The frames of one clip, compactly: a video of hours has hundreds of thousands."""
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[float, Landmarks | None]] = []
+        self._chunks: list[dict[str, NDArray[Any]]] = []
+
+    def add(self, time_s: float, found: Landmarks | None) -> None:
+        self._frames.append((time_s, found))
+        if len(self._frames) == _CHUNK:
+            self._pack()
+
+    def _pack(self) -> None:
+        times, found = [each[0] for each in self._frames], [each[1] for each in self._frames]
+        seen = np.array([each is not None for each in found], bool)
+        present = [each for each in found if each is not None]
+        chunk: dict[str, NDArray[Any]] = {
+            "pose_time_s": np.array(times, np.float64),
+            "pose_score": np.zeros(len(found), np.float32),
+            "pose_track": np.full(len(found), -1, np.int32),
+        }
+        for name, shape in _SHAPES.items():
+            chunk[f"pose_{name}"] = np.full((len(found), *shape), np.nan, np.float32)
+        if present:
+            chunk["pose_score"][seen] = [each.score for each in present]
+            chunk["pose_track"][seen] = [each.track for each in present]
+            for name in _SHAPES:
+                chunk[f"pose_{name}"][seen] = np.stack([getattr(each, name) for each in present])
+        self._chunks.append(chunk)
+        self._frames = []
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The flat columns of the clip."""
+        self._pack()
+        chunks, self._chunks = self._chunks, []
+        return {name: np.concatenate([chunk[name].reshape(-1) for chunk in chunks]) for name in chunks[0]}
 
 
 class _PoseConsumer:
@@ -93,60 +133,39 @@ class _PoseConsumer:
         clips: list[dict[str, Any]],
         estimator: PoseEstimator,
         size: dict[str, Any],
-        cut_threshold: float,
     ) -> None:
         self.request = request
         self._clips = clips
-        self._estimator = estimator
         self._size = size
-        self._cuts = CutDetector(cut_threshold)
-        self._times: list[list[float]] = [[] for _ in clips]
-        self._found: list[list[Landmarks | None]] = [[] for _ in clips]
-        self._range = -1
-        self._seen: tuple[float, Landmarks | None] = (-np.inf, None)
+        # Clips may overlap, so each has its own person to follow and its own last frame.
+        self._estimators = [estimator.fresh() for _ in clips]
+        self._cuts = [CutDetector() for _ in clips]
+        self._recorders = [_Recorder() for _ in clips]
 
     def push(self, range_index: int, frame: Frame) -> None:
-        found = self._look(range_index, frame)
-        self._times[range_index].append(frame.time_s)
-        self._found[range_index].append(found)
-
-    def _look(self, range_index: int, frame: Frame) -> Landmarks | None:
-        if range_index != self._range:
-            self._estimator.restart()
-            self._cuts.reset()
-            self._range = range_index
-        if self._cuts(frame.rgb):
-            self._estimator.restart()
-        return self._estimator(frame.rgb, frame.time_s)
+        estimator = self._estimators[range_index]
+        if self._cuts[range_index](frame.rgb):
+            estimator.reset()
+        self._recorders[range_index].add(frame.time_s, estimator(frame.rgb, frame.time_s))
 
     def finish(self) -> pa.Table:
-        rows = [
-            {"clip_id": clip["clip_id"], "clip_index": clip["clip_index"], **_columns(times, found), **self._size}
-            for clip, times, found in zip(self._clips, self._times, self._found, strict=True)
-        ]
-        return pa.Table.from_pylist(rows, schema=POSE)
+        tables = [self._row(at).cast(POSE) for at in range(len(self._clips))]
+        return pa.concat_tables(tables) if tables else POSE.empty_table()
 
-
-def _columns(times: list[float], found: list[Landmarks | None]) -> dict[str, Any]:
-    seen = np.array([each is not None for each in found], bool)
-    present = [each for each in found if each is not None]
-
-    def spread(values: list[NDArray[np.float32]], *shape: int) -> NDArray[np.float32]:
-        whole = np.full((len(found), *shape), np.nan, np.float32)
-        if values:
-            whole[seen] = np.stack(values)
-        return whole.reshape(-1)
-
-    scores = np.zeros(len(found), np.float32)
-    scores[seen] = [each.score for each in present]
-    tracks = np.full(len(found), -1, np.int32)
-    tracks[seen] = [each.track for each in present]
-    return {
-        "pose_time_s": np.array(times, np.float64),
-        "pose_image": spread([each.image for each in present], _COUNT, 3),
-        "pose_world_m": spread([each.world_m for each in present], _COUNT, 3),
-        "pose_visibility": spread([each.visibility for each in present], _COUNT),
-        "pose_score": scores,
-        "pose_track": tracks,
-        "pose_share": float(seen.mean()) if len(found) else 0.0,
-    }
+    def _row(self, at: int) -> pa.Table:
+        columns = self._recorders[at].columns()
+        clip, scores = self._clips[at], columns["pose_score"]
+        single = {
+            "clip_id": clip["clip_id"],
+            "clip_index": clip["clip_index"],
+            "pose_share": float((scores > 0).mean()) if len(scores) else 0.0,
+            **self._size,
+        }
+        arrays = []
+        for each in POSE:
+            if each.name in columns:
+                values = pa.array(columns[each.name])
+                arrays.append(pa.ListArray.from_arrays(np.array([0, len(values)], np.int32), values))
+            else:
+                arrays.append(pa.array([single[each.name]], each.type))
+        return pa.table(arrays, names=POSE.names)

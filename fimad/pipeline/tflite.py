@@ -40,6 +40,12 @@ def without_outputs(path: Path, names: frozenset[str]) -> bytes:
     return bytes(builder.Output())
 
 
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits to probabilities, without overflow."""
+    result: NDArray[np.float32] = np.float32(1) / (np.float32(1) + np.exp(-np.clip(logits, -80, 80)))
+    return result
+
+
 class TfliteModel:
     """A model with one float32 input, ready to run.
 
