@@ -341,7 +341,9 @@ class _Log:
 def _entry_url(entry: Info) -> str:
     """The address to download an entry of a listing from."""
     if entry.get("_type") in ("url", "url_transparent"):
-        return str(entry.get("url") or "")
+        url = str(entry.get("url") or "")
+        # Some listings of YouTube give the bare id.
+        return f"https://www.youtube.com/watch?v={url}" if entry.get("ie_key") == "Youtube" and "/" not in url else url
     formats = [each for each in entry.get("formats") or () if isinstance(each, dict)]
     own = entry.get("webpage_url") or entry.get("url")
     return str(own or (formats[-1].get("url") if formats else "") or "")

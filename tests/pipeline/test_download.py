@@ -155,6 +155,7 @@ def test_limits_before_and_during_the_download(site: WebServer, tmp_path: Path) 
     refuse(site.url + "/big.mp4", tmp_path, Filtered, "too_large", download={"max_bytes": size // 2})
     # No length is announced: found out on the way.
     refuse(site.url + "/endless/x.mp4", tmp_path / "a", Filtered, "too_large", download={"max_bytes": 10_000_000})
+    refuse(site.url + "/hls/one.m3u8", tmp_path / "d", Filtered, "too_large", download={"max_bytes": 20_000})
     refuse(site.url + "/plain.mp4", tmp_path / "b", Filtered, "too_long", download={"max_duration_s": 1})
     refuse(site.url + "/big.mp4", tmp_path / "c", Filtered, "too_high_resolution", download={"max_side_px": 320})
 
@@ -207,6 +208,46 @@ def test_cookies_are_sent_and_the_users_file_is_left_alone(site: WebServer, tmp_
     assert cookies.read_bytes() == before
     with pytest.raises(FimadError, match="cookies file"):
         fetch(site.url + "/plain.mp4", tmp_path, http={"cookies_file": str(tmp_path / "none.txt")})
+
+
+def test_captions_of_a_page(site: WebServer, tmp_path: Path) -> None:
+    track = (
+        '<video><source src="/plain.mp4" type="video/mp4"><track kind="subtitles" src="/{}.vtt" srclang="en"></video>'
+    )
+    site.pages["/captioned.html"] = ("text/html", track.format("en").encode())
+    site.pages["/captions-gone.html"] = ("text/html", track.format("gone").encode())
+    site.pages["/en.vtt"] = ("text/vtt", b"WEBVTT\n\n00:00.000 --> 00:01.000\nlift your knees\n")
+    row = fetch(site.url + "/captioned.html", tmp_path)
+    assert [(each["language"], each["kind"], each["text"]) for each in row["captions"]] == [
+        ("en", "human", "lift your knees")
+    ]
+    # They are not worth the video: it is there, and its captions are unknown.
+    row = fetch(site.url + "/captions-gone.html", tmp_path)
+    assert row["captions"] is None
+    assert row["media"] == "some-id.mp4"
+    assert fetch(site.url + "/captioned.html", tmp_path, download={"captions": False})["captions"] is None
+
+
+def test_a_proxy_is_used(site: WebServer, tmp_path: Path) -> None:
+    """The server stands in for a proxy: it is asked for the whole address of a host that does not exist."""
+    site.pages["http://videos.invalid/x.mp4"] = ("video/mp4", (site.folder / "plain.mp4").read_bytes())
+    row = fetch("http://videos.invalid/x.mp4", tmp_path, http={"proxy": site.url})
+    assert row["media_sha256"] == sha256_of(site.folder / "plain.mp4")
+    assert site.hits["http://videos.invalid/x.mp4"] >= 1
+
+
+def test_the_rate_limit_holds(site: WebServer, tmp_path: Path) -> None:
+    size = (site.folder / "big.mp4").stat().st_size
+    began = time.monotonic()
+    fetch(site.url + "/big.mp4", tmp_path, http={"rate_limit_bytes_s": size})
+    assert time.monotonic() - began > 0.7
+
+
+def test_hosts_that_do_not_exist(tmp_path: Path) -> None:
+    refuse("http://videos.invalid/x.mp4", tmp_path, TransientError, "name_unknown")
+    with WebServer(tmp_path) as gone:
+        url = gone.url
+    refuse(url + "/x.mp4", tmp_path, TransientError, "connection_lost")
 
 
 def local(path: Path, folder: Path, kind: Any = "file", **sections: Any) -> dict[str, Any]:

@@ -188,7 +188,7 @@ EXPECTED = (("warm", "march"), ("squat", "chest"), ("jumping", "jacks"), ("lunge
 
 @pytest.mark.parametrize("vad", [True, False])
 def test_the_demos_cues_are_heard_in_their_clips(tmp_path: Path, vad: bool) -> None:
-    rows = real(tmp_path, vad=vad)
+    rows = real(tmp_path, repeat=vad, vad=vad)
     for row, words in zip(rows, EXPECTED, strict=True):
         assert all(word in row["transcript"].lower() for word in words), row["transcript"]
         assert not any(other[0] in row["transcript"].lower() for other in EXPECTED if other != words)
