@@ -12,7 +12,7 @@ import shutil
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ class _TaskRun:
         began = time.perf_counter()
         self._lines.clear()
         try:
-            tables = self._run_stages(batch)
+            tables, shares = self._run_stages(batch)
         except Exception as error:  # noqa: BLE001  (whatever a stage raises is that item's result)
             if len(batch) > 1 and not isinstance(error, _NoMediaError | SetupError):
                 # One of them is to blame; by themselves they tell which.
@@ -197,8 +197,9 @@ class _TaskRun:
             for name in batch:
                 self._end(self._failure(name, error, time.perf_counter() - began))
             return
-        seconds = (time.perf_counter() - began) / len(batch)
+        whole_s = time.perf_counter() - began
         for name, table in tables.items():
+            seconds = shares.get(name, whole_s)
             began = time.perf_counter()
             try:
                 size = self._publish(name, table) + self._media_bytes
@@ -212,17 +213,15 @@ class _TaskRun:
             spent = seconds + time.perf_counter() - began
             self._end(StageResult(name, "done", seconds=spent, out_bytes=size))
 
-    def _run_stages(self, batch: list[str]) -> dict[str, pa.Table]:
+    def _run_stages(self, batch: list[str]) -> tuple[dict[str, pa.Table], dict[str, float]]:
+        """The stages' tables, and the seconds of each if they shared a pass over the frames."""
         stages = [self.lane.stage(name) for name in batch]
         item = self._item(stages)
         if len(stages) == 1:
-            return {batch[0]: stages[0].run(item)}
-        from fimad.pipeline.frames import run_frame_stages
+            return {batch[0]: stages[0].run(item)}, {}
+        from fimad.pipeline.timing import run_timed
 
-        tables: Mapping[str, pa.Table] = run_frame_stages(
-            [stage for stage in stages if isinstance(stage, FrameStage)], item
-        )
-        return {name: tables[name] for name in batch}
+        return run_timed([stage for stage in stages if isinstance(stage, FrameStage)], item)
 
     def _item(self, stages: Sequence[Stage]) -> StageInput:
         names = {each for stage in stages for each in stage.upstream if each in self.lane.spec.keys}
