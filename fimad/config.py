@@ -84,7 +84,12 @@ class PoseConfig(Section):
         "litert", description="raw landmarks at tracking speed (litert), or MediaPipe Tasks"
     )
     rate_hz: float = Field(0.0, ge=0, description="frames per second to look at; 0 means every frame")
-    short_side_px: int = Field(480, ge=128, le=2160, description="pictures are scaled down to this short side")
+    short_side_px: int = Field(
+        720,
+        ge=128,
+        le=2160,
+        description="pictures are scaled down to this short side; scaling costs more than it saves",
+    )
     min_score: float = Field(0.5, ge=0, le=1, description="person score below which a frame counts as empty")
 
 
@@ -92,12 +97,7 @@ class CameraConfig(Section):
     """Cuts and camera motion. In the key of `camera`."""
 
     short_side_px: int = Field(180, ge=64, le=1080, description="size at which the background is tracked")
-    decode_short_side_px: int = Field(
-        480,
-        ge=64,
-        le=2160,
-        description="size of the decoded pictures; as `pose.short_side_px`, one conversion serves both",
-    )
+    rate_hz: float = Field(15.0, ge=0, description="frames per second to look at; 0 means every frame")
     cut_threshold: float = Field(0.5, gt=0, le=1, description="histogram difference that counts as a cut")
 
 

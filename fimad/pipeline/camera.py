@@ -28,7 +28,7 @@ _SURE_CUT_SHARE = 0.3
 
 
 class CameraStage(FrameStage):
-    """Cuts and camera motion of every clip, at the pose stage's size so that both share one conversion."""
+    """Cuts and camera motion of every clip."""
 
     name: ClassVar[str] = "camera"
     version: ClassVar[int] = 1
@@ -42,8 +42,8 @@ class CameraStage(FrameStage):
         section = self.config.camera
         request = FrameRequest(
             ranges_s=[(clip["start_s"], clip["end_s"]) for clip in clips],
-            rate_hz=0.0,
-            short_side_px=section.decode_short_side_px,
+            rate_hz=section.rate_hz,
+            short_side_px=section.short_side_px,
         )
         keys = [(clip["clip_id"], clip["clip_index"]) for clip in clips]
         return CameraConsumer(request, keys, section.short_side_px, section.cut_threshold)
@@ -119,7 +119,7 @@ class BackgroundTracker:
         height, width = rgb.shape[:2]
         scale = min(1.0, self._side / min(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        small = rgb if size == (width, height) else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         histogram = cv2.calcHist([small], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3).reshape(-1).astype(np.float64)
         histogram /= histogram.sum()
