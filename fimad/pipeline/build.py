@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from fimad.config import Config
@@ -13,11 +15,13 @@ from fimad.pipeline import progress
 from fimad.pipeline.corpus import corpus
 from fimad.pipeline.executor import Executor, InProcess
 from fimad.pipeline.hooks import MediaRemover, PoliteGate, stopped_by_signals
+from fimad.pipeline.packing import WorkspaceSource
 from fimad.pipeline.run_types import RunResult
 from fimad.pipeline.runlog import RunLog
 from fimad.pipeline.runner import Runner
 from fimad.pipeline.stage import Video
 from fimad.pipeline.stages import StagePlan, plan_stages
+from fimad.pipeline.store import Store, open_store
 from fimad.pipeline.summary import Summary, summarise
 from fimad.pipeline.survey import Survey
 from fimad.pipeline.task import RunSpec
@@ -66,7 +70,12 @@ def build(
         result = _run(workspace, config, plan, names, videos, observer, log)
         summary = summarise(workspace, plan, result)
         summary.problems = problems
-        if pack and not result.stopped and _wants_pack(config, plan, stage, only=only):
+        if (
+            pack
+            and find_spec("fimad.dataset.pack")
+            and not result.stopped
+            and _wants_pack(config, plan, stage, only=only)
+        ):
             _pack(workspace, config, plan, videos, summary, observer)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
@@ -159,8 +168,6 @@ def _wants_pack(config: Config, plan: StagePlan, stage: str | None, *, only: boo
 
 
 def _dataset_exists(config: Config) -> bool:
-    from fimad.pipeline.store import open_store
-
     return open_store(config.dataset).exists("manifest.json")
 
 
@@ -172,4 +179,25 @@ def _pack(
     summary: Summary,
     observer: progress.Silent,
 ) -> None:
-    pass
+    """Pack the dataset, unless it is the one that packing would give."""
+    from fimad.dataset.pack import pack
+
+    source = WorkspaceSource(workspace, config, plan, videos)
+    fingerprint = source.fingerprint()
+    store = open_store(config.dataset)
+    memory = "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]
+    before = workspace.read_state(memory)
+    summary.dataset = store.url
+    if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
+        return
+    observer.note(f"packing {store.url}")
+    summary.packed = pack(source, config)
+    workspace.write_state(memory, {"fingerprint": fingerprint, "manifest": _manifest_hash(store)})
+
+
+def _manifest_hash(store: Store) -> str:
+    """SHA-256 of a dataset's manifest; empty if there is none, so that a dataset that was deleted is packed again."""
+    try:
+        return hashlib.sha256(store.read("manifest.json")).hexdigest()
+    except FileNotFoundError:
+        return ""
