@@ -141,15 +141,17 @@ class HttpConfig(Section):
 
     videos_per_hour: float = Field(300.0, gt=0, description="budget of all workers together")
     host_spacing_s: float = Field(1.0, ge=0, description="least time between two downloads from one host")
-    cookies_file: str = ""
-    proxy: str = ""
+    cookies_file: str = Field("", description="cookies.txt (Netscape form) of a signed-in browser; it is only read")
+    proxy: str = Field("", description="address of a proxy: http://, socks4:// or socks5://HOST:PORT")
     rate_limit_bytes_s: int = Field(0, ge=0, description="0 means unlimited")
     timeout_s: float = Field(20.0, gt=0, description="a connection that is silent for so long is given up")
     min_rate_bytes_s: float = Field(
         1024.0, ge=0, description="a connection slower than this, over `timeout_s` of waiting, is given up"
     )
     allow_private_addresses: bool = Field(False, description="allow servers on this machine and in private networks")
-    allowed_schemes: tuple[str, ...] = ("https", "http")
+    allowed_schemes: tuple[Literal["https", "http"], ...] = Field(
+        ("https", "http"), description='leave one out to refuse it: ["https"] fetches nothing unencrypted'
+    )
     keep_media: bool = Field(True, description="keep downloaded media after the last stage that needs it")
     ytdlp: dict[str, Any] = Field({}, description="further yt-dlp options, by their Python API names")
 
