@@ -119,6 +119,22 @@ class SimulateConfig(Section):
 
     rate_hz: float = Field(50.0, gt=0, le=2000, description="samples per second")
     placements: tuple[str, ...] = Field(DEFAULT_PLACEMENTS, description="where virtual sensors sit")
+    method: Literal["adaptive", "central", "transpose", "savitzky_golay", "butterworth", "spline_gcv", "kalman"] = (
+        Field("adaptive", description="how trajectories are differentiated; all but the first are for comparison")
+    )
+    over_subtraction: float = Field(30.0, gt=0, description="how far a frequency must stand above the noise to count")
+    depth_over_subtraction: float = Field(100.0, gt=0, description="the same for the depth axis, which is far noisier")
+    focal: float = Field(0.0, ge=0, description="focal length over the picture's longer side; 0 takes a prior")
+    pitch_deg: float | None = Field(None, ge=-90, le=90, description="how far the camera looks down; unset means level")
+    longest_gap_s: float = Field(0.25, ge=0, description="longer gaps in the pose are not bridged")
+    shortest_s: float = Field(0.6, gt=0, description="shorter stretches of pose give no signal")
+    min_visibility: float = Field(0.3, ge=0, le=1, description="samples of a less visible placement are not valid")
+    mounting_deg: tuple[float, float, float] = Field(
+        (0.0, 0.0, 0.0), description="how sensors are turned on their segment: degrees about x, then y, then z"
+    )
+    offset_m: tuple[float, float, float] = Field(
+        (0.0, 0.0, 0.0), description="where sensors sit off the bone, in the segment's axes"
+    )
 
 
 class PackConfig(Section):

@@ -1,0 +1,46 @@
+"""Which parts of a clip can be differentiated: stretches between cuts, lost people and long gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fimad.simulate.types import Bools, Floats
+
+LONGEST_GAP_S = 0.25
+SHORTEST_S = 0.6
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames [first, last] that belong together; `first` and `last` are measured."""
+
+    first: int
+    last: int
+
+
+def find_stretches(
+    time_s: Floats, good: Bools, breaks: Bools, *, longest_gap_s: float, shortest_s: float
+) -> list[Stretch]:
+    """Stretches of measured frames, bridging short gaps.
+
+    Parameters
+    ----------
+    time_s : (n,) rising.
+    good : (n,) whether the frame was measured.
+    breaks : (n,) True where nothing may be joined across the step to this frame (a cut, another person).
+    longest_gap_s : longer gaps between measured frames end a stretch.
+    shortest_s : shorter stretches are left out.
+    """
+    at = np.flatnonzero(good)
+    if not len(at):
+        return []
+    crossed = np.cumsum(breaks)
+    split = (np.diff(time_s[at]) > longest_gap_s) | (np.diff(crossed[at]) > 0)
+    groups = np.split(at, np.flatnonzero(split) + 1)
+    return [
+        Stretch(int(group[0]), int(group[-1]))
+        for group in groups
+        if len(group) >= 4 and time_s[group[-1]] - time_s[group[0]] >= shortest_s
+    ]

@@ -1,0 +1,195 @@
+"""From landmarks to metric trajectories in the world frame: scale, root, camera motion, up.
+
+In the picture's plane the 2D landmarks are far better than MediaPipe's hip-centred world landmarks, and they contain the
+body's own motion. They become metres with one number per moment, the metres per pixel at the person's distance. That comes
+from fitting the world landmarks' projection to the 2D landmarks. Its noise would act on every landmark, so it is taken over
+seconds. Depth relative to the hips comes from the world landmarks; the body's own motion in depth cannot be told from noise
+and counts as drift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
+from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
+
+# Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
+DEFAULT_FOCAL = 1.2
+_SCALE_S = 2.0
+# Camera motion below this (fractions of the width, summed over a shot) is the tracker's own noise.
+_STEADY = 0.01
+_TRUSTED = 0.4
+_FAST_CAMERA = 0.05
+
+_TRUNK_AND_LIMBS = tuple(
+    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """Named points over time in the world frame.
+
+    Parameters
+    ----------
+    time_s : (n,) rising.
+    names : of the k points; those of `skeleton.LANDMARKS` are understood by `simulate_imu`.
+    position_m : (n, k, 3) world frame (x right, y away, z up), NaN where not measured.
+    weight : (n, k) 0 to 1: how far a point is to be trusted.
+    depth_axis : which axis carries the noise of monocular depth; None for motion capture.
+    """
+
+    time_s: Floats
+    names: tuple[str, ...]
+    position_m: Floats
+    weight: Floats
+    depth_axis: int | None = None
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """`Trajectories` of a pose with what they rest on."""
+
+    trajectories: Trajectories
+    breaks: Bools
+    report: dict[str, float | int | str | bool]
+
+
+def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | None = None) -> Lifted:
+    """Metric world trajectories of the 33 landmarks.
+
+    Parameters
+    ----------
+    pose : see `PoseSequence`.
+    focal : focal length over the longer side of the picture; None takes the prior. In the plane it cancels out.
+    pitch_deg : how far the camera looks down, degrees; None takes it as level.
+    """
+    longer = max(pose.width_px, pose.height_px)
+    focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
+    centred = (pose.image[..., :2] - 0.5) * np.array([pose.width_px, pose.height_px], float)
+    breaks, steady, masked = np.zeros(len(pose.time_s), bool), True, np.zeros(len(pose.time_s), bool)
+    if pose.camera is not None and len(pose.camera.time_s):
+        centred, breaks, masked, steady = _without_camera_motion(centred, pose)
+    weight = np.where(np.isfinite(pose.world_m).all(2), np.clip(pose.visibility, 0, 1), 0.0)
+    weight[masked] = 0.0
+    distance_m = _distance(centred, pose.world_m, weight, focal_px)
+    seen = np.isfinite(distance_m)
+    metres_per_px = _slow(pose.time_s, distance_m, seen, breaks) / focal_px
+    position = np.empty_like(pose.world_m)
+    position[..., 0] = centred[..., 0] * metres_per_px[:, None]
+    position[..., 1] = pose.world_m[..., 2]
+    position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
+    position[~seen | masked] = np.nan
+    pitch = 0.0 if pitch_deg is None else pitch_deg
+    if pitch:
+        angle = np.deg2rad(pitch)
+        turn = np.array([[1, 0, 0], [0, np.cos(angle), np.sin(angle)], [0, -np.sin(angle), np.cos(angle)]])
+        position = position @ turn.T
+    report: dict[str, float | int | str | bool] = {
+        "focal_over_longer_side": focal_px / longer,
+        "focal_source": "prior" if focal is None else "given",
+        "pitch_deg": pitch,
+        "pitch_source": "level" if pitch_deg is None else "given",
+        "distance_m": float(np.median(distance_m[seen])) if seen.any() else float("nan"),
+        "camera_steady": steady,
+        "camera_masked_frames": int(masked.sum()),
+        "cuts": int(breaks.sum()),
+    }
+    return Lifted(Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1), breaks, report)
+
+
+def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float) -> Floats:
+    """Distance of the hips from the camera along its axis, m, per frame; NaN where it can't be told.
+
+    Weighted least squares of f·(X + t_x) = u·(Z + t_z), f·(Y + t_y) = v·(Z + t_z) over the large joints.
+    """
+    rows = [LANDMARK_INDEX[name] for name in _TRUNK_AND_LIMBS]
+    u, v = centred[:, rows, 0], centred[:, rows, 1]
+    x, y, z = (world_m[:, rows, axis] for axis in range(3))
+    w = weight[:, rows] ** 2
+    finite = np.isfinite(u) & np.isfinite(x)
+    u, v, x, y, z = (np.where(finite, part, 0.0) for part in (u, v, x, y, z))
+    w = np.where(finite, w, 0.0)
+
+    def mean(values: Floats) -> Floats:
+        result: Floats = (w * values).sum(1) / np.maximum(w.sum(1), 1e-9)
+        return result
+
+    # Eliminating t_x and t_y leaves one unknown, t_z, per frame.
+    du, dv = u - mean(u)[:, None], v - mean(v)[:, None]
+    bx, by = focal_px * x - u * z, focal_px * y - v * z
+    bx, by = bx - mean(bx)[:, None], by - mean(by)[:, None]
+    spread = (w * (du**2 + dv**2)).sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance: Floats = (w * (du * bx + dv * by)).sum(1) / spread
+    usable = (w.sum(1) > 2) & (spread > 0) & (distance > 0.2)
+    distance[~usable] = np.nan
+    return distance
+
+
+def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
+    """Values averaged robustly over seconds, shot by shot; gaps are filled."""
+    result = np.ones_like(values)
+    shots = np.cumsum(breaks)
+    for shot in np.unique(shots):
+        here = np.flatnonzero(shots == shot)
+        at = here[seen[here]]
+        if not len(at):
+            continue
+        step = np.median(np.diff(time_s[here])) if len(here) > 1 else 1.0
+        filled = np.interp(time_s[here], time_s[at], values[at])
+        middle = np.median(values[at])
+        size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
+        smooth = ndimage.gaussian_filter1d(ndimage.median_filter(filled, size, mode="nearest"), _SCALE_S / step)
+        # A person who stays at one distance (within the noise of this estimate) gets one scale.
+        still = np.ptp(smooth) < 0.15 * middle
+        result[here] = middle if still else smooth
+    return result
+
+
+def _without_camera_motion(centred: Floats, pose: PoseSequence) -> tuple[Floats, Bools, Bools, bool]:
+    """Landmarks as a camera that does not move would see them; cuts; frames that can't be mended; whether it was steady."""
+    camera = pose.camera
+    assert camera is not None  # noqa: S101  (checked by the caller)
+    count = len(pose.time_s)
+    cuts = np.zeros(count, bool)
+    for moment in camera.time_s[camera.cut]:
+        at = int(np.searchsorted(pose.time_s, moment - 1e-6))
+        if 0 < at < count:
+            cuts[at] = True
+    masked = np.zeros(count, bool)
+    path = _camera_path(camera)
+    steady = bool(np.abs(path).max() < _STEADY) if len(path) else True
+    if steady:
+        return centred, cuts, masked, True
+    unsure = (camera.confidence < _TRUSTED) & (np.abs(camera.motion).max(1) > _FAST_CAMERA) & ~camera.cut
+    nearest = np.clip(np.searchsorted(camera.time_s, pose.time_s), 0, len(camera.time_s) - 1)
+    masked = unsure[nearest]
+    moved = np.stack([np.interp(pose.time_s, camera.time_s, path[:, axis]) for axis in range(4)], 1)
+    angle, shrink = -moved[:, 2], np.exp(-moved[:, 3])
+    offset = centred - (moved[:, :2] * pose.width_px)[:, None]
+    cos, sin = (np.cos(angle) * shrink)[:, None], (np.sin(angle) * shrink)[:, None]
+    mended = np.stack([offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], -1)
+    return mended, cuts, masked, False
+
+
+def _camera_path(camera: CameraMotion) -> Floats:
+    """Motion summed over each shot: where the first frame's background is now. (m, 4) as `CameraMotion.motion`."""
+    path = np.zeros_like(camera.motion)
+    for at in range(1, len(path)):
+        if camera.cut[at]:
+            continue
+        dx, dy, turn, grow = camera.motion[at] if camera.confidence[at] >= _TRUSTED else np.zeros(4)
+        x, y = path[at - 1, :2]
+        cos, sin, scale = np.cos(turn), np.sin(turn), np.exp(grow)
+        path[at] = (
+            scale * (cos * x - sin * y) + dx,
+            scale * (sin * x + cos * y) + dy,
+            path[at - 1, 2] + turn,
+            path[at - 1, 3] + grow,
+        )
+    return path
