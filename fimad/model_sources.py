@@ -18,9 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from fimad.errors import SetupError
+
 _CHUNK = 1 << 20
 _TIMEOUT_S = 20.0
 _PACKAGE_TIMEOUT_S = 900.0
+
+
+class ModelUnavailableError(SetupError):
+    """Weights that are not on this machine, or can't be had."""
+
+    default_reason = "no_weights"
 
 
 class SourceError(Exception):

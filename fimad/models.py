@@ -15,14 +15,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import platformdirs
 
+from fimad import clip_weights
 from fimad.config import Config
 from fimad.errors import ConfigError, SetupError
+from fimad.model_sources import ModelUnavailableError as ModelUnavailableError
 from fimad.model_sources import Npm, PyPI, Source, SourceError, Url
 from fimad.pipeline.stage import ModelFile, Unavailable
 
@@ -55,12 +58,6 @@ class Model:
         if len(self.files) == 1:
             return next(iter(self.files.values()))
         return hashlib.sha256("".join(f"{k}:{v}\n" for k, v in sorted(self.files.items())).encode()).hexdigest()
-
-
-class ModelUnavailableError(SetupError):
-    """Weights that are not on this machine, or can't be had."""
-
-    default_reason = "no_weights"
 
 
 _MEDIAPIPE = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11", "--implementation", "cp")
@@ -156,7 +153,10 @@ def cache_folder() -> Path:
 def needed(config: Config) -> list[str]:
     """Names of the known models that the configuration uses; paths of the user's own are not among them."""
     names = ["pose/detector", f"pose/{config.pose.model}", f"{config.transcribe.engine}/{config.transcribe.model}"]
-    return [name for name in names if name in MODELS]
+    known = [name for name in names if name in MODELS]
+    if clip_weights.installed() and clip_weights.own_checkpoint(config.embed.pretrained) is None:
+        known.append(f"{clip_weights.PREFIX}{config.embed.model}/{config.embed.pretrained}")
+    return known
 
 
 def locate(name: str, config: Config | None = None) -> Path:
@@ -167,8 +167,13 @@ def locate(name: str, config: Config | None = None) -> Path:
     own = _own_path(name)
     if own is not None:
         return own
-    model = _model(name)
     roots = [Path(config.models_dir)] if config is not None and config.models_dir else []
+    if name.startswith(clip_weights.PREFIX):
+        for root in roots:
+            with suppress(ModelUnavailableError):
+                return clip_weights.locate(name, root)
+        return clip_weights.locate(name, cache_folder())
+    model = _model(name)
     for root in [*roots, cache_folder()]:
         folder = root / model.name
         if all((folder / file).is_file() for file in model.files):
@@ -185,6 +190,8 @@ def model_file(name: str, config: Config | None = None) -> ModelFile:
     own = _own_path(name)
     if own is not None:
         return ModelFile(Path(name).name, _hash_path(own))
+    if name.startswith(clip_weights.PREFIX):
+        return ModelFile(name, clip_weights.sha256(locate(name, config)))
     return ModelFile(name, _model(name).sha256)
 
 
@@ -192,7 +199,7 @@ def unavailable(name: str, config: Config | None = None) -> Unavailable | None:
     """Why a model can't be used on this machine, or None."""
     try:
         locate(name, config)
-    except (ModelUnavailableError, ConfigError) as error:
+    except (SetupError, ConfigError) as error:
         return Unavailable(reason="no_weights", what=error.what, fix=error.fix)
     return None
 
@@ -202,6 +209,11 @@ def fetch(name: str, say: Callable[[str], None] = lambda text: None) -> Path:
 
     Returns what `locate` would. Raises `ModelUnavailableError` that lists what was tried.
     """
+    if name.startswith(clip_weights.PREFIX):
+        try:
+            return clip_weights.locate(name, cache_folder())
+        except ModelUnavailableError:
+            return clip_weights.fetch(name, cache_folder(), say)
     model = _model(name)
     target = cache_folder() / model.name
     if not verify(name):
@@ -232,6 +244,8 @@ def fetch(name: str, say: Callable[[str], None] = lambda text: None) -> Path:
 
 def verify(name: str, config: Config | None = None) -> list[str]:
     """What is wrong with a model's files: an empty list if all are there, byte for byte."""
+    if name.startswith(clip_weights.PREFIX):
+        return clip_weights.verify(name, cache_folder())
     model = _model(name)
     try:
         found = locate(name, config)

@@ -23,8 +23,10 @@ from fimad.pipeline.stage import Frame, FrameConsumer, FrameStage, StageInput
 
 # A gap between wanted ranges that is worth a seek rather than decoding through it.
 _SEEK_GAP_S = 2.0
-# Rates are met within this share of a frame's time, so that jitter in the timestamps does not drop frames.
-_RATE_SLACK = 0.1
+# A frame may come so much too early, as a share of the wanted interval and in s: times are rounded in the container, and
+# without slack a 30 Hz video asked for 30 Hz would lose frames.
+_EARLY_SHARE = 0.1
+_EARLY_S = 0.005
 
 
 @dataclass
@@ -48,9 +50,11 @@ class _Subscription:
                 continue
             if request.rate_hz:
                 step = 1 / request.rate_hz
-                if time_s < self.due_s[number] - _RATE_SLACK * step:
+                early = min(_EARLY_SHARE * step, _EARLY_S)
+                late = time_s - self.due_s[number] + early
+                if late < 0:
                     continue
-                ahead = math.floor((time_s - self.due_s[number]) / step + _RATE_SLACK) + 1
+                ahead = math.floor(late / step) + 1
                 self.due_s[number] += ahead * step
             taken.append(number)
         return taken
@@ -105,7 +109,8 @@ class Converter:
             frame = self._scale.reformat(
                 frame, width=width, height=height, format=kind, interpolation="BILINEAR", threads=1
             )
-        rgb: NDArray[np.uint8] = self._convert.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        converted = self._convert.reformat(frame, format="rgb24", threads=1)
+        rgb: NDArray[np.uint8] = np.asarray(converted.to_ndarray(), np.uint8)
         if turns:
             rgb = np.ascontiguousarray(np.rot90(rgb, turns))
         rgb.flags.writeable = False
