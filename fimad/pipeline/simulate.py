@@ -48,11 +48,10 @@ class SimulateStage(Stage):
         clip_id = pose.column("clip_id")[at].as_py()
         row: dict[str, Any] = {"clip_id": clip_id, "clip_index": pose.column("clip_index")[at].as_py()}
         sequence = pose_sequence(pose, at, camera_motion(*cameras[clip_id]) if clip_id in cameras else None)
-        section = self.config.simulate
         if sequence is None or not np.isfinite(sequence.world_m).any():
             return {**row, "imu_report": json.dumps({"reason": "nobody"})}
         try:
-            imu = simulate_imu(sequence, rate_hz=section.rate_hz, placements=section.placements)
+            imu = simulate_imu(sequence, config=self.config.simulate)
         except FimadError as error:
             item.log.warning("%s: %s", clip_id, error.what)
             return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}

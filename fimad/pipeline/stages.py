@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 
 from fimad.config import Config
 from fimad.errors import ConfigError, FimadError
 from fimad.pipeline.stage import Stage, Unavailable, stage_key
 
 # Import paths, upstream first. A stage's module imports its libraries lazily: naming a stage must cost nothing.
-_ALL = (
+STAGES = (
     "fimad.pipeline.download:DownloadStage",
     "fimad.pipeline.segment:SegmentStage",
     "fimad.pipeline.transcribe:TranscribeStage",
@@ -21,7 +20,6 @@ _ALL = (
     "fimad.pipeline.embed:EmbedStage",
     "fimad.pipeline.simulate:SimulateStage",
 )
-STAGES = tuple(path for path in _ALL if find_spec(path.partition(":")[0]) is not None)
 
 
 def load_stage(path: str, config: Config) -> Stage:
