@@ -13,7 +13,7 @@ from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
 from fimad.simulate.differentiate import METHODS
 from fimad.simulate.placements import PLACES, axes_of, point_of
-from fimad.simulate.stretches import Stretch, find_stretches
+from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
 from fimad.skeleton import LANDMARKS
@@ -152,7 +152,10 @@ def _fill(
     index = {name: at for at, name in enumerate(tracks.names)}
     wanted = [name for name in LANDMARKS if name in index]
     columns = np.array([index[name] for name in wanted])
-    landmarks, weight = tracks.position_m[frames][:, columns], tracks.weight[frames][:, columns]
+    landmarks = bridge_gaps(time_s, tracks.position_m[frames][:, columns], config.longest_gap_s)
+    # Across a bridged gap a point is as visible as before and after it, not hidden.
+    seen_before = np.isfinite(tracks.position_m[frames][:, columns]).all(2)
+    weight = _hold(time_s, tracks.weight[frames][:, columns], seen_before)
     by_name = {name: landmarks[:, at] for at, name in enumerate(wanted)}
     # The sensors' own points are smoothed too, rather than mixed from smoothed landmarks: a mean of two has less noise.
     places = np.stack([point_of(PLACES[name], by_name) for name in placements], 1) if placements else landmarks[:, :0]
@@ -192,6 +195,15 @@ def _fill(
             values[name][inside[seen < config.min_visibility]] = np.nan
         trust = float(np.median(visibility)) * (0.5 + 0.5 * float(share[at].max()))
         signals.trust[name].append((trust, len(inside)))
+
+
+def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:
+    """(n, k) weights with those of missing points interpolated in time."""
+    result = weight.copy()
+    for at in np.flatnonzero(~found.all(0) & found.any(0)):
+        good = found[:, at]
+        result[:, at] = np.interp(time_s, time_s[good], weight[good, at])
+    return result
 
 
 def angular_rate(rotation: Floats, time_s: Floats) -> Floats:

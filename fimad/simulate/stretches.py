@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from fimad.simulate.types import Bools, Floats
 
@@ -44,3 +45,24 @@ def find_stretches(
         for group in groups
         if len(group) >= 4 and time_s[group[-1]] - time_s[group[0]] >= shortest_s
     ]
+
+
+def bridge_gaps(time_s: Floats, position_m: Floats, longest_gap_s: float) -> Floats:
+    """(n, k, 3) positions with the short gaps of each point filled; a point with a longer gap, or one at an end, keeps it.
+
+    Shape-preserving cubic (Fritsch & Carlson 1980, doi:10.1137/0717021): it does not overshoot across the gap.
+    """
+    result = position_m.copy()
+    found: Bools = np.isfinite(position_m).all(axis=2)
+    patterns, which = np.unique(found, axis=1, return_inverse=True)
+    for at, seen in enumerate(patterns.T):
+        good = np.flatnonzero(seen)
+        if seen.all() or len(good) < 2 or not (seen[0] and seen[-1]):
+            continue
+        if np.diff(time_s[good]).max() > longest_gap_s:
+            continue
+        points = np.flatnonzero(which.ravel() == at)
+        missing = np.flatnonzero(~seen)
+        spline = PchipInterpolator(time_s[good], position_m[np.ix_(good, points)], axis=0)
+        result[np.ix_(missing, points)] = spline(time_s[missing])
+    return result

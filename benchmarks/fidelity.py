@@ -1,0 +1,67 @@
+"""How faithful the virtual IMU is, method against method in one run.
+
+    python -m benchmarks.fidelity [--data DIR] [--paired DIR] [--models DIR] [--json FILE]
+
+- always: motions known by formula;
+- ``--data DIR``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz`` (root, up and focal length come from the video);
+- ``--paired DIR``: BROAD (``broad__*.mat``) and UTD-MHAD (``utd-mhad/``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks import fidelity_analytic, fidelity_paired, fidelity_rendered
+from fimad.config import Config
+
+
+def table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print rows of numbers under their names."""
+    print(f"\n{title}")
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    width = max(map(len, rows), default=0)
+    print(" " * width, *(f"{name:>14}" for name in columns))
+    for name, row in rows.items():
+        cells = (row.get(column) for column in columns)
+        print(f"{name:{width}}", *(f"{'-' if cell is None else format(cell, '.3f'):>14}" for cell in cells))
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of NAME.mp4 + NAME.npz pairs")
+    parser.add_argument("--paired", type=Path, help="folder with BROAD and UTD-MHAD")
+    parser.add_argument("--models", type=Path, help="folder of weights")
+    parser.add_argument("--json", type=Path, help="where to write every table")
+    options = parser.parse_args()
+    analytic = fidelity_analytic.everything()
+    result: dict[str, Any] = {"analytic": analytic}
+    table("Analytic, 10 mm noise, 30 Hz: relative error", analytic["noisy"])
+    table("Analytic, 1.2 Hz, default method, by frame rate: relative error", analytic["rates"])
+    table("Known motions, clean, default method: worst error, m/s²", analytic["known"])
+    if options.paired:
+        result["broad"] = fidelity_paired.broad(options.paired)
+        for trial, rows in result["broad"].items():
+            shown = {
+                n: {**dict(zip("xyz", row["r"], strict=True)), "rms_m_s2": row["rms_m_s2"]} for n, row in rows.items()
+            }
+            table(f"BROAD {trial}: r per axis", shown)
+        result["utd_mhad"] = fidelity_paired.utd_mhad(options.paired / "utd-mhad")
+        table("UTD-MHAD: median r of the magnitude", result["utd_mhad"])
+    if options.data:
+        config = Config.model_validate({"models_dir": str(options.models)} if options.models else {})
+        rendered = result["rendered"] = fidelity_rendered.evaluate(options.data, config)
+        table("Rendered people, by method", rendered["methods"])
+        numbers = {name: {n: row[n] for n in rendered["default"]} for name, row in rendered["clips"].items()}
+        table("Rendered people, default method, by clip", {**numbers, "MEDIAN": rendered["default"]})
+        print("\nVariable rate, relative RMS difference:", rendered["variable_rate_difference"])
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

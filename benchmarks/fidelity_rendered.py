@@ -1,0 +1,100 @@
+"""Rendered people: pose and simulate on each video, scored against the exact motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.fidelity_scores import JOINTS, medians, score_clip
+from fimad.config import Config, SimulateConfig
+from fimad.models import locate
+from fimad.pipeline.landmarker import LiteRtLandmarker
+from fimad.pipeline.media import open_media
+from fimad.simulate import PoseSequence, Trajectories, simulate_imu
+from fimad.skeleton import LANDMARKS
+
+COMPARED = ("adaptive", "savitzky_golay", "butterworth", "transpose", "central", "kalman")
+
+
+def pose_of(video: Path, config: Config) -> PoseSequence:
+    """Raw landmarks of the person in a video, at the frames' own presentation times."""
+    estimator = LiteRtLandmarker(
+        locate("pose/detector", config), locate(f"pose/{config.pose.model}", config), min_score=config.pose.min_score
+    )
+    times, found, size = [], [], (0, 0)
+    with open_media(video) as container:
+        for frame in container.decode(video=0):
+            rgb = frame.to_ndarray(format="rgb24")
+            size = (rgb.shape[1], rgb.shape[0])
+            times.append(float(frame.pts * frame.time_base))
+            found.append(estimator(rgb, times[-1]))
+    estimator.close()
+    count = len(LANDMARKS)
+    image, world = (np.full((len(times), count, 3), np.nan) for _ in range(2))
+    visibility = np.zeros((len(times), count))
+    for at, each in enumerate(found):
+        if each is not None:
+            image[at], world[at], visibility[at] = each.image, each.world_m, each.visibility
+    return PoseSequence(np.array(times), image, world, visibility, *size)
+
+
+def hip_centred(pose: PoseSequence) -> Trajectories:
+    """World landmarks as they come, without the body's own motion: what straight differentiation starts from."""
+    position = np.stack([pose.world_m[..., 0], pose.world_m[..., 2], -pose.world_m[..., 1]], -1)
+    return Trajectories(pose.time_s, LANDMARKS, position, pose.visibility, depth_axis=1)
+
+
+def retimed(pose: PoseSequence, kept: float = 0.75) -> PoseSequence:
+    """The same pose at a variable rate: a seeded quarter of the frames is dropped, the times of the rest stay."""
+    keep = np.random.default_rng(3).random(len(pose.time_s)) < kept
+    keep[[0, -1]] = True
+    parts = {name: getattr(pose, name)[keep] for name in ("time_s", "image", "world_m", "visibility")}
+    return replace(pose, **parts)
+
+
+def evaluate(
+    folder: Path, config: Config, methods: tuple[str, ...] = COMPARED, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Scores of every `NAME.mp4` with a `NAME.npz` beside it; `default` is the default method's medians."""
+    by_method: dict[str, dict[str, Any]] = {
+        name: {} for name in (*(f"root+{m}" for m in methods), "hips+savitzky_golay")
+    }
+    agreement = {}
+    for video in sorted(folder.glob("*.mp4")):
+        if not video.with_suffix(".npz").exists():
+            say(f"{video.name}: no truth beside it, left out")
+            continue
+        with np.load(video.with_suffix(".npz"), allow_pickle=False) as file:
+            truth = {name: file[name] for name in file}
+        pose = pose_of(video, config)
+        for name, scores in by_method.items():
+            start, method = name.split("+")
+            source = pose if start == "root" else hip_centred(pose)
+            scores[video.stem] = score_clip(*_accelerations(source, method), truth)
+        agreement[video.stem] = _difference(pose, retimed(pose))
+        say(f"{video.stem}: {by_method['root+adaptive'][video.stem]}")
+    result: dict[str, Any] = {
+        "default": medians(by_method["root+adaptive"].values()),
+        "clips": by_method["root+adaptive"],
+        "methods": {name: medians(scores.values()) for name, scores in by_method.items()},
+        "variable_rate_difference": agreement,
+    }
+    return result
+
+
+def _accelerations(source: PoseSequence | Trajectories, method: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    section = SimulateConfig.model_validate({"method": method})
+    imu = simulate_imu(source, placements=JOINTS, config=section)
+    return imu.time_s, {name: imu.signals[name].acc_world_m_s2 for name in JOINTS}
+
+
+def _difference(some: PoseSequence, other: PoseSequence) -> float:
+    """RMS difference of all scored signals over the RMS of the first."""
+    first, second = (_accelerations(each, "adaptive")[1] for each in (some, other))
+    a, b = (np.stack([np.nan_to_num(signals[name]) for name in JOINTS]) for signals in (first, second))
+    count = min(a.shape[1], b.shape[1])
+    return float(np.sqrt(((a - b)[:, :count] ** 2).mean() / (a[:, :count] ** 2).mean()))

@@ -1,0 +1,158 @@
+"""The virtual IMU against motions whose readings are known by formula."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import signal
+from scipy.spatial.transform import Rotation
+
+from fimad.config import SimulateConfig
+from fimad.errors import ConfigError
+from fimad.simulate import CameraMotion, PoseSequence, Trajectories, angular_rate, simulate_imu
+from fimad.simulate.differentiate import METHODS
+from fimad.skeleton import LANDMARKS, PLACEMENTS
+
+RNG = np.random.default_rng(0)
+BODY = RNG.normal(size=(33, 3)) * [0.2, 0.1, 0.5] + [0, 3, 0]
+
+
+def moving(time_s: np.ndarray, path_m: np.ndarray) -> Trajectories:
+    """A rigid body whose every landmark follows `path_m`."""
+    position = BODY[None] + path_m[:, None]
+    return Trajectories(time_s, LANDMARKS, position, np.ones(position.shape[:2]))
+
+
+def pose_of(time_s: np.ndarray, path_m: np.ndarray, width: int = 1280, height: int = 720) -> PoseSequence:
+    """That body as a level camera with a focal length of 1.2 widths sees it, without noise."""
+    points = BODY[None] + path_m[:, None]
+    focal = 1.2 * width
+    u = focal * points[..., 0] / points[..., 1] / width + 0.5
+    v = -focal * points[..., 2] / points[..., 1] / height + 0.5
+    hips = points[:, [LANDMARKS.index("left_hip"), LANDMARKS.index("right_hip")]].mean(1, keepdims=True)
+    rest = points - hips
+    world = np.stack([rest[..., 0], -rest[..., 2], rest[..., 1]], -1)
+    return PoseSequence(time_s, np.stack([u, v, 0 * u], -1), world, np.ones(u.shape), width, height)
+
+
+def test_rest_reads_one_g_upwards_everywhere() -> None:
+    time_s = np.arange(0, 4, 1 / 30)
+    imu = simulate_imu(moving(time_s, np.zeros((len(time_s), 3))), placements=PLACEMENTS)
+    for name, each in imu.signals.items():
+        assert each.valid.all(), name
+        assert np.linalg.norm(each.acc_m_s2, axis=1) == pytest.approx(9.80665, abs=0.01)
+        world = np.einsum("nij,nj->ni", each.rotation, each.acc_m_s2)
+        np.testing.assert_allclose(world, np.tile([0, 0, 9.80665], (len(world), 1)), atol=0.01)
+        np.testing.assert_allclose(each.gyro_rad_s, 0, atol=1e-6)
+
+
+def test_free_fall_reads_nothing_away_from_the_ends() -> None:
+    time_s = np.arange(0, 1.2, 1 / 60)
+    path = np.zeros((len(time_s), 3))
+    path[:, 2] = -0.5 * 9.80665 * time_s**2
+    config = SimulateConfig.model_validate({"method": "central"})
+    force = simulate_imu(moving(time_s, path), config=config).signals["chest"].acc_m_s2
+    assert np.abs(force[5:-5]).max() < 0.05
+
+
+@pytest.mark.parametrize("method", ["adaptive", "central", "savitzky_golay", "kalman"])
+def test_circle_reads_omega_squared_r_without_lag(method: str) -> None:
+    time_s = np.arange(0, 8, 1 / 30)
+    angle = 2 * np.pi * 0.8 * time_s
+    values = 0.3 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
+    truth = -((2 * np.pi * 0.8) ** 2) * values
+    found = METHODS[method](time_s, values, None, SimulateConfig()).acceleration
+    middle = slice(30, -30)
+    assert np.sqrt(((found - truth)[middle] ** 2).sum(1).mean()) < 0.06 * 0.3 * (2 * np.pi * 0.8) ** 2
+    lags = signal.correlation_lags(len(truth[middle]), len(truth[middle]))
+    assert lags[signal.correlate(found[middle, 0], truth[middle, 0]).argmax()] == 0
+
+
+@pytest.mark.parametrize("frequency_hz", [0.5, 1.2, 2.0])
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_default_beats_the_fixed_rules_under_noise(frequency_hz: float, rho: float) -> None:
+    time_s = np.arange(0, 10, 1 / 30)
+    omega = 2 * np.pi * frequency_hz
+    clean = 0.25 * np.sin(omega * time_s[:, None] + np.array([0, 1, 2]))
+    white = np.random.default_rng(4).normal(size=(len(time_s), 3)) * 0.01
+    noisy = clean + signal.lfilter([np.sqrt(1 - rho**2)], [1, -rho], white, axis=0)
+    middle = slice(10, -10)
+    error = {
+        name: np.std((METHODS[name](time_s, noisy, None, SimulateConfig()).acceleration + omega**2 * clean)[middle])
+        for name in ("adaptive", "transpose", "butterworth")
+    }
+    assert error["adaptive"] < error["transpose"]
+    assert error["adaptive"] < 1.1 * error["butterworth"]
+
+
+def test_camera_view_gives_the_acceleration_of_the_body_itself() -> None:
+    time_s = np.arange(0, 8, 1 / 30)
+    omega = 2 * np.pi
+    path = np.stack([0.1 * np.sin(omega * time_s), 0 * time_s, 0.2 * np.cos(omega * time_s)], 1)
+    found = simulate_imu(pose_of(time_s, path), rate_hz=30).signals["pelvis"].acc_world_m_s2
+    truth = -(omega**2) * path[: len(found)]
+    middle = slice(15, -15)
+    error = np.sqrt(((found - truth)[middle] ** 2).sum(1).mean() / (truth[middle] ** 2).sum(1).mean())
+    assert error < 0.12
+
+
+def test_long_gap_is_null_and_short_gap_is_bridged() -> None:
+    time_s = np.arange(0, 6, 1 / 30)
+    pose = pose_of(time_s, np.zeros((len(time_s), 3)))
+    image, world = pose.image.copy(), pose.world_m.copy()
+    for lost in (slice(40, 43), slice(90, 120)):
+        image[lost], world[lost] = np.nan, np.nan
+    imu = simulate_imu(replace(pose, image=image, world_m=world))
+    chest = imu.signals["chest"]
+    long_gap = (imu.time_s > 3.05) & (imu.time_s < 3.9)
+    assert not chest.valid[long_gap].any()
+    assert np.isnan(chest.acc_m_s2[long_gap]).all()
+    assert chest.valid[imu.time_s < 2.9].all()
+    assert np.isfinite(chest.acc_m_s2[chest.valid]).all()
+
+
+def test_a_cut_is_no_spike() -> None:
+    time_s = np.arange(0, 6, 1 / 30)
+    path = np.zeros((len(time_s), 3))
+    path[90:, 0] = 0.8
+    pose = pose_of(time_s, path)
+    cut = np.zeros(len(time_s), bool)
+    cut[90] = True
+    camera = CameraMotion(time_s, cut, np.zeros((len(time_s), 4)), np.ones(len(time_s)))
+    chest = simulate_imu(replace(pose, camera=camera)).signals["chest"]
+    assert np.nanmax(np.abs(chest.acc_world_m_s2)) < 0.05
+    without = simulate_imu(pose).signals["chest"]
+    assert np.nanmax(np.abs(without.acc_world_m_s2)) > 1
+
+
+def test_irregular_times_are_used_as_they_are() -> None:
+    even = np.arange(0, 8, 1 / 30)
+    uneven = even + np.random.default_rng(1).uniform(-0.3, 0.3, len(even)) / 30
+    found = []
+    for time_s in (even, uneven):
+        values = 0.2 * np.sin(2 * np.pi * time_s)[:, None]
+        acceleration = METHODS["adaptive"](time_s, values, None, SimulateConfig()).acceleration
+        truth = -((2 * np.pi) ** 2) * values
+        found.append(np.std((acceleration - truth)[15:-15]) / np.std(truth))
+    assert max(found) < 0.05
+
+
+@settings(max_examples=25, deadline=None)
+@given(axis=st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda a: np.linalg.norm(a) > 0.1), rate=st.floats(-6, 6))
+def test_angular_rate_of_a_steady_turn_is_exact(axis: tuple[float, float, float], rate: float) -> None:
+    time_s = np.arange(0, 1, 0.02)
+    spin = np.array(axis) / np.linalg.norm(axis) * rate
+    turning = Rotation.from_rotvec(time_s[:, None] * spin).as_matrix()
+    np.testing.assert_allclose(angular_rate(turning, time_s), np.tile(spin, (len(time_s), 1)), atol=1e-8)
+
+
+def test_unknown_placement_and_rate_are_refused() -> None:
+    tracks = moving(np.arange(0, 2, 1 / 30), np.zeros((60, 3)))
+    with pytest.raises(ConfigError, match="no placement 'knie'"):
+        simulate_imu(tracks, placements=["knie"])
+    with pytest.raises(ConfigError, match="rate_hz"):
+        simulate_imu(tracks, rate_hz=0)
