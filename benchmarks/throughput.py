@@ -1,0 +1,287 @@
+"""How fast `fimad build` is, beside what the machine allows and what a plain script reaches.
+
+    python -m benchmarks.throughput [VIDEOS...] [--repeat 3] [--json FILE]
+
+In one run, alternating, medians over `--repeat` repetitions, all on the same files:
+
+- ``ceiling_1``: raw loops on one core: decode every frame, run the landmark model on every frame, CLIP on one frame a
+  second, Whisper on the sound, write the landmarks as Parquet; nothing else;
+- ``script``: what one would write instead: OpenCV decodes for MediaPipe Tasks in video mode, and again for CLIP, Whisper
+  last, pandas to Parquet, one process with as many native threads as the libraries like;
+- ``workers_1``, ``workers_2``: `fimad build` with so many worker processes, from a fresh workspace, start-up included.
+
+All in seconds of video per second. ``overhead`` is the share of the time of `--workers 1` that neither decode nor inference
+accounts for. ``peak_mb`` is the largest resident set of a worker's child process. CLIP has untrained weights: the same work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.plain_script import run as run_plain_script
+from fimad import clip_weights, models
+from fimad.config import Config, TranscribeConfig
+from fimad.demo import VIDEO
+from fimad.pipeline.audio import decode_ranges
+from fimad.pipeline.landmarker import LandmarkModel
+from fimad.pipeline.media import open_media, video_stream
+from fimad.pipeline.roi import Roi
+from fimad.pipeline.speech import load_recogniser
+
+# At least, or for overhead and memory at most.
+FLOORS = {"ceiling_share": 0.90, "speedup_2": 1.8, "over_script": 2.5}
+CAPS = {"overhead": 0.05}
+_CAP_WITHOUT_CLIP = {"peak_mb": 900.0}
+_CLIP = "ViT-B-32"
+_BATCH = 16
+_TIMED = 60
+
+
+def media_seconds(path: Path) -> tuple[float, int]:
+    """Length in s and number of frames, from the packets."""
+    with open_media(path) as container:
+        stream = video_stream(container)
+        times = [float(packet.pts * stream.time_base) for packet in container.demux(stream) if packet.pts is not None]
+    return max(times) - min(times) + (max(times) - min(times)) / max(1, len(times) - 1), len(times)
+
+
+def clip_checkpoint(folder: Path) -> Path:
+    """An untrained CLIP of the usual size."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    path = folder / "clip.safetensors"
+    save_file(open_clip.create_model(_CLIP, pretrained=None).state_dict(), path)
+    return path
+
+
+class Ceiling:
+    """Raw loops, one core, models loaded beforehand."""
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        self._pose = LandmarkModel(models.locate("pose/full"))
+        self._whisper = load_recogniser(TranscribeConfig(), models.locate("faster-whisper/tiny.en"), 1)
+        self._clip: Any = None
+        if checkpoint is not None:
+            from fimad.pipeline.embed import Encoder
+
+            self._clip = Encoder(checkpoint, _CLIP, str(checkpoint), threads=1)
+
+    def seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
+        """What each part takes for one video, s."""
+        spent = {"decode": timed(lambda: self._decode(path)), "pose": self._landmarks() * frames}
+        if self._clip is not None:
+            spent["embed"] = self._embeddings() * length_s
+        spent["transcribe"] = timed(lambda: self._hear(path, length_s))
+        spent["write"] = timed(lambda: write_parquet(folder / "raw.parquet", frames))
+        return spent
+
+    @staticmethod
+    def _decode(path: Path) -> None:
+        with open_media(path) as container:
+            stream = video_stream(container)
+            stream.thread_type = "NONE"
+            for _ in container.decode(stream):
+                pass
+
+    def _landmarks(self) -> float:
+        """One landmark inference, s: on noise, which takes the model as long as people do."""
+        picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
+        roi = Roi(640, 360, 600, 0.1)
+        return timed(lambda: [self._pose.run(picture, roi, 2.0) for _ in range(_TIMED)]) / _TIMED
+
+    def _embeddings(self) -> float:
+        """One image embedding in a batch, s."""
+        prepared = [self._clip.prepare(np.zeros((224, 224, 3), np.uint8))] * _BATCH
+        return timed(lambda: self._clip.images(prepared)) / _BATCH
+
+    def _hear(self, path: Path, length_s: float) -> None:
+        for sound in decode_ranges(path, [(0.0, length_s)]):
+            if sound is not None:
+                self._whisper.hear(sound)
+
+
+def write_parquet(path: Path, frames: int) -> None:
+    """As many landmarks as the video has frames."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    values = np.random.default_rng(0).random((frames, 33 * 7), np.float32)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), 33 * 7)
+    pq.write_table(pa.table({"pose": column}), path, compression="zstd", compression_level=1)
+
+
+def timed(function: Callable[[], Any]) -> float:
+    """Wall time of a call, s."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+class Meter(threading.Thread):
+    """Watches the largest resident set among the grandchildren of a process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(process.pid)
+        self._over = threading.Event()
+        self.peak_bytes = 0
+
+    def run(self) -> None:
+        while not self._over.wait(0.2):
+            try:
+                for child in self._process.children(recursive=True):
+                    if "fimad.pipeline.child" in " ".join(child.cmdline()):
+                        self.peak_bytes = max(self.peak_bytes, child.memory_info().rss)
+            except psutil.Error:
+                continue
+
+    def stop(self) -> int:
+        self._over.set()
+        self.join()
+        return self.peak_bytes
+
+
+def build(videos: list[Path], folder: Path, workers: int, checkpoint: Path | None) -> tuple[float, int]:
+    """Wall time of a build from nothing, s, and the peak of a worker's memory."""
+    command = [sys.executable, "-m", "fimad", "build", *map(str, videos), "--workers", str(workers)]
+    command += ["--workspace", str(folder / "workspace"), "--dataset", str(folder / "dataset")]
+    if checkpoint is not None:
+        command += ["--set", f"embed.pretrained={checkpoint}", "--set", f"embed.batch_size={_BATCH}"]
+    else:
+        # Weights that are nowhere leave the stage out.
+        command += ["--set", "embed.pretrained=none"]
+    began = time.perf_counter()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        meter = Meter(process)
+        meter.start()
+        code = process.wait()
+    seconds = time.perf_counter() - began
+    peak = meter.stop()
+    # 1 says that some item failed, which is an answer, too; anything else is not a build.
+    if code not in (0, 1):
+        raise SystemExit(f"fimad build ended with exit code {code}:\n{(folder / 'log').read_text()[-3000:]}")
+    return seconds, peak
+
+
+def artifacts(workspace: Path) -> dict[str, bytes]:
+    """All that the stages made, by name."""
+    return {
+        str(path.relative_to(workspace)): path.read_bytes()
+        for path in sorted((workspace / "stages").rglob("*.parquet"))
+    }
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """All figures."""
+    videos: list[Path] = arguments.videos
+    lengths = {path: media_seconds(path) for path in videos}
+    total_s = sum(length for length, _ in lengths.values())
+    checkpoint = clip_checkpoint(folder) if arguments.embed else None
+    ceiling = Ceiling(checkpoint)
+    runs: dict[str, list[float]] = {name: [] for name in ("ceiling_1", "script", "workers_1", "workers_2")}
+    parts: list[dict[str, float]] = []
+    peak = 0
+    same = True
+    for repetition in range(arguments.repeat):
+        spent: dict[str, float] = {}
+        for path, (length_s, frames) in lengths.items():
+            for name, seconds in ceiling.seconds(path, length_s, frames, folder).items():
+                spent[name] = spent.get(name, 0.0) + seconds
+        parts.append(spent)
+        runs["ceiling_1"].append(sum(spent.values()))
+        made = []
+        for workers in (1, 2):
+            place = Path(tempfile.mkdtemp(dir=folder))
+            seconds, memory = build(videos, place, workers, checkpoint)
+            runs[f"workers_{workers}"].append(seconds)
+            peak = max(peak, memory)
+            made.append(artifacts(place / "workspace"))
+            shutil.rmtree(place)
+        same = same and made[0] == made[1]
+        if arguments.script:
+            runs["script"].append(timed(lambda: run_plain_script(videos, folder / "script", checkpoint)))
+        say = {name: round(total_s / values[-1], 3) for name, values in runs.items() if values}
+        print(f"repetition {repetition + 1}: {say}", flush=True)
+    result: dict[str, Any] = {
+        name: total_s / statistics.median(values) if values else None for name, values in runs.items()
+    }
+    share = [raw / whole for raw, whole in zip(runs["ceiling_1"], runs["workers_1"], strict=True)]
+    speedup = [one / two for one, two in zip(runs["workers_1"], runs["workers_2"], strict=True)]
+    result |= {
+        "videos": len(videos),
+        "video_s": total_s,
+        "cores": os.cpu_count(),
+        "embed": checkpoint is not None,
+        "ceiling_share": statistics.median(share),
+        "speedup_2": statistics.median(speedup),
+        "over_script": result["workers_2"] / result["script"] if runs["script"] else None,
+        "overhead": max(0.0, 1 - statistics.median(share)),
+        "peak_mb": peak / 1e6,
+        "same_with_1_and_2_workers": same,
+        "ceiling_parts_s": {name: statistics.median(each[name] for each in parts) for name in parts[0]},
+    }
+    return result
+
+
+def misses(figures: dict[str, Any]) -> list[str]:
+    """The floors and caps that are not kept."""
+    caps = CAPS if figures["embed"] else CAPS | _CAP_WITHOUT_CLIP
+    found = [
+        f"{name} is {figures[name]:.3g}, less than {floor}"
+        for name, floor in FLOORS.items()
+        if figures[name] is not None and figures[name] < floor
+    ]
+    found += [f"{name} is {figures[name]:.3g}, more than {cap}" for name, cap in caps.items() if figures[name] > cap]
+    if not figures["same_with_1_and_2_workers"]:
+        found.append("one and two workers made different artifacts")
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Throughput of fimad build beside the machine's ceiling.")
+    parser.add_argument("videos", nargs="*", type=Path, default=[VIDEO], help="video files, or folders of them")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--embed", action=argparse.BooleanOptionalAction, default=clip_weights.installed())
+    parser.add_argument("--script", action=argparse.BooleanOptionalAction, default=True, help="also the plain script")
+    arguments = parser.parse_args()
+    arguments.videos = [
+        path
+        for each in arguments.videos
+        for path in (sorted(each.glob("*.mp4")) if each.is_dir() else [each.absolute()])
+    ]
+    for name in models.needed(Config()):
+        if not name.startswith(clip_weights.PREFIX):
+            models.fetch(name)
+    with tempfile.TemporaryDirectory(prefix="fimad-throughput-") as folder:
+        figures = measure(arguments, Path(folder))
+    print(json.dumps(figures, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    missed = misses(figures)
+    for each in missed:
+        print(f"Floor missed: {each}")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
