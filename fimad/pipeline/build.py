@@ -191,7 +191,7 @@ def _pack(
     if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
         return
     observer.note(f"packing {store.url}")
-    summary.packed = pack(source, config)
+    summary.packed = pack(source, config, store)
     workspace.write_state(memory, {"fingerprint": fingerprint, "manifest": _manifest_hash(store)})
 
 
