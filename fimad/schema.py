@@ -188,3 +188,32 @@ def simulate_schema(placements: Iterable[str]) -> pa.Schema:
             *(each for placement in placements for each in imu_fields(placement)),
         ]
     )
+
+
+def _named(schema: pa.Schema, *names: str) -> list[pa.Field]:
+    return [schema.field(name) for name in names]
+
+
+def _without_keys(schema: pa.Schema) -> list[pa.Field]:
+    return [each for each in schema if each.name not in ("clip_id", "clip_index")]
+
+
+def dataset_schema(placements: Iterable[str]) -> pa.Schema:
+    """The packed dataset: one row per clip, everything that is known of it. Embeddings are NULL where there are none."""
+    return pa.schema(
+        [
+            *key_fields(),
+            *_named(DOWNLOAD, "video_id"),
+            field("split", pa.string(), "the split that the video's channel belongs to", nullable=False),
+            *_named(SEGMENT, "title", "label", "start_s", "end_s", "chapter_source"),
+            field("video_title", pa.string(), "title of the video as published (hostile text)"),
+            *_named(DOWNLOAD, "description", "channel", "channel_id", "url", "extractor", "license", "language"),
+            *_named(DOWNLOAD, "upload_date", "tags", "categories", "thumbnail_url", "retrieved_on", "media_sha256"),
+            field("tool_versions", pa.string(), "versions of what made this row, as JSON"),
+            *_without_keys(TRANSCRIBE),
+            *_without_keys(POSE),
+            *_without_keys(simulate_schema(placements)),
+            *_without_keys(EMBED),
+        ],
+        metadata={"fimad_schema_version": str(SCHEMA_VERSION)},
+    )

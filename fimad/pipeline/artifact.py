@@ -16,7 +16,7 @@ def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
     """Write Parquet as measured best for float lists: zstd 1, BYTE_STREAM_SPLIT instead of dictionaries for floats."""
     merged = {**(table.schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
     table = table.replace_schema_metadata(merged)
-    split, dictionary = _encodings(table.schema)
+    split, dictionary = encodings(table.schema)
     # Small tables in memory first: pyarrow's own file handling takes longer than they do.
     small = table.nbytes < _SMALL_BYTES
     buffer = pa.BufferOutputStream() if small else None
@@ -32,7 +32,7 @@ def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
         path.write_bytes(buffer.getvalue())
 
 
-def _encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:
+def encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:
     """Leaf columns to split by bytes (floats), and to keep in a dictionary (the rest)."""
     split: list[str] = []
     dictionary: list[str] = []

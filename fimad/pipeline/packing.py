@@ -80,14 +80,15 @@ class WorkspaceSource:
             self._ids = sorted(video.video_id for video in self._videos())
         return self._ids
 
-    def included(self) -> Iterator[tuple[str, dict[str, pa.Table]]]:
-        """Each video that has all required stages, with its artifacts by stage, read as they are asked for."""
+    def included(self) -> Iterator[tuple[str, list[str]]]:
+        """Each video that has all required stages, with the names of the stages that are done."""
         for video_id, done in self._done():
             if all(name in done for name in self.required):
-                yield (
-                    video_id,
-                    {name: self.workspace.read(name, self.plan.keys[name], video_id) for name in done},
-                )
+                yield video_id, done
+
+    def read(self, stage: str, video_id: str) -> pa.Table:
+        """One artifact."""
+        return self.workspace.read(stage, self.plan.keys[stage], video_id)
 
     def excluded(self) -> Iterator[Excluded]:
         """Each video that is left out, with the stage that it stopped in and the reason."""

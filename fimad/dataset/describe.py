@@ -1,0 +1,116 @@
+"""What a manifest says of a dataset: figures from its shards, reasons for what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from fimad.config import Config
+from fimad.dataset.manifest import FORMAT
+from fimad.dataset.rows import schema_hash
+from fimad.dataset.shards import Shard
+from fimad.schema import SCHEMA_VERSION
+
+_OWN = ("version", "changes", "sha256")
+
+
+class Reasons(Protocol):
+    """The part of `pack.Source` that is described."""
+
+    @property
+    def unavailable(self) -> dict[str, str]: ...
+    def stage_info(self) -> dict[str, dict[str, Any]]: ...
+    def excluded(self) -> Iterable[Any]: ...
+    def incomplete(self) -> Iterable[Any]: ...
+
+
+def describe(
+    source: Reasons,
+    config: Config,
+    video_splits: Mapping[str, str],
+    without_split: int,
+    shards: list[Shard],
+    tools: Mapping[str, str],
+    schema: pa.Schema,
+    previous: Mapping[str, Any],
+    order: list[str],
+) -> dict[str, Any]:
+    """The manifest of the next version."""
+    stages = source.stage_info()
+    left_out: Counter[str] = Counter()
+    for shard in shards:
+        left_out.update(shard.left_out)
+    return {
+        "format": FORMAT,
+        "name": config.pack.name,
+        **_history(previous, set(video_splits)),
+        "clips": sum(shard.rows for shard in shards),
+        "schema_version": SCHEMA_VERSION,
+        "schema_sha256": schema_hash(schema),
+        "columns": [{"name": each.name, "type": str(each.type), **_about(each)} for each in schema],
+        "shards": [shard.entry() for shard in shards],
+        "splits": {name: _split(name, shards, video_splits) for name in order},
+        "labels": _merged(shards, "labels"),
+        "licences": _merged(shards, "licences"),
+        "channels": _merged(shards, "channels"),
+        "stages": stages,
+        "unavailable": source.unavailable,
+        "excluded_videos": _reasons(source.excluded()),
+        "incomplete_videos": _reasons(source.incomplete()),
+        "videos_without_split": without_split,
+        "left_out_clips": dict(sorted(left_out.items())),
+        "removed": previous.get("removed", []),
+        "tools": dict(tools),
+        "config": {
+            name: section
+            for name, section in config.model_dump(mode="json").items()
+            if name in stages or name == "pack"
+        },
+    }
+
+
+def same(previous: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    """Whether a manifest says what the one before said, but for its version."""
+
+    def body(manifest: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in manifest.items() if key not in _OWN}
+
+    return body(previous) == body(data)
+
+
+def _history(previous: Mapping[str, Any], videos: set[str]) -> dict[str, Any]:
+    old = {video for info in previous.get("splits", {}).values() for video in info["videos"]}
+    version = previous.get("version", 0) + 1
+    entry = {"version": version, "videos": len(videos), "added": len(videos - old), "removed": len(old - videos)}
+    return {"version": version, "changes": [*previous.get("changes", []), entry]}
+
+
+def _split(name: str, shards: list[Shard], video_splits: Mapping[str, str]) -> dict[str, Any]:
+    mine = [shard for shard in shards if shard.split == name]
+    return {
+        "clips": sum(shard.rows for shard in mine),
+        "hours": round(sum(shard.seconds for shard in mine) / 3600, 6),
+        "videos": sorted(video for video, split in video_splits.items() if split == name),
+    }
+
+
+def _about(column: pa.Field) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (column.metadata or {}).items()}
+
+
+def _merged(shards: list[Shard], name: str) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for shard in shards:
+        total.update(getattr(shard, name))
+    return dict(sorted(total.items()))
+
+
+def _reasons(items: Iterable[Any]) -> list[dict[str, Any]]:
+    counts = Counter((each.stage, each.state, each.reason) for each in items)
+    return [
+        {"stage": stage, "state": state, "reason": reason, "videos": count}
+        for (stage, state, reason), count in sorted(counts.items())
+    ]

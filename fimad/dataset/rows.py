@@ -1,0 +1,123 @@
+"""From one video's artifacts to its rows of the dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fimad.config import PackConfig
+
+# Columns that repeat the video's on each of its clips, and what they are called in `download`.
+_FROM_VIDEO = {
+    name: name
+    for name in [
+        "video_id",
+        "description",
+        "channel",
+        "channel_id",
+        "url",
+        "extractor",
+        "license",
+        "language",
+        "upload_date",
+        "tags",
+        "categories",
+        "thumbnail_url",
+        "retrieved_on",
+        "media_sha256",
+    ]
+} | {"video_title": "title"}
+
+
+@dataclass
+class VideoRows:
+    """The clips of one video that are packed, and why others are not."""
+
+    table: pa.Table
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def video_rows(
+    tables: Mapping[str, pa.Table], schema: pa.Schema, split: str, tool_versions: str, config: PackConfig
+) -> VideoRows:
+    """One row per clip that is kept, in the order of `clip_index`.
+
+    Parameters
+    ----------
+    tables : artifacts by stage; `download` and `segment` must be there, what else is missing becomes NULL.
+    schema : of the dataset.
+    """
+    segments = tables["segment"].sort_by("clip_index")
+    left_out = Counter(reason for reason in segments.column("filtered").to_pylist() if reason is not None)
+    clips = segments.filter(pc.is_null(segments.column("filtered")))
+    columns: dict[str, Any] = {name: clips.column(name) for name in clips.column_names}
+    video = tables["download"]
+    for name, source in _FROM_VIDEO.items():
+        columns[name] = video.column(source).take(pa.array([0] * clips.num_rows, pa.int64()))
+    columns["split"] = pa.array([split] * clips.num_rows, pa.string())
+    columns["tool_versions"] = pa.array([tool_versions] * clips.num_rows, pa.string())
+    for stage in ("transcribe", "pose", "simulate", "embed"):
+        if stage in tables:
+            columns |= _matched(tables[stage], clips)
+    arrays = [_cast(columns.get(each.name), each, clips.num_rows) for each in schema]
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    keep, dropped = _quality_mask(table, config)
+    return VideoRows(table.filter(keep) if dropped else table, left_out + dropped)
+
+
+def _matched(table: pa.Table, clips: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """A stage's columns in the order of the clips; NULL for clips that it has no row for."""
+    at = {clip_id: index for index, clip_id in enumerate(table.column("clip_id").to_pylist())}
+    rows = pa.array([at.get(clip_id) for clip_id in clips.column("clip_id").to_pylist()], pa.int64())
+    names = [name for name in table.column_names if name not in ("clip_id", "clip_index")]
+    return {name: table.column(name).take(rows) for name in names}
+
+
+def _cast(column: Any, wanted: pa.Field, count: int) -> Any:
+    if column is None:
+        return pa.nulls(count, wanted.type)
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return column if column.type == wanted.type else column.cast(wanted.type)
+
+
+def _quality_mask(table: pa.Table, config: PackConfig) -> tuple[pa.Array, Counter[str]]:
+    keep, dropped = [], Counter[str]()
+    for share, quality in zip(
+        table.column("pose_share").to_pylist(), table.column("imu_quality").to_pylist(), strict=True
+    ):
+        reason = None
+        if config.min_pose_share > 0 and (share is None or share < config.min_pose_share):
+            reason = "pose_share"
+        elif config.min_quality > 0 and (quality is None or quality < config.min_quality):
+            reason = "imu_quality"
+        keep.append(reason is None)
+        if reason:
+            dropped[reason] += 1
+    return pa.array(keep, pa.bool_()), dropped
+
+
+def content_key(video_id: str, keys: Mapping[str, str], schema: pa.Schema, split: str, config: PackConfig) -> str:
+    """Changes whenever a video's rows would: what a kept shard is recognised by."""
+    content = [
+        video_id,
+        split,
+        sorted(keys.items()),
+        schema_hash(schema),
+        config.min_pose_share,
+        config.min_quality,
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def schema_hash(schema: pa.Schema) -> str:
+    """SHA-256 of a schema with its metadata, as text so that it does not depend on Arrow's own encoding."""
+    lines = [f"{each.name}|{each.type}|{each.nullable}|{sorted((each.metadata or {}).items())}" for each in schema]
+    lines.append(str(sorted((schema.metadata or {}).items())))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
