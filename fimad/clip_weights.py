@@ -11,7 +11,10 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import tempfile
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +25,8 @@ from fimad.model_sources import ModelUnavailableError
 
 PREFIX = "open_clip/"
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+_MEND = "Mend the network (or HF_ENDPOINT, for a mirror), or set embed.pretrained to the path of a checkpoint."
+_REACH_S = 10.0
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
@@ -119,6 +124,8 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     origin = settings.get("hf_hub") or settings.get("url")
     say(f"{name}: {origin}")
+    if settings.get("hf_hub"):
+        _check_hub(name)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
         try:
             arrived = Path(download_pretrained(settings, cache_dir=str(Path(temporary, "hub")))).resolve(strict=True)
@@ -127,7 +134,7 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
             raise ModelUnavailableError(
                 f"The weights of {name!r} can't be had from {origin}: {str(error).splitlines()[0]}",
                 "There is no way to the hub from here.",
-                "Mend the network (or HF_ENDPOINT, for a mirror), or set embed.pretrained to the path of a checkpoint.",
+                _MEND,
             ) from error
         suffix = arrived.suffix if arrived.suffix in SUFFIXES else _suffix_of(arrived)
         ready = Path(temporary, "ready")
@@ -139,6 +146,24 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
             shutil.rmtree(folder)
         os.replace(ready, folder)
     return locate(name, root)
+
+
+def _check_hub(name: str) -> None:
+    """Raise at once if the hub can't be reached: its library would try for a minute, file by file."""
+    from huggingface_hub import constants
+
+    if urllib.request.getproxies() or constants.HF_HUB_OFFLINE:
+        return  # a proxy knows names that this machine does not; offline, the library itself says what it lacks
+    address = urllib.parse.urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=_REACH_S).close()
+    except OSError as error:
+        raise ModelUnavailableError(
+            f"The weights of {name!r} can't be had: {address.netloc} can't be reached ({error}).",
+            "There is no way to the hub from here.",
+            _MEND,
+        ) from error
 
 
 def _suffix_of(path: Path) -> str:
