@@ -148,4 +148,16 @@ def print_summary(summary: Summary) -> None:
 
 
 def _print_dataset(summary: Summary) -> None:
-    out.print(f"dataset: {summary.dataset}")
+    from rich.markup import escape
+
+    packed = summary.packed
+    out.print(f"\ndataset: {escape(summary.dataset)}" + ("" if packed is not None else " (unchanged)"))
+    if packed is not None:
+        splits = ", ".join(f"{name} {count}" for name, count in packed.splits.items())
+        out.print(f"  {packed.clip_count} clips ({splits}) in {packed.shards} shards, {packed.written} of them new")
+        for _, clip_id, title, _, duration_s in packed.clips[:10]:
+            out.print(f"  {duration_s:7.1f} s  {escape(printable(title or clip_id))}")
+        if packed.clip_count > 10:
+            out.print(f"  ... and {packed.clip_count - 10} more")
+    out.print("\nNext: fimad status")
+    out.print(f'      python -c "import fimad; print(fimad.open_dataset({escape(repr(summary.dataset))}))"')

@@ -6,7 +6,6 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from fimad.config import Config
@@ -70,12 +69,7 @@ def build(
         result = _run(workspace, config, plan, names, videos, observer, log)
         summary = summarise(workspace, plan, result)
         summary.problems = problems
-        if (
-            pack
-            and find_spec("fimad.dataset.pack")
-            and not result.stopped
-            and _wants_pack(config, plan, stage, only=only)
-        ):
+        if pack and not result.stopped and _wants_pack(config, plan, stage, only=only):
             _pack(workspace, config, plan, videos, summary, observer)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
@@ -191,7 +185,10 @@ def _pack(
     if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
         return
     observer.note(f"packing {store.url}")
-    summary.packed = pack(source, config, store)
+    try:
+        summary.packed = pack(source, config, store)
+    finally:
+        store.tidy()
     workspace.write_state(memory, {"fingerprint": fingerprint, "manifest": _manifest_hash(store)})
 
 

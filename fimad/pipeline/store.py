@@ -6,6 +6,7 @@ folder; on an object store it is one PUT (or one multipart upload, which appears
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -72,6 +73,10 @@ class Store(ABC):
     @abstractmethod
     def scratch_root(self) -> Path:
         """Local folder for this process's temporary files, created; on the same file system where the store is local."""
+
+    @abstractmethod
+    def tidy(self) -> None:
+        """Remove this process's temporary files, and those of processes that are gone."""
 
     @abstractmethod
     def check_writable(self) -> None:
@@ -164,6 +169,14 @@ class LocalStore(Store):
         if not os.path.isdir(folder):
             os.makedirs(folder, exist_ok=True)
         return Path(folder)
+
+    def tidy(self) -> None:
+        base = Path(self._path("tmp"))
+        shutil.rmtree(base / atomic.owner(), ignore_errors=True)
+        atomic.sweep(base)
+        # A dataset's folder holds the dataset and nothing else.
+        with contextlib.suppress(OSError):
+            base.rmdir()
 
     def check_writable(self) -> None:
         try:
@@ -297,6 +310,10 @@ class FsspecStore(Store):
         folder = scratch_base() / atomic.owner()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def tidy(self) -> None:
+        shutil.rmtree(scratch_base() / atomic.owner(), ignore_errors=True)
+        atomic.sweep(scratch_base())
 
     def check_writable(self) -> None:
         probe = f"tmp/{atomic.owner()}.probe"

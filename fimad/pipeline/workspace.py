@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -277,10 +278,7 @@ class Workspace:
 
     def close(self) -> None:
         """Remove this process's temporary folder."""
-        import shutil
-
-        base = self.store.local / "tmp" if self.store.local is not None else scratch_base()
-        shutil.rmtree(base / atomic.owner(), ignore_errors=True)
+        shutil.rmtree(self.store.scratch_root(), ignore_errors=True)
 
     # Corpus
 
