@@ -39,7 +39,7 @@ class CutDetector:
         # Half of the sum of differences: the share of pixels that are in another bin. In the median quarter, so that a
         # person who fills one corner or an overlay that comes up does not count.
         changed = sorted((0.5 * np.abs(now - before).sum(axis=1)).tolist())
-        return (changed[1] + changed[2]) / 2 > self._threshold
+        return bool((changed[1] + changed[2]) / 2 > self._threshold)
 
 
 def colour_histograms(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -53,4 +53,5 @@ def colour_histograms(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     codes[rows // 2 :] += 2 * _COLOURS
     codes[:, columns // 2 :] += _COLOURS
     counts = np.bincount(codes.reshape(-1), minlength=4 * _COLOURS).reshape(4, _COLOURS)
-    return (counts / np.maximum(1, counts.sum(axis=1, keepdims=True))).astype(np.float32)
+    shares: NDArray[np.float32] = (counts / np.maximum(1, counts.sum(axis=1, keepdims=True))).astype(np.float32)
+    return shares
