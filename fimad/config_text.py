@@ -42,6 +42,9 @@ def _option(name: str, field: FieldInfo, value: Any) -> list[str]:
     choices = _choices(field.annotation)
     if choices:
         about = f"{about} ({choices})" if about else choices
+    if value is None:
+        # TOML has no null: an option that is not set can only be left out.
+        return [*_comment(about), f"# {name}: not set"]
     line = f"{name} = {toml_value(value)}"
     if value == field.get_default(call_default_factory=True):
         line = f"# {line}"

@@ -34,8 +34,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     for name in ("one", "two"):
         with av.open(str(DEMO)) as source, av.open(str(folder / f"{name}.mp4"), "w") as target:
-            streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams if stream}
-            for packet in source.demux():
+            media = [*source.streams.video, *source.streams.audio]
+            streams = {stream.index: target.add_stream_from_template(stream) for stream in media}
+            for packet in source.demux(media):
                 if packet.dts is not None and packet.pts * packet.time_base < CUT_S:
                     packet.stream = streams[packet.stream.index]
                     target.mux(packet)
