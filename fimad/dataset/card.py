@@ -99,12 +99,14 @@ def _reading(manifest: Mapping[str, Any]) -> str:
 
 def _missing(manifest: Mapping[str, Any]) -> str:
     lines = [f"- Stage {markdown(k)} is missing: {markdown(v)}" for k, v in sorted(manifest["unavailable"].items())]
-    for each in manifest["excluded_videos"]:
-        lines.append(
-            f"- {each['videos']} videos are not here: {each['state']} in {each['stage']} ({markdown(each['reason'])})"
-        )
-    for each in manifest["incomplete_videos"]:
-        lines.append(f"- {each['videos']} videos lack {each['stage']}: {each['state']} ({markdown(each['reason'])})")
+    lines += [
+        f"- {each['videos']} videos are not here: {each['state']} in {each['stage']} ({markdown(each['reason'])})"
+        for each in manifest["excluded_videos"]
+    ]
+    lines += [
+        f"- {each['videos']} videos lack {each['stage']}: {each['state']} ({markdown(each['reason'])})"
+        for each in manifest["incomplete_videos"]
+    ]
     lines += [f"- {count} clips were left out: {markdown(r)}" for r, count in manifest["left_out_clips"].items()]
     lines += [f"- {len(manifest['removed'])} videos were taken down"] if manifest["removed"] else []
     return "## What is missing, and why\n\n" + ("\n".join(lines) or "Nothing was left out.")

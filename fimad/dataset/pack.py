@@ -7,6 +7,7 @@ what is new.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -100,7 +101,7 @@ def pack(source: Source, config: Config, store: Store) -> PackResult:
     stages = source.stage_info()
     allotment = _allot(source, config, previous, schema, tools, stages)
     order = [*config.pack.splits, *sorted(set(allotment.splits.values()) - set(config.pack.splits))]
-    with _scratch(store) as scratch:
+    with scratch_folder(store) as scratch:
         shards: list[Shard] = []
         for split in order:
             writer = ShardWriter(split, schema, scratch, config.pack.shard_bytes)
@@ -223,7 +224,7 @@ def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous
     if any(shard.name in old and old[shard.name] != shard.sha256 for shard in shards):
         # A name that the old manifest gives to other bytes: nobody may read by that manifest any more.
         store.delete(NAME)
-    with _scratch(store) as scratch:
+    with scratch_folder(store) as scratch:
         copies = []
         for at, shard in enumerate(shards):
             if shard.path is None and shard.source != shard.name:
@@ -235,9 +236,12 @@ def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous
         for shard in shards:
             if shard.path is not None:
                 store.put(shard.path, shard.name)
-    store.write("README.md", card(data).encode())
-    store.write("croissant.json", canonical(croissant(data)))
-    store.write(NAME, sealed(data))
+    raw = sealed(data)
+    # As a reader gets it: the order of keys is the file's.
+    read_back = json.loads(raw)
+    store.write("README.md", card(read_back).encode())
+    store.write("croissant.json", canonical(croissant(read_back)))
+    store.write(NAME, raw)
     names = {shard.name for shard in shards}
     for file in store.files("data"):
         if f"data/{file}" not in names:
@@ -253,6 +257,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _scratch(store: Store) -> Iterator[Path]:
+def scratch_folder(store: Store) -> Iterator[Path]:
+    """A temporary folder on the store's file system where it is local."""
     with tempfile.TemporaryDirectory(dir=store.scratch_root(), prefix="pack-") as folder:
         yield Path(folder)

@@ -118,6 +118,10 @@ def content_key(video_id: str, keys: Mapping[str, str], schema: pa.Schema, split
 
 def schema_hash(schema: pa.Schema) -> str:
     """SHA-256 of a schema with its metadata, as text so that it does not depend on Arrow's own encoding."""
-    lines = [f"{each.name}|{each.type}|{each.nullable}|{sorted((each.metadata or {}).items())}" for each in schema]
+    lines = []
+    for each in schema:
+        # Parquet adds field ids of its own on the way back.
+        kept = sorted((k, v) for k, v in (each.metadata or {}).items() if not k.startswith(b"PARQUET:"))
+        lines.append(f"{each.name}|{each.type}|{each.nullable}|{kept}")
     lines.append(str(sorted((schema.metadata or {}).items())))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

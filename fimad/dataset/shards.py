@@ -86,7 +86,10 @@ class Shard:
             seconds=entry["seconds"],
             preview=[(a, b, c, d, e) for a, b, c, d, e in entry["preview"]],
             source=entry["name"],
-            **{name: Counter(entry[name]) for name in _COUNTERS},
+            labels=Counter(entry["labels"]),
+            licences=Counter(entry["licences"]),
+            channels=Counter(entry["channels"]),
+            left_out=Counter(entry["left_out"]),
         )
 
 

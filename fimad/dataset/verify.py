@@ -1,0 +1,151 @@
+"""Prove that a dataset is whole: every byte, the schema, the splits, times and physics."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fimad.dataset.card import card
+from fimad.dataset.croissant import croissant
+from fimad.dataset.manifest import NAME, canonical, read_manifest
+from fimad.dataset.reader import Clip, Dataset, open_dataset
+from fimad.dataset.rows import schema_hash
+from fimad.errors import DatasetError
+from fimad.pipeline.store import Store, open_store
+
+# A sensor at rest reads gravity; a clip's median over all of its samples is close to it whatever the exercise.
+_GRAVITY_M_S2, _GRAVITY_SLACK_M_S2 = 9.80665, 4.0
+_STILL_M_S2, _STILL_SLACK_M_S2 = 0.3, 0.5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong, and where: the file, and the row within it if it is one row's."""
+
+    file: str
+    what: str
+    row: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}{'' if self.row is None else f', row {self.row}'}: {self.what}"
+
+
+def verify(path: str) -> list[Problem]:
+    """All that is wrong with a dataset; an empty list proves that it is what its manifest says."""
+    store = open_store(path)
+    try:
+        manifest = read_manifest(store)
+    except DatasetError as error:
+        return [Problem(NAME, error.what)]
+    problems = [*_side_files(store, manifest), *_shards(store, manifest), *_splits(manifest)]
+    if not problems:
+        problems += _rows(open_dataset(path))
+    return problems
+
+
+def _side_files(store: Store, manifest: dict[str, Any]) -> Iterator[Problem]:
+    expected = {"README.md": card(manifest).encode(), "croissant.json": canonical(croissant(manifest))}
+    for name, content in expected.items():
+        try:
+            if store.read(name) != content:
+                yield Problem(name, "it is not what the manifest gives")
+        except FileNotFoundError:
+            yield Problem(name, "it is missing")
+
+
+def _shards(store: Store, manifest: dict[str, Any]) -> Iterator[Problem]:
+    named = {shard["name"] for shard in manifest["shards"]}
+    for file in store.files("data"):
+        if f"data/{file}" not in named:
+            yield Problem(f"data/{file}", "the manifest does not name it")
+    for shard in manifest["shards"]:
+        yield from _shard(store, shard, manifest["schema_sha256"])
+
+
+def _shard(store: Store, shard: dict[str, Any], schema_sha256: str) -> Iterator[Problem]:
+    name = shard["name"]
+    try:
+        raw = store.read(name)
+    except FileNotFoundError:
+        yield Problem(name, "it is missing")
+        return
+    if len(raw) != shard["bytes"]:
+        yield Problem(name, f"it has {len(raw)} bytes instead of {shard['bytes']}")
+        return
+    if hashlib.sha256(raw).hexdigest() != shard["sha256"]:
+        yield Problem(name, "its bytes were changed: SHA-256 differs")
+        return
+    file = pq.ParquetFile(pa.BufferReader(raw))
+    if file.metadata.num_rows != shard["rows"]:
+        yield Problem(name, f"it has {file.metadata.num_rows} rows instead of {shard['rows']}")
+    if schema_hash(file.schema_arrow) != schema_sha256:
+        yield Problem(name, "its schema is not the dataset's")
+
+
+def _splits(manifest: dict[str, Any]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for split, info in manifest["splits"].items():
+        for video in info["videos"]:
+            if seen.setdefault(video, split) != split:
+                yield Problem(NAME, f"video {video} is in {seen[video]} and {split}")
+
+
+def _rows(dataset: Dataset) -> list[Problem]:
+    problems = []
+    channels: dict[str, str] = {}
+    fixed = bool(dataset.manifest["config"].get("pack", {}).get("split_file"))
+    for shard in dataset.manifest["shards"]:
+        one = Dataset(dataset.path, _shards=[shard["name"]])
+        for row, clip in enumerate(one.clips()):
+            problems += [Problem(shard["name"], what, row) for what in _clip(clip, shard, one.placements)]
+            channel = clip["channel_id"] or clip["channel"]
+            if channel and not fixed and channels.setdefault(channel, clip["split"]) != clip["split"]:
+                problems.append(Problem(shard["name"], f"channel {channel!r} is in two splits", row))
+    return problems
+
+
+def _clip(clip: Clip, shard: dict[str, Any], placements: list[str]) -> Iterator[str]:
+    if clip["split"] != shard["split"]:
+        yield f"split {clip['split']!r} in a shard of {shard['split']!r}"
+    if clip["video_id"] not in shard["videos"] or clip["clip_id"] != f"{clip['video_id']}___{clip['clip_index']}":
+        yield f"clip {clip['clip_id']!r} does not belong here"
+    if not 0 <= clip["start_s"] < clip["end_s"]:
+        yield f"it lasts from {clip['start_s']} to {clip['end_s']} s"
+    for name in ("pose_time_s", "imu_time_s", "video_embedding_time_s"):
+        time_s = clip[name]
+        if time_s is not None and len(time_s) and not (np.isfinite(time_s).all() and (np.diff(time_s) > 0).all()):
+            yield f"{name} does not rise"
+    if clip["pose_time_s"] is not None and len(clip["pose_world_m"]) != len(clip["pose_time_s"]):
+        yield "pose_world_m and pose_time_s differ in length"
+    if clip["imu_time_s"] is not None:
+        for placement in placements:
+            yield from _signal(clip, placement)
+
+
+def _signal(clip: Clip, placement: str) -> Iterator[str]:
+    force, valid = clip[f"{placement}_acc_m_s2"], clip[f"{placement}_valid"]
+    world = clip[f"{placement}_acc_world_m_s2"]
+    if force is None or valid is None:
+        yield f"{placement} has a clock but no signal"
+        return
+    if not len(force) == len(valid) == len(clip["imu_time_s"]):
+        yield f"{placement}'s signal and clock differ in length"
+        return
+    valid = np.asarray(valid, bool)
+    if not np.isfinite(force[valid]).all() or np.isfinite(force[~valid]).any():
+        yield f"{placement}: NaN must stand exactly where the signal is not valid"
+        return
+    if not valid.any():
+        return
+    length = np.linalg.norm(force[valid], axis=1)
+    still = np.linalg.norm(world[valid], axis=1) < _STILL_M_S2
+    if still.any() and abs(float(np.median(length[still])) - _GRAVITY_M_S2) > _STILL_SLACK_M_S2:
+        yield f"{placement} at rest reads {np.median(length[still]):.2f} m/s² instead of 9.81"
+    if abs(float(np.median(length)) - _GRAVITY_M_S2) > _GRAVITY_SLACK_M_S2 * 5:
+        yield f"{placement} reads {np.median(length):.1f} m/s² on the median: is the unit m/s²?"

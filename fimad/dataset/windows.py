@@ -1,0 +1,223 @@
+"""Windows: fixed-length slices of clips, with every modality on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fimad.dataset.reader import Clip, Dataset
+
+MODALITIES = ("imu", "pose", "video_embedding", "text")
+_ALWAYS = ("clip_id", "label", "title", "split", "start_s", "end_s")
+
+
+def columns_for(modalities: Sequence[str], placements: Sequence[str]) -> list[str]:
+    """The columns that windows of these modalities read."""
+    names = list(_ALWAYS)
+    if "imu" in modalities:
+        names.append("imu_time_s")
+        for placement in placements:
+            names += [f"{placement}_acc_m_s2", f"{placement}_gyro_rad_s", f"{placement}_valid"]
+    if "pose" in modalities:
+        names += ["pose_time_s", "pose_world_m", "pose_visibility"]
+    if "video_embedding" in modalities:
+        names += ["video_embedding_time_s", "video_embeddings"]
+    if "text" in modalities:
+        names += ["transcript_words", "text_embedding"]
+    return names
+
+
+def iter_windows(
+    dataset: Dataset,
+    *,
+    length_s: float = 5.0,
+    stride_s: float | None = None,
+    rate_hz: float = 50.0,
+    modalities: Sequence[str] = ("imu",),
+    placements: Sequence[str] | None = None,
+    pad: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Slices of every clip of a dataset; see `clip_windows`."""
+    placements = check_options(dataset, length_s, stride_s, rate_hz, modalities, placements)
+    for clip in dataset.clips(columns_for(modalities, placements)):
+        yield from clip_windows(
+            clip,
+            length_s=length_s,
+            stride_s=stride_s,
+            rate_hz=rate_hz,
+            modalities=modalities,
+            placements=placements,
+            pad=pad,
+        )
+
+
+def check_options(
+    dataset: Dataset,
+    length_s: float,
+    stride_s: float | None,
+    rate_hz: float,
+    modalities: Sequence[str],
+    placements: Sequence[str] | None,
+) -> list[str]:
+    """The placements to read; raises `ConfigError` for options that can't be used."""
+    chosen = list(dataset.placements if placements is None else placements)
+    wrong = sorted(set(modalities) - set(MODALITIES)) or sorted(set(chosen) - set(dataset.placements))
+    if wrong:
+        raise ConfigError(
+            f"The dataset has no {wrong[0]!r}.",
+            "A modality or placement is misspelt, or was not packed.",
+            f"Modalities: {', '.join(MODALITIES)}. Placements: {', '.join(dataset.placements)}.",
+        )
+    if not (length_s > 0 and rate_hz > 0 and (stride_s is None or stride_s > 0)):
+        raise ConfigError(
+            f"length_s = {length_s}, stride_s = {stride_s}, rate_hz = {rate_hz} can't be used.",
+            "They must be positive.",
+            "For example: length_s=5.0, stride_s=2.5, rate_hz=50.0",
+        )
+    return chosen
+
+
+def clip_windows(
+    clip: Clip,
+    *,
+    length_s: float,
+    stride_s: float | None,
+    rate_hz: float,
+    modalities: Sequence[str],
+    placements: Sequence[str],
+    pad: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Windows of one clip.
+
+    Each has `time_s` ((n,), n = round(length_s · rate_hz), on the video's clock) and, per modality:
+
+    - imu: `{placement}_acc_m_s2`, `{placement}_gyro_rad_s` (n, 3) by linear interpolation, `{placement}_valid` (n,): False
+      where a neighbour is not valid or lies outside of the clip; values are 0 there.
+    - pose: `pose_world_m` (n, 33, 3), `pose_visibility` (n, 33), `pose_valid` (n,).
+    - video_embedding: `video_embedding` (d,), the mean of the frames' embeddings within the window; None without any.
+    - text: `transcript`, the words whose middle lies in the window, and `text_embedding` of the clip.
+
+    With `pad`, the end of a clip that does not fill a window gives one more, with what lies outside not valid.
+    """
+    count = max(1, round(length_s * rate_hz))
+    stride = length_s if stride_s is None else stride_s
+    start, end = float(clip["start_s"]), float(clip["end_s"])
+    steps = int(np.floor((end - start - length_s) / stride + 1e-9)) + 1 if end - start >= length_s - 1e-9 else 0
+    if pad and (steps == 0 or start + (steps - 1) * stride + length_s < end - 0.5 / rate_hz):
+        steps += 1
+    for step in range(max(0, steps)):
+        begin = start + step * stride
+        yield cut_window(clip, begin, count, rate_hz, length_s, modalities, placements)
+
+
+def cut_window(
+    clip: Clip,
+    begin_s: float,
+    count: int,
+    rate_hz: float,
+    length_s: float,
+    modalities: Sequence[str],
+    placements: Sequence[str],
+) -> dict[str, Any]:
+    """One window that begins at a time of the video's clock."""
+    time_s = begin_s + np.arange(count) / rate_hz
+    window: dict[str, Any] = {name: clip[name] for name in ("clip_id", "label", "title", "split")}
+    window["start_s"], window["time_s"] = begin_s, time_s
+    if "imu" in modalities:
+        _imu(window, clip, time_s, placements)
+    if "pose" in modalities:
+        _pose(window, clip, time_s)
+    if "video_embedding" in modalities:
+        window["video_embedding"] = _embedding(clip, begin_s, begin_s + length_s)
+    if "text" in modalities:
+        words = clip["transcript_words"] or []
+        inside = [w["text"] for w in words if begin_s <= (w["start_s"] + w["end_s"]) / 2 < begin_s + length_s]
+        window["transcript"] = " ".join(word.strip() for word in inside)
+        window["text_embedding"] = clip["text_embedding"]
+    return window
+
+
+def _imu(window: dict[str, Any], clip: Clip, time_s: NDArray[np.float64], placements: Sequence[str]) -> None:
+    clock = clip["imu_time_s"]
+    where = None if clock is None or not len(clock) else _Between(clock, time_s)
+    for placement in placements:
+        names = (f"{placement}_acc_m_s2", f"{placement}_gyro_rad_s")
+        valid = clip[f"{placement}_valid"]
+        if where is None or valid is None:
+            for name in names:
+                window[name] = np.zeros((len(time_s), 3), np.float32)
+            window[f"{placement}_valid"] = np.zeros(len(time_s), bool)
+            continue
+        good = where.valid(np.asarray(valid, bool))
+        for name in names:
+            values = where.mix(clip[name])
+            values[~good] = 0.0
+            window[name] = values
+        window[f"{placement}_valid"] = good
+
+
+def _pose(window: dict[str, Any], clip: Clip, time_s: NDArray[np.float64]) -> None:
+    clock, world, visibility = clip["pose_time_s"], clip["pose_world_m"], clip["pose_visibility"]
+    if clock is None or world is None or not len(clock):
+        window["pose_world_m"] = np.zeros((len(time_s), 33, 3), np.float32)
+        window["pose_visibility"] = np.zeros((len(time_s), 33), np.float32)
+        window["pose_valid"] = np.zeros(len(time_s), bool)
+        return
+    where = _Between(clock, time_s)
+    good = where.valid(np.isfinite(world[:, 0, 0]))
+    values = where.mix(world.reshape(len(world), -1)).reshape(-1, 33, 3)
+    values[~good] = 0.0
+    window["pose_world_m"] = values
+    window["pose_visibility"] = where.mix(visibility.reshape(len(world), -1)) * good[:, None]
+    window["pose_valid"] = good
+
+
+def _embedding(clip: Clip, begin_s: float, end_s: float) -> NDArray[np.float32] | None:
+    clock, flat = clip["video_embedding_time_s"], clip["video_embeddings"]
+    if clock is None or flat is None or not len(clock):
+        return None
+    frames = np.asarray(flat, np.float32).reshape(len(clock), -1)
+    inside = (clock >= begin_s) & (clock < end_s)
+    if not inside.any():
+        return None
+    mean = frames[inside].mean(0)
+    length = float(np.linalg.norm(mean))
+    result: NDArray[np.float32] = mean / length if length > 0 else mean
+    return result
+
+
+class _Between:
+    """Linear interpolation at many times, with the neighbours found once."""
+
+    def __init__(self, clock_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> None:
+        right = np.clip(np.searchsorted(clock_s, time_s), 1, max(1, len(clock_s) - 1))
+        self._left = right - 1
+        self._right = np.minimum(right, len(clock_s) - 1)
+        span = clock_s[self._right] - clock_s[self._left]
+        share = np.divide(time_s - clock_s[self._left], span, out=np.zeros(len(time_s)), where=span > 0)
+        # A window may begin a rounding error before the first sample.
+        step = float(np.median(np.diff(clock_s))) if len(clock_s) > 1 else 1.0
+        self._inside = (time_s >= clock_s[0] - 1e-3 * step - 1e-9) & (time_s <= clock_s[-1] + 1.001 * step)
+        self._share = np.clip(share, 0.0, 1.0).astype(np.float32)
+
+    def valid(self, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether both neighbours are good; one alone counts where it is all of the value."""
+        left = good[self._left] | (self._share == 1.0)
+        right = good[self._right] | (self._share == 0.0)
+        result: NDArray[np.bool_] = left & right & self._inside
+        return result
+
+    def mix(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, k) interpolated values; NaN of a neighbour that does not count is not taken over."""
+        share = self._share[:, None]
+        left, right = values[self._left], values[self._right]
+        result: NDArray[np.float32] = np.where(share == 1.0, right, left) + np.where(
+            (share > 0) & (share < 1), share * (right - left), np.float32(0)
+        )
+        return result
