@@ -28,10 +28,10 @@ import numpy as np
 from fimad.config import Config
 from fimad.models import locate
 from fimad.pipeline.landmarker import LiteRtLandmarker, PoseEstimator
-from fimad.pipeline.mediapipe_tasks import TasksLandmarker
 from fimad.pipeline.media import open_media
+from fimad.pipeline.mediapipe_tasks import TasksLandmarker
 
-FLOORS = {"same_median": 0.5, "tracked_over_tasks": 1.8}
+FLOORS = {"same_median": 1.0, "tracked_over_tasks": 1.8}
 
 
 def frames(path: Path, limit: int, short_side: int = 0) -> list[tuple[float, np.ndarray]]:
