@@ -55,6 +55,7 @@ class Lane:
         self.workspace = Workspace(spec.workspace)
         self._stages: dict[str, Stage] = {}
         self._ready: set[str] = set()
+        self._limits: list[Any] = []
         for path in spec.stages:
             stage = load_stage(path, self.config)
             self._stages[stage.name] = stage
@@ -87,6 +88,9 @@ class Lane:
         for name in self._ready:
             self._stages[name].close()
         self._ready.clear()
+        for limits in reversed(self._limits):
+            limits.restore_original_limits()
+        self._limits.clear()
         self.workspace.close()
 
     def scratch(self) -> Path:
@@ -114,7 +118,17 @@ class Lane:
         if name not in self._ready:
             stage.setup()
             self._ready.add(name)
+            self._pin_threads()
         return stage
+
+    def _pin_threads(self) -> None:
+        """Give libraries that are loaded by now the configured threads: with more, sums come out in another order.
+
+        A child process gets the same from its environment; with ``--workers 0`` it is too late for that.
+        """
+        from threadpoolctl import threadpool_limits
+
+        self._limits.append(threadpool_limits(self.spec.threads))
 
     def plain(self, name: str) -> Stage:
         """A stage, whether its models are loaded or not."""
