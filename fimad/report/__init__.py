@@ -1,0 +1,1 @@
+"""What a user looks at: the HTML report with its clip explorer, overlay videos, figures, and Rerun recordings."""
