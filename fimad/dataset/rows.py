@@ -122,6 +122,8 @@ def schema_hash(schema: pa.Schema) -> str:
     for each in schema:
         # Parquet adds field ids of its own on the way back.
         kept = sorted((k, v) for k, v in (each.metadata or {}).items() if not k.startswith(b"PARQUET:"))
-        lines.append(f"{each.name}|{each.type}|{each.nullable}|{kept}")
+        # Parquet calls a list's items "element".
+        kind = str(each.type).replace("<element: ", "<item: ")
+        lines.append(f"{each.name}|{kind}|{each.nullable}|{kept}")
     lines.append(str(sorted((schema.metadata or {}).items())))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

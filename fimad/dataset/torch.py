@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
 
 
-class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):
+class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):  # type: ignore[misc]  (torch is not typed here)
     """An iterable dataset of windows.
 
     Row groups are dealt to ranks and workers; every window of an epoch is seen exactly once. With `seed` the order of row
@@ -90,12 +90,12 @@ class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):
             windows = [
                 window
                 for at in mine[start : start + self._buffer]
-                for clip in self._dataset.read_group(*self._groups[at], self._columns)
+                for clip in self._dataset.read_group(self._groups[at][0], self._groups[at][1], self._columns)
                 for window in clip_windows(clip, **self._options)
             ]
             if self._seed is not None:
                 mix = np.random.default_rng([self._seed, self._epoch, int(mine[start])])
-                mix.shuffle(windows)  # type: ignore[arg-type]
+                mix.shuffle(windows)
             yield from windows
 
 

@@ -1,0 +1,86 @@
+"""`fimad verify` names every corruption."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic import SyntheticSource, small_config
+from typer.testing import CliRunner
+
+from fimad.cli import app
+from fimad.dataset.pack import pack
+from fimad.dataset.verify import verify
+from fimad.pipeline.store import open_store
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("verify") / "dataset"
+    config = small_config(("left_wrist",), shard_bytes=40_000)
+    pack(SyntheticSource(10, config, clip_s=1.0), config, open_store(str(folder)))
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_random_corruption_is_found(whole: Path, tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    folder = tmp_path / "d"
+    shutil.copytree(whole, folder)
+    shards = sorted((folder / "data").iterdir())
+    kind = draw.choice(["flip", "flip", "flip", "missing", "swap", "truncate", "manifest", "extra"])
+    target = draw.choice([path for path in sorted(folder.rglob("*")) if path.is_file()])
+    if kind == "flip":
+        raw = bytearray(target.read_bytes())
+        raw[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)
+        target.write_bytes(raw)
+    elif kind == "missing":
+        target.unlink()
+    elif kind == "swap":
+        a, b = draw.sample(shards, 2)
+        first, second = a.read_bytes(), b.read_bytes()
+        a.write_bytes(second)
+        b.write_bytes(first)
+        target = a
+    elif kind == "truncate":
+        raw = target.read_bytes()
+        target.write_bytes(raw[: draw.randrange(len(raw))])
+    elif kind == "manifest":
+        target = folder / "manifest.json"
+        target.write_text(target.read_text().replace('"rows": 2', '"rows": 3', 1).replace('"clips"', '"clip"', 1))
+    else:
+        target = folder / "data" / "train-00099-of-00100.parquet"
+        shutil.copyfile(shards[0], target)
+    problems = verify(str(folder))
+    assert problems
+    assert any(problem.file == str(target.relative_to(folder)) for problem in problems)
+
+
+def test_rows_are_checked_too(tmp_path: Path) -> None:
+    class Wrong(SyntheticSource):
+        def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:
+            rows = super()._simulate(number, video_id)
+            rows[0]["left_wrist_acc_m_s2"] = np.asarray(rows[0]["left_wrist_acc_m_s2"]) / np.float32(9.80665)
+            rows[1]["imu_time_s"] = np.asarray(rows[1]["imu_time_s"])[::-1]
+            return rows
+
+    config = small_config(("left_wrist",))
+    pack(Wrong(1, config), config, open_store(str(tmp_path)))
+    problems = verify(str(tmp_path))
+    assert [problem.row for problem in problems] == [0, 1]
+    assert "at rest reads 1.00" in problems[0].what
+    assert "imu_time_s does not rise" in problems[1].what
+
+
+def test_the_command_says_what_is_wrong(whole: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["verify", str(whole)]).exit_code == 0
+    folder = tmp_path / "d"
+    shutil.copytree(whole, folder)
+    victim = next((folder / "data").iterdir())
+    victim.unlink()
+    result = CliRunner().invoke(app, ["verify", str(folder)])
+    assert result.exit_code == 1
+    assert victim.name in result.output

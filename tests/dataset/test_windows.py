@@ -1,0 +1,130 @@
+"""Windows: one clock for everything, whatever the rates, lengths and gaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import SyntheticSource, small_config
+
+import fimad
+from fimad.dataset.pack import pack
+from fimad.dataset.reader import Dataset
+from fimad.dataset.windows import clip_windows
+from fimad.errors import ConfigError
+from fimad.pipeline.store import open_store
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = str(tmp_path_factory.mktemp("windows"))
+    config = small_config()
+    pack(SyntheticSource(6, config, embeddings=True), config, open_store(folder))
+    return fimad.open_dataset(folder)
+
+
+def made_clip(start_s: float, length_s: float, rate_hz: float, gap: tuple[float, float]) -> dict[str, Any]:
+    """A clip whose signal is its own time, so that every value can be checked."""
+    time_s = start_s + np.arange(max(1, int(length_s * rate_hz))) / rate_hz
+    valid = ~((time_s >= gap[0]) & (time_s < gap[1]))
+    ramp = np.where(valid[:, None], np.repeat(time_s[:, None], 3, 1), np.nan).astype(np.float32)
+    clip: dict[str, Any] = {"clip_id": "c", "label": "", "title": "", "split": "train"}
+    clip |= {"start_s": start_s, "end_s": start_s + length_s, "imu_time_s": time_s}
+    return clip | {"w_acc_m_s2": ramp, "w_gyro_rad_s": ramp, "w_valid": valid}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.floats(0, 100),
+    length=st.floats(0.1, 20),
+    source_hz=st.floats(5, 120),
+    rate_hz=st.floats(5, 120),
+    window_s=st.floats(0.1, 8),
+    stride_s=st.floats(0.1, 8),
+    gap=st.tuples(st.floats(0, 120), st.floats(0, 120)),
+    pad=st.booleans(),
+)
+def test_valid_samples_are_exact_and_others_are_zero(
+    start: float,
+    length: float,
+    source_hz: float,
+    rate_hz: float,
+    window_s: float,
+    stride_s: float,
+    gap: tuple[float, float],
+    pad: bool,
+) -> None:
+    clip = made_clip(start, length, source_hz, gap)
+    options: dict[str, Any] = {"length_s": window_s, "stride_s": stride_s, "rate_hz": rate_hz, "pad": pad}
+    windows = list(clip_windows(clip, modalities=("imu",), placements=["w"], **options))
+    if not pad:
+        assert all(window["start_s"] + window_s <= clip["end_s"] + 1e-6 for window in windows)
+    for window in windows:
+        time_s, valid, values = window["time_s"], window["w_valid"], window["w_acc_m_s2"]
+        assert len(time_s) == len(valid) == len(values) == max(1, round(window_s * rate_hz))
+        assert np.isfinite(values).all()
+        assert not values[~valid].any()
+        # The signal is the time itself; only the last sample's hold of one step may lag.
+        error = np.abs(values[valid, 0] - time_s[valid])
+        assert (error <= 1 / source_hz + 1e-3).all()
+        inside = valid & (time_s <= clip["imu_time_s"][-1]) & (time_s >= clip["imu_time_s"][0])
+        assert (np.abs(values[inside, 0] - time_s[inside]) < 1e-3 + 1e-6 * start).all()
+
+
+def test_all_modalities_come_on_one_clock(dataset: Dataset) -> None:
+    windows = list(dataset.windows(length_s=4.0, rate_hz=25.0, modalities=("imu", "pose", "video_embedding", "text")))
+    assert len(windows) == 6 * 2 * 2
+    first = windows[0]
+    assert first["left_wrist_acc_m_s2"].shape == (100, 3)
+    assert first["pose_world_m"].shape == (100, 33, 3)
+    assert first["video_embedding"].shape == (64,)
+    assert first["transcript"] == "go"
+    assert not first["left_wrist_valid"][0]
+    assert first["left_wrist_valid"][5:].all()
+
+
+def test_selections_filter(dataset: Dataset) -> None:
+    squats = dataset.select(label="squats")
+    assert 0 < len(squats) < len(dataset)
+    assert {clip["label"] for clip in squats.clips(["label"])} == {"squats"}
+    assert len(dataset.select(min_quality=0.9)) == 0
+    total = sum(len(dataset.select(split=name)) for name in ("train", "val", "test"))
+    assert total == len(dataset) == 12
+
+
+@pytest.mark.parametrize(
+    "options", [{"modalities": ("smell",)}, {"placements": ["tail"]}, {"length_s": 0.0}, {"rate_hz": -1.0}]
+)
+def test_wrong_options_are_told(dataset: Dataset, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        list(dataset.windows(**options))
+
+
+def test_one_clip_is_read_by_its_id(dataset: Dataset) -> None:
+    clip = dataset.clip("video000003___1", ["clip_id", "pose_world_m"])
+    assert clip["pose_world_m"].shape == (240, 33, 3)
+
+
+def test_torch_sees_every_window_once_and_resumes(dataset: Dataset) -> None:
+    torch_data = pytest.importorskip("torch.utils.data")
+    options: dict[str, Any] = {"length_s": 2.0, "placements": ["pelvis"]}
+    every = sorted((w["clip_id"], w["start_s"]) for w in dataset.windows(**options))
+    loader = torch_data.DataLoader(dataset.to_torch(**options), batch_size=None, num_workers=2)
+    assert sorted((w["clip_id"], float(w["start_s"])) for w in loader) == every
+
+    def ids(source: Any) -> list[tuple[str, float]]:
+        return [(window["clip_id"], window["start_s"]) for window in source]
+
+    one = dataset.to_torch(seed=3, **options)
+    order = ids(one)
+    assert order == ids(dataset.to_torch(seed=3, **options))
+    assert order != ids(dataset.to_torch(seed=4, **options))
+    half = dataset.to_torch(seed=3, **options)
+    walk = iter(half)
+    begun = [next(walk) for _ in range(7)]
+    rest = dataset.to_torch(seed=3, **options)
+    rest.load_state_dict(half.state_dict())
+    assert [(w["clip_id"], w["start_s"]) for w in begun] + ids(rest) == order
