@@ -62,7 +62,7 @@ FIGURES: tuple[tuple[str, str, str, str], ...] = (
 def columns_table() -> str:
     """A Markdown table of the packed dataset's columns; those of a placement stand once, as PLACEMENT_..."""
     lines = ["| column | type | unit | shape | what it is |", "|---|---|---|---|---|"]
-    for each in one_placement(schema.packed_schema(DEFAULT_PLACEMENTS)):
+    for each in one_placement(schema.dataset_schema(DEFAULT_PLACEMENTS)):
         note = {key.decode(): value.decode() for key, value in (each.metadata or {}).items()}
         cells = (
             f"`{each.name}`",

@@ -202,7 +202,7 @@ class _Between:
         span = clock_s[self._right] - clock_s[self._left]
         share = np.divide(time_s - clock_s[self._left], span, out=np.zeros(len(time_s)), where=span > 0)
         # A window may begin a rounding error before the first sample.
-        step = float(np.median(np.diff(clock_s))) if len(clock_s) > 1 else 1.0
+        step = float(np.median(np.diff(clock_s))) if len(clock_s) > 1 else 0.0
         self._inside = (time_s >= clock_s[0] - 1e-3 * step - 1e-9) & (time_s <= clock_s[-1] + 1.001 * step)
         self._share = np.clip(share, 0.0, 1.0).astype(np.float32)
 
