@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
@@ -36,11 +35,19 @@ def open_dataset(path: str) -> Dataset:
 class Dataset:
     """A packed dataset, or a selection of it. Selections are cheap and share the files."""
 
-    def __init__(self, path: str, *, _filter: pc.Expression | None = None, _shards: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        _filter: pc.Expression | None = None,
+        _shards: list[str] | None = None,
+        _manifest: dict[str, Any] | None = None,
+    ) -> None:
         self.path = path
         self._store = open_store(path)
-        self.manifest = read_manifest(self._store)
+        self.manifest = read_manifest(self._store) if _manifest is None else _manifest
         self._filter = _filter
+        self._footers: dict[str, pq.FileMetaData] = {}
         self._shards = [each["name"] for each in self.manifest["shards"]] if _shards is None else _shards
         self._shapes = {
             each["name"]: _trailing(each["shape"]) for each in self.manifest["columns"] if each.get("shape")
@@ -91,7 +98,7 @@ class Dataset:
             parts.append(pc.field("pose_share") >= min_pose_share)
         for part in parts:
             condition = part if condition is None else condition & part
-        return Dataset(self.path, _filter=condition, _shards=shards)
+        return Dataset(self.path, _filter=condition, _shards=shards, _manifest=self.manifest)
 
     def arrow(self) -> pads.Dataset:
         """The selection's files as a pyarrow dataset (conditions of `select` are not applied: see `table`)."""
@@ -134,7 +141,11 @@ class Dataset:
     def clip(self, clip_id: str, columns: Sequence[str] | None = None) -> Clip:
         """One clip by its id; reads only its row group. Raises `DatasetError` if there is no such clip."""
         self._check(columns)
+        video_id = clip_id.rsplit("___", 1)[0]
+        holders = {each["name"] for each in self.manifest["shards"] if video_id in each["videos"]}
         for name in self._shards:
+            if name not in holders:
+                continue
             with self._open(name) as file:
                 for group in range(file.metadata.num_row_groups):
                     ids = file.read_row_group(group, columns=["clip_id"]).column("clip_id").to_pylist()
@@ -174,21 +185,28 @@ class Dataset:
         return list(self.fold(table))
 
     def fold(self, table: pa.Table) -> Iterator[Clip]:
-        """Rows as dictionaries, lists of numbers as arrays of their shape; NULL stays None."""
-        names = table.column_names
-        columns = [table.column(name).combine_chunks() for name in names]
-        for row in range(table.num_rows):
-            yield {name: self._cell(name, column, row) for name, column in zip(names, columns, strict=True)}
+        """Rows as dictionaries, lists of numbers as arrays of their shape; NULL stays None.
 
-    def _cell(self, name: str, column: Any, row: int) -> Any:
+        The arrays are views of the table: they cost no copy, and can't be written to.
+        """
+        names = table.column_names
+        columns = [self._cells(name, table.column(name).combine_chunks()) for name in names]
+        for cells in zip(*columns, strict=True):
+            yield dict(zip(names, cells, strict=True))
+
+    def _cells(self, name: str, column: Any) -> list[Any]:
+        """One column's cells."""
         if name not in self._shapes or not pa.types.is_primitive(column.type.value_type):
-            return column[row].as_py()
-        if not column[row].is_valid:
-            return None
-        start, end = column.offsets[row].as_py(), column.offsets[row + 1].as_py()
-        values: NDArray[Any] = column.values.slice(start, end - start).to_numpy(zero_copy_only=False)
+            cells: list[Any] = column.to_pylist()
+            return cells
+        offsets = column.offsets.to_numpy()
+        values: NDArray[Any] = column.values.to_numpy(zero_copy_only=False)
         trailing = self._shapes[name]
-        return values.reshape(-1, *trailing) if trailing else values
+        present = column.is_valid().to_pylist()
+        return [
+            values[offsets[row] : offsets[row + 1]].reshape(-1, *trailing) if there else None
+            for row, there in enumerate(present)
+        ]
 
     def _open(self, name: str) -> Any:
         if self._store.local is not None:
@@ -200,14 +218,27 @@ class Dataset:
                     "Run `fimad verify`.",
                     reason="shard_missing",
                 )
-            return pq.ParquetFile(path, memory_map=True)
+            return self._with_footer(name, path, memory_map=True)
         import fsspec
 
-        return pq.ParquetFile(fsspec.open(f"{self.path.rstrip('/')}/{name}").open())
+        return self._with_footer(name, fsspec.open(f"{self.path.rstrip('/')}/{name}").open())
+
+    def _with_footer(self, name: str, source: Any, **options: Any) -> Any:
+        """Open a shard; its footer, which is long, is parsed once."""
+        file = pq.ParquetFile(source, metadata=self._footers.get(name), pre_buffer=False, **options)
+        self._footers.setdefault(name, file.metadata)
+        return file
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Footers can't travel to a worker process; it parses its own."""
+        return {**self.__dict__, "_footers": {}}
 
     def _with_filter(self, columns: Sequence[str]) -> list[str]:
-        extra = [] if self._filter is None else ["label", "imu_quality", "pose_share", "split", "channel"]
-        return [*columns, *(name for name in extra if name not in columns)]
+        """The columns, and all that a condition may look at: every scalar one."""
+        if self._filter is None:
+            return list(columns)
+        scalars = [each["name"] for each in self.manifest["columns"] if not each["type"].startswith("list")]
+        return [*columns, *(name for name in scalars if name not in columns)]
 
     def _schema(self) -> pa.Schema:
         from fimad.schema import dataset_schema
@@ -228,8 +259,3 @@ def _trailing(shape: str) -> tuple[int, ...]:
     if any(not re.fullmatch(r"\d+", part) for part in parts):
         return ()
     return tuple(int(part) for part in parts)
-
-
-def as_float(values: Any) -> NDArray[np.float32] | None:
-    """An array as float32, or None."""
-    return None if values is None else np.asarray(values, np.float32)

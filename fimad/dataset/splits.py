@@ -33,7 +33,7 @@ def assign(
     """Split of each video id.
 
     Groups (videos that share a tie, directly or through others) are dealt largest first to the split that lacks most of
-    their labels. `before` is kept: a group with a member that was assigned earlier goes where that is, so that an
+    their labels, and of clips at all; no split stays empty while there are groups for it. `before` is kept: a group with a member that was assigned earlier goes where that is, so that an
     appended dataset keeps its splits. The result depends on nothing but the arguments.
     """
     before = before or {}
@@ -64,15 +64,23 @@ def assign(
         else:
             fresh.append(group)
     fresh.sort(key=lambda group: (-sum(_labels(group).values()), _hash(group[0].video_id)))
-    for group in fresh:
+    clips_total = sum(labels_total.values())
+    for number, group in enumerate(fresh):
         counts = _labels(group)
 
         def lacks(split: str, counts: Counter[str] = counts) -> float:
-            return sum(
-                count * (targets[split] - dealt[split][label] / labels_total[label]) for label, count in counts.items()
+            """How much closer this group brings the split to its target: in label fractions, and twice that in size."""
+            by_label = sum(
+                n * (targets[split] - dealt[split][label] / labels_total[label]) for label, n in counts.items()
             )
+            return by_label / sum(counts.values()) + 2 * (targets[split] - sum(dealt[split].values()) / clips_total)
 
-        give(group, max(targets, key=lambda split: (lacks(split), targets[split])))
+        empty = [split for split in targets if not dealt[split]]
+        # No split stays empty while there are groups for it: a validation set of one video is better than none.
+        if len(fresh) - number <= len(empty):
+            give(group, max(empty, key=lambda split: targets[split]))
+        else:
+            give(group, max(targets, key=lambda split: (lacks(split), targets[split])))
     return result
 
 
