@@ -120,7 +120,8 @@ def explorers(rows: Rows, report: Report, budget_bytes: int = EXPLORER_BYTES) ->
             break
         wanted.add(clip_id)
     found = {row["clip_id"]: explorer(row, placements_of(list(row))) for row in _chosen(rows, wanted)}
-    kept, total = {}, 0
+    kept: dict[str, str] = {}
+    total = 0
     for clip_id in order:
         text = found.get(clip_id, "")
         if text and (total + len(text) <= budget_bytes or not kept):
@@ -174,4 +175,7 @@ def add_workspace(report: Report, config: Config) -> None:
     ]
     report.wall_s = float(run["wall_s"])
     report.cores = worker_count(config.run)
-    report.settings = config_toml(config=config)
+    # Where someone's cookies lie and who their proxy is, password and all, is nobody else's business.
+    private = {name: "(set)" for name in ("proxy", "cookies_file") if getattr(config.http, name)}
+    shown = config.model_copy(update={"http": config.http.model_copy(update=private)})
+    report.settings = config_toml(config=shown)

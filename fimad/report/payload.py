@@ -68,7 +68,8 @@ def preview(row: Row) -> bytes:
     points = points * [row["width_px"] or 16, row["height_px"] or 9]
     low, high = points.min((0, 1)), points.max((0, 1))
     scaled = (points - (low + high) / 2) / max(1e-9, (high - low).max()) * 2 * 116
-    return scaled.round().astype(np.int8).tobytes()
+    packed: bytes = scaled.round().astype(np.int8).tobytes()
+    return packed
 
 
 def explorer(row: Row, placements: tuple[str, ...]) -> str:

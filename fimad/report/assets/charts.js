@@ -40,7 +40,10 @@ function histogram(host, title, values, unit, top) {
   const box = el('div', {}, el('h3', {}, title));
   host.append(box);
   const known = values.filter((value) => value !== null && Number.isFinite(value)).sort((a, b) => a - b);
-  if (!known.length) return box.append(el('p', { class: 'muted' }, 'Not measured.'));
+  if (!known.length) {
+    box.append(el('p', { class: 'muted' }, 'Not measured.'));
+    return null;
+  }
   const bins = 24, most = top ?? Math.max(1, known[Math.floor((known.length - 1) * .99)]), counts = new Array(bins).fill(0);
   for (const value of known) counts[Math.min(bins - 1, Math.floor((value / most) * bins))]++;
   const edges = counts.map((_, k) => ((k + .5) * most) / bins);
@@ -55,15 +58,17 @@ function histogram(host, title, values, unit, top) {
     plot = new uPlot({ width: holder.clientWidth || 320, height: 160, cursor: { show: false }, legend: { show: false }, scales: { x: { time: false, range: [0, most] }, y: { range: (u, a, b) => [0, b * 1.08] } },
       axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 44 }], series: [{}, { fill: colour('bar'), stroke: colour('bar'), width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [.92, 100] }) }] }, [edges, counts], holder);
   };
-  draw();
   redraws.add(draw);
+  return draw;
 }
 
 function drawQuality() {
   const host = $('#quality .body');
-  histogram(host, 'Signal quality (median of placements)', clips.map((clip) => clip.quality), '', 1);
-  histogram(host, 'Share of frames with a person', clips.map((clip) => clip.pose_share), '', 1);
-  histogram(host, 'Clip length in s', clips.map((clip) => clip.end_s - clip.start_s), ' s');
+  // Drawn when all are in place, because that settles their widths.
+  const draws = [histogram(host, 'Signal quality (median of placements)', clips.map((clip) => clip.quality), '', 1),
+    histogram(host, 'Share of frames with a person', clips.map((clip) => clip.pose_share), '', 1),
+    histogram(host, 'Clip length in s', clips.map((clip) => clip.end_s - clip.start_s), ' s')];
+  for (const draw of draws) draw?.();
 }
 
 const empty = (id, text) => $(`#${id} .body`).append(el('p', { class: 'muted' }, text));

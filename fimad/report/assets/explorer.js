@@ -44,9 +44,9 @@ function runExplorer(body, clip, data) {
   const slider = el('input', { type: 'range', min: 0, max: last, value: 0, step: 1, 'aria-label': 'Frame', id: 'x-slider' });
   const tool = (text, label, action) => el('button', { class: 'tool', type: 'button', 'aria-label': label, onclick: action }, text);
   const legend = el('p', { class: 'legend' });
-  for (const [name, text] of [['left', 'person’s left'], ['right', 'person’s right'], ['x', 'x'], ['y', 'y'], ['z', 'z of the sensor']]) {
+  for (const [name, text] of [['left', 'person’s left'], ['right', 'person’s right'], ['x', 'sensor x'], ['y', 'y'], ['z', 'z']]) {
     const mark = el('i');
-    mark.style.background = colour(name);
+    mark.style.background = `var(--${name})`;
     legend.append(el('span', {}, mark, text));
   }
   const signals = el('div', { class: 'signals' }), holder = el('div');

@@ -13,8 +13,8 @@ function startGallery(open) {
   gallery.open = open;
   const c = report.columns;
   const byName = (name) => [...c[name].values].sort((a, b) => a.localeCompare(b));
-  fillSelect($('#f-label'), byName('label'), `all ${number(c.label.values.length)} labels`);
-  fillSelect($('#f-channel'), byName('channel'), `all ${number(c.channel.values.length)} channels`);
+  fillSelect($('#f-label'), byName('label'), `all labels (${number(c.label.values.length)})`);
+  fillSelect($('#f-channel'), byName('channel'), `all channels (${number(c.channel.values.length)})`);
   fillSelect($('#f-split'), byName('split'), 'all splits');
   for (const name of Object.keys(ORDERS)) $('#f-order').append(el('option', {}, name));
   $('#filters').addEventListener('input', filterClips);

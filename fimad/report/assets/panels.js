@@ -32,12 +32,12 @@ class Panels {
     const legend = el('span', { class: 'legend' });
     for (const each of series.filter(Boolean)) {
       const line = el('i');
-      line.style.background = colour(each[0]);
+      line.style.background = `var(--${each[0]})`;
       legend.append(el('span', {}, line, each[1] ?? each[0]));
     }
     const area = (name, text) => {
       const mark = el('i', { class: 'area' });
-      mark.style.background = colour(name);
+      mark.style.background = `var(--${name})`;
       legend.append(el('span', {}, mark, text));
     };
     if (band) area('band', '± standard uncertainty');
@@ -49,8 +49,8 @@ class Panels {
     const clean = data.map((values, k) => (k ? Array.from(values, (v) => (Number.isFinite(v) ? v : null)) : Array.from(values)));
     let top = null;
     if (band) {
-      const smooth = clean[3].filter((v) => v !== null).sort((p, q) => p - q);
-      top = Math.max(2, (smooth.at(-1) ?? 1) * 1.25);
+      const smooth = clean[4].filter((v) => v !== null).sort((p, q) => p - q);
+      top = Math.max(2, (smooth.at(-1) ?? 1) * 2.5);
     }
     const plot = new uPlot({
       width: holder.clientWidth || 600, height: 158, legend: { show: false },

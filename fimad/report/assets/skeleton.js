@@ -1,7 +1,7 @@
 // The 3D skeleton: world frame (x right, y away, z up), turned by pointer or keys, with the sensors' axes on the limb.
 class Skeleton {
   constructor(canvas, data) {
-    Object.assign(this, { canvas, data, yaw: -.35, pitch: .14, zoom: 1, placement: '', axes: true });
+    Object.assign(this, { canvas, data, yaw: -.35, pitch: .14, zoom: 1, placement: '' });
     const points = data.arrays.points[''];
     const extent = (axis) => {
       const all = [];
@@ -60,7 +60,27 @@ class Skeleton {
       context.font = '14px system-ui, sans-serif';
       context.textAlign = 'center';
       context.fillText('nobody found in this frame', width / 2, height / 2);
-    } else if (this.axes && this.placement) this.sensor(frame, at);
+    } else {
+      this.head(at);
+      if (this.placement) this.sensor(frame, at);
+    }
+  }
+  // A ball between the ears on a neck: the face's landmarks alone look like a beak.
+  head(at) {
+    const named = (name) => at(report.points.indexOf(name));
+    const between = (a, b) => named(a).map((v, k) => (v + named(b)[k]) / 2);
+    const ears = between('left_ear', 'right_ear'), neck = between('left_shoulder', 'right_shoulder');
+    if (![...ears, ...neck].every(Number.isFinite)) return;
+    const p = this.project(...ears), q = this.project(...neck), { context } = this;
+    context.strokeStyle = context.fillStyle = colour('middle');
+    context.lineWidth = Math.max(2, p[3] * .028);
+    context.beginPath();
+    context.moveTo(q[0], q[1]);
+    context.lineTo(p[0], p[1]);
+    context.stroke();
+    context.beginPath();
+    context.arc(p[0], p[1], p[3] * .085, 0, 7);
+    context.fill();
   }
   floor() {
     const { context } = this, z = this.box[2][0], step = .5, n = 3;

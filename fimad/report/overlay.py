@@ -1,0 +1,188 @@
+"""The skeleton and one sensor's traces on the video itself, frame by frame at the video's own times."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.errors import ConfigError
+from fimad.report.payload import array
+from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
+
+Image = NDArray[np.uint8]
+# RGB, as in the report: the person's left, right, and what is neither.
+_COLOURS = {"left": (70, 160, 255), "right": (255, 140, 60), "middle": (235, 238, 240)}
+_AXES = ((255, 110, 100), (110, 210, 140), (190, 150, 255))
+_FACE = tuple(LANDMARK_INDEX[name] for name in LANDMARKS[:11])
+_TIME_BASE = Fraction(1, 90_000)
+
+
+def write_overlay(row: dict[str, Any], video: Path, path: Path, placement: str, *, blur_faces: bool = True) -> int:
+    """Write a clip's pictures with the skeleton and a strip of signals as H.264 in MP4; returns the number of pictures.
+
+    Every picture keeps its presentation time, relative to the clip's start. With `blur_faces` the followed person's head
+    is made unrecognisable, and so is the whole picture where nobody was found; other people are not hidden.
+
+    Raises `ConfigError` where the clip has no pose, or the video can't be read or the file written.
+    """
+    import av
+
+    image, times = array(row, "pose_image", len(LANDMARKS), 3), array(row, "pose_time_s")
+    if image is None or times is None:
+        raise ConfigError(
+            f"{row['clip_id']} has no pose to draw.", "Nobody was found in it.", "Choose another clip: `fimad report`."
+        )
+    strip = _Strip(row, placement)
+    try:
+        with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as target:
+            return _encode(target, row, video, image, times, strip, blur_faces)
+    except (OSError, av.FFmpegError) as error:
+        raise ConfigError(
+            f"The overlay {path} can't be made: {error}",
+            "The video or the target's folder is missing or can't be read.",
+            "Check both paths.",
+        ) from error
+
+
+def _encode(
+    target: Any, row: dict[str, Any], video: Path, image: NDArray[Any], times: NDArray[Any], strip: _Strip, blur: bool
+) -> int:
+    import av
+
+    stream, count = None, 0
+    for time_s, rgb in _pictures(video, float(row["start_s"]), float(row["end_s"])):
+        at = int(np.abs(times - time_s).argmin())
+        # A pose further off than its own spacing belongs to another picture.
+        near = abs(times[at] - time_s) <= 0.06
+        points = image[at, :, :2] * [rgb.shape[1], rgb.shape[0]] if near else np.full((len(LANDMARKS), 2), np.nan)
+        drawn = draw(rgb, points, blur_faces=blur)
+        strip.draw(drawn, time_s)
+        # H.264 in the form that every browser plays needs even sides.
+        drawn = np.ascontiguousarray(drawn[: drawn.shape[0] // 2 * 2, : drawn.shape[1] // 2 * 2])
+        if stream is None:
+            stream = target.add_stream("libx264", rate=30, options={"crf": "20", "preset": "veryfast"})
+            stream.width, stream.height, stream.pix_fmt = drawn.shape[1], drawn.shape[0], "yuv420p"
+            stream.codec_context.time_base = _TIME_BASE
+        frame = av.VideoFrame.from_ndarray(drawn, format="rgb24")
+        frame.pts, frame.time_base = round((time_s - row["start_s"]) / _TIME_BASE), _TIME_BASE
+        target.mux(stream.encode(frame))
+        count += 1
+    if stream is None:
+        raise ConfigError(
+            f"{video.name} has no pictures between {row['start_s']:.2f} and {row['end_s']:.2f} s.",
+            "The media file is another one than the dataset was built from.",
+            "Give the workspace that the dataset was built in.",
+        )
+    target.mux(stream.encode(None))
+    return count
+
+
+def _pictures(video: Path, start_s: float, end_s: float) -> Any:
+    """Upright RGB pictures of a stretch with their presentation times."""
+    import av
+
+    from fimad.pipeline.frames import Converter, Picture
+
+    convert = Converter(1080)
+    with av.open(str(video)) as source:
+        stream = source.streams.video[0]
+        stream.thread_type = "AUTO"
+        if start_s > 0:
+            source.seek(max(0, int(start_s / stream.time_base)), stream=stream, backward=True)
+        for frame in source.decode(stream):
+            if frame.time is None or frame.time < start_s - 1e-6:
+                continue
+            if frame.time >= end_s - 1e-6:
+                return
+            stretch = float(stream.sample_aspect_ratio or 1)
+            yield frame.time, np.array(convert(Picture(frame.time, frame, stretch)))
+
+
+def draw(rgb: Image, points_px: NDArray[np.float64], *, blur_faces: bool) -> Image:
+    """Draw one skeleton of (33, 2) pixels onto a picture, in place."""
+    import cv2
+
+    if blur_faces:
+        _hide_face(rgb, points_px)
+    size = max(2, round(min(rgb.shape[:2]) / 180))
+    for a, b in BONES:
+        if blur_faces and LANDMARK_INDEX[a] in _FACE:
+            continue
+        ends = points_px[[LANDMARK_INDEX[a], LANDMARK_INDEX[b]]]
+        if not np.isfinite(ends).all() or np.abs(ends).max() > 4 * max(rgb.shape):
+            continue
+        side = a.split("_")[0] if a.split("_")[0] == b.split("_")[0] else "middle"
+        p, q = (tuple(round(float(v)) for v in end) for end in ends)
+        cv2.line(rgb, p, q, (20, 20, 20), size + 2, cv2.LINE_AA)
+        cv2.line(rgb, p, q, _COLOURS.get(side, _COLOURS["middle"]), size, cv2.LINE_AA)
+    return rgb
+
+
+def _hide_face(rgb: Image, points_px: NDArray[np.float64]) -> None:
+    import cv2
+
+    face = points_px[list(_FACE)]
+    if not np.isfinite(face).all():
+        # Nobody was found, which is not to say that nobody is there.
+        rgb[:] = cv2.resize(cv2.resize(rgb, (24, 24), interpolation=cv2.INTER_AREA), rgb.shape[1::-1])
+        return
+    centre = face.mean(0)
+    shoulders = points_px[[LANDMARK_INDEX["left_shoulder"], LANDMARK_INDEX["right_shoulder"]]]
+    reach = np.linalg.norm(face - centre, axis=1).max()
+    # In profile and from behind the face's landmarks lie close together: the distance to the shoulders bounds it below.
+    radius = int(max(1.7 * reach, 0.62 * np.linalg.norm(centre - shoulders.mean(0)), 8))
+    x, y = (round(float(v)) for v in centre)
+    top, left = max(0, y - radius), max(0, x - radius)
+    bottom, right = min(rgb.shape[0], y + radius), min(rgb.shape[1], x + radius)
+    if bottom <= top or right <= left:
+        return
+    part = rgb[top:bottom, left:right]
+    small = cv2.resize(part, (5, 5), interpolation=cv2.INTER_AREA)
+    rough = cv2.resize(small, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    mask = np.zeros(part.shape[:2], np.uint8)
+    cv2.circle(mask, (x - left, y - top), radius, 1, -1)
+    part[mask == 1] = rough[mask == 1]
+
+
+class _Strip:
+    """The last and next seconds of a sensor's acceleration, along the bottom of the picture."""
+
+    _SPAN_S = 4.0
+
+    def __init__(self, row: dict[str, Any], placement: str) -> None:
+        self.name = placement
+        self.time_s = array(row, "imu_time_s")
+        self.acc = array(row, f"{placement}_acc_m_s2", 3)
+        if f"{placement}_acc_m_s2" not in row:
+            known = ", ".join(name.removesuffix("_acc_m_s2") for name in row if name.endswith("_acc_m_s2"))
+            raise ConfigError(
+                f"There is no placement {placement!r}.", "The dataset does not have it.", f"Take one of: {known}."
+            )
+
+    def draw(self, rgb: Image, time_s: float) -> None:
+        import cv2
+
+        if self.time_s is None or self.acc is None or not np.isfinite(self.acc).any():
+            return
+        height, width = rgb.shape[:2]
+        top = height - max(40, height // 6)
+        rgb[top:] = rgb[top:] // 4
+        low, high = float(np.nanmin(self.acc)), float(np.nanmax(self.acc))
+        x = (self.time_s - time_s) / self._SPAN_S * width + width / 2
+        seen = (x >= -20) & (x <= width + 20)
+        y = height - 6 - (self.acc - low) / max(1e-6, high - low) * (height - top - 12)
+        for axis in range(3):
+            good = seen & np.isfinite(y[:, axis])
+            # A line for each run of valid samples, so that gaps stay gaps.
+            runs = np.split(np.flatnonzero(good), np.flatnonzero(np.diff(np.flatnonzero(good)) > 1) + 1)
+            for run in runs:
+                if len(run) > 1:
+                    line = np.stack([x[run], y[run, axis]], 1).round().astype(np.int32)
+                    cv2.polylines(rgb, [line[:, None]], False, _AXES[axis], max(1, height // 400), cv2.LINE_AA)
+        cv2.line(rgb, (width // 2, top), (width // 2, height), (255, 255, 255), 1)
+        text = f"{self.name.replace('_', ' ')}  acceleration x y z, m/s2"
+        cv2.putText(rgb, text, (8, top - 6), cv2.FONT_HERSHEY_SIMPLEX, height / 1500, (255, 255, 255), 1, cv2.LINE_AA)
