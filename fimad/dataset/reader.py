@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -17,6 +16,8 @@ from fimad.errors import ConfigError, DatasetError
 from fimad.pipeline.store import open_store
 
 if TYPE_CHECKING:
+    import pyarrow.dataset as pads
+
     from fimad.dataset.torch import WindowDataset
 
 Clip = dict[str, Any]
@@ -102,6 +103,8 @@ class Dataset:
 
     def arrow(self) -> pads.Dataset:
         """The selection's files as a pyarrow dataset (conditions of `select` are not applied: see `table`)."""
+        import pyarrow.dataset as pads  # pulls in pandas where that is installed
+
         if self._store.local is not None:
             paths = [str(self._store.local / name) for name in self._shards]
             return pads.dataset(paths, format="parquet", schema=None if paths else self._schema())

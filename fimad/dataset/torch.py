@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
 
 
-class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):  # type: ignore[misc]  (torch is not typed here)
+class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):  # type: ignore[misc]
     """An iterable dataset of windows.
 
     Row groups are dealt to ranks and workers; every window of an epoch is seen exactly once. With `seed` the order of row

@@ -71,7 +71,8 @@ PLACES: dict[str, Placement] = {
 
 def point_of(place: Placement, points: Points) -> Floats:
     """(n, 3) position of the sensor."""
-    return np.sum([weight * points[name] for name, weight in place.point.items()], axis=0)
+    position: Floats = np.sum([weight * points[name] for name, weight in place.point.items()], axis=0)
+    return position
 
 
 def axes_of(place: Placement, points: Points) -> Floats:
@@ -89,7 +90,8 @@ def axes_of(place: Placement, points: Points) -> Floats:
 
 def _mean(points: Points, name: str) -> Floats:
     parts = name.split("+")
-    return np.mean([points[part] for part in parts], axis=0)
+    mean: Floats = np.mean([points[part] for part in parts], axis=0)
+    return mean
 
 
 def _along(vector: Floats, axis: Floats) -> Floats:
@@ -105,4 +107,5 @@ def _clearness(vector: Floats, axis: Floats) -> Floats:
 
 def _unit(vector: Floats) -> Floats:
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
-    return np.divide(vector, length, out=np.zeros_like(vector), where=length > 1e-9)
+    unit: Floats = np.divide(vector, length, out=np.zeros_like(vector), where=length > 1e-9)
+    return unit
