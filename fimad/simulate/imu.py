@@ -99,7 +99,7 @@ def _stretches(lifted: Lifted, config: SimulateConfig) -> list[Stretch]:
     tracks = lifted.trajectories
     if not len(tracks.time_s):
         return []
-    found: Bools = np.isfinite(tracks.position_m).all(axis=2)
+    found: Bools = np.asarray(np.isfinite(tracks.position_m).all(axis=2))
     # Pose comes whole or not at all; motion capture loses markers one by one.
     good: Bools = np.asarray(found.any(1) if tracks.depth_axis is None else found.all(1))
     return find_stretches(
@@ -154,7 +154,7 @@ def _fill(
     columns = np.array([index[name] for name in wanted])
     landmarks = bridge_gaps(time_s, tracks.position_m[frames][:, columns], config.longest_gap_s)
     # Across a bridged gap a point is as visible as before and after it, not hidden.
-    seen_before = np.isfinite(tracks.position_m[frames][:, columns]).all(2)
+    seen_before: Bools = np.asarray(np.isfinite(tracks.position_m[frames][:, columns]).all(axis=2))
     weight = _hold(time_s, tracks.weight[frames][:, columns], seen_before)
     by_name = {name: landmarks[:, at] for at, name in enumerate(wanted)}
     # The sensors' own points are smoothed too, rather than mixed from smoothed landmarks: a mean of two has less noise.
