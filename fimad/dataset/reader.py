@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -196,6 +197,15 @@ class Dataset:
         columns = [self._cells(name, table.column(name).combine_chunks()) for name in names]
         for cells in zip(*columns, strict=True):
             yield dict(zip(names, cells, strict=True))
+
+    def shaped(self, row: dict[str, Any]) -> Clip:
+        """A row that another library read: its flat arrays are folded to their shapes, as `clips` gives them."""
+        return {
+            name: value.reshape(-1, *self._shapes[name])
+            if isinstance(value, np.ndarray) and name in self._shapes
+            else value
+            for name, value in row.items()
+        }
 
     def _cells(self, name: str, column: Any) -> list[Any]:
         """One column's cells."""

@@ -1,0 +1,184 @@
+"""Packing, opening and windows of a dataset, beside pyarrow's plain writer and the `datasets` library.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.dataset [--json FILE] [--clips 10000]
+
+pack_ratio     rows packed per second (shards, hashes, manifest, card) over `pyarrow.parquet.write_table` with the same
+               options on the same rows, best of three each
+windows_per_s  shuffled 5 s windows of IMU (two placements), pose, CLIP embeddings and text at 50 Hz, one process
+windows_ratio  the same windows in random order through `datasets` with its NumPy format, cut by the same code
+open_s         opening a dataset of 10,000 clips: manifest, length, splits; iterated, memory must stay flat
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import fimad
+from fimad.config import Config
+from fimad.dataset.pack import pack
+from fimad.dataset.rows import video_rows
+from fimad.dataset.windows import clip_windows, columns_for
+from fimad.pipeline.artifact import encodings
+from fimad.pipeline.store import open_store
+from fimad.schema import dataset_schema
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dataset"))
+from synthetic import SyntheticSource
+
+TARGETS = {"pack_ratio": 0.7, "windows_per_s": 2000.0, "windows_ratio": 5.0, "open_s": 1.0}
+MODALITIES = ("imu", "pose", "video_embedding", "text")
+PLACEMENTS = ("left_wrist", "right_ankle")
+WINDOW: dict[str, Any] = {"length_s": 5.0, "stride_s": 2.5, "rate_hz": 50.0}
+
+
+class Repeating(SyntheticSource):
+    """A few made-up videos under many names, so that making them up costs nothing while packing is timed."""
+
+    def __init__(self, videos: int, config: Config, templates: int = 8, **options: Any) -> None:
+        super().__init__(videos, config, embeddings=True, **options)
+        self._templates = templates
+        self._made: dict[tuple[str, int], pa.Table] = {}
+
+    def read(self, stage: str, video_id: str) -> pa.Table:
+        """One artifact."""
+        if stage == "download":
+            return super().read(stage, video_id)
+        number = int(video_id.removeprefix("video")) % self._templates
+        if (stage, number) not in self._made:
+            self._made[stage, number] = super().read(stage, f"video{number:06d}")
+        table = self._made[stage, number]
+        names = pa.array([f"{video_id}___{index}" for index in range(table.num_rows)])
+        return table.set_column(0, table.schema.field("clip_id"), names)
+
+
+def measure_packing(folder: Path) -> dict[str, float]:
+    """Packing against the plain writer, in rows per second."""
+    config = Config.model_validate({"simulate": {"placements": list(PLACEMENTS)}, "pack": {"splits": {"train": 1}}})
+    source = Repeating(60, config, clip_s=30.0)
+    schema = dataset_schema(PLACEMENTS)
+    tables = []
+    for video_id, stages in source.included():
+        parts = {stage: source.read(stage, video_id) for stage in stages}
+        tables.append(video_rows(parts, schema, "train", "{}", config.pack).table)
+    table = pa.concat_tables(tables).combine_chunks()
+    split, dictionary = encodings(schema)
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "write_page_index": True}
+    plain, packed = [], []
+    for attempt in range(3):
+        began = time.perf_counter()
+        pq.write_table(
+            table, folder / "plain.parquet", use_dictionary=dictionary, use_byte_stream_split=split, **options
+        )
+        plain.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        pack(source, config, open_store(str(folder / f"packed{attempt}")))
+        packed.append(time.perf_counter() - began)
+    rate = table.num_rows / min(packed)
+    print(f"pack: {rate:.0f} clips/s, {table.nbytes / min(packed) / 1e6:.0f} MB/s; plain writer {min(plain):.2f} s")
+    return {"pack_clips_per_s": rate, "pack_ratio": min(plain) / min(packed)}
+
+
+def measure_windows(path: str, count: int) -> dict[str, float]:
+    """Shuffled windows per second, through fimad and through `datasets`."""
+    import datasets
+
+    dataset = fimad.open_dataset(path)
+    loader = dataset.to_torch(**WINDOW, modalities=MODALITIES, placements=PLACEMENTS, seed=1)
+    ours = _rate(iter(loader), count)
+    datasets.disable_progress_bars()
+    columns = columns_for(MODALITIES, PLACEMENTS)
+    with tempfile.TemporaryDirectory() as cache:
+        rows = datasets.load_dataset(path, split="train", cache_dir=cache).select_columns(columns)
+        spans = zip(rows["start_s"], rows["end_s"], strict=True)
+        per_clip = [int((end - start - WINDOW["length_s"]) / WINDOW["stride_s"] + 1e-9) + 1 for start, end in spans]
+        pairs = [(clip, number) for clip, windows in enumerate(per_clip) for number in range(windows)]
+        np.random.default_rng(1).shuffle(pairs)
+        numpy_rows, arrow_rows = rows.with_format("numpy"), rows.with_format("arrow")
+
+        def through(read: Any) -> Iterator[dict[str, Any]]:
+            for clip, number in pairs:
+                windows = clip_windows(read(int(clip)), **WINDOW, modalities=MODALITIES, placements=PLACEMENTS)
+                yield next(islice(windows, int(number), None))
+
+        def from_numpy(clip: int) -> dict[str, Any]:
+            return dataset.shaped(numpy_rows[clip])
+
+        def from_arrow(clip: int) -> dict[str, Any]:
+            return next(dataset.fold(arrow_rows[clip]))
+
+        theirs = _rate(through(from_numpy), min(count, 400))
+        zero_copy = _rate(through(from_arrow), min(count, 400))
+    print(f"windows: {ours:.0f}/s; `datasets` in NumPy format {theirs:.0f}/s, in Arrow format {zero_copy:.0f}/s")
+    return {
+        "windows_per_s": ours,
+        "datasets_windows_per_s": theirs,
+        "datasets_arrow_windows_per_s": zero_copy,
+        "windows_ratio": ours / theirs,
+    }
+
+
+def _rate(windows: Iterator[Any], count: int) -> float:
+    next(windows)
+    began = time.process_time()
+    done = sum(1 for _ in islice(windows, count))
+    return done / (time.process_time() - began)
+
+
+def measure_opening(folder: Path, clips: int) -> dict[str, float]:
+    """Opening and iterating a dataset of many clips."""
+    pack_options = {"shard_bytes": 64 * 1024**2}
+    config = Config.model_validate({"simulate": {"placements": ["left_wrist"]}, "pack": pack_options})
+    pack(Repeating(clips // 10, config, clip_s=2.0, clips=10), config, open_store(str(folder)))
+    began = time.perf_counter()
+    dataset = fimad.open_dataset(str(folder))
+    found = len(dataset)
+    opened = time.perf_counter() - began
+    half = 0
+    for number, _clip in enumerate(dataset.clips()):
+        if number == found // 4:
+            half = _resident_bytes()
+    grown = (_resident_bytes() - half) / 1024**2
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"open: {found} clips in {opened:.3f} s; the last three quarters added {grown:.0f} MB (peak {peak:.0f} MB)")
+    return {"open_s": opened, "open_clips": found, "iterate_growth_mb": grown}
+
+
+def _resident_bytes() -> int:
+    """Anonymous memory of this process: mapped files are the kernel's to drop."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--clips", type=int, default=10_000, help="size of the dataset that is opened")
+    parser.add_argument("--windows", type=int, default=1000, help="windows that are timed")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures = measure_packing(folder)
+        figures |= measure_windows(str(folder / "packed0"), options.windows)
+        figures |= measure_opening(folder / "many", options.clips)
+    for key, target in TARGETS.items():
+        print(f"{key:14} {figures[key]:10.2f}   (target {target:g})")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
