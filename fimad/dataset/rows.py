@@ -74,9 +74,12 @@ def video_rows(
 
 def _matched(table: pa.Table, clips: pa.Table) -> dict[str, pa.ChunkedArray]:
     """A stage's columns in the order of the clips; NULL for clips that it has no row for."""
-    at = {clip_id: index for index, clip_id in enumerate(table.column("clip_id").to_pylist())}
-    rows = pa.array([at.get(clip_id) for clip_id in clips.column("clip_id").to_pylist()], pa.int64())
+    have, wanted = table.column("clip_id").to_pylist(), clips.column("clip_id").to_pylist()
     names = [name for name in table.column_names if name not in ("clip_id", "clip_index")]
+    if have == wanted:
+        return {name: table.column(name) for name in names}
+    at = {clip_id: index for index, clip_id in enumerate(have)}
+    rows = pa.array([at.get(clip_id) for clip_id in wanted], pa.int64())
     return {name: table.column(name).take(rows) for name in names}
 
 

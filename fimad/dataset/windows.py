@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from fimad.dataset.reader import Clip, Dataset
 
 MODALITIES = ("imu", "pose", "video_embedding", "text")
+# Times closer than this share of a sample's distance are the same.
+_SAME = 1e-6
+# Neighbours further apart (and more than three samples' distance) have a hole between them.
+_HOLE_S = 0.5
 _ALWAYS = ("clip_id", "label", "title", "split", "start_s", "end_s")
 
 
@@ -98,7 +102,7 @@ def clip_windows(
     Each has `time_s` ((n,), n = round(length_s · rate_hz), on the video's clock) and, per modality:
 
     - imu: `{placement}_acc_m_s2`, `{placement}_gyro_rad_s` (n, 3) by linear interpolation, `{placement}_valid` (n,): False
-      where a neighbour is not valid or lies outside of the clip; values are 0 there.
+      where a neighbour is not valid, or the time lies outside of the clip or in a hole of its clock; values are 0 there.
     - pose: `pose_world_m` (n, 33, 3), `pose_visibility` (n, 33), `pose_valid` (n,).
     - video_embedding: `video_embedding` (d,), the mean of the frames' embeddings within the window; None without any.
     - text: `transcript`, the words whose middle lies in the window, and `text_embedding` of the clip.
@@ -196,28 +200,41 @@ class _Between:
     """Linear interpolation at many times, with the neighbours found once."""
 
     def __init__(self, clock_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> None:
-        right = np.clip(np.searchsorted(clock_s, time_s), 1, max(1, len(clock_s) - 1))
-        self._left = right - 1
-        self._right = np.minimum(right, len(clock_s) - 1)
+        last = len(clock_s) - 1
+        self._right = np.minimum(np.maximum(np.searchsorted(clock_s, time_s), 1), last)
+        self._left = np.maximum(self._right - 1, 0)
         span = clock_s[self._right] - clock_s[self._left]
         share = np.divide(time_s - clock_s[self._left], span, out=np.zeros(len(time_s)), where=span > 0)
+        share = np.minimum(np.maximum(share, 0.0), 1.0)
+        # A clock that is the window's own, but for rounding, gives its own samples.
+        at_left, at_right = share < _SAME, share > 1 - _SAME
+        share[at_left], share[at_right] = 0.0, 1.0
+        step = min(clock_s[1] - clock_s[0], clock_s[-1] - clock_s[-2]) if last > 0 else 0.0
         # A window may begin a rounding error before the first sample.
-        step = float(np.median(np.diff(clock_s))) if len(clock_s) > 1 else 0.0
         self._inside = (time_s >= clock_s[0] - 1e-3 * step - 1e-9) & (time_s <= clock_s[-1] + 1.001 * step)
-        self._share = np.clip(share, 0.0, 1.0).astype(np.float32)
+        # Across a hole in the clock nothing was measured.
+        self._inside &= at_left | at_right | (span <= max(_HOLE_S, 3 * step))
+        self._at_left, self._at_right = at_left, at_right
+        self._share = share.astype(np.float32)[:, None]
+        self._exact = np.flatnonzero(at_left | at_right)
+        self._nearest = np.where(at_right, self._right, self._left)
 
     def valid(self, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether both neighbours are good; one alone counts where it is all of the value."""
-        left = good[self._left] | (self._share == 1.0)
-        right = good[self._right] | (self._share == 0.0)
+        left = good[self._left] | self._at_right
+        right = good[self._right] | self._at_left
         result: NDArray[np.bool_] = left & right & self._inside
         return result
 
     def mix(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, k) interpolated values; NaN of a neighbour that does not count is not taken over."""
-        share = self._share[:, None]
-        left, right = values[self._left], values[self._right]
-        result: NDArray[np.float32] = np.where(share == 1.0, right, left) + np.where(
-            (share > 0) & (share < 1), share * (right - left), np.float32(0)
-        )
+        if len(self._exact) == len(self._nearest):
+            return values.take(self._nearest, axis=0)
+        result = values.take(self._right, axis=0)
+        left = values.take(self._left, axis=0)
+        result -= left
+        result *= self._share
+        result += left
+        if len(self._exact):
+            result[self._exact] = values.take(self._nearest[self._exact], axis=0)
         return result
