@@ -48,7 +48,7 @@ def write_figure(row: dict[str, Any], path: Path, placement: str) -> None:
         axes.grid(color="#e2e4e7", linewidth=0.6)
         missing = ~np.isfinite(values).all(1)
         axes.fill_between(time_s - start_s, 0, 1, where=missing, transform=axes.get_xaxis_transform(), color="#e9ebee")
-    force.legend(ncols=3, frameon=False, loc="upper right", fontsize=8)
+    force.legend(ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), fontsize=8)
     rate.set_xlabel(f"time, s; virtual sensor on the {placement.replace('_', ' ')}")
     try:
         figure.savefig(path, dpi=160)
@@ -79,5 +79,9 @@ def _skeletons(axes: Any, tracks: Any, start_s: float, length_s: float) -> None:
             axes.plot(
                 x[ends], points[ends, 2], color=_SIDES.get(side, "#3d444c"), linewidth=1.8, solid_capstyle="round"
             )
+        head, neck = points[[7, 8]].mean(0), points[[11, 12]].mean(0)
+        column = middle + (np.array([head[0], neck[0]]) - points[[23, 24], 0].mean()) * scale
+        axes.plot(column, [head[2], neck[2]], color="#3d444c", linewidth=1.8)
+        axes.scatter(column[:1], head[2:], s=110, color="#3d444c", linewidths=0)
     axes.set_xlim(0, length_s)
     axes.set_ylim(low - 0.1, high + 0.1)

@@ -60,7 +60,7 @@ def _encode(
         near = abs(times[at] - time_s) <= 0.06
         points = image[at, :, :2] * [rgb.shape[1], rgb.shape[0]] if near else np.full((len(LANDMARKS), 2), np.nan)
         drawn = draw(rgb, points, blur_faces=blur)
-        strip.draw(drawn, time_s)
+        drawn = strip.below(drawn, time_s)
         # H.264 in the form that every browser plays needs even sides.
         drawn = np.ascontiguousarray(drawn[: drawn.shape[0] // 2 * 2, : drawn.shape[1] // 2 * 2])
         if stream is None:
@@ -131,11 +131,12 @@ def _hide_face(rgb: Image, points_px: NDArray[np.float64]) -> None:
         rgb[:] = cv2.resize(cv2.resize(rgb, (24, 24), interpolation=cv2.INTER_AREA), rgb.shape[1::-1])
         return
     centre = face.mean(0)
+    # The landmarks are those of the face; hair tells people apart, too.
     shoulders = points_px[[LANDMARK_INDEX["left_shoulder"], LANDMARK_INDEX["right_shoulder"]]]
     reach = np.linalg.norm(face - centre, axis=1).max()
     # In profile and from behind the face's landmarks lie close together: the distance to the shoulders bounds it below.
-    radius = int(max(1.7 * reach, 0.62 * np.linalg.norm(centre - shoulders.mean(0)), 8))
-    x, y = (round(float(v)) for v in centre)
+    radius = int(max(1.9 * reach, 0.72 * np.linalg.norm(centre - shoulders.mean(0)), 8))
+    x, y = round(float(centre[0])), round(float(centre[1]) - 0.2 * radius)
     top, left = max(0, y - radius), max(0, x - radius)
     bottom, right = min(rgb.shape[0], y + radius), min(rgb.shape[1], x + radius)
     if bottom <= top or right <= left:
@@ -149,7 +150,7 @@ def _hide_face(rgb: Image, points_px: NDArray[np.float64]) -> None:
 
 
 class _Strip:
-    """The last and next seconds of a sensor's acceleration, along the bottom of the picture."""
+    """The last and next seconds of a sensor's acceleration, under the picture."""
 
     _SPAN_S = 4.0
 
@@ -163,14 +164,15 @@ class _Strip:
                 f"There is no placement {placement!r}.", "The dataset does not have it.", f"Take one of: {known}."
             )
 
-    def draw(self, rgb: Image, time_s: float) -> None:
+    def below(self, rgb: Image, time_s: float) -> Image:
+        """The picture with the strip under it; as it is where there are no signals."""
         import cv2
 
         if self.time_s is None or self.acc is None or not np.isfinite(self.acc).any():
-            return
-        height, width = rgb.shape[:2]
-        top = height - max(40, height // 6)
-        rgb[top:] = rgb[top:] // 4
+            return rgb
+        top, width = rgb.shape[:2]
+        height = top + max(60, top // 5)
+        rgb = np.concatenate([rgb, np.full((height - top, width, 3), 17, np.uint8)])
         low, high = float(np.nanmin(self.acc)), float(np.nanmax(self.acc))
         x = (self.time_s - time_s) / self._SPAN_S * width + width / 2
         seen = (x >= -20) & (x <= width + 20)
@@ -185,4 +187,14 @@ class _Strip:
                     cv2.polylines(rgb, [line[:, None]], False, _AXES[axis], max(1, height // 400), cv2.LINE_AA)
         cv2.line(rgb, (width // 2, top), (width // 2, height), (255, 255, 255), 1)
         text = f"{self.name.replace('_', ' ')}  acceleration x y z, m/s2"
-        cv2.putText(rgb, text, (8, top - 6), cv2.FONT_HERSHEY_SIMPLEX, height / 1500, (255, 255, 255), 1, cv2.LINE_AA)
+        cv2.putText(
+            rgb,
+            text,
+            (10, top + height // 40),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            height / 1500,
+            (255, 255, 255),
+            1,
+            cv2.LINE_AA,
+        )
+        return rgb

@@ -61,6 +61,8 @@ class Panels {
       bands: band ? [{ series: [3, 2], fill: colour('band') }] : [],
       hooks: {
         drawClear: [(u) => this.shade(u)],
+        // uPlot settles its scales later than its constructor returns.
+        draw: [(u) => this.place(u)],
         setSelect: [(u) => { if (u.select.width > 8) this.zoomTo(u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')); u.setSelect({ width: 0, height: 0 }, false); }],
       },
     }, clean, holder);
@@ -103,10 +105,15 @@ class Panels {
       const span = to - from, start = Math.max(0, Math.min(this.length - span, time - span * .1));
       return this.zoomTo(start, start + span);
     }
-    for (const { plot, cursor } of this.plots) {
-      cursor.style.transform = `translateX(${plot.valToPos(time, 'x').toFixed(2)}px)`;
-      cursor.dataset.time = time;
-    }
+    for (const { plot } of this.plots) this.place(plot);
+  }
+  place(plot) {
+    const cursor = this.plots.find((each) => each.plot === plot)?.cursor;
+    if (!cursor || this.time === undefined) return;
+    const left = plot.valToPos(this.time, 'x');
+    if (!Number.isFinite(left)) return;
+    cursor.style.transform = `translateX(${left.toFixed(2)}px)`;
+    cursor.dataset.time = plot.posToVal(left, 'x');
   }
   resize() { for (const { plot, holder } of this.plots) plot.setSize({ width: holder.clientWidth, height: 158 }); this.cursorTo(this.time); }
 }
