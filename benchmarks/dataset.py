@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.dataset [--json FILE] [--clips 10000]
 
 pack_ratio     rows packed per second (shards, hashes, manifest, card) over `pyarrow.parquet.write_table` with the same
-               options on the same rows, best of three each
+               options on the same rows, best of five each
 windows_per_s  shuffled 5 s windows of IMU (two placements), pose, CLIP embeddings and text at 50 Hz, one process
 windows_ratio  the same windows in random order through `datasets` with its NumPy format, cut by the same code
 open_s         opening a dataset of 10,000 clips: manifest, length, splits; iterated, memory must stay flat
@@ -67,17 +67,19 @@ class Repeating(SyntheticSource):
 def measure_packing(folder: Path) -> dict[str, float]:
     """Packing against the plain writer, in rows per second."""
     config = Config.model_validate({"simulate": {"placements": list(PLACEMENTS)}, "pack": {"splits": {"train": 1}}})
-    source = Repeating(60, config, clip_s=30.0)
+    # FiMAD's shape: seven clips of half a minute to a video.
+    source = Repeating(24, config, clip_s=30.0, clips=7)
     schema = dataset_schema(PLACEMENTS)
     tables = []
     for video_id, stages in source.included():
         parts = {stage: source.read(stage, video_id) for stage in stages}
         tables.append(video_rows(parts, schema, "train", "{}", config.pack).table)
     table = pa.concat_tables(tables).combine_chunks()
+    del tables
     split, dictionary = encodings(schema)
     options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "write_page_index": True}
     plain, packed = [], []
-    for attempt in range(3):
+    for attempt in range(5):
         began = time.perf_counter()
         pq.write_table(
             table, folder / "plain.parquet", use_dictionary=dictionary, use_byte_stream_split=split, **options

@@ -170,9 +170,10 @@ def _allot(
                 reason="split_leak",
             )
     contents = {}
+    schema_sha256 = schema_hash(schema)
     for video_id, split in splits.items():
         keys = {name: stages[name]["key"] for name in done[video_id]} | {"tools": canonical(tools).decode()}
-        contents[video_id] = content_key(video_id, keys, schema, split, config.pack)
+        contents[video_id] = content_key(video_id, keys, schema_sha256, split, config.pack)
     return Allotment(splits, contents, done, len(members) - len(splits))
 
 

@@ -106,13 +106,13 @@ def _quality_mask(table: pa.Table, config: PackConfig) -> tuple[pa.Array, Counte
     return pa.array(keep, pa.bool_()), dropped
 
 
-def content_key(video_id: str, keys: Mapping[str, str], schema: pa.Schema, split: str, config: PackConfig) -> str:
+def content_key(video_id: str, keys: Mapping[str, str], schema_sha256: str, split: str, config: PackConfig) -> str:
     """Changes whenever a video's rows would: what a kept shard is recognised by."""
     content = [
         video_id,
         split,
         sorted(keys.items()),
-        schema_hash(schema),
+        schema_sha256,
         config.min_pose_share,
         config.min_quality,
     ]
