@@ -26,6 +26,8 @@ async function openClip(index, returnTo) {
 }
 
 function showSimilar(body, clip) {
+  // A page of one clip has no others to show.
+  if (report.single !== null) return;
   const list = el('ul', { class: 'gallery' });
   const made = clip.similar.map((index, k) => card(clips[index], (at) => openClip(at), k + 1, clip.similar.length));
   list.append(...made.map(([item]) => item));

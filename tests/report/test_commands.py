@@ -1,0 +1,80 @@
+"""`fimad report` and `fimad view` as a user types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fimad.cli import app
+from fimad.config import Config
+from fimad.pipeline.sources import Video
+from fimad.pipeline.stages import plan_stages
+from fimad.pipeline.workspace import Record, Workspace
+from fimad.report.collect import add_workspace
+from fimad.report.model import Report
+from tests.report.conftest import MakeDataset
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_report_and_view_of_a_dataset(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset(2)
+    done = CliRunner().invoke(app, ["report", dataset, "--out", "r.html"])
+    assert done.exit_code == 0, done.output
+    assert "r.html: 4 clips" in done.output
+    assert (tmp_path / "r.html").read_text("utf-8").startswith("<!doctype html>")
+    done = CliRunner().invoke(app, ["view", "video000001___1", "--dataset", dataset])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "video000001___1.html").exists()
+
+
+@pytest.mark.parametrize("arguments", [["report", "nowhere"], ["view", "x___0", "--dataset", "nowhere"]])
+def test_no_dataset_says_what_to_do(arguments: list[str]) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1
+    assert "Next:" in done.output
+
+
+def test_an_unknown_clip_names_close_ones(make_dataset: MakeDataset) -> None:
+    done = CliRunner().invoke(app, ["view", "video000001", "--dataset", make_dataset(2)])
+    assert done.exit_code == 2
+    assert "video000001___0" in done.output
+
+
+def test_a_target_that_cannot_be_written(make_dataset: MakeDataset) -> None:
+    done = CliRunner().invoke(app, ["report", make_dataset(1), "--out", "no/such/folder/r.html"])
+    assert done.exit_code == 2
+    assert "Give another --out" in done.output
+
+
+def test_a_workspace_gives_funnel_and_failures_but_no_secrets(tmp_path: Path) -> None:
+    config = Config.model_validate({"workspace": str(tmp_path / "ws"), "http": {"proxy": "http://me:secret@proxy:1"}})
+    workspace, plan = Workspace(config.workspace), plan_stages(config)
+    workspace.prepare()
+    workspace.add_batch([Video(f"v{number}", "file", f"v{number}.mp4") for number in range(3)])
+    for video_id in ("v0", "v1"):
+        workspace.write_record(
+            plan.keys["download"],
+            Record(
+                video_id=video_id,
+                stage="download",
+                state="failed",
+                reason="corrupt",
+                what="<b>not a video</b>",
+                why="",
+                fix="",
+            ),
+        )
+    report = Report("name", "", "0", "")
+    add_workspace(report, config)
+    download = next(stage for stage in report.stages if stage.stage == "download")
+    assert download.counts["failed"] == 2
+    assert [(each.reason, each.count, each.command) for each in report.failures] == [
+        ("corrupt", 2, "fimad retry --reason corrupt")
+    ]
+    assert "secret" not in report.settings
