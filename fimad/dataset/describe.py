@@ -31,14 +31,20 @@ def describe(
     source: Reasons,
     config: Config,
     video_splits: Mapping[str, str],
-    without_split: int,
+    left: tuple[int, int],
     shards: list[Shard],
     tools: Mapping[str, str],
     schema: pa.Schema,
     previous: Mapping[str, Any],
     order: list[str],
 ) -> dict[str, Any]:
-    """The manifest of the next version."""
+    """The manifest of the next version.
+
+    Parameters
+    ----------
+    left : videos that the split file does not name, and new videos that would have tied two splits together.
+    """
+    without_split, leaking = left
     stages = source.stage_info()
     left_out: Counter[str] = Counter()
     for shard in shards:
@@ -58,7 +64,7 @@ def describe(
         "channels": _merged(shards, "channels"),
         "stages": stages,
         "unavailable": source.unavailable,
-        "excluded_videos": _reasons(source.excluded()),
+        "excluded_videos": [*_reasons(source.excluded()), *_leaking(leaking)],
         "incomplete_videos": _reasons(source.incomplete()),
         "videos_without_split": without_split,
         "left_out_clips": dict(sorted(left_out.items())),
@@ -114,3 +120,7 @@ def _reasons(items: Iterable[Any]) -> list[dict[str, Any]]:
         {"stage": stage, "state": state, "reason": reason, "videos": count}
         for (stage, state, reason), count in sorted(counts.items())
     ]
+
+
+def _leaking(count: int) -> list[dict[str, Any]]:
+    return [{"stage": "pack", "state": "filtered", "reason": "split_leak", "videos": count}] if count else []

@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,10 +25,11 @@ from fimad.config import Config
 from fimad.dataset.card import card
 from fimad.dataset.croissant import croissant
 from fimad.dataset.describe import describe, same
+from fimad.dataset.duplicates import candidates, duplicates, fingerprint
 from fimad.dataset.manifest import NAME, canonical, read_manifest, sealed
 from fimad.dataset.rows import content_key, schema_hash, video_rows
 from fimad.dataset.shards import Shard, ShardWriter
-from fimad.dataset.splits import Member, assign, leaks, splits_from_file
+from fimad.dataset.splits import Member, assign, leaks, splits_from_file, without_leaks
 from fimad.errors import DatasetError
 from fimad.pipeline.store import Store
 from fimad.schema import dataset_schema
@@ -91,6 +92,7 @@ class Allotment:
     contents: dict[str, str]
     stages: dict[str, list[str]]
     without_split: int = 0
+    leaking: list[str] = field(default_factory=list)
 
 
 def pack(source: Source, config: Config, store: Store) -> PackResult:
@@ -107,7 +109,15 @@ def pack(source: Source, config: Config, store: Store) -> PackResult:
             writer = ShardWriter(split, schema, scratch, config.pack.shard_bytes)
             shards += _split_shards(writer, source, config, allotment, previous, canonical(tools).decode(), store)
         data = describe(
-            source, config, allotment.splits, allotment.without_split, shards, tools, schema, previous, order
+            source,
+            config,
+            allotment.splits,
+            (allotment.without_split, len(allotment.leaking)),
+            shards,
+            tools,
+            schema,
+            previous,
+            order,
         )
         if not same(previous, data):
             publish(store, shards, data, previous)
@@ -150,6 +160,7 @@ def _allot(
 ) -> Allotment:
     removed = {each["video_id"] for each in previous.get("removed", [])}
     members: list[Member] = []
+    leaking: list[str] = []
     done: dict[str, list[str]] = {}
     for video_id, names in source.included():
         if video_id not in removed:
@@ -160,13 +171,15 @@ def _allot(
         listed = splits_from_file(config.pack.split_file)
         splits = {member.video_id: listed[member.video_id] for member in members if member.video_id in listed}
     else:
+        members = _tied_by_motion(source, members, done)
+        members, leaking = without_leaks(members, config.pack.splits, before)
         splits = assign(members, config.pack.splits, before)
         crossing = leaks(members, splits)
         if crossing:
             raise DatasetError(
                 f"{len(crossing)} groups of videos reach into two splits: {', '.join(crossing[:3])}.",
-                "A new video binds groups together that an earlier build had put into different splits.",
-                "Remove that video, or pack into a new folder with `--dataset`.",
+                "An earlier build had put copies of one video, or one channel's videos, into different splits.",
+                "Pack into a new folder with `--dataset`.",
                 reason="split_leak",
             )
     contents = {}
@@ -174,7 +187,7 @@ def _allot(
     for video_id, split in splits.items():
         keys = {name: stages[name]["key"] for name in done[video_id]} | {"tools": canonical(tools).decode()}
         contents[video_id] = content_key(video_id, keys, schema_sha256, split, config.pack)
-    return Allotment(splits, contents, done, len(members) - len(splits))
+    return Allotment(splits, contents, done, len(members) - len(splits), leaking)
 
 
 def _member(source: Source, video_id: str) -> Member:
@@ -186,7 +199,25 @@ def _member(source: Source, video_id: str) -> Member:
     ties = [f"channel:{channel}"] if channel else []
     if media := video.column("media_sha256")[0].as_py():
         ties.append(f"media:{media}")
-    return Member(video_id, tuple(ties), labels)
+    return Member(video_id, tuple(ties), labels, video.column("duration_s")[0].as_py() or 0.0)
+
+
+def _tied_by_motion(source: Source, members: list[Member], done: Mapping[str, list[str]]) -> list[Member]:
+    """The members, with a tie between those that show one performance. Only poses of equally long videos are read."""
+    near = candidates([(member.video_id, member.duration_s) for member in members if "pose" in done[member.video_id]])
+    prints = (
+        (member.video_id, member.duration_s, fingerprint(source.read("pose", member.video_id), member.duration_s))
+        for member in members
+        if member.video_id in near
+    )
+    ties: dict[str, list[str]] = {}
+    for pair in duplicates(prints):
+        for video_id in pair:
+            ties.setdefault(video_id, []).append(f"motion:{'='.join(sorted(pair))}")
+    return [
+        replace(member, ties=(*member.ties, *ties[member.video_id])) if member.video_id in ties else member
+        for member in members
+    ]
 
 
 def _split_shards(

@@ -18,13 +18,14 @@ class Member:
 
     Parameters
     ----------
-    ties : names that bind videos together: the channel, the media file's hash.
+    ties : names that bind videos together: the channel, the media file's hash, a shared performance.
     labels : number of clips by label.
     """
 
     video_id: str
     ties: tuple[str, ...]
     labels: Counter[str] = field(default_factory=Counter)
+    duration_s: float = 0.0
 
 
 def assign(
@@ -108,6 +109,31 @@ def splits_from_file(path: str) -> dict[str, str]:
                 "Give every clip of a video the same split.",
             )
     return result
+
+
+def without_leaks(
+    members: list[Member], fractions: Mapping[str, float], before: Mapping[str, str]
+) -> tuple[list[Member], list[str]]:
+    """The members that can be split without a leak, and the ids of the new ones that can't.
+
+    What an earlier build published stays where it is, so a new video that ties two of its splits together (a copy of a
+    test video by a training channel) has to stay out.
+    """
+    old: dict[str, set[str]] = defaultdict(set)
+    for member in members:
+        for tie in member.ties:
+            if member.video_id in before:
+                old[tie].add(before[member.video_id])
+    out = {
+        member.video_id
+        for member in members
+        if member.video_id not in before and len(set().union(*(old[tie] for tie in member.ties))) > 1
+    }
+    kept = [member for member in members if member.video_id not in out]
+    # New videos can also bridge two splits in a chain.
+    crossing = set(leaks(kept, assign(kept, fractions, before)))
+    out |= {member.video_id for member in kept if member.video_id not in before and crossing & set(member.ties)}
+    return [member for member in members if member.video_id not in out], sorted(out)
 
 
 def leaks(members: Iterable[Member], splits: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch.distributed
 import torch.utils.data
 
-from fimad.dataset.windows import check_options, clip_windows, columns_for
+from fimad.dataset.windows import check_options, clip_windows, columns_for, window_count
 
 if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
@@ -75,28 +75,41 @@ class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):  # type: 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         skip, self._skip = self._skip, 0
         self._given = skip
-        for number, window in enumerate(self._pass()):
-            if number >= skip:
-                self._given = number + 1
-                yield window
+        for window in self._pass(skip):
+            self._given += 1
+            yield window
 
-    def _pass(self) -> Iterator[dict[str, Any]]:
+    def _pass(self, skip: int) -> Iterator[dict[str, Any]]:
         order = np.arange(len(self._groups))
         draw = np.random.default_rng([self._seed or 0, self._epoch])
         if self._seed is not None:
             draw.shuffle(order)
         mine = order[_part() :: _parts()]
         for start in range(0, len(mine), self._buffer):
+            groups = [self._groups[at] for at in mine[start : start + self._buffer]]
+            if skip and skip >= (count := self._count(groups)):
+                # Resumed further on: times alone tell how many windows there were.
+                skip -= count
+                continue
             windows = [
                 window
-                for at in mine[start : start + self._buffer]
-                for clip in self._dataset.read_group(self._groups[at][0], self._groups[at][1], self._columns)
+                for shard, group in groups
+                for clip in self._dataset.read_group(shard, group, self._columns)
                 for window in clip_windows(clip, **self._options)
             ]
             if self._seed is not None:
                 mix = np.random.default_rng([self._seed, self._epoch, int(mine[start])])
                 mix.shuffle(windows)
-            yield from windows
+            yield from windows[skip:]
+            skip = 0
+
+    def _count(self, groups: list[tuple[str, int]]) -> int:
+        options = {name: self._options[name] for name in ("length_s", "stride_s", "rate_hz", "pad")}
+        return sum(
+            window_count(clip, **options)
+            for shard, group in groups
+            for clip in self._dataset.read_group(shard, group, ["start_s", "end_s"])
+        )
 
 
 def _workers() -> tuple[int, int]:

@@ -19,8 +19,11 @@ from fimad.dataset.rows import schema_hash
 from fimad.errors import DatasetError
 from fimad.pipeline.store import Store, open_store
 
-# A sensor at rest reads gravity; a clip's median over all of its samples is close to it whatever the exercise.
-_GRAVITY_M_S2, _GRAVITY_SLACK_M_S2 = 9.80665, 4.0
+# A sensor at rest reads gravity; a clip's median over all of its samples is near it whatever the exercise: a body is not
+# most of a clip in free fall, and limbs do not go on at several g.
+_GRAVITY_M_S2, _LEAST_MEDIAN_M_S2, _MOST_MEDIAN_M_S2 = 9.80665, 4.0, 40.0
+# Limbs in sports turn at up to 40 rad/s for moments; a median above that is in deg/s.
+_MOST_MEDIAN_RAD_S = 40.0
 _STILL_M_S2, _STILL_SLACK_M_S2 = 0.3, 0.5
 
 
@@ -99,6 +102,7 @@ def _splits(manifest: dict[str, Any]) -> Iterator[Problem]:
 def _rows(dataset: Dataset) -> list[Problem]:
     problems = []
     channels: dict[str, str] = {}
+    media: dict[str, str] = {}
     fixed = bool(dataset.manifest["config"].get("pack", {}).get("split_file"))
     for shard in dataset.manifest["shards"]:
         one = Dataset(dataset.path, _shards=[shard["name"]])
@@ -107,6 +111,8 @@ def _rows(dataset: Dataset) -> list[Problem]:
             channel = clip["channel_id"] or clip["channel"]
             if channel and not fixed and channels.setdefault(channel, clip["split"]) != clip["split"]:
                 problems.append(Problem(shard["name"], f"channel {channel!r} is in two splits", row))
+            if (same := clip["media_sha256"]) and media.setdefault(same, clip["split"]) != clip["split"]:
+                problems.append(Problem(shard["name"], f"media file {same[:12]} is in two splits", row))
     return problems
 
 
@@ -138,6 +144,7 @@ def _signal(clip: Clip, placement: str) -> Iterator[str]:
         yield f"{placement}'s signal and clock differ in length"
         return
     valid = np.asarray(valid, bool)
+    gyro = clip[f"{placement}_gyro_rad_s"]
     if not np.isfinite(force[valid]).all() or np.isfinite(force[~valid]).any():
         yield f"{placement}: NaN must stand exactly where the signal is not valid"
         return
@@ -147,5 +154,9 @@ def _signal(clip: Clip, placement: str) -> Iterator[str]:
     still = np.linalg.norm(world[valid], axis=1) < _STILL_M_S2
     if still.any() and abs(float(np.median(length[still])) - _GRAVITY_M_S2) > _STILL_SLACK_M_S2:
         yield f"{placement} at rest reads {np.median(length[still]):.2f} m/s² instead of 9.81"
-    if abs(float(np.median(length)) - _GRAVITY_M_S2) > _GRAVITY_SLACK_M_S2 * 5:
+    elif not _LEAST_MEDIAN_M_S2 < float(np.median(length)) < _MOST_MEDIAN_M_S2:
         yield f"{placement} reads {np.median(length):.1f} m/s² on the median: is the unit m/s²?"
+    if gyro is not None and len(gyro) == len(valid):
+        turning = float(np.nanmedian(np.append(np.linalg.norm(gyro[valid], axis=1), 0.0)))
+        if turning > _MOST_MEDIAN_RAD_S:
+            yield f"{placement} turns at {turning:.0f} rad/s on the median: is the unit rad/s?"

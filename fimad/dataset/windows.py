@@ -111,13 +111,19 @@ def clip_windows(
     """
     count = max(1, round(length_s * rate_hz))
     stride = length_s if stride_s is None else stride_s
+    start = float(clip["start_s"])
+    for step in range(window_count(clip, length_s=length_s, stride_s=stride_s, rate_hz=rate_hz, pad=pad)):
+        yield cut_window(clip, start + step * stride, count, rate_hz, length_s, modalities, placements)
+
+
+def window_count(clip: Clip, *, length_s: float, stride_s: float | None, rate_hz: float, pad: bool) -> int:
+    """How many windows a clip gives; needs its `start_s` and `end_s` only."""
+    stride = length_s if stride_s is None else stride_s
     start, end = float(clip["start_s"]), float(clip["end_s"])
     steps = int(np.floor((end - start - length_s) / stride + 1e-9)) + 1 if end - start >= length_s - 1e-9 else 0
-    if pad and (steps == 0 or start + (steps - 1) * stride + length_s < end - 0.5 / rate_hz):
+    if pad and (steps <= 0 or start + (steps - 1) * stride + length_s < end - 0.5 / rate_hz):
         steps += 1
-    for step in range(max(0, steps)):
-        begin = start + step * stride
-        yield cut_window(clip, begin, count, rate_hz, length_s, modalities, placements)
+    return max(0, steps)
 
 
 def cut_window(

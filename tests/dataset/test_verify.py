@@ -75,6 +75,20 @@ def test_rows_are_checked_too(tmp_path: Path) -> None:
     assert "imu_time_s does not rise" in problems[1].what
 
 
+def test_degrees_are_not_radians(tmp_path: Path) -> None:
+    class Degrees(SyntheticSource):
+        def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:
+            rows = super()._simulate(number, video_id)
+            rows[0]["left_wrist_gyro_rad_s"] = np.asarray(rows[0]["left_wrist_gyro_rad_s"]) * 0 + np.float32(90.0)
+            return rows
+
+    config = small_config(("left_wrist",))
+    pack(Degrees(1, config), config, open_store(str(tmp_path)))
+    (problem,) = verify(str(tmp_path))
+    assert problem.row == 0
+    assert "is the unit rad/s?" in problem.what
+
+
 def test_the_command_says_what_is_wrong(whole: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["verify", str(whole)]).exit_code == 0
     folder = tmp_path / "d"
