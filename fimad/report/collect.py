@@ -44,9 +44,7 @@ def collect(rows: Rows, origin: str) -> Report:
     report.videos = len(videos)
     for clip, near in zip(report.clips, similar(vectors), strict=True):
         clip.similar = near
-    excluded = rows.manifest.get("left_out") or rows.manifest.get("excluded") or {}
-    if isinstance(excluded, dict):
-        report.left_out = {str(name): int(count) for name, count in excluded.items() if isinstance(count, int)}
+    report.left_out = {str(name): int(count) for name, count in rows.manifest.get("left_out_clips", {}).items()}
     return report
 
 

@@ -72,7 +72,7 @@ class Speed:
 
 @dataclass
 class Report:
-    """Everything on the page apart from the explorer's signals."""
+    """Everything on the page apart from the explorer's signals; `left_out` counts clips by reason."""
 
     name: str
     origin: str

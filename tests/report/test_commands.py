@@ -12,8 +12,9 @@ from fimad.config import Config
 from fimad.pipeline.sources import Video
 from fimad.pipeline.stages import plan_stages
 from fimad.pipeline.workspace import Record, Workspace
-from fimad.report.collect import add_workspace
+from fimad.report.collect import add_workspace, collect
 from fimad.report.model import Report
+from fimad.report.sources import DatasetRows
 from tests.report.conftest import MakeDataset
 
 
@@ -78,3 +79,9 @@ def test_a_workspace_gives_funnel_and_failures_but_no_secrets(tmp_path: Path) ->
         ("corrupt", 2, "fimad retry --reason corrupt")
     ]
     assert "secret" not in report.settings
+
+
+def test_clips_that_were_left_out_are_counted(make_dataset: MakeDataset) -> None:
+    rows = DatasetRows(make_dataset(1))
+    rows.manifest["left_out_clips"] = {"too_short": 3}
+    assert collect(rows, "").left_out == {"too_short": 3}

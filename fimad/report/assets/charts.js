@@ -86,7 +86,7 @@ function drawFunnel() {
     });
     $('#funnel .body').append(framed(table('Videos by stage and state', ['Stage', '#done', '#filtered', '#failed', '#waiting', 'Share', 'Why'], rows), 'Funnel table'));
   }
-  if (left.length) $('#funnel .body').append(el('h3', {}, 'Left out of the dataset'), table('Left out', ['Reason', '#count'], left.map(([name, n]) => [words(name), number(n)])));
+  if (left.length) $('#funnel .body').append(el('h3', {}, 'Clips left out of the dataset'), table('Left out', ['Reason', '#clips'], left.map(([name, n]) => [words(name), number(n)])));
 }
 
 function drawSpeed() {
