@@ -15,7 +15,7 @@ from fimad import demo
 from fimad.errors import ConfigError
 from fimad.report.overlay import draw, write_overlay
 from fimad.report.sources import DatasetRows, rows_of
-from fimad.skeleton import LANDMARKS
+from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 from tests.report.conftest import ARTIFACTS, MakeDataset
 
 FOLDER = Path(demo.__file__).parent
@@ -85,6 +85,8 @@ def test_the_skeleton_lies_on_the_person(seen: dict[str, Any], tmp_path: Path) -
                 if joint.startswith(name):
                     errors.append(np.hypot(x - joints[at, 0], y - joints[at, 1]).min() / height_px)
     assert np.median(errors) < 0.03
+    drawn = seen["pose_image"][:, [LANDMARK_INDEX[name] for name in JOINTS], :2] * [1280, 720]
+    assert np.nanmedian(np.linalg.norm(drawn - truth, axis=2)) / height_px < 0.03
 
 
 def test_the_overlay_plays_in_a_browser(tab: Any, seen: dict[str, Any], tmp_path: Path) -> None:
