@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.dataset [--json FILE] [--clips 10000]
 
 pack_ratio     rows packed per second (shards, hashes, manifest, card) over `pyarrow.parquet.write_table` with the same
-               options on the same rows, best of five each
+               options and row groups on the same rows, synced to the disk as packing does; best of five each
 windows_per_s  shuffled 5 s windows of IMU (two placements), pose, CLIP embeddings and text at 50 Hz, one process
 windows_ratio  the same windows in random order through `datasets` with its NumPy format, cut by the same code
 open_s         opening a dataset of 10,000 clips: manifest, length, splits; iterated, memory must stay flat
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -77,13 +78,20 @@ def measure_packing(folder: Path) -> dict[str, float]:
     table = pa.concat_tables(tables).combine_chunks()
     del tables
     split, dictionary = encodings(schema)
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "write_page_index": True}
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "compression_level": 1,
+        "write_page_index": True,
+        "row_group_size": 5,
+    }
     plain, packed = [], []
     for attempt in range(5):
         began = time.perf_counter()
         pq.write_table(
             table, folder / "plain.parquet", use_dictionary=dictionary, use_byte_stream_split=split, **options
         )
+        with (folder / "plain.parquet").open("rb") as file:
+            os.fsync(file.fileno())
         plain.append(time.perf_counter() - began)
         began = time.perf_counter()
         pack(source, config, open_store(str(folder / f"packed{attempt}")))

@@ -86,7 +86,9 @@ def _matched(table: pa.Table, clips: pa.Table) -> dict[str, pa.ChunkedArray]:
 def _cast(column: Any, wanted: pa.Field, count: int) -> Any:
     if column is None:
         return pa.nulls(count, wanted.type)
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.ChunkedArray):
+        # combine_chunks copies even where there is one chunk.
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return column if column.type == wanted.type else column.cast(wanted.type)
 
 

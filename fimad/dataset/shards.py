@@ -152,5 +152,5 @@ class ShardWriter:
 
     def _flush(self) -> None:
         if self._pending:
-            self._writer.write_table(pa.concat_tables(self._pending).combine_chunks())
+            self._writer.write_table(pa.concat_tables(self._pending))
             self._pending, self._pending_bytes = [], 0
