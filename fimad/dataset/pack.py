@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +31,7 @@ from fimad.dataset.rows import content_key, schema_hash, video_rows
 from fimad.dataset.shards import Shard, ShardWriter
 from fimad.dataset.splits import Member, assign, leaks, splits_from_file, without_leaks
 from fimad.errors import DatasetError
+from fimad.pipeline.atomic import sweep
 from fimad.pipeline.store import Store
 from fimad.schema import dataset_schema
 
@@ -290,6 +291,14 @@ def _copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def scratch_folder(store: Store) -> Iterator[Path]:
-    """A temporary folder on the store's file system where it is local."""
-    with tempfile.TemporaryDirectory(dir=store.scratch_root(), prefix="pack-") as folder:
-        yield Path(folder)
+    """A temporary folder on the store's file system where it is local; a dataset keeps nothing of it."""
+    root = store.scratch_root()
+    try:
+        with tempfile.TemporaryDirectory(dir=root, prefix="pack-") as folder:
+            yield Path(folder)
+    finally:
+        sweep(root.parent)
+        # Not empty where another scratch folder, or another process's, is still in use.
+        with suppress(OSError):
+            root.rmdir()
+            root.parent.rmdir()

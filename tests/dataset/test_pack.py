@@ -40,6 +40,7 @@ def test_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 def test_the_packed_dataset_is_whole(tmp_path: Path) -> None:
     result = packed(tmp_path)
     assert verify(str(tmp_path)) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "croissant.json", "data", "manifest.json"]
     assert result.clip_count == 24
     assert sum(result.splits.values()) == 24
     assert read_manifest(open_store(str(tmp_path)))["left_out_clips"] == {"too_long": 12}
