@@ -61,10 +61,13 @@ def s3() -> Iterator[str]:
     }
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
-    for _ in range(200):
+    # The first start on a machine compiles all of moto, which takes longer than anything else here.
+    for _ in range(1800):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
+        if server.poll() is not None:
+            pytest.fail(f"the moto server ended with exit code {server.returncode}")
         time.sleep(0.1)
     fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
     yield "s3://bucket"
