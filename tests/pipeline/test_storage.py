@@ -69,8 +69,12 @@ def s3() -> Iterator[str]:
         if server.poll() is not None:
             pytest.fail(f"the moto server ended with exit code {server.returncode}")
         time.sleep(0.1)
+    # fsspec keeps file systems by their arguments, and the address comes from the environment: another module that uses
+    # this fixture would get the file system of a server that is gone.
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
     fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
     yield "s3://bucket"
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
     server.kill()
     server.wait()
     for name, value in before.items():
