@@ -135,6 +135,17 @@ class SimulateConfig(Section):
     offset_m: tuple[float, float, float] = Field(
         (0.0, 0.0, 0.0), description="where sensors sit off the bone, in the segment's axes"
     )
+    calibration: str = Field("", description="calibration to a target device: a file that `fimad calibrate` wrote")
+    sensor: Literal["none", "adxl345", "bmi160", "bmi270", "icm_20948", "icm_42688_p", "mpu_6050"] = Field(
+        "none", description="part whose noise, bias, range and resolution the signals get (docs/sensors.md)"
+    )
+    sensor_seed: int = Field(0, ge=0, description="another seed gives other errors of the same kind")
+    sensor_jitter_s: float = Field(0.0, ge=0, description="standard deviation of the times at which samples are taken")
+    sensor_acc_drift_m_s2: float = Field(
+        0.0, ge=0, description="standard deviation of a drifting bias of accelerometers"
+    )
+    sensor_gyro_drift_rad_s: float = Field(0.0, ge=0, description="standard deviation of a drifting bias of gyroscopes")
+    sensor_drift_time_s: float = Field(100.0, gt=0, description="correlation time of drifting biases")
 
 
 class PackConfig(Section):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fimad.config import Section
 from fimad.errors import FimadError
-from fimad.pipeline.stage import Stage, StageInput
+from fimad.pipeline.stage import ModelFile, Stage, StageInput
 from fimad.schema import simulate_schema
 from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
 from fimad.skeleton import LANDMARKS
+
+if TYPE_CHECKING:
+    from fimad.simulate.calibration import Calibration
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +30,31 @@ class SimulateStage(Stage):
     upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
 
+    _calibration: Calibration | None = None
+
     def schema(self) -> pa.Schema:
         return simulate_schema(self.config.simulate.placements)
+
+    @property
+    def section(self) -> Section:
+        # What a calibration says is in the key by its hash; where it lies must not be.
+        return self.config.simulate.model_copy(update={"calibration": ""})
+
+    def models(self) -> tuple[ModelFile, ...]:
+        if not self.config.simulate.calibration:
+            return ()
+        from fimad.simulate.calibration import calibration_sha256
+
+        return (ModelFile("calibration", calibration_sha256(self.config.simulate.calibration)),)
+
+    def setup(self) -> None:
+        if self.config.simulate.calibration and self._calibration is None:
+            from fimad.simulate.calibration import Calibration
+
+            self._calibration = Calibration.load(self.config.simulate.calibration)
+
+    def close(self) -> None:
+        self._calibration = None
 
     def run(self, item: StageInput) -> pa.Table:
         pose = item.tables["pose"]
@@ -43,7 +70,7 @@ class SimulateStage(Stage):
         self, pose: pa.Table, at: int, cameras: Mapping[str, tuple[pa.Table, int]], item: StageInput
     ) -> dict[str, Any]:
         # SciPy: not to be loaded by a driver that only asks for the stage's key.
-        from fimad.simulate import simulate_imu
+        from fimad.simulate import simulate_imu, to_device
 
         clip_id = pose.column("clip_id")[at].as_py()
         row: dict[str, Any] = {"clip_id": clip_id, "clip_index": pose.column("clip_index")[at].as_py()}
@@ -52,6 +79,7 @@ class SimulateStage(Stage):
             return {**row, "imu_report": json.dumps({"reason": "nobody"})}
         try:
             imu = simulate_imu(sequence, config=self.config.simulate)
+            imu = to_device(imu, self.config.simulate, clip_id=clip_id, calibration=self._calibration)
         except FimadError as error:
             item.log.warning("%s: %s", clip_id, error.what)
             return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}
