@@ -59,6 +59,13 @@ class _Handed:
     tasks: dict[str, Task]
     begun: bool = False
 
+    def take(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Those outcomes that are still awaited.
+
+        Dask does tasks again that a lost worker had not yet reported as started, so that the same outcome can come twice.
+        """
+        return [outcome for outcome in outcomes if self.tasks.pop(outcome.task.video_id, None) is not None]
+
 
 class DaskExecutor(Executor):
     """Tasks on a Dask cluster.
@@ -152,13 +159,13 @@ class DaskExecutor(Executor):
         if handed is None:
             return []
         if isinstance(news, list):
-            for outcome in news:
-                handed.tasks.pop(outcome.task.video_id, None)
+            outcomes = handed.take(news)
+            for outcome in outcomes:
                 before = self._seconds.get(handed.resource, outcome.seconds)
                 self._seconds[handed.resource] = 0.9 * before + 0.1 * outcome.seconds
             if not handed.tasks:
                 del self._handed[number]
-            return news
+            return outcomes
         del self._handed[number]
         lost = f"the task was {news.status} without an outcome"
         if news.status == "error":

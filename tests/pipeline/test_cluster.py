@@ -17,6 +17,8 @@ import pytest
 import runner_fakes as fakes
 from test_build import go, make_config
 
+from fimad.pipeline.cluster import _Handed
+from fimad.pipeline.task import Outcome, Task
 from fimad.pipeline.workspace import Workspace
 
 HOSTILE = (
@@ -241,3 +243,13 @@ def test_two_drivers_on_one_workspace_do_not_hurt_each_other(tmp_path: Path) -> 
         for each in (tmp_path / "reference", tmp_path)
     )
     assert one == many
+
+
+def test_an_outcome_that_comes_twice_counts_once() -> None:
+    """Dask repeats tasks of a lost worker that had sent outcomes already; the runner once took the second for another's."""
+    tasks = {name: Task(name, "file", f"{name}.mp4", ("pose",), "cpu") for name in ("a", "b")}
+    handed = _Handed(None, "cpu", dict(tasks))
+    first, second = (Outcome(tasks[name], ()) for name in tasks)
+    assert handed.take([first]) == [first]
+    assert handed.take([first, second]) == [second]
+    assert not handed.tasks
