@@ -110,7 +110,11 @@ def cluster() -> Iterator[str]:
     for process in reversed(processes):
         process.terminate()
     for process in processes:
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            # Dask's own orderly end takes longer on a busy machine; nothing is measured any more.
+            process.kill()
 
 
 def test_a_running_cluster_gives_the_same_with_a_worker_killed_midway(tmp_path: Path, cluster: str) -> None:
