@@ -3,8 +3,8 @@
 IMUTube (Kwon et al. 2020, doi:10.1145/3411841) maps ranks, x̂ = F_target⁻¹(F_virtual(x)), from target data without labels, on a
 grid of 100 levels. Here the same map is continuous: straight lines between many quantiles, more of them in the tails.
 
-- **Knots**: quantiles at p = α + (1 − 2α)·(1 − cos πu)/2 for 257 values of u from 0 to 1; α leaves 5 samples of the smaller
-  set, but at most 0.1 %, outside, so that single outliers move nothing.
+- **Knots**: quantiles at p = α + (1 − 2α)·(1 − cos πu)/2 for 257 values of u from 0 to 1; α leaves 0.1 % outside at each end,
+  and at least 5 samples of the smaller set, so that single outliers move little.
 - **Ties**: where the virtual data repeat one value, that value goes to the mean of the target's quantiles there.
 - **Tails**: beyond the outer knots the map goes on as a straight line, with the slope of the line through both outer knots.
 
@@ -74,7 +74,7 @@ def fit_map(virtual: Floats, target: Floats) -> ChannelMap:
                 "Give more data: some minutes of the activities that the calibration is for.",
             )
         real.append(finite)
-    outside = min(_OUTSIDE_SHARE, _OUTSIDE_SAMPLES / min(len(each) for each in real))
+    outside = max(_OUTSIDE_SHARE, _OUTSIDE_SAMPLES / min(len(each) for each in real))
     share = outside + (1 - 2 * outside) * (1 - np.cos(np.pi * np.linspace(0, 1, _KNOTS))) / 2
     x, y = (np.quantile(each, share) for each in real)
     # Values that differ by rounding alone are ties too: a step between them would be a wall, not a slope.

@@ -11,9 +11,12 @@ import pyarrow as pa
 import pytest
 
 from fimad.config import parse_config
-from fimad.pipeline.simulate import SimulateStage
-from fimad.pipeline.stage import StageInput, Video
+from fimad.errors import ConfigError
+from fimad.pipeline.simulate import SimulateStage, imu_columns, pose_sequence
+from fimad.pipeline.stage import StageInput, Video, stage_key
 from fimad.schema import CAMERA, POSE
+from fimad.simulate import SENSORS, apply_sensor, fit_calibration, simulate_imu
+from fimad.simulate.calibration import ACC
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 N = 90
@@ -122,3 +125,48 @@ def test_the_camera_is_taken_along_where_it_was_measured(item: StageInput) -> No
     changed = np.array(row["left_wrist_valid"]) != np.array(without["left_wrist_valid"])
     sigma = np.array(row["left_wrist_sigma_m_s2"]), np.array(without["left_wrist_sigma_m_s2"])
     assert changed[near].any() or np.nanmax(sigma[0][near]) > np.nanmax(sigma[1][near])
+
+
+def simulated(item: StageInput, **options: object) -> dict[str, object]:
+    """The first row of the artifact, as a stage of its own makes it."""
+    stage = SimulateStage(parse_config({"simulate": {"placements": ["left_wrist", "pelvis"], **options}}))
+    stage.setup()
+    return stage.run(item).to_pylist()[0]
+
+
+def test_ideal_sensors_are_the_default_and_a_part_says_so_in_the_report(item: StageInput) -> None:
+    imu = simulate_imu(pose_sequence(item.tables["pose"], 0, None), placements=("left_wrist", "pelvis"))
+    ideal = simulated(item)
+    expected = {name: np.asarray(value).tolist() for name, value in imu_columns(imu).items()}
+    assert {name: value for name, value in ideal.items() if name in expected} == expected
+
+    real = simulated(item, sensor="bmi270", sensor_seed=4)
+    read = apply_sensor(imu, SENSORS["bmi270"], seed=4, clip_id="v___0")
+    for name in ("left_wrist", "pelvis"):
+        np.testing.assert_array_equal(
+            np.float32(real[f"{name}_acc_m_s2"]), read.signals[name].acc_m_s2.astype(np.float32).ravel()
+        )
+    assert json.loads(real["imu_report"])["sensor"] == {"part": "bmi270", "seed": 4}
+    unchanged = [name for name in ideal if not name.endswith(("_acc_m_s2", "_gyro_rad_s", "_report"))]
+    assert {name: real[name] for name in unchanged} == {name: ideal[name] for name in unchanged}
+    assert real != simulated(item, sensor="bmi270", sensor_seed=5)
+
+
+def test_a_calibration_is_applied_and_known_by_its_content(item: StageInput, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, 10, (1000, 3))
+    fit_calibration(values, values + np.array([1, 2, 3]), ACC).save(tmp_path / "a.json")
+    ideal, real = simulated(item), simulated(item, calibration=str(tmp_path / "a.json"))
+    shift = np.reshape(real["left_wrist_acc_m_s2"], (-1, 3)) - np.reshape(ideal["left_wrist_acc_m_s2"], (-1, 3))
+    np.testing.assert_allclose(shift, np.tile([1, 2, 3], (len(shift), 1)), atol=1e-3)
+    assert real["pelvis_acc_m_s2"] == ideal["pelvis_acc_m_s2"]
+    assert json.loads(real["imu_report"])["calibrated"] == ["left_wrist"]
+
+    def key(path: Path | str) -> str:
+        return stage_key(SimulateStage(parse_config({"simulate": {"calibration": str(path)}})), {"pose": "p"})
+
+    (tmp_path / "b.json").write_bytes((tmp_path / "a.json").read_bytes())
+    assert key(tmp_path / "a.json") == key(tmp_path / "b.json") != key("")
+    fit_calibration(values, values, ACC).save(tmp_path / "b.json")
+    assert key(tmp_path / "a.json") != key(tmp_path / "b.json")
+    with pytest.raises(ConfigError, match="can't be read"):
+        key(tmp_path / "missing.json")
