@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -131,10 +132,19 @@ def _clip(clip: Clip, shard: dict[str, Any], placements: list[str]) -> Iterator[
         yield "pose_world_m and pose_time_s differ in length"
     if clip["imu_time_s"] is not None:
         for placement in placements:
-            yield from _signal(clip, placement)
+            yield from _signal(clip, placement, ideal=_is_ideal(clip["imu_report"]))
 
 
-def _signal(clip: Clip, placement: str) -> Iterator[str]:
+def _is_ideal(report: str | None) -> bool:
+    """Whether a clip's signals are those of ideal sensors: real parts and other devices have bias and scale errors."""
+    try:
+        told = json.loads(report or "{}")
+    except ValueError:
+        return True
+    return not (isinstance(told, dict) and told.keys() & {"sensor", "calibrated"})
+
+
+def _signal(clip: Clip, placement: str, *, ideal: bool) -> Iterator[str]:
     force, valid = clip[f"{placement}_acc_m_s2"], clip[f"{placement}_valid"]
     world = clip[f"{placement}_acc_world_m_s2"]
     if force is None or valid is None:
@@ -152,7 +162,7 @@ def _signal(clip: Clip, placement: str) -> Iterator[str]:
         return
     length = np.linalg.norm(force[valid], axis=1)
     still = np.linalg.norm(world[valid], axis=1) < _STILL_M_S2
-    if still.any() and abs(float(np.median(length[still])) - _GRAVITY_M_S2) > _STILL_SLACK_M_S2:
+    if ideal and still.any() and abs(float(np.median(length[still])) - _GRAVITY_M_S2) > _STILL_SLACK_M_S2:
         yield f"{placement} at rest reads {np.median(length[still]):.2f} m/s² instead of 9.81"
     elif not _LEAST_MEDIAN_M_S2 < float(np.median(length)) < _MOST_MEDIAN_M_S2:
         yield f"{placement} reads {np.median(length):.1f} m/s² on the median: is the unit m/s²?"

@@ -75,6 +75,22 @@ def test_rows_are_checked_too(tmp_path: Path) -> None:
     assert "imu_time_s does not rise" in problems[1].what
 
 
+def test_real_sensors_may_be_off_by_their_bias(tmp_path: Path) -> None:
+    class Biased(SyntheticSource):
+        def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:
+            rows = super()._simulate(number, video_id)
+            for row in rows:
+                row["left_wrist_acc_m_s2"] = np.asarray(row["left_wrist_acc_m_s2"]) * np.float32(1.08)
+            rows[1]["imu_report"] = '{"sensor": {"part": "mpu_6050", "seed": 0}}'
+            return rows
+
+    config = small_config(("left_wrist",))
+    pack(Biased(1, config), config, open_store(str(tmp_path)))
+    (problem,) = verify(str(tmp_path))
+    assert problem.row == 0
+    assert "at rest reads 10.59" in problem.what
+
+
 def test_degrees_are_not_radians(tmp_path: Path) -> None:
     class Degrees(SyntheticSource):
         def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:
