@@ -19,7 +19,7 @@ OK, SOME_FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 # Command modules in the order of `fimad --help`. Each has `register(app: typer.Typer) -> None`, and imports what is
 # heavy inside its commands, so that `fimad --help` and shell completion stay quick.
-MODULES = ("init", "build", "inspect", "maintain", "models", "simulate", "dataset", "report", "bench")
+MODULES = ("init", "build", "inspect", "maintain", "models", "simulate", "calibrate", "dataset", "report", "bench")
 
 EPILOG = (
     "Exit codes: 0 all is well; 1 some items failed, or a check did not pass; 2 wrong usage or configuration; "
