@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -231,3 +233,33 @@ def test_impossible_errors_are_refused(wrong: dict[str, object]) -> None:
         AxisErrors(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="jitter_s"):
         SensorModel(jitter_s=-0.1)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sensors.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_the_figures_that_are_used() -> None:
+    rows = re.findall(r"^\| `(\w+)` . \|(.*)\|$", PAGE, re.MULTILINE)
+    assert [name for name, _ in rows] == list(SENSORS)
+
+    def numbers(cell: str) -> list[float]:
+        return [0.0 if part.strip() in "–" else float(part) for part in re.split(r"[,/]", cell)]
+
+    for name, row in rows:
+        cells = [cell.strip() for cell in row.split("|")]
+        sides = [(cells[:3], SENSORS[name].acc, 1e-6 * G_M_S2, 1e-3 * G_M_S2)]
+        if "no gyroscope" not in row:
+            sides.append((cells[3:], SENSORS[name].gyro, np.radians(1), np.radians(1)))
+        for (noise, offset, share), errors, noise_unit, offset_unit in sides:
+            assert np.allclose(errors.noise_density, np.multiply(numbers(noise), noise_unit))
+            assert np.allclose(errors.turn_on_bias, np.multiply(numbers(offset), offset_unit))
+            scale, cross = (*numbers(share), 0.0)[:2]
+            assert (errors.scale, errors.cross_axis) == pytest.approx((scale / 100, cross / 100))
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+def test_the_pages_example_runs(example: str) -> None:
+    names: dict[str, object] = {}
+    exec(compile(example, "docs/sensors.md", "exec"), names)  # noqa: S102  (the project's own page)
+    assert isinstance(names["real"], ImuSequence)
+    assert names["real"].report["sensor"]["part"] == "mine"
