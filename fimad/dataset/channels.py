@@ -111,7 +111,7 @@ def _check_report(text: str | None, path: str, placement: str) -> None:
         raise ConfigError(
             f"The {placement} signals in {path!r} are calibrated already.",
             "They were built with `simulate.calibration`, and a second map on top would be wrong.",
-            "Fit on a dataset that was built without: --set 'simulate.calibration=\"\"' --dataset ANOTHER.",
+            "Build one without, and fit on that: fimad build --set simulate.calibration= --dataset ANOTHER",
         )
 
 
