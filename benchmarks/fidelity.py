@@ -47,7 +47,12 @@ def main() -> None:
         result["broad"] = fidelity_paired.broad(options.paired)
         for trial, rows in result["broad"].items():
             shown = {
-                n: {**dict(zip("xyz", row["r"], strict=True)), "rms_m_s2": row["rms_m_s2"]} for n, row in rows.items()
+                n: {
+                    **dict(zip("xyz", row["r"], strict=True)),
+                    "rms_m_s2": row.get("rms_m_s2"),
+                    **dict(zip(("x_5hz", "y_5hz", "z_5hz"), row.get("r_5hz", ()), strict=False)),
+                }
+                for n, row in rows.items()
             }
             table(f"BROAD {trial}: r per axis", shown)
         result["utd_mhad"] = fidelity_paired.utd_mhad(options.paired / "utd-mhad")

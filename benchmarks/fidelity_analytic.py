@@ -8,8 +8,7 @@ import numpy as np
 from scipy import signal
 
 from benchmarks.fidelity_scores import rms
-from fimad.config import SimulateConfig
-from fimad.simulate.differentiate import METHODS
+from fimad.simulate.differentiate import METHODS, differentiate
 from fimad.simulate.imu import GRAVITY_M_S2
 
 RATES_HZ = (24, 25, 30, 50, 60)
@@ -59,7 +58,7 @@ def noisy_cells(methods: tuple[str, ...]) -> dict[str, dict[str, float]]:
             noisy = np.concatenate([position + noise(kind, time_s, seed) for seed in range(_TRIALS)], axis=1)
             wanted = np.tile(truth, (1, _TRIALS))
             for name in methods:
-                found = METHODS[name](time_s, noisy, None, SimulateConfig()).acceleration
+                found = differentiate(time_s, noisy, method=name).acceleration
                 result[name][f"{kind}_{frequency_hz}hz"] = rms((found - wanted)[inside]) / rms(wanted[inside])
     return result
 
@@ -75,7 +74,7 @@ def rates(method: str = "adaptive") -> dict[str, dict[str, float]]:
         result[name] = {}
         for kind in ("clean", "white", "ar1"):
             values = position if kind == "clean" else position + noise(kind, time_s, 1)
-            found = METHODS[method](time_s, values, None, SimulateConfig()).acceleration
+            found = differentiate(time_s, values, method=method).acceleration
             result[name][kind] = rms((found - truth)[inside]) / rms(truth[inside])
     return result
 
@@ -87,7 +86,7 @@ def known_motions() -> dict[str, dict[str, float]]:
         time_s = times(rate_hz)
         inside = (time_s > 0.3) & (time_s < time_s[-1] - 0.3)
         for name, (position, truth) in motions(time_s).items():
-            found = METHODS["adaptive"](time_s, position, None, SimulateConfig()).acceleration
+            found = differentiate(time_s, position).acceleration
             error = np.linalg.norm((found - GRAVITY_M_S2) - (truth - GRAVITY_M_S2), axis=1)
             result[f"{name}_{rate_hz}hz"] = {
                 "whole_m_s2": float(error.max()),

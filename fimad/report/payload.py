@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fimad.simulate.placements import PLACES, axes_of, point_of
+from fimad.simulate.placements import Rig, rotation
 from fimad.simulate.trajectory import lift
 from fimad.simulate.types import Floats, PoseSequence
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
@@ -79,19 +79,19 @@ def explorer(row: Row, placements: tuple[str, ...]) -> str:
         return ""
     tracks = lift(pose).trajectories
     start_s = float(row["start_s"])
-    named = {name: tracks.position_m[:, LANDMARK_INDEX[name]] for name in LANDMARKS}
+    rig = Rig(placements, LANDMARKS)
+    landmarks = tracks.position_m[:, [LANDMARK_INDEX[name] for name in rig.landmarks]]
     parts = _Parts()
     parts.add("points", tracks.position_m[:, [LANDMARK_INDEX[name] for name in POINTS]])
     with np.errstate(invalid="ignore"):
-        axes = [axes_of(PLACES[name], named)[..., [0, 2]] for name in placements]
-        parts.add("axes", np.stack(axes, 1) if axes else np.zeros((len(pose.time_s), 0)))
-        raw = [second_difference(tracks.time_s, point_of(PLACES[name], named)) for name in placements]
+        parts.add("axes", rotation(rig.axes(landmarks))[:, rig.segment][..., [0, 2]])
+        raw = second_difference(tracks.time_s, rig.points(landmarks))
     time_s = array(row, "imu_time_s")
     drawn = [name for name in placements if time_s is not None and row.get(f"{name}_acc_m_s2") is not None]
-    for name, values in zip(placements, raw, strict=True):
+    for at, name in enumerate(placements):
         if name not in drawn:
             continue
-        parts.add("raw", np.linalg.norm(values, axis=1), name)
+        parts.add("raw", np.linalg.norm(raw[:, at], axis=1), name)
         parts.add("acc", array(row, f"{name}_acc_m_s2", 3), name)
         parts.add("gyro", array(row, f"{name}_gyro_rad_s", 3), name)
         world = array(row, f"{name}_acc_world_m_s2", 3)
@@ -114,10 +114,10 @@ def explorer(row: Row, placements: tuple[str, ...]) -> str:
 
 
 def second_difference(time_s: Floats, position_m: Floats) -> Floats:
-    """(n, 3) straight second difference on an irregular clock, m/s²; NaN at the ends. The raw signal that fimad smooths."""
+    """(n, ..., 3) straight second difference on an irregular clock, m/s²; NaN at the ends. The raw signal that fimad smooths."""
     result = np.full_like(position_m, np.nan)
     if len(time_s) > 2:
-        step = np.diff(time_s)[:, None]
+        step = np.diff(time_s).reshape(-1, *[1] * (position_m.ndim - 1))
         speed = np.diff(position_m, axis=0) / step
         result[1:-1] = np.diff(speed, axis=0) * 2 / (step[1:] + step[:-1])
     return result

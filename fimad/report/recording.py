@@ -10,7 +10,7 @@ import numpy as np
 from fimad.errors import ConfigError, SetupError
 from fimad.report.payload import array, pose_of
 from fimad.report.sources import placements_of
-from fimad.simulate.placements import PLACES, axes_of, point_of
+from fimad.simulate.placements import Rig, rotation
 from fimad.simulate.trajectory import lift
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
 
@@ -42,8 +42,9 @@ def write_recording(row: dict[str, Any], path: Path) -> None:
         _SIDES.get(a.split("_")[0] if a.split("_")[0] == b.split("_")[0] else "", (120, 128, 138)) for a, b in BONES
     ]
     pairs = np.array([[LANDMARK_INDEX[a], LANDMARK_INDEX[b]] for a, b in BONES])
-    named = {name: tracks.position_m[:, LANDMARK_INDEX[name]] for name in LANDMARKS}
-    sensors = {name: (point_of(PLACES[name], named), axes_of(PLACES[name], named)) for name in placements}
+    rig = Rig(placements, LANDMARKS)
+    landmarks = tracks.position_m[:, [LANDMARK_INDEX[name] for name in rig.landmarks]]
+    origins, turned = rig.points(landmarks), rotation(rig.axes(landmarks))[:, rig.segment]
     for at, time_s in enumerate(tracks.time_s):
         recording.set_time("video", duration=float(time_s))
         points = tracks.position_m[at]
@@ -52,10 +53,10 @@ def write_recording(row: dict[str, Any], path: Path) -> None:
             continue
         recording.log("world/skeleton", rr.LineStrips3D(points[pairs], colors=colours, radii=0.012))
         recording.log("world/landmarks", rr.Points3D(points, radii=0.015))
-        for name, (origin, axes) in sensors.items():
+        for number, name in enumerate(rig.names):
             arrows = rr.Arrows3D(
-                origins=np.repeat(origin[at][None], 3, 0),
-                vectors=axes[at].T * _AXIS_M,
+                origins=np.repeat(origins[at, number][None], 3, 0),
+                vectors=turned[at, number].T * _AXIS_M,
                 colors=[(194, 53, 43), (31, 122, 61), (122, 63, 196)],
             )
             recording.log(f"world/sensors/{name}", arrows)

@@ -1,23 +1,64 @@
 """Ways to differentiate a noisy trajectory twice, behind one interface.
 
-Each method takes (n,) times in s (rising, irregular spacing allowed), (n, k) finite values and the configuration, and gives
-`Smoothed` on the same times. `adaptive` is the default; the others are the field's usual ones, kept for comparison.
+`differentiate` takes (n,) times in s (rising, irregular spacing allowed) and (n, k) finite values, and gives `Smoothed` at any
+times within. `adaptive` is the default; the others are the field's usual ones, kept for comparison.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy import signal
 from scipy.interpolate import CubicSpline, make_smoothing_spline
 
-from fimad.config import SimulateConfig
+from fimad.errors import ConfigError
 from fimad.simulate.kalman import rts_smooth
+from fimad.simulate.resample import resample
 from fimad.simulate.spectral import Smoothed, wiener
 from fimad.simulate.types import Floats
 
-Method = Callable[[Floats, Floats, int | None, SimulateConfig], Smoothed]
+# How far a frequency must stand above the noise to be kept (`spectral`), where nothing else is said.
+CAPTURE_OVER_SUBTRACTION = 8.0
+
+Method = Callable[[Floats, Floats, Floats | float], Smoothed]
+
+
+def differentiate(
+    time_s: Floats,
+    values: Floats,
+    *,
+    method: str = "adaptive",
+    over_subtraction: Floats | float = CAPTURE_OVER_SUBTRACTION,
+    at_s: Floats | None = None,
+) -> Smoothed:
+    """Smoothed values and their second derivative.
+
+    Parameters
+    ----------
+    time_s : (n,) s, strictly rising, n >= 4; spacing may vary.
+    values : (n, k), finite.
+    method : one of `METHODS`.
+    over_subtraction : of the default method, one or (k,); see `spectral`.
+    at_s : (m,) times of the result; as `time_s` if not given.
+
+    Raises
+    ------
+    ConfigError : there is no such method.
+    """
+    if method not in METHODS:
+        raise ConfigError(
+            f"There is no method {method!r}.", "The name is misspelt.", f"The methods are: {', '.join(METHODS)}."
+        )
+    smooth = METHODS[method](time_s, values, over_subtraction)
+    at_s = time_s if at_s is None else at_s
+    if at_s is smooth.time_s:
+        return smooth
+    both = resample(smooth.time_s, np.concatenate([smooth.position, smooth.acceleration], axis=1), at_s)
+    position, acceleration = np.split(both, 2, axis=1)
+    sigma = resample(smooth.time_s, smooth.sigma, at_s, points=2)
+    return replace(smooth, time_s=at_s, position=position, acceleration=acceleration, sigma=sigma)
 
 
 def uniform(time_s: Floats, values: Floats) -> tuple[Floats, Floats, float]:
@@ -30,76 +71,57 @@ def uniform(time_s: Floats, values: Floats) -> tuple[Floats, Floats, float]:
     grid = np.linspace(time_s[0], time_s[-1], count)
     rate_hz = (count - 1) / (time_s[-1] - time_s[0])
     if len(grid) == len(time_s) and np.abs(grid - time_s).max() < 1e-6:
-        return grid, values, rate_hz
+        return time_s, values, rate_hz
     return grid, CubicSpline(time_s, values, axis=0)(grid), rate_hz
 
 
-def _on_grid(compute: Callable[[Floats, float], tuple[Floats, Floats, Floats]]) -> Method:
+def adaptive(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
+    """`spectral.wiener`."""
+    grid, even, rate_hz = uniform(time_s, values)
+    return wiener(grid, even, rate_hz, over_subtraction)
+
+
+def _on_grid(compute: Callable[[Floats, float], tuple[Floats, Floats]]) -> Method:
     """A method for uniform samples, made to take irregular ones."""
 
-    def method(time_s: Floats, values: Floats, depth_axis: int | None, config: SimulateConfig) -> Smoothed:
+    def method(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
         grid, even, rate_hz = uniform(time_s, values)
-        parts = compute(even, rate_hz)
-        return _plain(*(_back(grid, part, time_s) for part in parts), values=values)
+        return _plain(grid, even, *compute(even, rate_hz))
 
     return method
 
 
-def _back(grid: Floats, values: Floats, time_s: Floats) -> Floats:
-    if len(grid) == len(time_s) and np.abs(grid - time_s).max() < 1e-6:
-        return values
-    result: Floats = CubicSpline(grid, values, axis=0)(time_s)
-    return result
-
-
-def _plain(position: Floats, velocity: Floats, acceleration: Floats, *, values: Floats) -> Smoothed:
+def _plain(time_s: Floats, values: Floats, position: Floats, acceleration: Floats) -> Smoothed:
     """Without an uncertainty of their own, these methods state the spread of what they took off."""
     spread = np.broadcast_to((values - position).std(0), values.shape)
-    return Smoothed(position, velocity, acceleration, spread, np.ones(values.shape[1]))
+    return Smoothed(time_s, position, acceleration, spread, np.ones(values.shape[1]))
 
 
-def adaptive(time_s: Floats, values: Floats, depth_axis: int | None, config: SimulateConfig) -> Smoothed:
-    """`spectral.wiener`, harder on the axis that carries the noise of monocular depth."""
-    finite = np.isfinite(values).all(0)
-    grid, even, rate_hz = uniform(time_s, np.where(finite, values, 0.0))
-    factor = np.full(values.shape[1], config.over_subtraction)
-    if depth_axis is not None:
-        factor[depth_axis::3] = config.depth_over_subtraction
-    smooth = wiener(even, rate_hz, factor)
-    position, velocity, acceleration = (
-        _back(grid, part, time_s) for part in (smooth.position, smooth.velocity, smooth.acceleration)
-    )
-    sigma = np.broadcast_to(smooth.sigma.mean(0), values.shape) if len(grid) != len(time_s) else smooth.sigma
-    return Smoothed(position, velocity, acceleration, sigma, smooth.share)
-
-
-def central(values: Floats, rate_hz: float) -> tuple[Floats, Floats, Floats]:
+def central(values: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     """Central differences: a = (x[i+1] − 2x[i] + x[i−1])·rate². Transfer function −(2·rate·sin(πf/rate))²."""
     padded = np.concatenate([2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1]])
     acceleration = (padded[2:] - 2 * padded[1:-1] + padded[:-2]) * rate_hz**2
-    return values, (padded[2:] - padded[:-2]) * rate_hz / 2, acceleration
+    return values, acceleration
 
 
-def transpose(values: Floats, rate_hz: float, n: int = 4) -> tuple[Floats, Floats, Floats]:
+def transpose(values: Floats, rate_hz: float, n: int = 4) -> tuple[Floats, Floats]:
     """TransPose's stencil over ±n frames: a = (x[i+n] − 2x[i] + x[i−n])·(rate/n)² (Yi et al. 2021, arXiv 2105.04605)."""
     n = min(n, len(values) - 1)
     padded = np.concatenate([2 * values[:1] - values[n:0:-1], values, 2 * values[-1:] - values[-2 : -n - 2 : -1]])
     ahead, behind = padded[2 * n :], padded[: -2 * n]
-    return values, (ahead - behind) * rate_hz / (2 * n), (ahead - 2 * values + behind) * (rate_hz / n) ** 2
+    return values, (ahead - 2 * values + behind) * (rate_hz / n) ** 2
 
 
-def savitzky_golay(
-    values: Floats, rate_hz: float, window_s: float = 0.3, order: int = 3
-) -> tuple[Floats, Floats, Floats]:
+def savitzky_golay(values: Floats, rate_hz: float, window_s: float = 0.3, order: int = 3) -> tuple[Floats, Floats]:
     """Savitzky-Golay, window in seconds (Savitzky & Golay 1964, doi:10.1021/ac60214a047)."""
     size = min(max(order + 2, round(window_s * rate_hz)) | 1, (len(values) - 1) | 1)
     order = min(order, size - 1)
     step = 1 / rate_hz
-    made = [signal.savgol_filter(values, size, order, deriv=d, delta=step, axis=0) for d in range(3)]
-    return made[0], made[1], made[2]
+    made = [signal.savgol_filter(values, size, order, deriv=d, delta=step, axis=0) for d in (0, 2)]
+    return made[0], made[1]
 
 
-def butterworth_residual(values: Floats, rate_hz: float) -> tuple[Floats, Floats, Floats]:
+def butterworth_residual(values: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     """Zero-lag Butterworth, cut-off per channel by residual analysis (Winter 2009, Biomechanics, section 3.4.4.3)."""
     cutoffs = np.linspace(0.5, min(12.0, 0.38 * rate_hz), 24)
     filtered = np.stack([_lowpass(values, cutoff, rate_hz) for cutoff in cutoffs])
@@ -109,8 +131,7 @@ def butterworth_residual(values: Floats, rate_hz: float) -> tuple[Floats, Floats
     _, intercept = np.polyfit(cutoffs[right], residual[right], 1)
     chosen = (residual <= intercept).argmax(0)
     smooth = np.take_along_axis(filtered, chosen[None, None, :], 0)[0]
-    _, velocity, acceleration = central(smooth, rate_hz)
-    return smooth, velocity, acceleration
+    return central(smooth, rate_hz)
 
 
 def _lowpass(values: Floats, cutoff_hz: float, rate_hz: float) -> Floats:
@@ -119,19 +140,17 @@ def _lowpass(values: Floats, cutoff_hz: float, rate_hz: float) -> Floats:
     return result
 
 
-def spline_gcv(time_s: Floats, values: Floats, depth_axis: int | None, config: SimulateConfig) -> Smoothed:
+def spline_gcv(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
     """Cubic smoothing spline, penalty by generalised cross-validation (Woltring 1986; Craven & Wahba 1979)."""
-    parts = []
-    for column in values.T:
-        spline = make_smoothing_spline(time_s, column)
-        parts.append([spline(time_s), spline.derivative(1)(time_s), spline.derivative(2)(time_s)])
-    position, velocity, acceleration = (np.stack([part[d] for part in parts], 1) for d in range(3))
-    return _plain(position, velocity, acceleration, values=values)
+    splines = [make_smoothing_spline(time_s, column) for column in values.T]
+    position, acceleration = (np.stack([spline(time_s, nu=d) for spline in splines], 1) for d in (0, 2))
+    return _plain(time_s, values, position, acceleration)
 
 
-def kalman(time_s: Floats, values: Floats, depth_axis: int | None, config: SimulateConfig) -> Smoothed:
+def kalman(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
     """Constant-acceleration Kalman filter with RTS smoothing, noise ratio per channel by likelihood."""
-    return _plain(*rts_smooth(time_s, values), values=values)
+    position, _, acceleration = rts_smooth(time_s, values)
+    return _plain(time_s, values, position, acceleration)
 
 
 METHODS: dict[str, Method] = {

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
-from fimad.simulate.differentiate import METHODS
-from fimad.simulate.placements import PLACES, axes_of, point_of
+from fimad.simulate.differentiate import differentiate
+from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
+from fimad.simulate.resample import resample
 from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
-from fimad.skeleton import LANDMARKS
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
+_HIPS = ("left_hip", "right_hip")
 
 
 def simulate_imu(
@@ -54,17 +55,21 @@ def simulate_imu(
     else:
         lifted = Lifted(source, np.zeros(len(source.time_s), bool), {})
     tracks = lifted.trajectories
-    clock = _clock(tracks.time_s, rate_hz)
-    signals = _Signals(clock, placements)
-    missing = {name for name in placements if not _needs(name) <= set(tracks.names)}
-    for stretch in _stretches(lifted, config):
-        _fill(signals, tracks, stretch, [name for name in placements if name not in missing], config)
+    ever: Bools = np.asarray(np.isfinite(tracks.position_m).all(axis=2).any(axis=0))
+    rig = rig_of(placements, tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found))
+    clock_s = _clock(tracks.time_s, rate_hz)
+    signals = _Signals(clock_s, rig)
+    for sensors, stretches in _groups(lifted, rig, config):
+        for stretch in stretches:
+            _fill(signals, tracks, rig, sensors, stretch, config)
     report: dict[str, Any] = dict(lifted.report)
     report["method"] = config.method
-    report["stretches"] = [[float(a), float(b)] for a, b in signals.spans]
-    if missing:
-        report["missing_landmarks"] = sorted(missing)
-    return signals.finish(rate_hz, report)
+    report["stretches"] = [list(span) for span in sorted(signals.spans)]
+    if rig.missing:
+        report["missing_landmarks"] = rig.missing
+    made = {name: signals.signal(at) for at, name in enumerate(rig.names)}
+    in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
+    return ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
 
 
 def _check(placements: Sequence[str], rate_hz: float) -> None:
@@ -79,14 +84,6 @@ def _check(placements: Sequence[str], rate_hz: float) -> None:
         raise ConfigError(f"rate_hz is {rate_hz}.", "A rate must be positive.", "Give samples per second, such as 50.")
 
 
-def _needs(placement: str) -> set[str]:
-    place = PLACES[placement]
-    names = {*place.point, "left_shoulder", "right_shoulder"}
-    for name in (*place.along, *place.across):
-        names |= set(name.split("+"))
-    return names
-
-
 def _clock(time_s: Floats, rate_hz: float) -> Floats:
     if not len(time_s):
         return np.zeros(0)
@@ -95,106 +92,152 @@ def _clock(time_s: Floats, rate_hz: float) -> Floats:
     return result
 
 
-def _stretches(lifted: Lifted, config: SimulateConfig) -> list[Stretch]:
+def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[Bools, list[Stretch]]]:
+    """Sensors (p,) that are measured at the same times, with these times."""
     tracks = lifted.trajectories
-    if not len(tracks.time_s):
-        return []
-    found: Bools = np.asarray(np.isfinite(tracks.position_m).all(axis=2))
+    columns = [tracks.names.index(name) for name in rig.landmarks]
+    found: Bools = np.asarray(np.isfinite(tracks.position_m[:, columns]).all(axis=2))
     # Pose comes whole or not at all; motion capture loses markers one by one.
-    good: Bools = np.asarray(found.any(1) if tracks.depth_axis is None else found.all(1))
-    return find_stretches(
-        tracks.time_s, good, lifted.breaks, longest_gap_s=config.longest_gap_s, shortest_s=config.shortest_s
-    )
+    good: Bools = np.stack([found[:, needed].all(1) for needed in rig.needs], 1) if len(rig.names) else found[:, :0]
+    # As a rule all are measured together; sorting columns to see that would cost more than all the rest.
+    together = bool((good == good[:, :1]).all())
+    patterns, which = (good[:, :1], np.zeros(len(rig.names), int)) if together else _distinct(good)
+    for at, measured in enumerate(patterns.T):
+        yield (
+            np.asarray(which == at),
+            find_stretches(
+                tracks.time_s,
+                measured,
+                lifted.breaks,
+                longest_gap_s=config.longest_gap_s,
+                shortest_s=config.shortest_s,
+            ),
+        )
+
+
+def _distinct(columns: Bools) -> tuple[Bools, NDArray[np.int_]]:
+    distinct, which = np.unique(columns, axis=1, return_inverse=True)
+    return distinct, which.ravel()
 
 
 class _Signals:
-    """Collects the placements' signals stretch by stretch."""
+    """Collects the signals of p sensors on s segments, on a clock of m samples, stretch by stretch; components first."""
 
-    def __init__(self, clock_s: Floats, placements: Sequence[str]) -> None:
-        count = len(clock_s)
+    def __init__(self, clock_s: Floats, rig: Rig) -> None:
+        shape = len(clock_s), len(rig.names)
         self.clock_s = clock_s
-        self.spans: list[tuple[float, float]] = []
-        self.root_m = np.full((count, 3), np.nan)
-        self.acc = {name: np.full((count, 3), np.nan) for name in placements}
-        self.force = {name: np.full((count, 3), np.nan) for name in placements}
-        self.gyro = {name: np.full((count, 3), np.nan) for name in placements}
-        self.rotation = {name: np.full((count, 3, 3), np.nan) for name in placements}
-        self.sigma = {name: np.full(count, np.nan) for name in placements}
-        self.valid: dict[str, Bools] = {name: np.zeros(count, bool) for name in placements}
-        self.trust: dict[str, list[tuple[float, int]]] = {name: [] for name in placements}
+        self.rig = rig
+        self.spans: set[tuple[float, float]] = set()
+        self.root_m = np.full((len(clock_s), 3), np.nan)
+        self.world, self.force, self.gyro = (np.full((3, *shape), np.nan) for _ in range(3))
+        self.axes = np.full((3, 3, len(clock_s), int(rig.segment.max(initial=-1)) + 1), np.nan)
+        self.sigma = np.full(shape, np.nan)
+        self.valid = np.zeros(shape, bool)
+        # Trust of each stretch, summed over its samples.
+        self.trust = np.zeros(shape[1])
+        self.samples = np.zeros(shape[1])
 
-    def finish(self, rate_hz: float, report: dict[str, Any]) -> ImuSequence:
-        signals = {}
-        for name, valid in self.valid.items():
-            weights = self.trust[name]
-            trust = sum(value * count for value, count in weights) / max(1, sum(count for _, count in weights))
-            signals[name] = PlacementSignal(
-                acc_m_s2=self.force[name],
-                gyro_rad_s=self.gyro[name],
-                acc_world_m_s2=self.acc[name],
-                rotation=self.rotation[name],
-                valid=valid,
-                sigma_m_s2=self.sigma[name],
-                quality=float(np.clip(trust * (valid.mean() if len(valid) else 0.0), 0, 1)),
-            )
-        return ImuSequence(self.clock_s, rate_hz, signals, self.root_m, report)
+    def signal(self, at: int) -> PlacementSignal:
+        valid = self.valid[:, at]
+        share = np.count_nonzero(valid) / max(1, len(valid))
+        turned = rotation(self.axes[:, :, :, self.rig.segment[at]])
+        return PlacementSignal(
+            acc_m_s2=self.force[:, :, at].T,
+            gyro_rad_s=self.gyro[:, :, at].T,
+            acc_world_m_s2=self.world[:, :, at].T,
+            rotation=turned if share == 1 else np.where(valid[:, None, None], turned, np.nan),
+            valid=valid,
+            sigma_m_s2=self.sigma[:, at],
+            quality=min(1.0, float(self.trust[at]) / max(1.0, float(self.samples[at])) * share),
+        )
+
+
+def _nothing(count: int) -> PlacementSignal:
+    """The signal of a sensor that can't be computed."""
+    nan = np.full((count, 3), np.nan)
+    return PlacementSignal(nan, nan, nan, np.full((count, 3, 3), np.nan), np.zeros(count, bool), nan[:, 0], 0.0)
 
 
 def _fill(
-    signals: _Signals, tracks: Trajectories, stretch: Stretch, placements: Sequence[str], config: SimulateConfig
+    signals: _Signals, tracks: Trajectories, rig: Rig, sensors: Bools, stretch: Stretch, config: SimulateConfig
 ) -> None:
+    """Compute the signals of `sensors` over a stretch."""
     frames = slice(stretch.first, stretch.last + 1)
     time_s = tracks.time_s[frames]
-    inside = np.flatnonzero((signals.clock_s >= time_s[0] - 1e-9) & (signals.clock_s <= time_s[-1] + 1e-9))
-    if not len(inside):
+    inside = (signals.clock_s >= time_s[0] - 1e-9) & (signals.clock_s <= time_s[-1] + 1e-9)
+    first, count = int(inside.argmax()), int(inside.sum())
+    if not count:
         return
-    signals.spans.append((time_s[0], time_s[-1]))
-    index = {name: at for at, name in enumerate(tracks.names)}
-    wanted = [name for name in LANDMARKS if name in index]
-    columns = np.array([index[name] for name in wanted])
-    landmarks = bridge_gaps(time_s, tracks.position_m[frames][:, columns], config.longest_gap_s)
+    here, clock_s = slice(first, first + count), signals.clock_s[inside]
+    signals.spans.add((float(time_s[0]), float(time_s[-1])))
+    columns = [tracks.names.index(name) for name in rig.landmarks]
+    measured = tracks.position_m[frames][:, columns]
+    # Landmarks that only other sensors need may be missing here.
+    usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
+    landmarks = bridge_gaps(time_s, np.where(usable[:, None], measured, 0.0), config.longest_gap_s)
+    mixed = np.flatnonzero(sensors & ((rig.point > 0).sum(1) > 1))
+    # A sensor between landmarks is smoothed too, rather than mixed from smoothed landmarks: a mean has less noise.
+    channels = np.concatenate([landmarks, rig.point[mixed] @ landmarks], axis=1)
+    smooth = differentiate(
+        time_s,
+        channels.reshape(len(time_s), -1),
+        method=config.method,
+        over_subtraction=np.tile(_over_subtraction(tracks, config), channels.shape[1]),
+        at_s=clock_s,
+    )
+    position, acceleration, sigma = (
+        part.reshape(count, -1, 3) for part in (smooth.position, smooth.acceleration, smooth.sigma)
+    )
+    own = rig.point.argmax(1)
+    own[mixed] = landmarks.shape[1] + np.arange(len(mixed))
+    own = own[sensors]
+    joints = position[:, : landmarks.shape[1]]
+    hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
+    if len(hips) == len(_HIPS):
+        signals.root_m[here] = joints[:, hips].mean(1)
+    # A slice is written far faster than a selection.
+    chosen = slice(None) if sensors.all() else sensors
+    segment = rig.segment[sensors]
+    bones = rig.axes(joints)
+    world = np.moveaxis(np.take(acceleration, own, axis=1), 2, 0) + np.take(
+        _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
+    )
+    if any(config.mounting_deg):
+        turn = Rotation.from_euler("xyz", config.mounting_deg, degrees=True).as_matrix()
+        bones = np.einsum("ij,ic...->jc...", turn, bones)
+    gyro = np.take(np.moveaxis(angular_rate(rotation(bones), clock_s), 2, 0), segment, axis=2)
     # Across a bridged gap a point is as visible as before and after it, not hidden.
-    seen_before: Bools = np.asarray(np.isfinite(tracks.position_m[frames][:, columns]).all(axis=2))
-    weight = _hold(time_s, tracks.weight[frames][:, columns], seen_before)
-    by_name = {name: landmarks[:, at] for at, name in enumerate(wanted)}
-    # The sensors' own points are smoothed too, rather than mixed from smoothed landmarks: a mean of two has less noise.
-    places = np.stack([point_of(PLACES[name], by_name) for name in placements], 1) if placements else landmarks[:, :0]
-    everything = np.concatenate([places, landmarks], axis=1)
-    usable = np.isfinite(everything).all((0, 2))
-    smooth = METHODS[config.method](time_s, everything.reshape(len(time_s), -1), tracks.depth_axis, config)
-    shape = (-1, everything.shape[1], 3)
-    clock = signals.clock_s[inside]
-    at_clock = CubicSpline(time_s, np.nan_to_num(smooth.position), axis=0)(clock).reshape(shape)
-    acceleration = CubicSpline(time_s, np.nan_to_num(smooth.acceleration), axis=0)(clock).reshape(shape)
-    sigma = np.sqrt((smooth.sigma.reshape((len(time_s), *shape[1:])) ** 2).sum(2))
-    share = smooth.share.reshape(shape[1:])
-    count = len(placements)
-    steady = {name: at_clock[:, count + at] for at, name in enumerate(wanted)}
-    clear = {name: weight[:, at] for at, name in enumerate(wanted)}
-    if {"left_hip", "right_hip"} <= steady.keys():
-        signals.root_m[inside] = (steady["left_hip"] + steady["right_hip"]) / 2
-    for at, name in enumerate(placements):
-        needed = [wanted.index(each) for each in _needs(name)]
-        if not (usable[at] and usable[[count + each for each in needed]].all()):
-            continue
-        visibility = np.mean([clear[each] * part for each, part in PLACES[name].point.items()], axis=0) * len(
-            PLACES[name].point
-        )
-        rotation = axes_of(PLACES[name], steady)
-        world = acceleration[:, at] + _lever_arm(rotation, clock, config.offset_m)
-        signals.acc[name][inside] = world
-        mounted = rotation @ Rotation.from_euler("xyz", config.mounting_deg, degrees=True).as_matrix()
-        signals.force[name][inside] = np.einsum("nji,nj->ni", mounted, world - GRAVITY_M_S2)
-        signals.gyro[name][inside] = angular_rate(mounted, clock)
-        signals.rotation[name][inside] = mounted
-        seen = np.interp(clock, time_s, visibility)
-        # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
-        signals.sigma[name][inside] = np.interp(clock, time_s, sigma[:, at]) / np.clip(seen, 0.1, 1)
-        signals.valid[name][inside] = seen >= config.min_visibility
-        for values in (signals.acc, signals.force, signals.gyro, signals.rotation, signals.sigma):
-            values[name][inside[seen < config.min_visibility]] = np.nan
-        trust = float(np.median(visibility)) * (0.5 + 0.5 * float(share[at].max()))
-        signals.trust[name].append((trust, len(inside)))
+    found: Bools = np.asarray(np.isfinite(measured).all(axis=2))
+    visibility = _hold(time_s, tracks.weight[frames][:, columns], found) @ rig.point[sensors].T
+    seen = resample(time_s, visibility, clock_s, points=2)
+    valid = seen >= config.min_visibility
+    against = world - GRAVITY_M_S2[:, None, None]
+    force = np.stack([(np.take(axis, segment, axis=2) * against).sum(0) for axis in bones])
+    # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
+    spread = np.sqrt(np.take((sigma**2).sum(2), own, axis=1)) / np.clip(seen, 0.1, 1)
+    for whole, part in (
+        (signals.world, world),
+        (signals.force, force),
+        (signals.gyro, gyro),
+        (signals.sigma, spread),
+    ):
+        if not valid.all():
+            part[..., ~valid] = np.nan
+        whole[..., here, chosen] = part
+    signals.axes[:, :, here, np.unique(segment)] = bones[..., np.unique(segment)]
+    signals.valid[here, chosen] = valid
+    share = smooth.share.reshape(-1, 3).max(1)[own]
+    signals.trust[sensors] += np.median(visibility, axis=0) * (0.5 + 0.5 * share) * count
+    signals.samples[sensors] += count
+
+
+def _over_subtraction(tracks: Trajectories, config: SimulateConfig) -> Floats:
+    """(3,) how far a frequency must stand above the noise, by axis."""
+    if tracks.depth_axis is None:
+        return np.full(3, config.capture_over_subtraction)
+    factors = np.full(3, config.over_subtraction)
+    factors[tracks.depth_axis] = config.depth_over_subtraction
+    return factors
 
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:
@@ -207,23 +250,35 @@ def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:
 
 
 def angular_rate(rotation: Floats, time_s: Floats) -> Floats:
-    """(n, 3) angular rate in the sensor frame, rad/s, of (n, 3, 3) rotations from sensor to world at uniform times.
+    """(n, ..., 3) angular rate in the sensor's frame, rad/s, of (n, ..., 3, 3) rotations from it to the world at (n,) times.
 
     The rotation vector between the neighbours of each sample over twice the step: exact for a constant rate, of second
-    order otherwise; one-sided at the ends.
+    order otherwise; one-sided at the ends. NaN where a rotation is unknown.
     """
     if len(rotation) < 2:
-        return np.zeros((len(rotation), 3))
-    turns = Rotation.from_matrix(rotation)
-    step = (turns[:-1].inv() * turns[1:]).as_rotvec() / np.diff(time_s)[:, None]
-    result: Floats = np.concatenate([step[:1], (step[:-1] + step[1:]) / 2, step[-1:]])
-    return result
+        return np.zeros(rotation.shape[:-1])
+    axes = np.moveaxis(rotation, (-1, -2), (0, 1))
+    before, after = axes[:, :, :-1], axes[:, :, 1:]
+
+    def turned(i: int, j: int) -> Floats:
+        """Axis j after the step, along axis i before it: an element of the rotation between."""
+        along: Floats = (before[i] * after[j]).sum(0)
+        return along
+
+    # The antisymmetric part is the axis times the sine, the trace 1 + 2 cosine. Half a turn in a step can't be told anyway.
+    sine = 0.5 * np.stack([turned(2, 1) - turned(1, 2), turned(0, 2) - turned(2, 0), turned(1, 0) - turned(0, 1)])
+    size = np.sqrt((sine * sine).sum(0))
+    angle = np.arctan2(size, 0.5 * (turned(0, 0) + turned(1, 1) + turned(2, 2) - 1))
+    scale = np.divide(angle, size, out=np.ones_like(size), where=size > 1e-12)
+    step = sine * (scale / np.diff(time_s).reshape(-1, *[1] * (size.ndim - 1)))
+    rate = np.concatenate([step[:, :1], (step[:, :-1] + step[:, 1:]) / 2, step[:, -1:]], axis=1)
+    return np.moveaxis(rate, 0, -1)
 
 
-def _lever_arm(rotation: Floats, time_s: Floats, offset_m: Sequence[float]) -> Floats | float:
-    """Acceleration that a sensor off the bone has more than its point: the second derivative of R·offset."""
+def _lever_arm(axes: Floats, time_s: Floats, offset_m: Sequence[float]) -> Floats:
+    """(3, n, s) acceleration that a sensor off the bone has more than its point: the second derivative of R·offset."""
+    arm = np.tensordot(np.asarray(offset_m, float), axes, 1)
     if not any(offset_m) or len(time_s) < 3:
-        return 0.0
-    arm = rotation @ np.asarray(offset_m, float)
-    result: Floats = np.gradient(np.gradient(arm, time_s, axis=0), time_s, axis=0)
+        return np.zeros_like(arm)
+    result: Floats = np.gradient(np.gradient(arm, time_s, axis=1), time_s, axis=1)
     return result

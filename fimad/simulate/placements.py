@@ -6,14 +6,14 @@ wrist, towards the knee for the ankle, towards the head for the trunk), x to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from fimad.simulate.types import Floats
-
-Points = Mapping[str, Floats]
+from fimad.simulate.types import Bools, Floats
+from fimad.skeleton import LANDMARKS
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,19 @@ class Placement:
 
 _HIPS, _SHOULDERS = "left_hip+right_hip", "left_shoulder+right_shoulder"
 _LEFTWARDS = ("right_hip", "left_hip")
+_SPARE = ("right_shoulder", "left_shoulder")
 
 
 def _limb(side: str) -> dict[str, Placement]:
     upper, fore = (f"{side}_elbow", f"{side}_shoulder"), (f"{side}_wrist", f"{side}_elbow")
     thigh, shank = (f"{side}_knee", f"{side}_hip"), (f"{side}_ankle", f"{side}_knee")
-    shoulders = ("right_shoulder", "left_shoulder")
     # With the palm forwards the little finger is next to the body.
     hand = (f"{side}_pinky", f"{side}_index") if side == "left" else (f"{side}_index", f"{side}_pinky")
     return {
         f"{side}_wrist": Placement({f"{side}_wrist": 1}, fore, hand),
         f"{side}_elbow": Placement({f"{side}_elbow": 1}, fore, hand),
-        f"{side}_upper_arm": Placement({f"{side}_shoulder": 0.5, f"{side}_elbow": 0.5}, upper, shoulders),
-        f"{side}_shoulder": Placement({f"{side}_shoulder": 1}, upper, shoulders),
+        f"{side}_upper_arm": Placement({f"{side}_shoulder": 0.5, f"{side}_elbow": 0.5}, upper, _SPARE),
+        f"{side}_shoulder": Placement({f"{side}_shoulder": 1}, upper, _SPARE),
         f"{side}_hip": Placement({f"{side}_hip": 1}, thigh, _LEFTWARDS),
         f"{side}_thigh": Placement({f"{side}_hip": 0.5, f"{side}_knee": 0.5}, thigh, _LEFTWARDS),
         f"{side}_knee": Placement({f"{side}_knee": 1}, shank, _LEFTWARDS),
@@ -60,7 +60,7 @@ PLACES: dict[str, Placement] = {
     "chest": Placement(
         {"left_shoulder": 0.35, "right_shoulder": 0.35, "left_hip": 0.15, "right_hip": 0.15},
         (_HIPS, _SHOULDERS),
-        ("right_shoulder", "left_shoulder"),
+        _SPARE,
     ),
     "pelvis": Placement({"left_hip": 0.5, "right_hip": 0.5}, (_HIPS, _SHOULDERS), _LEFTWARDS),
     "head": Placement(
@@ -69,43 +69,107 @@ PLACES: dict[str, Placement] = {
 }
 
 
-def point_of(place: Placement, points: Points) -> Floats:
-    """(n, 3) position of the sensor."""
-    position: Floats = np.sum([weight * points[name] for name, weight in place.point.items()], axis=0)
-    return position
+class Rig:
+    """Sensors on a body whose landmarks are given, as matrices: all of them are computed at once.
+
+    Parameters
+    ----------
+    placements : names of `PLACES`.
+    available : landmarks that can be had. Without a hand the roll of a forearm follows the shoulders; other landmarks
+        that a sensor needs and that are not there are listed in `missing`.
+
+    Attributes
+    ----------
+    names : the p placements that can be computed.
+    landmarks : the k landmarks that they need.
+    needs : (p, k) True where a sensor needs a landmark.
+    segment : (p,) index of the segment, of s, on which each sensor sits.
+    point : (p, k) weights that make the sensors' positions of the landmarks.
+    missing : the landmarks that are lacking, for each of the other placements.
+    """
+
+    def __init__(self, placements: Sequence[str], available: Collection[str]) -> None:
+        here = set(available)
+        self.missing = {name: sorted(lacking) for name in placements if (lacking := _must_have(PLACES[name]) - here)}
+        self.names = tuple(name for name in placements if name not in self.missing)
+        places = [PLACES[name] for name in self.names]
+        wanted = set().union(*(_must_have(place) | (_hints(place) & here) for place in places))
+        self.landmarks = tuple(name for name in LANDMARKS if name in wanted)
+        self.point = np.stack([self._weights(place.point) for place in places]) if places else np.zeros((0, 0))
+        # Sensors of one segment share its axes.
+        segments = [(place.along, place.across if _hints(place) <= here else None) for place in places]
+        distinct = list(dict.fromkeys(segments))
+        self.segment = np.array([distinct.index(each) for each in segments], int)
+        self._along = self._differences([along for along, _ in distinct])
+        self._across = self._differences([across for _, across in distinct])
+        self._spare = self._differences([_SPARE])
+        turns: Bools = (self._along != 0) | (self._across != 0) | (self._spare != 0)
+        self.needs: Bools = (self.point != 0) | turns[self.segment]
+
+    def points(self, landmarks_m: Floats) -> Floats:
+        """(n, p, 3) positions of the sensors from (n, k, 3) `landmarks`."""
+        points: Floats = self.point @ landmarks_m
+        return points
+
+    def axes(self, landmarks_m: Floats) -> Floats:
+        """(3, 3, n, s): the components, in the world frame, of the axes x, y, z of the segments; [axis, component].
+
+        Components come first because NumPy is slow along a last axis of three. `rotation` gives matrices.
+        """
+        landmarks = np.ascontiguousarray(np.moveaxis(landmarks_m, 2, 0))
+        z = _unit(landmarks @ self._along.T)
+        # Where the hint lies along the segment, roll is not observable; the person's left takes over smoothly.
+        hint = _across(_unit(landmarks @ self._across.T), z) + 0.15 * _unit(_across(landmarks @ self._spare.T, z))
+        x = _unit(_across(hint, z))
+        y = z[[1, 2, 0]] * x[[2, 0, 1]] - z[[2, 0, 1]] * x[[1, 2, 0]]
+        return np.stack([x, y, z])
+
+    def _weights(self, parts: Mapping[str, float]) -> Floats:
+        return np.array([parts.get(name, 0.0) for name in self.landmarks])
+
+    def _differences(self, pairs: Sequence[tuple[str, str] | None]) -> Floats:
+        rows = [
+            np.zeros(len(self.landmarks)) if pair is None else self._mean(pair[1]) - self._mean(pair[0])
+            for pair in pairs
+        ]
+        return np.stack(rows) if rows else np.zeros((0, len(self.landmarks)))
+
+    def _mean(self, name: str) -> Floats:
+        parts = name.split("+")
+        return self._weights(dict.fromkeys(parts, 1 / len(parts)))
 
 
-def axes_of(place: Placement, points: Points) -> Floats:
-    """(n, 3, 3) rotation from the sensor frame to the world frame; its columns are the sensor's axes."""
-    z = _unit(_mean(points, place.along[1]) - _mean(points, place.along[0]))
-    across = _mean(points, place.across[1]) - _mean(points, place.across[0])
-    # Where the hint lies along the segment, roll is not observable; the person's left takes over smoothly.
-    spare = points["left_shoulder"] - points["right_shoulder"]
-    hint = _unit(across - _along(across, z)) * _clearness(across, z)[:, None]
-    hint = hint + 0.15 * _unit(spare - _along(spare, z))
-    x = _unit(hint - _along(hint, z))
-    y = np.cross(z, x)
-    return np.stack([x, y, z], axis=-1)
+def rotation(axes: Floats) -> Floats:
+    """(..., 3, 3) rotations from a sensor's frame to the world of (3, 3, ...) axes: their columns are the axes."""
+    return np.moveaxis(axes, (1, 0), (-2, -1))
 
 
-def _mean(points: Points, name: str) -> Floats:
-    parts = name.split("+")
-    mean: Floats = np.mean([points[part] for part in parts], axis=0)
-    return mean
+@lru_cache(maxsize=64)
+def rig_of(placements: tuple[str, ...], available: tuple[str, ...]) -> Rig:
+    """A `Rig`, made once for all clips."""
+    return Rig(placements, available)
 
 
-def _along(vector: Floats, axis: Floats) -> Floats:
-    result: Floats = (vector * axis).sum(-1, keepdims=True) * axis
-    return result
+def _must_have(place: Placement) -> set[str]:
+    return {*place.point, *_names(place.along), *_SPARE}
 
 
-def _clearness(vector: Floats, axis: Floats) -> Floats:
-    """Sine of the angle between them: 0 where the vector says nothing about roll."""
-    result: Floats = np.linalg.norm(np.cross(_unit(vector), axis), axis=-1)
+def _hints(place: Placement) -> set[str]:
+    return _names(place.across)
+
+
+def _names(pair: tuple[str, str]) -> set[str]:
+    return {part for name in pair for part in name.split("+")}
+
+
+def _across(vector: Floats, axis: Floats) -> Floats:
+    """The part of (3, ...) vectors across unit axes."""
+    result: Floats = vector - (vector * axis).sum(0) * axis
     return result
 
 
 def _unit(vector: Floats) -> Floats:
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
-    unit: Floats = np.divide(vector, length, out=np.zeros_like(vector), where=length > 1e-9)
+    """(3, ...) vectors of length 1, or 0 where they are shorter than a nanometre."""
+    length = np.sqrt((vector * vector).sum(0))
+    unit: Floats = vector * np.divide(1.0, length, out=np.zeros_like(length), where=length > 1e-9)
     return unit

@@ -8,12 +8,14 @@ it stands out:
     G(f) = max(β, 1 − c·N(f) / P(f)),        a(t) = F⁻¹[ −(2πf)² · G(f) · F[x](f) ]
 
 which is spectral subtraction with over-subtraction factor c and spectral floor β (Wiener 1949; Boll 1979,
-doi:10.1109/TASSP.1979.1163209; Berouti et al. 1979, doi:10.1109/ICASSP.1979.1170788). The floor is N(f) = A·f^−s, with A the median of P(f)·f^s between 5 and 12 Hz, where people have little power
-left, and s fixed: a slope fitted on a few seconds is noisier than what it describes. c is large because a bin of a periodogram
-is noise times an exponential deviate, and because a second derivative makes every wrongly kept bin count with f⁴.
+doi:10.1109/TASSP.1979.1163209; Berouti et al. 1979, doi:10.1109/ICASSP.1979.1170788). The floor is N(f) = A·f^−s, with A the
+median of P(f)·f^s in a band where people have little power left, and s fixed: a slope fitted on a few seconds is noisier
+than what it describes. Above that band nothing is kept. c is large because a bin of a periodogram is noise times an
+exponential deviate, because a second derivative makes every wrongly kept bin count with f⁴, and, for poses from video,
+because their errors move with the body: motion capture needs a smaller one.
 
-The constants were chosen on rendered people with exact truth and checked on others (`benchmarks/fidelity.py`); the result is
-flat in all of them within a factor of 1.5.
+The constants were chosen on rendered people with exact truth and on paired motion capture and sensors, and checked on others
+(`benchmarks/fidelity.py`); the result is flat in all of them within a factor of 1.5.
 """
 
 from __future__ import annotations
@@ -23,118 +25,159 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
+from fimad.simulate.extend import close_loop
 from fimad.simulate.types import Floats
 
-_FLOOR_BAND_HZ = (5.0, 12.0)
 _FLOOR_SLOPE = 0.7
 _FLOOR_FROM_HZ = 0.3
-# β below the floor's band: what is held back is not silenced, so that a weak motion keeps its shape.
+# β below this frequency: what is held back is not silenced, so that a weak motion keeps its shape.
 _LEAST_GAIN = 0.01
+_LEAST_BELOW_HZ = 5.0
 # Bandwidth over which the periodogram is averaged: narrower than a repetition's harmonics are apart.
-_BANDWIDTH_HZ = 0.35
+_BANDWIDTH_HZ = 0.5
 # Held back this far above the floor, it was signal; below, noise as likely. On rendered people the stated uncertainty is
-# then 1.4 times the error on the median (quarter points 0.7 and 2.6).
+# then near the error on the median (`benchmarks/fidelity.py`).
 _TOLD = 30.0
-# How far the ends are mirrored, so that the stretch can be taken for periodic.
-_MIRROR_S = 1.0
-# Long stretches are cut into overlapping blocks, since the exercise changes.
+# A parabola that explains so much of a channel's variance is taken for its trend.
+_TREND = 0.9
+# Predicted beyond the ends, the motion is less sure there: measured on rendered people.
+_END_S = 0.15
+_END_EXCESS = 0.5
+# Long stretches are cut into overlapping blocks, since the exercise changes; so many are worked on at once.
 _BLOCK_S = 10.0
-_HOP = 0.5
+_HOP = 0.75
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Smoothed:
-    """Smoothed channels and their derivatives, on the input's clock.
+    """Smoothed channels and their second derivative at (n,) times.
 
     Parameters
     ----------
-    position, velocity, acceleration : (n, k) in the input's unit, per s, per s².
+    time_s : (n,) the times, s.
+    position, acceleration : (n, k) in the input's unit, and per s².
     sigma : (n, k) standard uncertainty of the acceleration: the noise that passed and the signal that was held back.
     share : (k,) share of the power outside rest that stood out from the floor: 0 all noise, 1 all signal.
     """
 
+    time_s: Floats
     position: Floats
-    velocity: Floats
     acceleration: Floats
     sigma: Floats
     share: Floats
 
 
-def wiener(values: Floats, rate_hz: float, over_subtraction: Floats | float) -> Smoothed:
+def wiener(time_s: Floats, values: Floats, rate_hz: float, over_subtraction: Floats | float) -> Smoothed:
     """Smooth and differentiate uniformly sampled channels.
 
     Parameters
     ----------
+    time_s : (n,) uniform, s.
     values : (n, k), n >= 4, finite.
     rate_hz : sampling rate.
     over_subtraction : c of the module's formula, one for all or (k,).
     """
-    count = len(values)
-    block = round(_BLOCK_S * rate_hz)
-    factor = np.broadcast_to(np.asarray(over_subtraction, float), values.shape[1:])
-    if count <= 1.5 * block:
-        return _block(values, rate_hz, factor)
-    starts = np.unique(
-        np.linspace(0, count - block, int(np.ceil((count - block) / (block * _HOP))) + 1).round()
-    ).astype(int)
+    count, channels = values.shape
+    factor = np.broadcast_to(np.asarray(over_subtraction, float), (channels,))
+    size = round(_BLOCK_S * rate_hz)
+    if count <= 1.5 * size:
+        position, acceleration, sigma, share = _blocks(values[None], rate_hz, factor)
+        return Smoothed(time_s, position[0], acceleration[0], sigma[0] * _less_sure(time_s), share[0])
+    starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
-    fade = np.hanning(block + 2)[1:-1, None] + 1e-6
+    fade = np.hanning(size + 2)[1:-1, None] + 1e-6
     total = np.zeros((count, 1))
-    sums = [np.zeros(values.shape) for _ in range(4)]
+    sums = [np.zeros(values.shape) for _ in range(3)]
     shares = []
-    for start in starts:
-        part = _block(values[start : start + block], rate_hz, factor)
-        here = slice(start, start + block)
-        total[here] += fade
-        for whole, piece in zip(sums, (part.position, part.velocity, part.acceleration, part.sigma), strict=True):
-            whole[here] += fade * piece
-        shares.append(part.share)
-    position, velocity, acceleration, sigma = (whole / total for whole in sums)
-    return Smoothed(position, velocity, acceleration, sigma, np.mean(shares, axis=0))
+    for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
+        parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, factor)
+        for at, start in enumerate(group):
+            here = slice(start, start + size)
+            total[here] += fade
+            for whole, part in zip(sums, parts, strict=False):
+                whole[here] += fade * part[at]
+        shares.append(parts[3])
+    position, acceleration, sigma = (whole / total for whole in sums)
+    return Smoothed(time_s, position, acceleration, sigma * _less_sure(time_s), np.concatenate(shares).mean(0))
 
 
-def _block(values: Floats, rate_hz: float, factor: Floats) -> Smoothed:
-    count = len(values)
-    mirror = min(count - 1, round(_MIRROR_S * rate_hz))
-    # Point reflection keeps value and slope continuous at the ends; the line between the ends makes it periodic.
-    whole = np.concatenate(
-        [2 * values[:1] - values[mirror:0:-1], values, 2 * values[-1:] - values[-2 : -mirror - 2 : -1]]
-    )
+def _less_sure(time_s: Floats) -> Floats:
+    """(n, 1) factors on the uncertainty."""
+    from_end = np.minimum(time_s - time_s[0], time_s[-1] - time_s)[:, None]
+    factors: Floats = 1 + _END_EXCESS * np.clip(1 - from_end / _END_S, 0, 1)
+    return factors
+
+
+def _blocks(values: Floats, rate_hz: float, factor: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Position and acceleration (b, n, k), sigma (b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
+    blocks, count, channels = values.shape
+    columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
+    factor = np.tile(factor, blocks)
+    trend, bend = _trend(columns, rate_hz)
+    whole = close_loop(columns - trend, rate_hz)
     length = len(whole)
-    line = (whole[-1] - whole[0]) / (length - 1)
-    ramp = whole[0] + np.arange(length)[:, None] * line
-    spectrum = fft.rfft(whole - ramp, axis=0)
+    spectrum = fft.rfft(whole, axis=0)
     frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
-    power = np.abs(spectrum) ** 2 / length
-    width = max(3, 2 * round(_BANDWIDTH_HZ * length / rate_hz) + 1)
-    window = np.hanning(width + 2)[1:-1]
+    low, high = floor_band(rate_hz)
+    # Nothing is kept above the band: there is no need to look.
+    kept_bins = max(2, int(np.searchsorted(frequency_hz, high, side="right")))
+    power = np.abs(spectrum[:kept_bins]) ** 2 / length
+    frequency_hz = frequency_hz[:kept_bins]
+    window = np.hanning(max(3, 2 * round(_BANDWIDTH_HZ * length / rate_hz) + 1) + 2)[1:-1]
     averaged = ndimage.convolve1d(power, window / window.sum(), axis=0, mode="reflect")
-    floor = noise_floor(averaged, frequency_hz, rate_hz)
-    least = np.where(frequency_hz < _FLOOR_BAND_HZ[0], _LEAST_GAIN, 0.0)[:, None]
+    floor = noise_floor(averaged, frequency_hz, (low, high))
+    least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
     gain = np.clip(1 - factor * floor / np.maximum(averaged, 1e-30), least, 1)
-    omega = 2 * np.pi * frequency_hz[:, None]
-    kept = gain * spectrum
-    here = slice(mirror, mirror + count)
-    position = fft.irfft(kept, length, axis=0)[here] + ramp[here]
-    velocity = fft.irfft(1j * omega * kept, length, axis=0)[here] + line * rate_hz
-    acceleration = fft.irfft(-(omega**2) * kept, length, axis=0)[here]
+    omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
+    kept = np.zeros_like(spectrum)
+    kept[:kept_bins] = gain * spectrum[:kept_bins]
+    position = fft.irfft(kept, length, axis=0)[:count] + trend
+    kept[:kept_bins] *= -omega2
+    acceleration = fft.irfft(kept, length, axis=0)[:count] + bend
     # What was held back counts as lost signal only where it is told from noise, and where people have power.
     signal = np.maximum(averaged - floor, 0)
-    told = (averaged > _TOLD * floor) & (frequency_hz < _FLOOR_BAND_HZ[0])[:, None]
+    told = (averaged > _TOLD * floor) & (frequency_hz < low)[:, None]
     lost = np.where(told, (1 - gain) ** 2 * signal, 0.0)
-    variance = 2 / length * (omega**4 * (gain**2 * floor + lost)).sum(0)
+    sigma = np.sqrt(2 / length * (omega2**2 * (gain**2 * floor + lost)).sum(0))
     moving = frequency_hz > _FLOOR_FROM_HZ
     share = (gain * signal)[moving].sum(0) / np.maximum(averaged[moving].sum(0), 1e-30)
-    sigma = np.broadcast_to(np.sqrt(variance), values.shape)
-    return Smoothed(position, velocity, acceleration, sigma, share)
+    position, acceleration = (
+        np.moveaxis(part.reshape(count, blocks, channels), 1, 0) for part in (position, acceleration)
+    )
+    return position, acceleration, sigma.reshape(blocks, 1, channels), share.reshape(blocks, channels)
 
 
-def noise_floor(power: Floats, frequency_hz: Floats, rate_hz: float) -> Floats:
+def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
+    """(n, k) curves that are taken off first, and their (k,) second derivatives: parabolas, or constants.
+
+    What flies, falls or drifts does not repeat itself; a parabola describes it exactly. Where it does not, it would
+    only be in the way of what repeats.
+    """
+    time_s = (np.arange(len(columns)) - (len(columns) - 1) / 2) / rate_hz
+    basis, _ = np.linalg.qr(np.stack([np.ones_like(time_s), time_s, time_s**2], 1))
+    weights = basis.T @ columns
+    explained = (weights[1:] ** 2).sum(0)
+    around = ((columns - columns.mean(0)) ** 2).sum(0)
+    weights[1:, explained < _TREND * around] = 0
+    # The last basis vector is the only one that bends.
+    bend = weights[2] * (basis[2, 2] - 2 * basis[1, 2] + basis[0, 2]) * rate_hz**2
+    return basis @ weights, bend
+
+
+def floor_band(rate_hz: float) -> tuple[float, float]:
+    """Where the noise floor is looked for, Hz.
+
+    5 to 12 Hz at the rates of video; motion capture resolves more, and a hand with a marker moves up to 15 Hz.
+    """
+    nyquist_hz = rate_hz / 2
+    high = min(max(0.42 * nyquist_hz, 12.0), 60.0, 0.95 * nyquist_hz)
+    return min(max(0.2 * nyquist_hz, 5.0), 30.0, 0.5 * high), high
+
+
+def noise_floor(power: Floats, frequency_hz: Floats, band_hz: tuple[float, float]) -> Floats:
     """Noise power at each frequency (the module's N(f)); power (m, k) at frequency_hz (m,)."""
-    low, high = _FLOOR_BAND_HZ
-    high = min(high, 0.475 * rate_hz)
-    low = min(low, 0.5 * high)
-    band = (frequency_hz > low) & (frequency_hz < high)
+    band = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
     if not band.any():
         band = frequency_hz >= 0.5 * frequency_hz[-1]
     colour = np.maximum(frequency_hz, _FLOOR_FROM_HZ)[:, None] ** -_FLOOR_SLOPE

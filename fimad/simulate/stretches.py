@@ -52,8 +52,10 @@ def bridge_gaps(time_s: Floats, position_m: Floats, longest_gap_s: float) -> Flo
 
     Shape-preserving cubic (Fritsch & Carlson 1980, doi:10.1137/0717021): it does not overshoot across the gap.
     """
-    result = position_m.copy()
     found: Bools = np.asarray(np.isfinite(position_m).all(axis=2))
+    if found.all():
+        return position_m
+    result = position_m.copy()
     patterns, which = np.unique(found, axis=1, return_inverse=True)
     for at, seen in enumerate(patterns.T):
         good = np.flatnonzero(seen)

@@ -1,0 +1,38 @@
+"""Values at other times, by local polynomials: cheap for many channels at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from fimad.simulate.types import Floats
+
+# Smoothed motion lies far below half the frame rate: with eight points the error is below 1 % up to a third of it.
+_POINTS = 8
+
+
+def resample(time_s: Floats, values: Floats, at_s: Floats, *, points: int = _POINTS) -> Floats:
+    """(m, k) values at (m,) times, from (n, k) values at (n,) strictly rising times.
+
+    Lagrange's polynomial through the nearest `points` samples (fewer if there are fewer); two are a straight line.
+    """
+    count = min(points, len(time_s))
+    after = np.searchsorted(time_s, at_s)
+    first = np.clip(after - count // 2, 0, len(time_s) - count)
+    nodes = first[:, None] + np.arange(count)
+    weights = _lagrange(time_s[nodes], at_s)
+    rows = np.arange(len(at_s) + 1) * count
+    matrix = sparse.csr_array((weights.ravel(), nodes.ravel(), rows), shape=(len(at_s), len(time_s)))
+    result: Floats = matrix @ values
+    return result
+
+
+def _lagrange(nodes_s: Floats, at_s: Floats) -> Floats:
+    """(m, p) weights of the values at (m, p) times for (m,) times."""
+    count = nodes_s.shape[1]
+    weights = np.ones_like(nodes_s)
+    for other in range(count):
+        mine = np.arange(count) != other
+        away = at_s - nodes_s[:, other]
+        weights[:, mine] *= away[:, None] / (nodes_s[:, mine] - nodes_s[:, [other]])
+    return weights
