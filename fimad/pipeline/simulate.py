@@ -27,6 +27,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
 

@@ -20,7 +20,7 @@ from fimad.simulate.spectral import Smoothed, wiener
 from fimad.simulate.types import Floats
 
 # How far a frequency must stand above the noise to be kept (`spectral`), where nothing else is said.
-CAPTURE_OVER_SUBTRACTION = 8.0
+CAPTURE_OVER_SUBTRACTION = 16.0
 
 Method = Callable[[Floats, Floats, Floats | float], Smoothed]
 

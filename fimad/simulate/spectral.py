@@ -5,14 +5,15 @@ correlated in time, so that rules for white noise under-smooth. Exercise is near
 narrow peaks. So each channel's power spectrum P(f) is held against its noise floor N(f), and a frequency is kept as far as
 it stands out:
 
-    G(f) = max(β, 1 − c·N(f) / P(f)),        a(t) = F⁻¹[ −(2πf)² · G(f) · F[x](f) ]
+    G(f) = max(β, exp(−c·N(f) / P(f))),        a(t) = F⁻¹[ −(2πf)² · G(f) · F[x](f) ]
 
-which is spectral subtraction with over-subtraction factor c and spectral floor β (Wiener 1949; Boll 1979,
-doi:10.1109/TASSP.1979.1163209; Berouti et al. 1979, doi:10.1109/ICASSP.1979.1170788). The floor is N(f) = A·f^−s, with A the
-median of P(f)·f^s in a band where people have little power left, and s fixed: a slope fitted on a few seconds is noisier
-than what it describes. Above that band nothing is kept. c is large because a bin of a periodogram is noise times an
-exponential deviate, because a second derivative makes every wrongly kept bin count with f⁴, and, for poses from video,
-because their errors move with the body: motion capture needs a smaller one.
+which is spectral subtraction (Wiener 1949; Boll 1979, doi:10.1109/TASSP.1979.1163209) with over-subtraction factor c and
+spectral floor β (Berouti et al. 1979, doi:10.1109/ICASSP.1979.1170788): 1 − c·N/P for strong signals, but without an edge at
+P = c·N, where a little more or less noise, such as a dropped frame brings, would switch a harmonic on or off. The floor is
+N(f) = A·f^−s, with A the median of P(f)·f^s in a band where people have little power left, and s fixed: a slope fitted on a
+few seconds is noisier than what it describes. Above that band nothing is kept. c is large because a bin of a periodogram is
+noise times an exponential deviate, because a second derivative makes every wrongly kept bin count with f⁴, and, for poses
+from video, because their errors move with the body: motion capture needs a smaller one.
 
 The constants were chosen on rendered people with exact truth and on paired motion capture and sensors, and checked on others
 (`benchmarks/fidelity.py`); the result is flat in all of them within a factor of 1.5.
@@ -128,7 +129,7 @@ def _blocks(values: Floats, rate_hz: float, factor: Floats) -> tuple[Floats, Flo
     averaged = ndimage.convolve1d(power, window / window.sum(), axis=0, mode="reflect")
     floor = noise_floor(averaged, frequency_hz, (low, high))
     least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
-    gain = np.clip(1 - factor * floor / np.maximum(averaged, 1e-30), least, 1)
+    gain = np.maximum(least, np.exp(-factor * floor / np.maximum(averaged, 1e-30)))
     omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
     kept = np.zeros_like(spectrum)
     kept[:kept_bins] = gain * spectrum[:kept_bins]
