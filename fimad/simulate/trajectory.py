@@ -3,8 +3,8 @@
 In the picture's plane the 2D landmarks are far better than MediaPipe's hip-centred world landmarks, and they contain the
 body's own motion. They become metres with one number per moment, the metres per pixel at the person's distance. That comes
 from fitting the world landmarks' projection to the 2D landmarks. Its noise would act on every landmark, so it is taken over
-seconds. Depth relative to the hips comes from the world landmarks; the body's own motion in depth cannot be told from noise
-and counts as drift.
+seconds. Depth relative to the hips comes from the world landmarks and is mended with what is known of bodies (`body`); the
+body's own motion in depth cannot be told from noise and counts as drift.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
@@ -24,6 +25,8 @@ _SCALE_S = 2.0
 _STEADY = 0.01
 _TRUSTED = 0.4
 _FAST_CAMERA = 0.05
+# A length that never changes takes some frames to be seen.
+_FEWEST = 10
 
 _TRUNK_AND_LIMBS = tuple(
     f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
@@ -84,6 +87,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     position[..., 1] = pose.world_m[..., 2]
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
     position[~seen | masked] = np.nan
+    swaps = _mend(pose, position, weight)
     pitch = 0.0 if pitch_deg is None else pitch_deg
     if pitch:
         angle = np.deg2rad(pitch)
@@ -98,8 +102,25 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
         "camera_steady": steady,
         "camera_masked_frames": int(masked.sum()),
         "cuts": int(breaks.sum()),
+        "swapped_sides_frames": swaps,
     }
     return Lifted(Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1), breaks, report)
+
+
+def _mend(pose: PoseSequence, position_m: Floats, weight: Floats) -> int:
+    """Undo swapped sides and mend depth in place, where all landmarks were found; the number of swapped frames."""
+    good = np.flatnonzero(np.isfinite(position_m).all((1, 2)))
+    if len(good) < _FEWEST:
+        return 0
+    found, trusted = position_m[good], weight[good]
+    order, swapped = swapped_sides(found)
+    if swapped.any():
+        found = np.take_along_axis(found, order[:, :, None], 1)
+        trusted = np.take_along_axis(trusted, order, 1)
+        weight[good] = trusted
+    found[..., 1] = mend_depth(pose.time_s[good], found, trusted, bone_lengths(found, pose.world_m[good]))
+    position_m[good] = found
+    return int(swapped.sum())
 
 
 def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float) -> Floats:
