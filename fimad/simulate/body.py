@@ -69,13 +69,14 @@ def swapped_sides(position_m: Floats) -> tuple[NDArray[np.intp], Bools]:
     that most frames have is taken for the right one.
     """
     count = len(position_m)
-    order = np.tile(np.arange(len(LANDMARKS)), (count, 1))
+    order = np.broadcast_to(np.arange(len(LANDMARKS)), (count, len(LANDMARKS)))
     mended: Bools = np.zeros(count, bool)
     # The picture's plane as complex numbers: lengths are then one quick call.
     plane = position_m[..., 0] + 1j * position_m[..., 2]
+    steps = np.abs(np.diff(plane, axis=0))
     for parts in (_ARMS, _LEGS):
         left, right = _rows(parts, "left"), _rows(parts, "right")
-        step = np.abs(plane[1:, left + right] - plane[:-1, left + right]).mean(1)
+        step = steps[:, left + right].mean(1)
         if step.max(initial=0) < _SWAP_M:
             continue
         across = np.abs(plane[1:, right + left] - plane[:-1, left + right]).mean(1)
@@ -83,6 +84,7 @@ def swapped_sides(position_m: Floats) -> tuple[NDArray[np.intp], Bools]:
         other = np.concatenate([[False], np.cumsum(switch) % 2 == 1])
         if other.mean() > 0.5:
             other = ~other
+        order = order.copy()
         order[:, left + right] = np.where(other[:, None], right + left, left + right)
         mended |= other
     return order, mended
@@ -162,9 +164,10 @@ def _plant(time_s: Floats, position_m: Floats, depth_m: Floats, weight: Floats) 
         return depth_m
     ankles = _both("ankle")
     step_s = float(np.median(np.diff(time_s)))
-    place = ndimage.gaussian_filter1d(position_m[:, ankles][:, :, ::2], _FOOT_S / step_s, axis=0, truncate=3)
-    velocity = np.gradient(place, time_s, axis=0)
-    speed = np.hypot(velocity[..., 0], velocity[..., 1])
+    place = ndimage.gaussian_filter1d(position_m[:, ankles][:, :, ::2], _FOOT_S / step_s, axis=0, truncate=2)
+    way = np.diff(place, axis=0)
+    between = np.hypot(way[..., 0], way[..., 1]) / np.diff(time_s)[:, None]
+    speed = np.concatenate([between[:1], (between[1:] + between[:-1]) / 2, between[-1:]])
     planted = np.exp(-((speed / _PLANTED_M_S) ** 2)) * (weight[:, ankles] > 0)
     # What a foot seems to move by while it stands, summed over time.
     moves = 0.5 * (planted[1:] + planted[:-1]) * np.diff(depth_m[:, ankles], axis=0)

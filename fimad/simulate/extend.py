@@ -6,10 +6,12 @@ zero. Linear prediction goes on as the motion went: an exercise repeats itself.
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import fft
+from functools import lru_cache
 
-from fimad.simulate.resample import resample
+import numpy as np
+from scipy import fft, sparse
+
+from fimad.simulate.resample import weights
 from fimad.simulate.types import Floats
 
 # How much is added at each end, and how far back the prediction looks: a good part of a repetition.
@@ -47,15 +49,21 @@ def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple
         both = _predict(ends, coefficients, count)
     else:
         steps = -(-count // stride) + 1
-        # A mean stands for the middle of its samples; the last sample is at 0.
-        knots: Floats = np.arange(-order, steps, dtype=float) * stride + (stride + 1) / 2
         after = np.arange(count + 1.0)
-        curve = resample(knots, np.concatenate([ends, _predict(ends, coefficients, steps)]), after, points=4)
+        curve = _between(order, steps, stride, count) @ np.concatenate([ends, _predict(ends, coefficients, steps)])
         # The samples' own end and the coarse curve differ by a little: no step where they meet.
         last = np.concatenate([values[-1] - middle, values[0] - middle])
         both = (curve + (last - curve[0]) * np.exp(-after / (_JOIN_S * rate_hz))[:, None])[1:]
     ahead, before = np.split(both, 2, axis=1)
     return ahead + middle, before + middle
+
+
+@lru_cache(maxsize=16)
+def _between(before: int, after: int, stride: int, count: int) -> sparse.csr_array:
+    """Matrix that makes samples 0 to `count` of means over `stride`: `before` of them up to sample 0, `after` from there."""
+    # A mean stands for the middle of its samples.
+    knots: Floats = np.arange(-before, after, dtype=float) * stride + (stride + 1) / 2
+    return weights(knots, np.arange(count + 1.0), points=4)
 
 
 def _means(values: Floats, stride: int) -> Floats:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from fimad.config import SimulateConfig
@@ -98,13 +97,16 @@ def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[
     columns = [tracks.names.index(name) for name in rig.landmarks]
     found: Bools = np.asarray(np.isfinite(tracks.position_m[:, columns]).all(axis=2))
     # Pose comes whole or not at all; motion capture loses markers one by one.
-    good: Bools = np.stack([found[:, needed].all(1) for needed in rig.needs], 1) if len(rig.names) else found[:, :0]
-    # As a rule all are measured together; sorting columns to see that would cost more than all the rest.
-    together = bool((good == good[:, :1]).all())
-    patterns, which = (good[:, :1], np.zeros(len(rig.names), int)) if together else _distinct(good)
+    together = bool((found == found[:, :1]).all())
+    if together:
+        # As a rule all are measured together; to sort columns to see that would cost more than all the rest.
+        patterns, which = found[:, :1], np.zeros(len(rig.names), int)
+    else:
+        good = np.stack([found[:, needed].all(1) for needed in rig.needs], 1)
+        patterns, which = np.unique(good, axis=1, return_inverse=True)
     for at, measured in enumerate(patterns.T):
         yield (
-            np.asarray(which == at),
+            np.asarray(which.ravel() == at),
             find_stretches(
                 tracks.time_s,
                 measured,
@@ -113,11 +115,6 @@ def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[
                 shortest_s=config.shortest_s,
             ),
         )
-
-
-def _distinct(columns: Bools) -> tuple[Bools, NDArray[np.int_]]:
-    distinct, which = np.unique(columns, axis=1, return_inverse=True)
-    return distinct, which.ravel()
 
 
 class _Signals:
@@ -185,9 +182,7 @@ def _fill(
         over_subtraction=np.tile(_over_subtraction(tracks, config), channels.shape[1]),
         at_s=clock_s,
     )
-    position, acceleration, sigma = (
-        part.reshape(count, -1, 3) for part in (smooth.position, smooth.acceleration, smooth.sigma)
-    )
+    position, acceleration = (part.reshape(count, -1, 3) for part in (smooth.position, smooth.acceleration))
     own = rig.point.argmax(1)
     own[mixed] = landmarks.shape[1] + np.arange(len(mixed))
     own = own[sensors]
@@ -214,7 +209,8 @@ def _fill(
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([(np.take(axis, segment, axis=2) * against).sum(0) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
-    spread = np.sqrt(np.take((sigma**2).sum(2), own, axis=1)) / np.clip(seen, 0.1, 1)
+    sigma = smooth.sigma.reshape(count, -1, 3)
+    spread = np.sqrt(np.take(np.einsum("nkc,nkc->nk", sigma, sigma), own, axis=1)) / np.clip(seen, 0.1, 1)
     for whole, part in (
         (signals.world, world),
         (signals.force, force),
@@ -224,7 +220,8 @@ def _fill(
         if not valid.all():
             part[..., ~valid] = np.nan
         whole[..., here, chosen] = part
-    signals.axes[:, :, here, np.unique(segment)] = bones[..., np.unique(segment)]
+    mine = slice(None) if sensors.all() else np.unique(segment)
+    signals.axes[:, :, here, mine] = bones[..., mine]
     signals.valid[here, chosen] = valid
     share = smooth.share.reshape(-1, 3).max(1)[own]
     signals.trust[sensors] += np.median(visibility, axis=0) * (0.5 + 0.5 * share) * count

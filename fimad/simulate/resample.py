@@ -16,23 +16,27 @@ def resample(time_s: Floats, values: Floats, at_s: Floats, *, points: int = _POI
 
     Lagrange's polynomial through the nearest `points` samples (fewer if there are fewer); two are a straight line.
     """
+    result: Floats = weights(time_s, at_s, points=points) @ values
+    return result
+
+
+def weights(time_s: Floats, at_s: Floats, *, points: int) -> sparse.csr_array:
+    """(m, n) matrix of `resample`."""
     count = min(points, len(time_s))
     after = np.searchsorted(time_s, at_s)
     first = np.clip(after - count // 2, 0, len(time_s) - count)
     nodes = first[:, None] + np.arange(count)
-    weights = _lagrange(time_s[nodes], at_s)
     rows = np.arange(len(at_s) + 1) * count
-    matrix = sparse.csr_array((weights.ravel(), nodes.ravel(), rows), shape=(len(at_s), len(time_s)))
-    result: Floats = matrix @ values
-    return result
+    shape = len(at_s), len(time_s)
+    return sparse.csr_array((_lagrange(time_s[nodes], at_s).ravel(), nodes.ravel(), rows), shape=shape)
 
 
 def _lagrange(nodes_s: Floats, at_s: Floats) -> Floats:
     """(m, p) weights of the values at (m, p) times for (m,) times."""
     count = nodes_s.shape[1]
-    weights = np.ones_like(nodes_s)
+    factors = np.ones_like(nodes_s)
     for other in range(count):
         mine = np.arange(count) != other
         away = at_s - nodes_s[:, other]
-        weights[:, mine] *= away[:, None] / (nodes_s[:, mine] - nodes_s[:, [other]])
-    return weights
+        factors[:, mine] *= away[:, None] / (nodes_s[:, mine] - nodes_s[:, [other]])
+    return factors

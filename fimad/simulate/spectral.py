@@ -156,14 +156,17 @@ def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     only be in the way of what repeats.
     """
     time_s = (np.arange(len(columns)) - (len(columns) - 1) / 2) / rate_hz
-    basis, _ = np.linalg.qr(np.stack([np.ones_like(time_s), time_s, time_s**2], 1))
-    weights = basis.T @ columns
-    explained = (weights[1:] ** 2).sum(0)
-    around = ((columns - columns.mean(0)) ** 2).sum(0)
-    weights[1:, explained < _TREND * around] = 0
-    # The last basis vector is the only one that bends.
-    bend = weights[2] * (basis[2, 2] - 2 * basis[1, 2] + basis[0, 2]) * rate_hz**2
-    return basis @ weights, bend
+    curve = time_s**2 - (time_s**2).mean()
+    middle = columns.mean(0)
+    centred = columns - middle
+    slope, bend = (part @ centred / (part @ part) for part in (time_s, curve))
+    explained = slope**2 * (time_s @ time_s) + bend**2 * (curve @ curve)
+    bent = explained > _TREND * np.einsum("ij,ij->j", centred, centred)
+    trend = np.broadcast_to(middle, columns.shape)
+    if bent.any():
+        slope, bend = np.where(bent, slope, 0.0), np.where(bent, bend, 0.0)
+        trend = middle + np.outer(time_s, slope) + np.outer(curve, bend)
+    return trend, np.where(bent, 2 * bend, 0.0)
 
 
 def floor_band(rate_hz: float) -> tuple[float, float]:

@@ -77,7 +77,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     breaks, steady, masked = np.zeros(len(pose.time_s), bool), True, np.zeros(len(pose.time_s), bool)
     if pose.camera is not None and len(pose.camera.time_s):
         centred, breaks, masked, steady = _without_camera_motion(centred, pose)
-    weight = np.where(np.isfinite(pose.world_m).all(2), np.clip(pose.visibility, 0, 1), 0.0)
+    weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
     weight[masked] = 0.0
     distance_m = _distance(centred, pose.world_m, weight, focal_px)
     seen = np.isfinite(distance_m)
@@ -156,7 +156,7 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
     """Values averaged robustly over seconds, shot by shot; gaps are filled."""
     result = np.ones_like(values)
     shots = np.cumsum(breaks)
-    for shot in np.unique(shots):
+    for shot in range(int(shots[-1]) + 1 if len(shots) else 0):
         here = np.flatnonzero(shots == shot)
         at = here[seen[here]]
         if not len(at):
