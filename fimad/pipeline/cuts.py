@@ -36,10 +36,17 @@ class CutDetector:
         before, self._before = self._before, now
         if before is None:
             return False
-        # Half of the sum of differences: the share of pixels that are in another bin. In the median quarter, so that a
-        # person who fills one corner or an overlay that comes up does not count.
-        changed = sorted((0.5 * np.abs(now - before).sum(axis=1)).tolist())
-        return bool((changed[1] + changed[2]) / 2 > self._threshold)
+        return median_change(before, now) > self._threshold
+
+
+def median_change(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
+    """The share of points that changed their colour, from two `colour_histograms`, in the median quarter.
+
+    The median, so that a person who fills one corner or an overlay that comes up does not count.
+    """
+    # Half of the sum of differences: the share of pixels that are in another bin.
+    changed = sorted((0.5 * np.abs(now - before).sum(axis=1)).tolist())
+    return float((changed[1] + changed[2]) / 2)
 
 
 def colour_histograms(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,14 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from fimad.errors import PermanentError
 from fimad.pipeline.media import open_media, origin_s, video_stream
+from fimad.pipeline.pictures import Converter, Picture, View
 from fimad.pipeline.stage import Frame, FrameConsumer, FrameStage, StageInput
 
 # A gap between wanted ranges that is worth a seek rather than decoding through it.
@@ -58,63 +56,6 @@ class _Subscription:
                 self.due_s[number] += ahead * step
             taken.append(number)
         return taken
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture with its presentation time in s; `stretch` is the width of its pixels over their height."""
-
-    time_s: float
-    frame: Any
-    stretch: float
-
-    @property
-    def turns(self) -> int:
-        """Quarter turns, counter-clockwise, that make the picture upright."""
-        turns: int = round(self.frame.rotation / 90) % 4
-        return turns
-
-    def upright_size(self) -> tuple[int, int]:
-        """Width and height in px when shown upright with square pixels."""
-        width, height = round(self.frame.width * self.stretch), self.frame.height
-        return (height, width) if self.turns % 2 else (width, height)
-
-
-class Converter:
-    """Decoded pictures to RGB of one size, natively.
-
-    swscale is three times as fast at scaling YUV and then converting a picture of the right size as at both in one go; and
-    its set-up is kept from picture to picture.
-    """
-
-    def __init__(self, short_side_px: int) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self._side = short_side_px
-        self._scale = VideoReformatter()
-        self._convert = VideoReformatter()
-
-    def __call__(self, picture: Picture) -> NDArray[np.uint8]:
-        """(h, w, 3) RGB, upright, square pixels, scaled down to the short side; never up. Read-only."""
-        width, height = picture.upright_size()
-        scale = min(1.0, self._side / min(width, height))
-        width, height = max(1, round(width * scale)), max(1, round(height * scale))
-        turns = picture.turns
-        if turns % 2:
-            width, height = height, width
-        frame = picture.frame
-        if (width, height) != (frame.width, frame.height):
-            # YUV has one colour for two by two pixels: odd sizes go to RGB at once.
-            kind = "rgb24" if width % 2 or height % 2 else "yuv420p"
-            frame = self._scale.reformat(
-                frame, width=width, height=height, format=kind, interpolation="BILINEAR", threads=1
-            )
-        converted = self._convert.reformat(frame, format="rgb24", threads=1)
-        rgb: NDArray[np.uint8] = np.asarray(converted.to_ndarray(), np.uint8)
-        if turns:
-            rgb = np.ascontiguousarray(np.rot90(rgb, turns))
-        rgb.flags.writeable = False
-        return rgb
 
 
 @dataclass
@@ -165,13 +106,11 @@ def _feed(
                 continue
             before = time_s
             _check_size(picture, max_side_px, item)
-            scaled: dict[int, NDArray[np.uint8]] = {}
+            views = {side: View(picture, converter) for side, converter in converters.items()}
             for subscription in subscriptions:
                 for number in subscription.wanted(time_s):
-                    side = subscription.consumer.request.short_side_px
-                    if side not in scaled:
-                        scaled[side] = converters[side](picture)
-                    subscription.consumer.push(number, Frame(time_s, subscription.index[number], scaled[side]))
+                    view = views[subscription.consumer.request.short_side_px]
+                    subscription.consumer.push(number, Frame(time_s, subscription.index[number], view))
                     subscription.index[number] += 1
             item.progress((done + time_s - start) / total)
         done += end - start

@@ -136,20 +136,51 @@ class Stage(ABC):
         """Make the artifact of one video. Deterministic: same input and config, same table."""
 
 
-@dataclass(frozen=True)
+class FrameView(Protocol):
+    """A decoded picture, upright, at the wanted size; converted when it is asked for."""
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8, read-only."""
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """(height, width) uint8 luminance, read-only; much cheaper than `rgb`."""
+
+    @property
+    def colours(self) -> NDArray[np.uint8]:
+        """(n, m, 3) colours of single points on a coarse grid, to compare pictures of one video by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture, upright, RGB.
+    """One decoded picture, to be looked at during the call only.
 
     Parameters
     ----------
     time_s : presentation time in s, float64.
     index : number of the frame within its range as decoded, from 0.
-    rgb : (height, width, 3) uint8; read-only and only valid during the call.
+    view : the picture.
     """
 
     time_s: float
     index: int
-    rgb: NDArray[np.uint8]
+    view: FrameView
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8, read-only."""
+        return self.view.rgb
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """(height, width) uint8 luminance, read-only; much cheaper than `rgb`."""
+        return self.view.grey
+
+    @property
+    def colours(self) -> NDArray[np.uint8]:
+        """(n, m, 3) colours of single points on a coarse grid, to compare pictures of one video by."""
+        return self.view.colours
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import pytest
 
 from fimad.config import Config, parse_config
 from fimad.errors import PermanentError
-from fimad.pipeline.frames import Converter, DecodeReport, decode, run_frame_stages
+from fimad.pipeline.frames import DecodeReport, decode, run_frame_stages
+from fimad.pipeline.pictures import Converter
 from fimad.pipeline.stage import Frame, FrameConsumer, FrameRequest, FrameStage, StageInput, Video
 from tests.pipeline.makers import DEMO, stage_input, video
 
@@ -152,6 +153,31 @@ def test_rotation_and_pixel_shape_are_undone(tmp_path: Path) -> None:
     assert turned.upright_size() == (90, 320)
     convert = Converter(720)
     np.testing.assert_array_equal(np.rot90(convert(straight), 1), convert(turned))
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv420p10le", "gray", "bgra"])
+@pytest.mark.parametrize("side", [40, 90, 720])
+def test_luminance_and_colours_are_those_of_the_picture(tmp_path: Path, pix_fmt: str, side: int) -> None:
+    ramp = np.tile(np.linspace(40, 200, 330).astype(np.uint8)[:, None], (1, 3))
+    media = tmp_path / "ramp.mkv"
+    with av.open(str(media), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 330, 190, pix_fmt
+        picture = av.VideoFrame.from_ndarray(np.tile(ramp, (190, 1, 1)), format="rgb24")
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    convert = Converter(side)
+    found = next(iter(decode(media, 0.0, 1.0)))
+    rgb, grey = convert(found), convert.grey(found)
+    assert grey.shape == rgb.shape[:2]
+    assert not grey.flags.writeable
+    # Luminance may have the narrower range of video: the same ramp, from 16 to 235.
+    slope = np.polyfit(rgb[..., 1].mean(axis=0), grey.mean(axis=0), 1)[0]
+    assert 0.8 < slope < 1.05
+    assert np.corrcoef(rgb[..., 1].mean(axis=0), grey.mean(axis=0))[0, 1] > 0.999
+    colours = convert.colours(found)
+    assert min(colours.shape[:2]) >= 40
+    assert np.corrcoef(colours[..., 0].mean(axis=0), np.arange(colours.shape[1]))[0, 1] > 0.999
 
 
 def test_damage_is_skipped_and_counted(clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

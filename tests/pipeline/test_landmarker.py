@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from fimad.pipeline.cuts import CutDetector
 from fimad.pipeline.detector import anchor_centres, weighted_suppression
-from fimad.pipeline.frames import Converter, decode
+from fimad.pipeline.frames import decode
 from fimad.pipeline.landmarker import LiteRtLandmarker, refine
 from fimad.pipeline.mediapipe_tasks import TasksLandmarker
+from fimad.pipeline.pictures import Converter
 from fimad.pipeline.roi import MARGIN, Roi, roi_from_points
 from fimad.pipeline.tflite import TfliteModel
 from tests.pipeline.makers import DEMO

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,27 +115,3 @@ def test_mediapipe_is_there_behind_the_same_interface(tmp_path: Path) -> None:
     assert theirs["pose_time_s"] == mine["pose_time_s"]
     far = np.abs(np.array(theirs["pose_world_m"]) - np.array(mine["pose_world_m"]))
     assert np.median(far) < 0.02
-
-
-@pytest.mark.parametrize(("wanted", "shift"), [((0.02, 0.0), (12.8, 0.0)), ((0.0, 0.01), (0.0, 6.4))])
-def test_camera_motion_of_a_picture_that_slides(
-    tmp_path: Path, wanted: tuple[float, float], shift: tuple[float, float]
-) -> None:
-    from fimad.pipeline.camera import BackgroundTracker
-
-    rng = np.random.default_rng(0)
-    import cv2
-
-    scene = cv2.GaussianBlur(rng.integers(0, 255, (600, 900, 3), np.uint8), (0, 0), 4)
-    scene = cv2.normalize(scene, None, 0, 255, cv2.NORM_MINMAX)
-    tracker = BackgroundTracker(180, 0.5)
-    found = []
-    for at in range(6):
-        # The scene moves by `shift` px a frame to the right or down in a picture 640 px wide.
-        matrix = np.array([[1.0, 0, shift[0] * at - 100], [0, 1.0, shift[1] * at - 100]])
-        found.append(tracker.push(cv2.warpAffine(scene, matrix, (640, 360))))
-    for cut, motion, confidence in itertools.islice(found, 1, None):
-        assert not cut
-        assert confidence > 0.5
-        np.testing.assert_allclose(motion[:2], wanted, atol=0.002)
-        np.testing.assert_allclose(motion[2:], 0, atol=0.01)
