@@ -10,7 +10,6 @@ _GRID = 48
 _LEVELS = 8
 _SHIFT = 5  # 256 values to 8 levels
 _COLOURS = _LEVELS**3
-_DIGITS = np.array([_LEVELS**2, _LEVELS, 1], np.int64)
 #: Share of pixels that change their colour from which on it is a cut.
 CUT_SHARE = 0.5
 
@@ -56,7 +55,10 @@ def colour_histograms(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     points = rgb[step // 2 :: step, step // 2 :: step] >> _SHIFT
     rows, columns = points.shape[:2]
     # The quarter is the first digit of the code, so that one count does for all.
-    codes = points @ _DIGITS
+    codes = points[..., 0].astype(np.int32)
+    for channel in (1, 2):
+        codes *= _LEVELS
+        codes += points[..., channel]
     codes[rows // 2 :] += 2 * _COLOURS
     codes[:, columns // 2 :] += _COLOURS
     counts = np.bincount(codes.reshape(-1), minlength=4 * _COLOURS).reshape(4, _COLOURS)

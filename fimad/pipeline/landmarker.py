@@ -28,7 +28,7 @@ Floats = NDArray[np.float32]
 _POINTS, _FLAG, _HEATMAP, _WORLD = "Identity", "Identity_1", "Identity_3", "Identity_4"
 _COUNT: Final = len(LANDMARKS)
 _WITH_AUXILIARY: Final = _COUNT + 2
-_KERNEL: Final = 7
+_REACH: Final = np.arange(-3, 4)
 _MIN_HEAT: Final = 0.5
 
 # From one frame to the next a person's region moves by a few hundredths of its size; half of it within a tenth of a
@@ -138,17 +138,23 @@ def refine(points: Floats, heatmap: Floats) -> None:
     points : (n, 3), x and y in fractions of the crop.
     heatmap : (h, w, at least n) logits.
     """
-    rows, columns = heatmap.shape[:2]
+    rows, columns, channels = heatmap.shape
     # Towards zero, as a cast does in C.
     x = (points[:, 0] * columns).astype(np.int64)
     y = (points[:, 1] * rows).astype(np.int64)
-    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
-    reach = np.arange(-(_KERNEL // 2), _KERNEL // 2 + 1)
-    at_x, at_y = x[:, None] + reach, y[:, None] + reach
-    valid = ((at_y >= 0) & (at_y < rows))[:, :, None] & ((at_x >= 0) & (at_x < columns))[:, None, :]
-    safe_x, safe_y = at_x.clip(0, columns - 1), at_y.clip(0, rows - 1)
-    logits = heatmap[safe_y[:, :, None], safe_x[:, None, :], np.arange(len(points))[:, None, None]]
-    heat = np.where(valid, sigmoid(logits), np.float32(0))
+    at_x, at_y = x[:, None] + _REACH, y[:, None] + _REACH
+    # Usually all kernels lie within the crop, and nothing has to be masked.
+    far = int(_REACH[-1])
+    inner = x.min() >= far and y.min() >= far and x.max() < columns - far and y.max() < rows - far
+    safe_x, safe_y = (at_x, at_y) if inner else (at_x.clip(0, columns - 1), at_y.clip(0, rows - 1))
+    index = (safe_y * (columns * channels))[:, :, None] + (safe_x * channels)[:, None, :]
+    index += np.arange(len(points))[:, None, None]
+    heat = sigmoid(heatmap.reshape(-1)[index])
+    inside: NDArray[np.bool_] | bool = True
+    if not inner:
+        inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+        valid = ((at_y >= 0) & (at_y < rows))[:, :, None] & ((at_x >= 0) & (at_x < columns))[:, None, :]
+        heat = np.where(valid, heat, np.float32(0))
     total = heat.sum(axis=(1, 2))
     moved = inside & (heat.max(axis=(1, 2)) >= _MIN_HEAT) & (total > 0)
     safe = np.where(total > 0, total, 1)
