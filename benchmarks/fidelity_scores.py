@@ -28,7 +28,10 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def score_clip(
-    time_s: np.ndarray, predicted: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    time_s: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+    placements: Iterable[str] = JOINTS,
 ) -> dict[str, Any]:
     """Medians over placements of one clip, and every placement's numbers.
 
@@ -36,12 +39,13 @@ def score_clip(
     ----------
     time_s, predicted : (m,) times and (m, 3) world accelerations, m/s²; NaN where nothing is reported.
     truth : `t` and `NAME_acc`. Samples that the tool left out are scored as no motion, so that masking can't win.
+    placements : which are scored.
     """
     times = truth["t"]
     low, high = times[0] + _TRIM_S, times[-1] - _TRIM_S
     inside = (times >= low) & (times <= high)
     rows: dict[str, dict[str, float]] = {}
-    for name in JOINTS:
+    for name in placements:
         true = truth[f"{name}_acc"][inside]
         found = np.nan_to_num(predicted[name])
         guess = np.stack([np.interp(times[inside], time_s, found[:, axis]) for axis in range(3)], 1)
