@@ -16,6 +16,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,16 @@ def locate(name: str, root: Path) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a checkpoint; kept beside files of the cache, because hashing takes seconds."""
+    """Hash of a checkpoint; kept beside files of the cache, and for others while they stay as they are: it takes seconds."""
     note = path.with_suffix(path.suffix + ".sha256")
     if path.stem == "weights" and note.is_file():
         return note.read_text(encoding="ascii").strip()
+    status = path.stat()
+    return _hash_as_of(path.absolute(), status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _hash_as_of(path: Path, inode: int, modified_ns: int, size_bytes: int) -> str:
     return hash_file(path)
 
 

@@ -25,6 +25,7 @@ Floats = NDArray[np.float32]
 # Larger than any CLIP input, so that the model's own resampling decides; the same as pose's, so that one conversion serves.
 _SHORT_SIDE_PX = 720
 _MAX_TEXT = 2000
+_KEPT_TEXTS = 4096
 
 
 class EmbedStage(FrameStage):
@@ -109,21 +110,23 @@ class Encoder:
         self._torch = torch
         self.device = _best_device()
         settings = clip_weights.preprocessing(model, tag)
-        made, _, self._preprocess = open_clip.create_model_and_transforms(
-            model,
-            pretrained=str(checkpoint),
-            precision=precision if precision == "fp32" else f"pure_{precision}",
-            device=self.device,
-            force_quick_gelu=bool(settings.get("quick_gelu", False)),
-            image_mean=settings.get("mean"),
-            image_std=settings.get("std"),
-            image_interpolation=settings.get("interpolation"),
-            image_resize_mode=settings.get("resize_mode"),
-            weights_only=True,
-        )
+        with _unfilled():
+            made, _, self._preprocess = open_clip.create_model_and_transforms(
+                model,
+                pretrained=str(checkpoint),
+                precision=precision if precision == "fp32" else f"pure_{precision}",
+                device=self.device,
+                force_quick_gelu=bool(settings.get("quick_gelu", False)),
+                image_mean=settings.get("mean"),
+                image_std=settings.get("std"),
+                image_interpolation=settings.get("interpolation"),
+                image_resize_mode=settings.get("resize_mode"),
+                weights_only=True,
+            )
         self._model = made.eval()
         self._dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
         self._tokenizer = open_clip.get_tokenizer(model)
+        self._texts: dict[str, Floats] = {}
 
     def prepare(self, rgb: NDArray[np.uint8]) -> Any:
         """A frame, (h, w, 3) RGB, as the model's input."""
@@ -138,9 +141,17 @@ class Encoder:
             return self._unit(self._model.encode_image(batch))
 
     def texts(self, texts: list[str]) -> Floats:
-        """Unit embeddings (n, d); long texts are cut at the model's context length."""
-        with self._torch.inference_mode():
-            return self._unit(self._model.encode_text(self._tokenizer(texts).to(self.device)))
+        """Unit embeddings (n, d); long texts are cut at the model's context length.
+
+        Each by itself, so that what else is in the corpus does not change its last bits; prompts come again and again.
+        """
+        if len(self._texts) > _KEPT_TEXTS:
+            self._texts.clear()
+        for text in texts:
+            if text not in self._texts:
+                with self._torch.inference_mode():
+                    self._texts[text] = self._unit(self._model.encode_text(self._tokenizer([text]).to(self.device)))[0]
+        return np.stack([self._texts[text] for text in texts])
 
     @staticmethod
     def _unit(features: Any) -> Floats:
@@ -223,6 +234,22 @@ class _EmbedConsumer:
 
     def _texts(self, texts: list[str]) -> Floats:
         return unit(self._encoder.texts(texts).mean(axis=0))
+
+
+def _unfilled() -> Any:
+    """Within this, new weights are not filled with random numbers: a second's work for what the checkpoint overwrites.
+
+    open_clip loads strictly: a checkpoint that lacks a weight is refused.
+    """
+    from torch.overrides import TorchFunctionMode
+
+    class Unfilled(TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if getattr(function, "__name__", "") in ("normal_", "uniform_", "trunc_normal_"):
+                return args[0] if args else kwargs["tensor"]
+            return function(*args, **(kwargs or {}))
+
+    return Unfilled()
 
 
 def _best_device() -> str:

@@ -12,7 +12,7 @@ import pytest
 from fimad import clip_weights, models
 from fimad.config import Config, parse_config
 from fimad.errors import ConfigError
-from fimad.pipeline.embed import EmbedStage, prompts
+from fimad.pipeline.embed import EmbedStage, Encoder, prompts
 from fimad.pipeline.stage import Video
 from fimad.schema import DOWNLOAD, EMBED, SEGMENT
 from tests.pipeline.makers import DEMO, stage_input
@@ -106,6 +106,30 @@ def test_bf16_stays_close_to_fp32(checkpoint: Path, tmp_path: Path) -> None:
     reference = np.array(run(config(checkpoint), tmp_path).to_pylist()[0]["video_embeddings"]).reshape(-1, 32)
     found = np.array(run(config(checkpoint, precision="bf16"), tmp_path).to_pylist()[0]["video_embeddings"])
     assert np.sum(found.reshape(-1, 32) * reference, axis=1).min() > 0.99
+
+
+def test_all_weights_are_those_of_the_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(checkpoint)
+    made = Encoder(checkpoint, "fimad-tiny", str(checkpoint))._model.state_dict()
+    assert made.keys() == weights.keys()
+    assert all(torch.equal(made[name], value) for name, value in weights.items())
+    # Weights that are not there are not made up.
+    del weights["visual.proj"]
+    save_file(weights, tmp_path / "lacks.safetensors")
+    with pytest.raises(RuntimeError, match=r"visual\.proj"):
+        EmbedStage(config(tmp_path / "lacks.safetensors")).setup()
+
+
+def test_a_text_has_one_embedding_whatever_comes_with_it(checkpoint: Path) -> None:
+    texts = ["a video of a person doing squats.", "lunges", "a video of a person doing squats."]
+    together = Encoder(checkpoint, "fimad-tiny", str(checkpoint)).texts(texts)
+    alone = Encoder(checkpoint, "fimad-tiny", str(checkpoint)).texts(texts[2:])
+    assert together.shape == (3, 32)
+    np.testing.assert_array_equal(together[0], together[2])
+    np.testing.assert_array_equal(together[2], alone[0])
 
 
 def test_no_description_is_null(checkpoint: Path, tmp_path: Path) -> None:
