@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
+from fimad.simulate.upright import estimate_pitch
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 # Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
@@ -69,7 +70,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     ----------
     pose : see `PoseSequence`.
     focal : focal length over the longer side of the picture; None takes the prior. In the plane it cancels out.
-    pitch_deg : how far the camera looks down, degrees; None takes it as level.
+    pitch_deg : how far the camera looks down, degrees; None takes it as level, and the report says what it seems to be.
     """
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
@@ -88,6 +89,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
     position[~seen | masked] = np.nan
     swaps = _mend(pose, position, weight)
+    seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
     if pitch:
         angle = np.deg2rad(pitch)
@@ -98,6 +100,8 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
         "focal_source": "prior" if focal is None else "given",
         "pitch_deg": pitch,
         "pitch_source": "level" if pitch_deg is None else "given",
+        "pitch_estimate_deg": round(seen_pitch, 1),
+        "pitch_confidence": round(confidence, 2),
         "distance_m": float(np.median(distance_m[seen])) if seen.any() else float("nan"),
         "camera_steady": steady,
         "camera_masked_frames": int(masked.sum()),
