@@ -44,7 +44,7 @@ class Case:
     ----------
     name : of the file, docs/images/fidelity-NAME.svg.
     title : what is done, and which placement is looked at.
-    source : `workout`, or a motion that `tools.render_workout clip` knows.
+    source : `workout`, or one of `RENDERED`.
     placement : see `PLACES`.
     part_s : the clip, on the video's clock; None takes all of it.
     shown_s : what the picture shows.
@@ -58,6 +58,13 @@ class Case:
     shown_s: tuple[float, float]
 
 
+# What is rendered besides the demo: options of `tools.render_workout clip`.
+RENDERED = {
+    "punch": ("--motion", "punch"),
+    "push_up_side": ("--motion", "push_up", "--yaw", "80"),
+    "push_up_front": ("--motion", "push_up", "--yaw", "10"),
+}
+
 CASES = (
     Case("jack", "Jumping jack: left wrist", DEMO, "left_wrist", (18, 26), (20, 24)),
     Case("squat", "Squat: head", DEMO, "head", (9, 18), (10, 18)),
@@ -69,6 +76,16 @@ CASES = (
     ),
     Case("cut", "Jumping jack, cut into in mid-air: left wrist", DEMO, "left_wrist", (20.3, 26), (20.3, 21.3)),
     Case("punch", "Punches at the camera: right wrist", "punch", "right_wrist", None, (1, 6)),
+    Case("push-up-chest", "Push-ups, seen from the side: chest", "push_up_side", "chest", None, (1, 7)),
+    Case(
+        "push-up-elbow",
+        "Push-ups, seen from the side: left elbow, hidden",
+        "push_up_side",
+        "left_elbow",
+        None,
+        (1, 7),
+    ),
+    Case("push-up-front", "Push-ups, seen from the front: chest", "push_up_front", "chest", None, (1, 7)),
 )
 
 # A clip cut into every so often, in the chapter whose motion is quickest: how good is the virtual IMU there?
@@ -108,8 +125,8 @@ def _source(name: str, folder: Path) -> tuple[PoseSequence, Truth]:
     """Landmarks and truth of a video, rendered and looked at unless `folder` has them."""
     video, truth_path = (VIDEO, TRUTH) if name == DEMO else (folder / f"{name}.mp4", folder / f"{name}.npz")
     if not video.is_file():
-        command = [sys.executable, "-m", "tools.render_workout", "clip", "--motion", name]
-        subprocess.run([*command, "--out", str(folder / name)], check=True, cwd=ROOT)
+        command = [sys.executable, "-m", "tools.render_workout", "clip", *RENDERED[name]]
+        subprocess.run([*command, "--out", str(folder.resolve() / name)], check=True, cwd=ROOT)
     kept = folder / f"{name}.pose.npz"
     if not kept.is_file():
         pose = pose_of(video, Config())
@@ -151,7 +168,11 @@ def scores(name: str, pose: PoseSequence, truth: Truth) -> dict[str, Any]:
         clip = score_clip(imu.time_s, found, {part: each[now] for part, each in truth.items()}, tuple(PLACES))
         for place, row in clip["placements"].items():
             error = np.linalg.norm(found[place] - at(truth, place, imu.time_s), axis=1)
-            row["within_2_sigma"] = float((error < 2 * imu.signals[place].sigma_m_s2).mean())
+            valid = imu.signals[place].valid
+            row["valid"] = float(valid.mean())
+            row["within_2_sigma"] = (
+                float((error < 2 * imu.signals[place].sigma_m_s2)[valid].mean()) if valid.any() else None
+            )
         result[title] = clip
     return result
 
@@ -185,6 +206,7 @@ def picture(case: Case, pose: PoseSequence, truth: Truth) -> str:
     signal = imu.signals[case.placement]
     true = at(truth, case.placement, imu.time_s)
     error = signal.acc_world_m_s2 - true
+    valid = signal.valid
     shown = (imu.time_s >= case.shown_s[0] - 1e-6) & (imu.time_s <= case.shown_s[1])
     time_s = imu.time_s[shown]
     page, grid, ink, *colours = _LIGHT
@@ -208,7 +230,7 @@ def picture(case: Case, pose: PoseSequence, truth: Truth) -> str:
             4, 1, figsize=(9.2, 6.2), sharex=True, layout="constrained", height_ratios=(1, 1, 1, 0.7)
         )
         figure.suptitle(case.title, x=0.01, ha="left", fontweight="bold")
-        limit = 1.1 * max(np.abs(true[shown]).max(), np.abs(signal.acc_world_m_s2[shown]).max())
+        limit = 1.1 * max(np.abs(true[shown]).max(), np.nanmax(np.abs(signal.acc_world_m_s2[shown])))
         for axis, panel in enumerate(panels[:3]):
             values = signal.acc_world_m_s2[:, axis]
             panel.plot(time_s, true[shown, axis], color=_TRUE, lw=2.4)
@@ -216,18 +238,19 @@ def picture(case: Case, pose: PoseSequence, truth: Truth) -> str:
             panel.set_ylabel(f"{'xyz'[axis]}, m/s²")
             panel.set_ylim(-limit, limit)
             panel.set_title(
-                f"{('to the right', 'away from the camera', 'up')[axis]}: r = {correlation(true[:, axis], values):.2f}, "
-                f"error {rms(error[:, [axis]]):.1f} of {rms(true[:, [axis]]):.1f} m/s² RMS",
+                f"{('to the right', 'away from the camera', 'up')[axis]}: "
+                f"r = {correlation(true[valid, axis], values[valid]):.2f}, "
+                f"error {rms(error[valid][:, [axis]]):.1f} of {rms(true[valid][:, [axis]]):.1f} m/s² RMS",
                 fontsize=10,
                 loc="left",
             )
         length, twice = np.linalg.norm(error, axis=1), 2 * signal.sigma_m_s2
         panels[3].fill_between(time_s, 0, twice[shown], color=ink, alpha=0.15, lw=0)
         panels[3].plot(time_s, length[shown], color=ink, lw=1.3)
-        panels[3].set_ylim(0, 1.1 * max(length[shown].max(), twice[shown].max()))
+        panels[3].set_ylim(0, 1.1 * np.nanmax([length[shown], twice[shown]]))
         panels[3].set_ylabel("error, m/s²")
         panels[3].set_title(
-            f"length of the error; shaded: up to twice the stated uncertainty ({np.mean(length < twice):.0%} lie inside)",
+            f"length of the error; shaded: up to twice the stated uncertainty ({np.mean((length < twice)[valid]):.0%} lie inside)",
             fontsize=10,
             loc="left",
         )

@@ -1,7 +1,7 @@
-"""Twelve exercises as smooth functions of time.
+"""Thirteen exercises as smooth functions of time.
 
 Every motion is at least twice continuously differentiable, so that its acceleration, which is the truth that signals are
-compared with, is continuous. A motion begins and ends near the standing pose; who calls it fades it in and out.
+compared with, is continuous. A motion begins and ends near the standing pose, and who calls it fades it in and out; push-ups stay on the floor.
 """
 
 from __future__ import annotations
@@ -269,6 +269,35 @@ def arm_circles(time_s: Floats, period_s: float) -> Pose:
     return pose
 
 
+# Of the body in push-ups, m: hip to ankle, hip to shoulder, the ankle's height on tiptoe, upper arm, forearm, and the hip's and
+# the ankle's height standing. Those of `alex`, rounded: hands slide by some centimetres, as the truth says; `kim` is too short.
+_LEG_M, _TRUNK_M, _TIPTOE_M, _UPPER_ARM_M, _FOREARM_M, _HIP_M, _ANKLE_M = 0.84, 0.50, 0.15, 0.28, 0.25, 0.90, 0.08
+_WRIST_M = 0.06
+
+
+def push_up(time_s: Floats, period_s: float) -> Pose:
+    """Push-ups: a straight body that turns about its toes, hands below the shoulders. Seen well from the side (yaw)."""
+    pose = standing(time_s)
+    slope = np.deg2rad(17.6 - 10.5 * swing(time_s, period_s))
+    pose.pelvis_deg[:, 0] = 90 - np.rad2deg(slope)
+    pose.trunk_deg[:] = 0
+    pose.head_deg[:] = (-15.0, 0.0, 0.0)
+    pose.root_m[:, 0] = 0
+    pose.root_m[:, 1] = 0.75 - _LEG_M * np.cos(slope)
+    pose.root_m[:, 2] = _TIPTOE_M + _LEG_M * np.sin(slope) - _HIP_M
+    # The elbow bends as far as the shoulder's height above the hand asks for, backwards and outwards.
+    above_m = _TIPTOE_M + (_LEG_M + _TRUNK_M) * np.sin(slope) - _WRIST_M
+    upper = np.arccos((_UPPER_ARM_M**2 + above_m**2 - _FOREARM_M**2) / (2 * _UPPER_ARM_M * above_m))
+    fore = np.arcsin(_UPPER_ARM_M * np.sin(upper) / _FOREARM_M)
+    for side in SIDES:
+        pose.foot_m[side][:, 1] = 0.75
+        pose.foot_m[side][:, 2] = _TIPTOE_M - _ANKLE_M
+        pose.foot_pitch_deg[side][:, 0] = 72
+        pose.upper_arm_deg[side][:] = np.stack([np.rad2deg(upper), np.full(len(time_s), -55.0)], 1)
+        pose.forearm_deg[side][:] = np.stack([np.rad2deg(fore), np.full(len(time_s), 125.0)], 1)
+    return pose
+
+
 MOTIONS: dict[str, Motion] = {
     "arm_circles": Motion(arm_circles, 1.5),
     "biceps_curl": Motion(biceps_curl, 3.4),
@@ -279,6 +308,7 @@ MOTIONS: dict[str, Motion] = {
     "march": Motion(march, 1.2),
     "overhead_press": Motion(overhead_press, 2.4),
     "punch": Motion(punch, 1.3),
+    "push_up": Motion(push_up, 2.2),
     "side_lunge": Motion(side_lunge, 4.4),
     "squat": Motion(squat, 2.5),
     "torso_twist": Motion(torso_twist, 2.4),
