@@ -50,9 +50,12 @@ def run(arguments: list[str]) -> tuple[int, float]:
     return code, time.monotonic() - began
 
 
-def disturbed(arguments: list[str], kill_driver: bool, after_s: float, dice: random.Random) -> tuple[int, bool]:
-    """Run with one kill; exit code, and whether anything was there to be killed."""
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+def disturbed(
+    arguments: list[str], kill_driver: bool, after_s: float, dice: random.Random, log: Path
+) -> tuple[int, bool]:
+    """Run with one kill; exit code, and whether anything was there to be killed. What it said is in `log`."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(arguments, stderr=said, stdout=said)
     try:
         return process.wait(after_s), False
     except subprocess.TimeoutExpired:
@@ -99,14 +102,16 @@ def measure(sources: list[str], kills: int, options: list[str], folder: Path, se
     done = compared = attempts = 0
     while done < kills:
         attempts += 1
-        end, killed = disturbed(arguments, done % 2 == 0, dice.uniform(0.2, 1.1 * seconds), dice)
+        log = folder / "log"
+        end, killed = disturbed(arguments, done % 2 == 0, dice.uniform(0.2, 1.1 * seconds), dice, log)
         done += killed
         if end == code:
             compared += 1
             _compare(place, wanted)
             forget(place, dice)
         elif end not in (-signal.SIGKILL, code):
-            raise SystemExit(f"after kill {done} the build ended with code {end}, not {code}")
+            said = log.read_text(errors="replace")[-3000:]
+            raise SystemExit(f"after kill {done} the build ended with code {end}, not {code}; it said:\n{said}")
         if done % 20 == 0:
             print(f"{done} kills in {attempts} runs, {compared} datasets compared", flush=True)
     end, _ = run(arguments)

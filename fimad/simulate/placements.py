@@ -75,8 +75,8 @@ class Rig:
     Parameters
     ----------
     placements : names of `PLACES`.
-    available : landmarks that can be had. Without a hand the roll of a forearm follows the shoulders; other landmarks
-        that a sensor needs and that are not there are listed in `missing`.
+    available : landmarks that can be had. Without a hand the roll of a forearm follows the shoulders, without shoulders
+        the hips; other landmarks that a sensor needs and that are not there are listed in `missing`.
 
     Attributes
     ----------
@@ -88,12 +88,20 @@ class Rig:
     missing : the landmarks that are lacking, for each of the other placements.
     """
 
+    missing: dict[str, list[str]]
+
     def __init__(self, placements: Sequence[str], available: Collection[str]) -> None:
         here = set(available)
-        self.missing = {name: sorted(lacking) for name in placements if (lacking := _must_have(PLACES[name]) - here)}
+        spare = next((pair for pair in (_SPARE, _LEFTWARDS) if set(pair) <= here), _SPARE)
+        self.missing = {}
+        for name in placements:
+            needed = _must_have(PLACES[name]) | (set() if _hints(PLACES[name]) <= here else set(spare))
+            if not needed <= here:
+                self.missing[name] = sorted(needed - here)
         self.names = tuple(name for name in placements if name not in self.missing)
         places = [PLACES[name] for name in self.names]
-        wanted = set().union(*(_must_have(place) | (_hints(place) & here) for place in places))
+        spare_here = set(spare) & here
+        wanted = spare_here.union(*(_must_have(place) | (_hints(place) & here) for place in places))
         self.landmarks = tuple(name for name in LANDMARKS if name in wanted)
         self.point = np.stack([self._weights(place.point) for place in places]) if places else np.zeros((0, 0))
         # Sensors of one segment share its axes.
@@ -102,7 +110,7 @@ class Rig:
         self.segment = np.array([distinct.index(each) for each in segments], int)
         self._along = self._differences([along for along, _ in distinct])
         self._across = self._differences([across for _, across in distinct])
-        self._spare = self._differences([_SPARE])
+        self._spare = self._differences([spare if spare_here == set(spare) else None])
         turns: Bools = (self._along != 0) | (self._across != 0) | (self._spare != 0)
         self.needs: Bools = (self.point != 0) | turns[self.segment]
 
@@ -151,7 +159,7 @@ def rig_of(placements: tuple[str, ...], available: tuple[str, ...]) -> Rig:
 
 
 def _must_have(place: Placement) -> set[str]:
-    return {*place.point, *_names(place.along), *_SPARE}
+    return {*place.point, *_names(place.along)}
 
 
 def _hints(place: Placement) -> set[str]:

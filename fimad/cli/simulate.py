@@ -1,0 +1,211 @@
+"""`fimad simulate`: virtual sensors of one file, be it a pose artifact or motion capture."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from fimad.cli.options import ConfigOption, JsonOption, SetOption, read_config
+from fimad.cli.output import out, print_json, printable
+
+if TYPE_CHECKING:
+    from fimad.simulate import ImuSequence, PoseSequence, Trajectories
+
+_EXAMPLES = """Examples:
+
+    fimad simulate walk.trc
+    fimad simulate dance.bvh --unit cm --placement left_wrist --placement pelvis --out dance.csv
+    fimad simulate squat.c3d --map names.json --rate-hz 100 --set simulate.sensor=bmi160
+    fimad simulate workspace/stages/pose/KEY/VIDEO.parquet
+"""
+
+
+class _Up(StrEnum):
+    Y = "y"
+    Z = "z"
+
+
+class _Unit(StrEnum):
+    M = "m"
+    CM = "cm"
+    MM = "mm"
+    IN = "in"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("simulate", epilog=_EXAMPLES)(simulate)
+
+
+def simulate(
+    file: Annotated[
+        Path, typer.Argument(help="Motion capture (.csv, .trc, .c3d, .bvh), or a pose artifact (.parquet).")
+    ],
+    to: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to: .parquet or .csv (default: FILE's name.imu.parquet).")
+    ] = None,
+    placement: Annotated[
+        list[str] | None, typer.Option("--placement", "-p", help="Where sensors sit; again for more (default: config).")
+    ] = None,
+    rate_hz: Annotated[float | None, typer.Option(help="Samples per second (default: simulate.rate_hz).")] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", help='JSON: landmark to marker, or to several whose mean it is: {"left_hip": ["A", "B"]}.'
+        ),
+    ] = None,
+    up: Annotated[_Up | None, typer.Option(help="Vertical axis, if the file does not say it or is wrong.")] = None,
+    unit: Annotated[_Unit | None, typer.Option(help="Unit of length, if the file does not say it.")] = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Virtual accelerometers and gyroscopes from a recording of motion.
+
+    Writes one row a sample; prints what each sensor measured. Markers are known by the names of usual sets.
+    """
+    from fimad.errors import ConfigError
+    from fimad.simulate import simulate_imu, to_device
+
+    options = read_config(config, settings=settings).simulate
+    to = to or Path(f"{file.stem}.imu.parquet")
+    if to.suffix.lower() not in (".parquet", ".csv"):
+        raise ConfigError(f"{to.name!r} is no place to write to.", "Its name must end in .parquet or .csv.", "")
+    sources: dict[str, PoseSequence | Trajectories] = {}
+    if file.suffix.lower() == ".parquet":
+        sources = _poses(file)
+    else:
+        from fimad.simulate.readers import read_trajectories
+
+        read = read_trajectories(
+            file, names=_names(names), up=up.value if up else None, unit=unit.value if unit else None
+        )
+        sources = {file.stem: read}
+    made = {
+        clip_id: to_device(
+            simulate_imu(source, placements=placement, rate_hz=rate_hz, config=options), options, clip_id=clip_id
+        )
+        for clip_id, source in sources.items()
+    }
+    _write(made, to)
+    rows = {clip_id: _figures(imu) for clip_id, imu in made.items()}
+    if as_json:
+        reports = {clip_id: imu.report for clip_id, imu in made.items()}
+        print_json({"file": str(to), "clips": rows, "reports": reports})
+        return
+    for clip_id, figures in rows.items():
+        _print(clip_id, figures, made[clip_id])
+    out.print(f"\n{escape(printable(str(to)))}: {sum(len(imu.time_s) for imu in made.values())} samples")
+    out.print(f'Next: python -c "import pandas; print(pandas.read_{to.suffix[1:].lower()}({str(to)!r}).describe())"')
+
+
+def _poses(path: Path) -> dict[str, PoseSequence | Trajectories]:
+    """The clips of a pose artifact."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from fimad.errors import ConfigError
+    from fimad.pipeline.simulate import pose_sequence
+
+    fix = "Give an artifact of the stage pose, or motion capture (.csv, .trc, .c3d, .bvh)."
+    try:
+        table = pq.read_table(path)
+        poses = [pose_sequence(table, at, None) for at in range(table.num_rows)]
+        clips = table.column("clip_id").to_pylist()
+    except (OSError, KeyError, ValueError, AttributeError, pa.ArrowException) as error:
+        raise ConfigError(
+            f"{path.name!r} is no pose artifact: {str(error)[:200]}.", "It is damaged or another table.", fix
+        ) from error
+    found: dict[str, PoseSequence | Trajectories] = {
+        clip_id: pose for clip_id, pose in zip(clips, poses, strict=True) if pose is not None
+    }
+    if not found:
+        raise ConfigError(f"{path.name!r} has no clip with a pose.", "Nobody was found in it.", fix)
+    return found
+
+
+def _names(path: Path | None) -> dict[str, tuple[str, ...]] | None:
+    """What `--map` says."""
+    import json
+
+    from fimad.errors import ConfigError
+    from fimad.skeleton import LANDMARKS
+
+    if path is None:
+        return None
+    fix = 'Write {"left_wrist": "MARKER", "left_hip": ["ONE", "OTHER"]}.'
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path.name!r} can't be read as JSON: {error}.", "", fix) from error
+    if not isinstance(said, dict):
+        raise ConfigError(f"{path.name!r} holds no object.", "", fix)
+    result = {}
+    for landmark, markers in said.items():
+        listed = [markers] if isinstance(markers, str) else markers
+        if not isinstance(listed, list) or not listed or not all(isinstance(each, str) for each in listed):
+            raise ConfigError(f"{path.name!r} gives no markers for {landmark!r}.", "", fix)
+        if landmark not in LANDMARKS:
+            raise ConfigError(
+                f"There is no landmark {landmark!r}.", "The name is misspelt.", f"They are: {', '.join(LANDMARKS)}."
+            )
+        result[landmark] = tuple(listed)
+    return result
+
+
+def _write(made: dict[str, ImuSequence], to: Path) -> None:
+    import json
+
+    import pyarrow.csv as pacsv
+
+    from fimad import __version__
+    from fimad.errors import ConfigError
+    from fimad.pipeline.artifact import write_table
+    from fimad.simulate.table import flat_table
+
+    table = flat_table(made)
+    try:
+        if to.suffix.lower() == ".csv":
+            pacsv.write_csv(table, to)
+        else:
+            reports = json.dumps({clip_id: imu.report for clip_id, imu in made.items()}, sort_keys=True)
+            write_table(table, to, {"fimad.version": __version__, "fimad.imu_reports": reports})
+    except OSError as error:
+        raise ConfigError(f"{to} can't be written: {error.strerror or error}.", "The folder is missing.", "") from error
+
+
+def _figures(imu: ImuSequence) -> dict[str, dict[str, float | None]]:
+    """What each sensor measured, in short."""
+    import numpy as np
+
+    rows: dict[str, dict[str, float | None]] = {}
+    for name, signal in imu.signals.items():
+        valid = signal.valid
+        rows[name] = {"valid_share": float(valid.mean()) if len(valid) else 0.0, "quality": signal.quality}
+        for key, values in (("acc_rms_m_s2", signal.acc_world_m_s2), ("gyro_rms_rad_s", signal.gyro_rad_s)):
+            rows[name][key] = float(np.sqrt((values[valid] ** 2).sum(1).mean())) if valid.any() else None
+        rows[name]["sigma_m_s2"] = float(np.median(signal.sigma_m_s2[valid])) if valid.any() else None
+    return rows
+
+
+def _print(clip_id: str, figures: dict[str, dict[str, float | None]], imu: ImuSequence) -> None:
+    missing: dict[str, Any] = imu.report.get("missing_landmarks", {})
+    table = Table(title=escape(printable(clip_id)), title_justify="left", box=None)
+    for head in ("placement", "valid", "acceleration (RMS, m/s²)", "± m/s²", "turning (RMS, rad/s)", "quality"):
+        table.add_column(head, justify="left" if head == "placement" else "right")
+    for name, row in figures.items():
+        if name not in missing:
+            cells = [row["acc_rms_m_s2"], row["sigma_m_s2"], row["gyro_rms_rad_s"], row["quality"]]
+            table.add_row(
+                name, f"{row['valid_share']:.0%}", *("-" if each is None else f"{each:.2f}" for each in cells)
+            )
+    out.print(table)
+    if missing:
+        out.print("Not to be had, for want of landmarks (NULL in the file; --map names markers):")
+        for name, lacking in missing.items():
+            out.print(f"  {name}: {', '.join(lacking)}")

@@ -1,0 +1,96 @@
+"""`fimad simulate` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from fimad.cli import app
+from fimad.skeleton import LANDMARKS
+from tests.simulate.readers.test_readers import write_csv, write_trc
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fimad(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def test_a_recording_becomes_a_table_of_readings(folder: Path) -> None:
+    write_trc(folder / "walk.trc")
+    result = fimad("simulate", "walk.trc", "--rate-hz", "100")
+    assert result.exit_code == 0
+    assert "left_wrist" in result.stdout
+    assert "head: left_ear, right_ear" in result.stdout
+    table = pd.read_parquet("walk.imu.parquet")
+    assert set(table["clip_id"]) == {"walk"}
+    np.testing.assert_allclose(np.diff(table["time_s"]), 0.01, atol=1e-6)
+    still = np.linalg.norm(table[[f"pelvis_acc_{axis}_m_s2" for axis in "xyz"]], axis=1)
+    np.testing.assert_allclose(still, 9.80665, atol=0.01)
+    assert table["head_acc_x_m_s2"].isna().all()
+    assert not table["head_valid"].any()
+
+
+def test_csv_out_and_figures_for_scripts(folder: Path) -> None:
+    write_csv(folder / "walk.csv")
+    result = fimad("simulate", "walk.csv", "-p", "left_wrist", "--out", "signals.csv", "--json")
+    figures = json.loads(result.stdout)
+    assert figures["clips"]["walk"]["left_wrist"]["acc_rms_m_s2"] == pytest.approx(0.3 * (2 * np.pi) ** 2, rel=0.03)
+    assert list(pd.read_csv("signals.csv").columns)[:3] == ["clip_id", "time_s", "left_wrist_acc_x_m_s2"]
+
+
+def test_a_sensor_model_holds_here_too(folder: Path) -> None:
+    write_csv(folder / "walk.csv")
+    for name, extra in (("ideal", ()), ("real", ("--set", "simulate.sensor=mpu_6050"))):
+        assert fimad("simulate", "walk.csv", "-o", f"{name}.parquet", *extra).exit_code == 0
+    ideal, real = (pd.read_parquet(f"{name}.parquet")["right_wrist_acc_x_m_s2"] for name in ("ideal", "real"))
+    assert (real - ideal).std() > 0.005
+
+
+def test_a_pose_artifact(folder: Path) -> None:
+    count = 90
+    world = np.random.default_rng(0).normal(0, 0.3, (33, 3)) * np.ones((count, 1, 1))
+    image = np.stack([0.5 + 0.4 * world[..., 0], 0.5 + 0.7 * world[..., 1], 0 * world[..., 0]], -1)
+    row = {
+        "clip_id": "a_000",
+        "pose_time_s": np.arange(count) / 30,
+        "pose_image": image.ravel(),
+        "pose_world_m": world.ravel(),
+        "pose_visibility": np.ones(count * len(LANDMARKS)),
+        "width_px": 1280,
+        "height_px": 720,
+    }
+    pq.write_table(pa.table({name: [value] for name, value in row.items()}), "pose.parquet")
+    assert fimad("simulate", "pose.parquet").exit_code == 0
+    assert pd.read_parquet("pose.imu.parquet")["left_wrist_valid"].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing.trc",), "can't be read"),
+        (("walk.csv", "--out", "x.npy"), "no place to write"),
+        (("walk.csv", "--map", "map.json"), "There is no landmark 'left_wing'"),
+        (("walk.csv", "--map", "walk.csv"), "can't be read as JSON"),
+        (("walk.csv", "-p", "knie"), "There is no placement 'knie'"),
+        (("table.parquet",), "is no pose artifact"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_to_do(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    write_csv(folder / "walk.csv")
+    (folder / "map.json").write_text('{"left_wing": "M1"}')
+    pq.write_table(pa.table({"a": [1]}), "table.parquet")
+    result = fimad("simulate", *arguments)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
