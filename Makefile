@@ -87,11 +87,15 @@ bench: $(VENV)/.dev  ## Measure fidelity, speed and scale; fails where a floor i
 	run dataset $(BENCH_DATASET_ARGS); \
 	exit $$failed
 
-docs-table: $(VENV)/.dev  ## Write the README's tables from the schema and the benchmarks' figures
+docs-table: $(VENV)/.dev  ## Write the tables of README and docs from the schema and the benchmarks' figures
 	$(BIN)/python -m tools.readme
 
 docs-images: $(VENV)/.dev demo  ## Make the pictures in README and docs again, with fimad's own commands
 	$(BIN)/python -m tools.docs_images
+	$(BIN)/python -m tools.draw_axes
+	$(PIP) --editable '.[render]'
+	$(BIN)/python -m tools.draw_fidelity
+	$(BIN)/python -m tools.readme
 
 clean:  ## Remove the demo's results and caches; the environment stays
 	rm -rf demo-workspace demo-dataset test-artifacts build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

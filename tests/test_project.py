@@ -99,11 +99,11 @@ def test_fimad_commands_in_the_pages_exist() -> None:
         assert set(named) <= commands, f"{page}: {set(named) - commands}"
 
 
-def test_tables_in_the_readme_come_from_schema_and_benchmarks() -> None:
-    from tools.readme import README, filled
+def test_tables_in_the_pages_come_from_schema_and_benchmarks() -> None:
+    from tools.readme import PAGES, filled
 
-    text = README.read_text(encoding="utf-8")
-    assert filled(text) == text, "README.md is out of date: make docs-table"
+    for page in PAGES:
+        assert filled(page) == page.read_text(encoding="utf-8"), f"{page.name} is out of date: make docs-table"
 
 
 @pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in pages()])

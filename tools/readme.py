@@ -1,7 +1,7 @@
-"""Fills the README's tables: columns from `fimad.schema`, figures from the benchmarks' JSON files.
+"""Fills the tables of README and docs: columns from `fimad.schema`, figures from the benchmarks' JSON files.
 
 python -m tools.readme            write them
-python -m tools.readme --check    exit 1 if the README says something else
+python -m tools.readme --check    exit 1 if a page says something else
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from fimad import schema
 from fimad.skeleton import DEFAULT_PLACEMENTS, PLACEMENTS
+from tools import fidelity_page
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -113,28 +114,38 @@ def measured_table(results: Path = RESULTS) -> str:
     return "\n".join(lines)
 
 
-def filled(text: str) -> str:
-    """The README with both tables in their places."""
-    for name, table in (("columns", columns_table()), ("measured", measured_table())):
+#: Pages, and what makes each of their tables.
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {"columns": columns_table, "measured": measured_table},
+    ROOT / "docs" / "fidelity.md": fidelity_page.TABLES,
+    ROOT / "docs" / "virtual-imu.md": fidelity_page.REFERENCE,
+}
+
+
+def filled(page: Path) -> str:
+    """The page with its tables in their places."""
+    text = page.read_text(encoding="utf-8")
+    for name, make in PAGES[page].items():
         pattern = re.compile(rf"(<!-- {name}:begin[^>]*-->\n).*?(<!-- {name}:end -->)", re.DOTALL)
         if not pattern.search(text):
             raise SystemExit(
-                f"README.md has no place for the table {name!r}: it needs <!-- {name}:begin --> and <!-- {name}:end -->"
+                f"{page.name} has no place for the table {name!r}: it needs <!-- {name}:begin --> and <!-- {name}:end -->"
             )
+        table = make()
         text = pattern.sub(lambda match, table=table: match[1] + "\n" + table + "\n\n" + match[2], text)
     return text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.readme", description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the README is out of date")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a page is out of date")
     check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
-    after = filled(before)
-    if check and after != before:
-        sys.exit("README.md is out of date. Type: make docs-table")
-    if not check:
-        README.write_text(after, encoding="utf-8")
+    for page in PAGES:
+        after = filled(page)
+        if check and after != page.read_text(encoding="utf-8"):
+            sys.exit(f"{page.name} is out of date. Type: make docs-table")
+        if not check:
+            page.write_text(after, encoding="utf-8")
 
 
 if __name__ == "__main__":
