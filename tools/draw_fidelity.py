@@ -259,7 +259,7 @@ def picture(case: Case, pose: PoseSequence, truth: Truth) -> str:
             panel.set_ylim(-limit, limit)
             panel.set_title(
                 f"{('to the right', 'away from the camera', 'up')[axis]}: "
-                f"r = {correlation(true[valid, axis], values[valid]):.2f}, "
+                f"r = {round(correlation(true[valid, axis], values[valid]), 2) + 0.0:.2f}, "
                 f"error {rms(error[valid][:, [axis]]):.1f} of {rms(true[valid][:, [axis]]):.1f} m/s² RMS",
                 fontsize=10,
                 loc="left",
