@@ -1,7 +1,8 @@
-"""Pretrained weights for all tests, fetched once into the user's cache."""
+"""For all tests: pretrained weights, fetched once into the user's cache, and a dataset that every real stage had a part in."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,3 +29,43 @@ def weights() -> Callable[[str], Path]:
         return found[name]
 
     return get
+
+
+# The shape of a CLIP, small enough to be made up for a test.
+_TINY_CLIP = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def demo_dataset(weights: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's own workout as a dataset of five clips; CLIP is untrained, all else is what users have."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    from fimad.config import parse_config
+    from fimad.demo import VIDEO
+    from fimad.pipeline.build import build
+
+    for name in ("pose/detector", "pose/lite", "faster-whisper/tiny.en"):
+        weights(name)
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "fimad-demo-tiny.json").write_text(json.dumps(_TINY_CLIP))
+    open_clip.add_model_config(folder / "fimad-demo-tiny.json")
+    torch.manual_seed(0)
+    save_file(open_clip.create_model("fimad-demo-tiny", pretrained=None).state_dict(), folder / "clip.safetensors")
+    config = parse_config(
+        {
+            "workspace": str(folder / "workspace"),
+            "dataset": str(folder / "dataset"),
+            "pose": {"model": "lite", "rate_hz": 15},
+            "embed": {"model": "fimad-demo-tiny", "pretrained": str(folder / "clip.safetensors")},
+            "run": {"workers": 0},
+        }
+    )
+    summary = build(config, [str(VIDEO)])
+    assert summary.exit_code == 0, summary.failures
+    return folder / "dataset"
