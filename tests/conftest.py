@@ -1,12 +1,17 @@
-"""For all tests: pretrained weights, fetched once into the user's cache, and a dataset that every real stage had a part in."""
+"""For all tests: weights, fetched once into the cache; a dataset that every real stage had a part in; an S3 server."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from fimad import models
@@ -29,6 +34,44 @@ def weights() -> Callable[[str], Path]:
         return found[name]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """A bucket on a moto server."""
+    pytest.importorskip("s3fs", reason="the extra s3 is not installed")
+    pytest.importorskip("moto", reason="moto is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    # The first start on a machine compiles all of moto, which takes longer than anything else here.
+    for _ in range(1800):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        if server.poll() is not None:
+            pytest.fail(f"the moto server ended with exit code {server.returncode}")
+        time.sleep(0.1)
+    # fsspec keeps file systems by their arguments, and the address comes from the environment: another module that uses
+    # this fixture would get the file system of a server that is gone.
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
+    yield "s3://bucket"
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    server.kill()
+    server.wait()
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 # The shape of a CLIP, small enough to be made up for a test.

@@ -15,7 +15,6 @@ import av
 import psutil
 import pytest
 from test_cluster import cluster
-from test_storage import s3
 
 import fimad.demo
 from fimad.config import Config, parse_config
@@ -23,7 +22,7 @@ from fimad.pipeline.build import build
 from fimad.pipeline.stages import plan_stages
 from fimad.pipeline.summary import Summary
 
-__all__ = ["cluster", "s3"]
+__all__ = ["cluster"]
 DEMO = Path(fimad.demo.__file__).parent / "workout.mp4"
 CUT_S = 9.0
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,44 +38,6 @@ def undisturbed(tmp_path: Path, *videos: str) -> dict[str, bytes]:
     workspace = fakes.corpus(config, *(each.replace("flaky@pose", "ok") for each in videos))
     go(config)
     return published(workspace)
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """A bucket on a moto server."""
-    pytest.importorskip("s3fs", reason="the extra s3 is not installed")
-    pytest.importorskip("moto", reason="moto is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    variables = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    # The first start on a machine compiles all of moto, which takes longer than anything else here.
-    for _ in range(1800):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        if server.poll() is not None:
-            pytest.fail(f"the moto server ended with exit code {server.returncode}")
-        time.sleep(0.1)
-    # fsspec keeps file systems by their arguments, and the address comes from the environment: another module that uses
-    # this fixture would get the file system of a server that is gone.
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
-    yield "s3://bucket"
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    server.kill()
-    server.wait()
-    for name, value in before.items():
-        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 @pytest.mark.parametrize("workers", [0, 2])
