@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fimad.dataset.biases import biases
 from fimad.dataset.text import markdown
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -19,7 +20,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         _reading(manifest),
         _missing(manifest),
         _origin(manifest),
-        _limits(),
+        _limits(manifest),
         _changes(manifest),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -127,12 +128,15 @@ def _origin(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _limits() -> str:
+def _limits(manifest: Mapping[str, Any]) -> str:
+    figures = "".join(f"- {markdown(each)}\n" for each in biases(manifest))
     return (
         "## Limits and biases\n\n"
+        + figures
+        + "- People who publish fitness videos are not a sample of all people: fit, "
+        "young, well lit, facing a camera.\n"
         "- Signals are virtual: derived from monocular pose. Depth is the worst axis, hidden limbs and floor exercises the "
         "worst cases; `*_valid`, `*_sigma_m_s2` and `*_quality` say where.\n"
-        "- People who publish fitness videos are not a sample of all people: fit, young, well lit, facing a camera.\n"
         "- Labels are what authors wrote, not what annotators saw.\n"
         "- Do not use this to identify people. Takedown: `fimad remove VIDEO`."
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fimad.dataset.biases import biases
 from fimad.dataset.text import plain
 
+# Croissant demands a day: that of the method's paper, where no video has one.
+_UNDATED = "2024-06-06"
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -95,12 +98,13 @@ def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "name": manifest["name"],
         "description": "Clips of people exercising: transcripts, 3D pose, virtual IMU signals and CLIP embeddings.",
         "version": f"{manifest['version']}.0.0",
-        "datePublished": "2024-06-06",
+        # The last day on which anything was retrieved: a clock would make other bytes of the same data.
+        "datePublished": manifest.get("newest") or _UNDATED,
         "url": "https://arxiv.org/abs/2406.03857",
         "license": "https://choosealicense.com/no-permission/",
         "citeAs": "fimad; method after MuJo, arXiv 2406.03857",
         "rai:dataCollection": "Videos found by their authors' chapters; features derived by fimad; nobody was recorded.",
-        "rai:dataBiases": "Authors of fitness videos are not a sample of all people.",
+        "rai:dataBiases": ["Authors of fitness videos are not a sample of all people.", *biases(manifest)],
         "rai:dataLimitations": "Signals are virtual; depth, hidden limbs and floor exercises are least exact.",
         "rai:personalSensitiveInformation": "Body motion of identifiable publications; no pictures, no sound.",
         "rai:dataUseCases": "Pre-training of human activity recognition from wearable sensors.",

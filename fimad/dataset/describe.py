@@ -62,6 +62,9 @@ def describe(
         "labels": _merged(shards, "labels"),
         "licences": _merged(shards, "licences"),
         "channels": _merged(shards, "channels"),
+        "languages": _merged(shards, "languages"),
+        "means": _means(shards),
+        "newest": max((shard.newest for shard in shards), default=""),
         "stages": stages,
         "unavailable": source.unavailable,
         "excluded_videos": [*_reasons(source.excluded()), *_leaking(leaking)],
@@ -112,6 +115,16 @@ def _merged(shards: list[Shard], name: str) -> dict[str, int]:
     for shard in shards:
         total.update(getattr(shard, name))
     return dict(sorted(total.items()))
+
+
+def _means(shards: list[Shard]) -> dict[str, dict[str, float]]:
+    """Mean of a column over the clips that have it, and how many have."""
+    means = {}
+    for name in sorted({name for shard in shards for name in shard.sums}):
+        each = [shard.sums[name] for shard in shards if name in shard.sums]
+        count = sum(rows for rows, _ in each)
+        means[name] = {"clips": count, "mean": round(sum(total for _, total in each) / count, 4) if count else 0.0}
+    return means
 
 
 def _reasons(items: Iterable[Any]) -> list[dict[str, Any]]:

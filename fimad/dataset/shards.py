@@ -18,7 +18,9 @@ from fimad.pipeline.artifact import encodings
 _GROUP_BYTES = 4 * 1024**2
 # Clips per shard that the manifest lists by title, so that a summary needs no shard.
 _PREVIEW = 50
-_COUNTERS = ("labels", "licences", "channels", "left_out")
+_COUNTERS = ("labels", "licences", "channels", "languages", "left_out")
+# Columns whose means the card states, with how many rows have them.
+_MEANS = ("pose_share", "imu_quality", "transcript_no_speech")
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Shard:
     Parameters
     ----------
     path : where a new one was written; None for one that is kept from the dataset before.
+    sums : by column, how many rows have it, and its sum over them.
+    newest : the last day on which a video of it was retrieved, as YYYY-MM-DD.
     videos : content key by video id: what tells whether the shard can be kept.
     source : name in the dataset before, of a kept one.
     """
@@ -42,7 +46,10 @@ class Shard:
     labels: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     channels: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    sums: dict[str, tuple[int, float]] = field(default_factory=dict)
+    newest: str = ""
     preview: list[tuple[str, str, str, str, float]] = field(default_factory=list)
     name: str = ""
     source: str = ""
@@ -52,8 +59,18 @@ class Shard:
         table = rows.table
         self.rows += table.num_rows
         self.left_out.update(rows.left_out)
-        for name, counts in (("label", self.labels), ("license", self.licences), ("channel", self.channels)):
+        for name, counts in (
+            ("label", self.labels),
+            ("license", self.licences),
+            ("channel", self.channels),
+            ("language", self.languages),
+        ):
             counts.update(value or "" for value in table.column(name).to_pylist())
+        for name in _MEANS:
+            known = [value for value in table.column(name).to_pylist() if value is not None]
+            count, total = self.sums.get(name, (0, 0.0))
+            self.sums[name] = count + len(known), round(total + sum(known), 6)
+        self.newest = max([self.newest, *(str(day) for day in table.column("retrieved_on").to_pylist() if day)])
         columns = [table.column(name).to_pylist() for name in ("clip_id", "title", "label", "start_s", "end_s")]
         for clip_id, title, label, start, end in zip(*columns, strict=True):
             self.seconds += end - start
@@ -71,6 +88,8 @@ class Shard:
             "seconds": round(self.seconds, 6),
             "videos": self.videos,
             "preview": [list(each) for each in self.preview],
+            "sums": {name: list(each) for name, each in sorted(self.sums.items())},
+            "newest": self.newest,
             **{name: dict(sorted(getattr(self, name).items())) for name in _COUNTERS},
         }
 
@@ -86,6 +105,9 @@ class Shard:
             seconds=entry["seconds"],
             preview=[(a, b, c, d, e) for a, b, c, d, e in entry["preview"]],
             source=entry["name"],
+            sums={name: (count, total) for name, (count, total) in entry.get("sums", {}).items()},
+            newest=entry.get("newest", ""),
+            languages=Counter(entry.get("languages", {})),
             labels=Counter(entry["labels"]),
             licences=Counter(entry["licences"]),
             channels=Counter(entry["channels"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -30,3 +31,12 @@ def test_example(example: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HF_DATASETS_CACHE", str(folder / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     exec(compile(example, str(PAGE), "exec"), {})  # noqa: S102  (our own page)
+
+
+def test_the_day_and_the_biases_are_those_of_the_videos(folder: Path) -> None:
+    manifest = json.loads((folder / "dataset" / "manifest.json").read_text())
+    croissant = json.loads((folder / "dataset" / "croissant.json").read_text())
+    assert croissant["datePublished"] == manifest["newest"] > "2025"
+    card = (folder / "dataset" / "README.md").read_text()
+    assert "There are 5 labels" in card
+    assert "somebody is found in 100% of a clip" in card

@@ -12,11 +12,13 @@ import pytest
 from synthetic import SyntheticSource, small_config
 
 import fimad
+from fimad.dataset.biases import biases
 from fimad.dataset.card import card
 from fimad.dataset.manifest import read_manifest
 from fimad.dataset.pack import PackResult, pack
 from fimad.dataset.remove import remove
 from fimad.dataset.splits import Member, assign, leaks, splits_from_file
+from fimad.dataset.text import markdown
 from fimad.dataset.verify import verify
 from fimad.errors import ConfigError, DatasetError
 from fimad.pipeline.store import open_store
@@ -167,3 +169,32 @@ def test_croissant_is_valid_and_its_records_load(tmp_path: Path) -> None:
     assert not loaded.metadata.ctx.issues.errors
     record = next(iter(loaded.records("clips-0")))
     assert record["clips-0/clip_id"].decode().startswith("video")
+
+
+def test_biases_are_told_from_the_datasets_own_figures(tmp_path: Path) -> None:
+    config = small_config()
+    pack(SyntheticSource(8, config, embeddings=True), config, open_store(str(tmp_path)))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    card = (tmp_path / "README.md").read_text()
+    croissant = json.loads((tmp_path / "croissant.json").read_text())
+    assert f"There are {len([name for name in manifest['channels'] if name])} channels" in card
+    told = croissant["rai:dataBiases"]
+    assert any(each.startswith(f"There are {len([n for n in manifest['labels'] if n])} labels") for each in told)
+    assert any("of a clip's frames" in each for each in told)
+    assert croissant["datePublished"] == (manifest["newest"] or "2024-06-06")
+
+
+def test_a_hostile_channel_stays_text_in_card_and_croissant(tmp_path: Path) -> None:
+    manifest = {
+        "clips": 2,
+        "channels": {"<script>alert(1)</script>\n# head": 2},
+        "labels": {"": 2},
+        "splits": {"train": {"clips": 2}, "test": {"clips": 0}},
+        "left_out_clips": {"nobody": 2},
+    }
+    told = biases(manifest)
+    assert not any("\n" in each for each in told)
+    assert "Nothing is in the split test: too few channels to divide." in told
+    assert "100% of the clips state no label." in told
+    assert "50% of all clips were left out; their kind is missing." in told
+    assert "<script>" not in markdown(told[0])
