@@ -192,11 +192,12 @@ def plan(
 
 
 def print_profile(config: Config) -> None:
-    """Where the time of the last run went."""
-    from fimad.pipeline.plan import profile
+    """Where the time of the last run went; the whole of it goes to files beside the run's diary."""
+    from fimad.pipeline import profiling
     from fimad.pipeline.workspace import Workspace
 
-    result = profile(Workspace(config.workspace))
+    workspace = Workspace(config.workspace)
+    result = profiling.profile(workspace)
     table = Table(box=None, pad_edge=False, title="Where the time went", title_justify="left")
     for name in ("stage", "videos", "seconds", "video-s per s"):
         table.add_column(name, justify="left" if name == "stage" else "right")
@@ -206,3 +207,5 @@ def print_profile(config: Config) -> None:
     out.print(table)
     for video_id, seconds in list(result["videos"].items())[:10]:
         out.print(f"  {seconds:8.1f} s  {escape(video_id)}")
+    written = ", ".join(profiling.write(workspace))
+    out.print(f"Each stage of each video: {escape(written)} in {escape(config.workspace)}")

@@ -6,6 +6,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fimad.config import Config
@@ -138,7 +139,7 @@ def _run(
             return InProcess(spec, lambda event: _forward(event, observer))
         from fimad.pipeline.cluster import DaskExecutor
 
-        return DaskExecutor(spec, config.run, sorted(resources), observer)
+        return DaskExecutor(replace(spec, warm=survey.waiting), config.run, sorted(resources), observer)
 
     finisher = MediaRemover(workspace, config, plan, survey)
     gate = PoliteGate(workspace, config, observer)

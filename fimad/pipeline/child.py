@@ -67,7 +67,8 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
     notes = _Notes(notes_descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
-    spec: RunSpec = pipe.recv()
+    spec: RunSpec
+    spec, resource = pipe.recv()
     said = 0.0
 
     def emit(event: tuple[Any, ...]) -> None:
@@ -99,6 +100,8 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
         pipe.send(error)
         return
     pipe.send(str(lane.workspace.store.scratch_root()))
+    if resource:
+        threading.Thread(target=lane.warm_up, args=(resource,), daemon=True, name="warm-up").start()
     try:
         while True:
             for task in pipe.recv():

@@ -30,9 +30,11 @@ from fimad.pipeline.task import Outcome, RunSpec, Task
 _NO_WORKER_S = 120.0
 _LOOK_S = 5.0
 _CONNECT_S = 20.0
+_STARTS = 3
 # How much work is handed over at once when tasks are short, and how many tasks at most.
 _BATCH_S = 0.5
 _MOST_TASKS = 64
+_SHORT_S = 2.0
 # Above `CRITICAL`: Dask calls a lost connection critical, while here it is an outcome like others.
 _SILENT = logging.CRITICAL + 1
 
@@ -104,11 +106,20 @@ class DaskExecutor(Executor):
         self.lanes = self._count_lanes()
         if self._remote:
             self._preflight()
+        for resource in self._resources:
+            # Downloads need no models: there is nothing to be ahead of.
+            if spec.warm and resource != "network":
+                self._client.run(worker.prepare, self._spec, resource)
 
     def batch(self, resource: str) -> int:
         """Short tasks go together, so that Dask's few milliseconds a task do not count: half a second of work at once."""
         seconds = self._seconds.get(resource)
         return 1 if seconds is None else max(1, min(_MOST_TASKS, int(_BATCH_S / max(seconds, 1e-6))))
+
+    def ahead(self, resource: str) -> int:
+        """Short tasks must not wait for the driver; long ones would wait behind each other while another lane is idle."""
+        seconds = self._seconds.get(resource)
+        return 2 if seconds is not None and seconds < _SHORT_S else 1
 
     def submit(self, tasks: Sequence[Task]) -> None:
         self._count += 1
@@ -298,7 +309,19 @@ def _local_cluster(run: RunConfig, resources: Sequence[str]) -> Any:
     # Workers must not take a Ctrl-C that is meant for the driver; `dask_setup` does the same for those started later.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
     try:
-        return _start_cluster(run, worker_count(run), offered)
+        failure: Exception | None = None
+        for _ in range(_STARTS):
+            # A worker that dies while it starts takes Dask's whole cluster with it; what killed it is often gone then.
+            try:
+                return _start_cluster(run, worker_count(run), offered)
+            except (RuntimeError, OSError) as error:
+                failure = error
+        raise SetupError(
+            f"Worker processes do not start: {type(failure).__name__}: {failure}.",
+            "They were killed (no memory left), or this machine allows no more processes.",
+            "Look at the free memory, or take fewer: --workers 1; --workers 0 needs no other process.",
+            reason="cluster_lost",
+        ) from failure
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)

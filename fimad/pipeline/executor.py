@@ -34,6 +34,10 @@ class Executor(ABC):
         """How many tasks of a resource are best handed over at once."""
         return 1
 
+    def ahead(self, resource: str) -> int:
+        """How many batches a lane is handed at once, the one that it works on among them."""
+        return 1
+
     @abstractmethod
     def submit(self, tasks: Sequence[Task]) -> None:
         """Take tasks of one resource, to be done one after the other; their outcomes come from `wait`."""

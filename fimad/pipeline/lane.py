@@ -9,9 +9,11 @@ import logging
 import os
 import platform
 import shutil
+import sys
+import threading
 import time
 import traceback
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,22 +22,18 @@ from typing import Any
 import pyarrow as pa
 
 from fimad.config import Config
-from fimad.errors import Filtered, FimadError, PermanentError, SetupError, TransientError
-from fimad.pipeline import atomic
+from fimad.errors import FimadError, PermanentError, SetupError, TransientError
+from fimad.pipeline.failures import NoMediaError, describe_failure
 from fimad.pipeline.stage import FrameStage, Stage, StageInput, Video
 from fimad.pipeline.stages import load_stage, plan_stages
 from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
 from fimad.pipeline.workspace import Workspace
 
+_LOG = logging.getLogger(__name__)
 _LOG_LINES = 40
-# A disk with less room than this is full, whatever a library made of the error.
-_FULL_BYTES = 256 * 1024
+_WARM_SWITCH_S = 0.0005
 
 Emit = Callable[[tuple[Any, ...]], None]
-
-
-class _NoMediaError(Exception):
-    """The media file that `download` published is gone."""
 
 
 class Lane:
@@ -56,6 +54,8 @@ class Lane:
         self._stages: dict[str, Stage] = {}
         self._ready: set[str] = set()
         self._limits: list[Any] = []
+        # One a stage, so that a task waits for no stage but its own.
+        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         for path in spec.stages:
             stage = load_stage(path, self.config)
             self._stages[stage.name] = stage
@@ -115,20 +115,40 @@ class Lane:
     def stage(self, name: str) -> Stage:
         """A stage with its models loaded."""
         stage = self._stages[name]
-        if name not in self._ready:
-            stage.setup()
-            self._ready.add(name)
-            self._pin_threads()
+        with self._loading[name]:
+            if name not in self._ready:
+                stage.setup()
+                self._ready.add(name)
+                self._pin_threads(stage)
         return stage
 
-    def _pin_threads(self) -> None:
+    def warm_up(self, resource: str) -> None:
+        """Load the models of stages that have work to do, for another thread to find them ready."""
+        before = sys.getswitchinterval()
+        # Imports hold the interpreter; a task that is on meanwhile must get its turn between two calls of native code.
+        sys.setswitchinterval(_WARM_SWITCH_S)
+        try:
+            for name in self.spec.warm:
+                if name in self._stages and self._stages[name].resource == resource:
+                    self.stage(name)
+        except Exception:  # noqa: BLE001  (the task that needs the stage meets the same, and says so)
+            _LOG.debug("a stage could not be loaded ahead", exc_info=True)
+        finally:
+            sys.setswitchinterval(before)
+
+    def _pin_threads(self, stage: Stage) -> None:
         """Give libraries that are loaded by now the configured threads: with more, sums come out in another order.
 
-        A child process gets the same from its environment; with ``--workers 0`` it is too late for that.
+        A child process gets the same from its environment; with ``--workers 0`` it is too late for that. OpenCV has
+        threads of its own, which no variable tells.
         """
         from threadpoolctl import threadpool_limits
 
         self._limits.append(threadpool_limits(self.spec.threads))
+        if isinstance(stage, FrameStage):
+            import cv2
+
+            cv2.setNumThreads(self.spec.threads)
 
     def plain(self, name: str) -> Stage:
         """A stage, whether its models are loaded or not."""
@@ -203,7 +223,7 @@ class _TaskRun:
         try:
             tables, shares = self._run_stages(batch)
         except Exception as error:  # noqa: BLE001  (whatever a stage raises is that item's result)
-            if len(batch) > 1 and not isinstance(error, _NoMediaError | SetupError):
+            if len(batch) > 1 and not isinstance(error, NoMediaError | SetupError):
                 # One of them is to blame; by themselves they tell which.
                 for name in batch:
                     self._do([name])
@@ -282,7 +302,7 @@ class _TaskRun:
                     self.lane.spec.keys["download"], self.video.video_id, media, self._scratch
                 )
             except FileNotFoundError as error:
-                raise _NoMediaError(media) from error
+                raise NoMediaError(media) from error
         return self._media
 
     def _publish_file(self, path: Path, suffix: str) -> str:
@@ -313,64 +333,9 @@ class _TaskRun:
     def _failure(self, name: str, error: Exception, seconds: float) -> StageResult:
         result = describe_failure(name, error, str(self.lane.workspace.store.scratch_root()))
         lines = list(self._lines)
-        if not isinstance(error, FimadError | _NoMediaError):
+        if not isinstance(error, FimadError | NoMediaError):
             lines += traceback.format_exc().strip().splitlines()[-12:]
         return replace(result, seconds=seconds, log=tuple(lines[-_LOG_LINES:]))
-
-
-def describe_failure(stage: str, error: Exception, scratch: str) -> StageResult:
-    """What an exception means for the item: filtered, failed for good, worth another try, or the end of the run."""
-    if isinstance(error, _NoMediaError):
-        return StageResult(stage, "no_media", reason="no_media", what=f"The media file {error} is gone.")
-    if isinstance(error, Filtered):
-        return StageResult(stage, "filtered", reason=error.reason, what=error.what, why=error.why, fix=error.fix)
-    storage = atomic.find_storage_error(error, scratch)
-    if storage is None and _disk_is_full(scratch):
-        storage = atomic.storage_error(OSError(28, "No space left on device"), scratch)
-    if storage is not None:
-        return _failed(stage, storage, "fatal")
-    if isinstance(error, TransientError):
-        return replace(_failed(stage, error, "transient"), retry_after_s=error.retry_after_s)
-    if isinstance(error, FimadError):
-        return _failed(stage, error, "permanent")
-    if isinstance(error, MemoryError):
-        return StageResult(
-            stage,
-            "failed",
-            reason="out_of_memory",
-            what=f"{stage} ran out of memory.",
-            why="The video is very long or very large.",
-            fix="Lower `download.max_height_px` or `segment.max_clip_s`, or use a machine with more memory.",
-        )
-    if isinstance(error, ConnectionError | TimeoutError):
-        return StageResult(
-            stage,
-            "failed",
-            kind="transient",
-            reason="network",
-            what=f"{stage}: {type(error).__name__}: {error}",
-            why="The network or the other side is down.",
-            fix="Run the command again later.",
-        )
-    return StageResult(
-        stage,
-        "failed",
-        reason="unexpected",
-        what=f"{stage}: {type(error).__name__}: {error}",
-        why="The file is something that this stage's libraries do not expect, or fimad has a defect.",
-        fix="`fimad why VIDEO` shows the log. If the file plays elsewhere, please report it.",
-    )
-
-
-def _failed(stage: str, error: FimadError, kind: Any) -> StageResult:
-    return StageResult(stage, "failed", kind=kind, reason=error.reason, what=error.what, why=error.why, fix=error.fix)
-
-
-def _disk_is_full(scratch: str) -> bool:
-    try:
-        return shutil.disk_usage(scratch).free < _FULL_BYTES
-    except OSError:
-        return False
 
 
 class _Tail(logging.Handler):

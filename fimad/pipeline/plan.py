@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,8 +73,18 @@ class Plan:
         return asdict(self)
 
 
-def estimate(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos) -> Plan:
-    """Count what is to do, and multiply by what it cost before."""
+def estimate(
+    workspace: Workspace,
+    config: Config,
+    plan: StagePlan,
+    videos: Videos,
+    rates: Mapping[str, float] | None = None,
+) -> Plan:
+    """Count what is to do, and multiply by what it cost before.
+
+    `rates`, s of one core per s of video by stage (`rates.measure`), go before what earlier runs took.
+    """
+    rates = rates or {}
     now = status(workspace, config, plan, videos)
     seconds, written, lengths = _rates(workspace)
     length_s = sum(lengths) / len(lengths) if lengths else _ASSUMED_LENGTH_S
@@ -82,8 +93,11 @@ def estimate(workspace: Workspace, config: Config, plan: StagePlan, videos: Vide
         if each.unavailable:
             continue
         todo = each.counts["pending"] + each.counts["stale"]
-        measured = each.stage in seconds
-        per_video_s = seconds.get(each.stage, _ASSUMED_S.get(each.stage, 0.0) * length_s)
+        measured = each.stage in rates or each.stage in seconds
+        if each.stage in rates:
+            per_video_s = rates[each.stage] * length_s
+        else:
+            per_video_s = seconds.get(each.stage, _ASSUMED_S.get(each.stage, 0.0) * length_s)
         per_video_bytes = written.get(each.stage, _ASSUMED_BYTES.get(each.stage, 0.0) * length_s)
         costs.append(StageCost(each.stage, todo, todo * per_video_s, todo * per_video_bytes, measured))
     workers = worker_count(config.run)
@@ -120,25 +134,3 @@ def _rates(workspace: Workspace) -> tuple[dict[str, float], dict[str, float], li
         {name: sum(each) / len(each) for name, each in written.items()},
         list(lengths.values()),
     )
-
-
-def profile(workspace: Workspace) -> dict[str, Any]:
-    """Where the time of the last run went: per stage, and the slowest videos."""
-    stages: dict[str, dict[str, float]] = defaultdict(lambda: {"videos": 0, "seconds": 0.0, "video_s": 0.0})
-    videos: dict[str, float] = defaultdict(float)
-    wall: dict[str, float] = {}
-    for entry in runlog.entries(workspace, newest=1):
-        if "event" in entry:
-            wall[entry["event"]] = float(entry["at"])
-            continue
-        each = stages[entry["stage"]]
-        each["videos"] += 1
-        each["seconds"] += float(entry["seconds"])
-        each["video_s"] += float(entry.get("media_s", 0.0))
-        videos[entry["video_id"]] += float(entry["seconds"])
-    slowest = sorted(videos.items(), key=lambda item: -item[1])
-    return {
-        "wall_s": wall.get("end", 0.0) - wall.get("begin", 0.0) if {"begin", "end"} <= wall.keys() else 0.0,
-        "stages": dict(stages),
-        "videos": dict(slowest),
-    }

@@ -94,6 +94,12 @@ class RunLog:
             self._give_up(error)
 
 
+def newest(workspace: Workspace) -> str:
+    """Name of the last run's diary, without suffix; on an object store, of its last part. Empty if there is none."""
+    names = (name for name in workspace.store.files("runs") if name.endswith(".jsonl"))
+    return max(names, default="").removesuffix(".jsonl")
+
+
 def entries(workspace: Workspace, newest: int = 0) -> Iterator[dict[str, Any]]:
     """The lines of all runs, oldest first; with `newest`, of so many last runs only. Cut lines are left out."""
     names = sorted(name for name in workspace.store.files("runs") if name.endswith(".jsonl"))

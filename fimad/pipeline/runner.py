@@ -178,11 +178,13 @@ class Runner:
             self._gated = 0
         for _ in range(len(queue)):
             size = self._batch(resource)
-            # One batch more than can run keeps a lane from waiting for the driver; downloads are paced, so not there.
-            room = self._lanes(resource) * size * (1 if resource == "network" else 2)
+            lanes = self._lanes(resource)
+            assert self._executor is not None  # noqa: S101  (`_lanes` made it)
+            # Downloads are paced, so no more of them than can run.
+            room = lanes * size * (1 if resource == "network" else self._executor.ahead(resource))
             if self._running[resource] >= room:
                 break
-            work = queue.popleft()
+            work = queue.popleft() if resource == "network" or size > 1 else _longest(queue)
             paced = self.gate is not None and resource == "network" and work.video.kind != "file"
             if paced and self.gate is not None and self.gate.wait_s(work.video) > 0:
                 queue.append(work)
@@ -190,7 +192,6 @@ class Runner:
                 continue
             task = self._task(work, resource)
             self._running[resource] += 1
-            assert self._executor is not None  # noqa: S101  (`_lanes` made it)
             if paced or work.tries or work.solo:
                 # By itself: if it takes its worker with it again, no other video should be there.
                 self._executor.submit([task])
@@ -225,6 +226,7 @@ class Runner:
         self._running[task.resource] -= 1
         work = self._active[task.video_id]
         work.force = False
+        work.length_s = outcome.media_s or work.length_s
         wait_s = self._lost(work, outcome) if outcome.lost else self._digest(work, outcome)
         if self.stop_reason:
             return
@@ -365,3 +367,12 @@ class Runner:
         )
         self.workspace.write_record(self.plan.keys[result.stage], record)
         return record
+
+
+def _longest(queue: deque[VideoWork]) -> VideoWork:
+    """Take out the longest video: begun last, it would keep one worker busy while the others have nothing left to do."""
+    at = max(range(len(queue)), key=lambda each: queue[each].length_s)
+    queue.rotate(-at)
+    work = queue.popleft()
+    queue.rotate(at)
+    return work

@@ -30,6 +30,7 @@ from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
 _POLL_S = 0.25
 _TREE_S = 2.0
 _START_S = 180.0
+_STARTS = 3
 _LOG_BYTES = 4000
 _LOG_LINES = 40
 # What libraries write to stderr is thrown away between tasks once there is so much of it.
@@ -39,16 +40,22 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 Emit = Callable[[Task, tuple[Any, ...]], None]
 
 
+class _KilledAtStartError(SetupError):
+    """The child was ended by a signal before it was ready."""
+
+
 class Sandbox:
     """One child process, started when there is something to do, and again after it died.
 
     Parameters
     ----------
     spec : what the child is to know; its limits are enforced here.
+    resource : of the tasks that it will get: it loads the models of their stages (`RunSpec.warm`) as soon as it runs.
     """
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, resource: str = "") -> None:
         self.spec = spec
+        self.resource = resource
         self.used_s = time.monotonic()
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
@@ -98,6 +105,13 @@ class Sandbox:
         if self._pipe is not None and self._process is not None and self._process.poll() is None:
             self._forget_stderr()
             return self._pipe
+        for _ in range(_STARTS - 1):
+            # Short of memory for a moment, or killed by somebody: no reason to end a run.
+            with contextlib.suppress(_KilledAtStartError):
+                return self._launch()
+        return self._launch()
+
+    def _launch(self) -> Connection:
         self._reap()
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
@@ -120,14 +134,16 @@ class Sandbox:
             )
         pipe = Connection(ours.detach())
         self._pipe = pipe
+        hangs = False
         try:
-            pipe.send(self.spec)
-            if not pipe.poll(_START_S):
+            pipe.send((self.spec, self.resource))
+            hangs = not pipe.poll(_START_S)
+            if hangs:
                 raise EOFError
             answer = pipe.recv()
         except (EOFError, OSError) as error:
             code = self._reap()
-            raise SetupError(
+            raise (_KilledAtStartError if code < 0 and not hangs else SetupError)(
                 f"A worker's child process could not start ({_how_it_died(code)}).",
                 "A library is missing or broken on that machine. Its last words were:\n" + self.stderr_tail(),
                 "Run `fimad build --workers 0` there to see the whole error.",

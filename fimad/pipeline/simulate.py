@@ -49,6 +49,9 @@ class SimulateStage(Stage):
         return (ModelFile("calibration", calibration_sha256(self.config.simulate.calibration)),)
 
     def setup(self) -> None:
+        # SciPy takes a second to load: now, where that can be done ahead.
+        import fimad.simulate  # noqa: F401
+
         if self.config.simulate.calibration and self._calibration is None:
             from fimad.simulate.calibration import Calibration
 

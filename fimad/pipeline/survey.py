@@ -19,7 +19,7 @@ _CHUNK = 4096
 
 @dataclass
 class VideoWork:
-    """One video on its way through the stages of a run."""
+    """One video on its way through the stages of a run; `length_s` is 0 until a task has told it."""
 
     video: Video
     states: bytearray
@@ -28,6 +28,7 @@ class VideoWork:
     solo: bool = False
     recheck: bool = False
     force: bool = False
+    length_s: float = 0.0
 
 
 class Survey:
@@ -54,6 +55,8 @@ class Survey:
         self._inputs = [[position[each] for each in plan.inputs(name) if each in position] for name in self.names]
         self._resources: list[Resource] = [plan.stages[name].resource for name in self.names]
         self._groups: dict[bytes, tuple[Resource, tuple[str, ...]] | None] = {}
+        self.waiting: tuple[str, ...] = ()
+        """Stages that have videos to do, as of the last `count`."""
 
     def states(self, video_ids: Sequence[str]) -> NDArray[np.uint8]:
         """(videos, stages) state codes; failures that are worth another run count as pending."""
@@ -75,6 +78,7 @@ class Survey:
             total += len(chunk)
             for at in range(len(self.names)):
                 counts[at] += np.bincount(states[:, at], minlength=4)
+        self.waiting = tuple(name for name, row in zip(self.names, counts, strict=True) if row[PENDING])
         return total, counts
 
     def next_group(self, states: bytes | bytearray) -> tuple[Resource, tuple[str, ...]] | None:

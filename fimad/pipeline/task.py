@@ -30,6 +30,7 @@ class RunSpec:
     sys_path : the driver's import path, so that stages from a test or a notebook's folder are found.
     threads : native threads of a child process.
     deadline_s, memory_limit_bytes : hard limits of one task.
+    warm : stages that have videos to do: their models are loaded while the first task is on its way.
     check : a child process first makes sure that its machine gives the same keys and reaches the workspace.
     """
 
@@ -41,6 +42,7 @@ class RunSpec:
     threads: int = 1
     deadline_s: float = 3600.0
     memory_limit_bytes: int = 6 * 1024**3
+    warm: tuple[str, ...] = ()
     check: bool = False
 
     @property

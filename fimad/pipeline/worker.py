@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import pickle
 import signal
 import sys
@@ -71,6 +72,21 @@ def run_tasks(spec: RunSpec, tasks: Sequence[Task], topic: str, number: int) -> 
         _give_back(sandbox, resource)
 
 
+def prepare(spec: RunSpec, resource: str) -> None:
+    """Start a child process for tasks that are about to come. Returns at once."""
+    sandbox = Sandbox(spec, resource)
+
+    def start() -> None:
+        # What is wrong here is wrong for the first task as well, which says so.
+        with contextlib.suppress(SetupError):
+            sandbox.start()
+
+    with _lock:
+        # Tasks find it from now on, and wait until it has started.
+        _idle.setdefault((spec.spec_id, resource), []).append(sandbox)
+    threading.Thread(target=start, daemon=True, name="prepare").start()
+
+
 def _take(spec: RunSpec, resource: str) -> Sandbox:
     with _lock:
         stale: list[Sandbox] = []
@@ -79,7 +95,7 @@ def _take(spec: RunSpec, resource: str) -> Sandbox:
                 stale += [each for each in sandboxes if time.monotonic() - each.used_s > _IDLE_S]
                 _idle[key] = [each for each in sandboxes if each not in stale]
         mine = _idle.setdefault((spec.spec_id, resource), [])
-        sandbox = mine.pop() if mine else Sandbox(spec)
+        sandbox = mine.pop() if mine else Sandbox(spec, resource)
         _busy.add(sandbox)
     for each in stale:
         each.close()

@@ -141,7 +141,7 @@ def add_workspace(report: Report, config: Config) -> None:
     """Funnel, failures, speed and settings of the workspace that the rows came from."""
     from fimad.config_text import config_toml
     from fimad.pipeline.executor import worker_count
-    from fimad.pipeline.plan import profile
+    from fimad.pipeline.profiling import profile
     from fimad.pipeline.stages import plan_stages
     from fimad.pipeline.status import records, status
     from fimad.pipeline.workspace import Workspace

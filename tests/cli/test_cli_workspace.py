@@ -137,6 +137,11 @@ def test_profile_shows_where_the_time_went() -> None:
     corpus("slow:0.3@pose")
     shown = build("--profile").stdout
     assert re.search(r"pose +1 +0\.3", shown)
+    table = next(Path("workspace", "runs").glob("*.profile.csv")).read_text().splitlines()
+    assert table[0].startswith("video_id,stage,end,seconds")
+    assert {line.split(",")[1] for line in table[1:]} >= {"download", "pose", "simulate"}
+    whole = json.loads(next(Path("workspace", "runs").glob("*.profile.json")).read_text())
+    assert whole["stages"]["pose"]["seconds"] >= 0.3
 
 
 def test_errors_have_three_parts_and_a_code_of_their_own(folder: Path) -> None:

@@ -81,6 +81,18 @@ class FakePose(FakeStage):
     needs_media: ClassVar[bool] = True
 
 
+class SlowToLoad(FakePose):
+    """Says in `loaded`, beside the workspace, that it was loaded; fails to load if there is a file `broken`."""
+
+    def setup(self) -> None:
+        folder = Path(self.config.workspace).parent
+        with (folder / "loaded").open("a") as file:
+            file.write(".")
+        if (folder / "broken").exists():
+            raise PermanentError("It is broken.", "", "", reason="broken")
+        time.sleep(0.5)
+
+
 class FakeSimulate(FakeStage):
     name: ClassVar[str] = "simulate"
     upstream: ClassVar[tuple[str, ...]] = ("pose", "transcribe")

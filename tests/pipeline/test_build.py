@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,11 @@ from fimad.config import Config, parse_config
 from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.build import build
 from fimad.pipeline.progress import Silent
+from fimad.pipeline.runner import _longest
 from fimad.pipeline.stage import Video
+from fimad.pipeline.stages import plan_stages
 from fimad.pipeline.summary import Summary
+from fimad.pipeline.survey import Survey, VideoWork
 from fimad.pipeline.task import StageResult
 from fimad.pipeline.workspace import Workspace
 
@@ -251,3 +254,29 @@ def test_one_blocked_host_does_not_stop_the_others(tmp_path: Path) -> None:
     states = dict(workspace.entries("download", key))
     assert sum(video_id.startswith("b") for video_id in states) == 5
     assert sum(video_id.startswith("a") for video_id in states) == 1
+
+
+def test_the_longest_video_goes_first_and_nothing_else_changes_places() -> None:
+    videos = [
+        VideoWork(Video(str(at), "file", ""), bytearray(), set(), length_s=s) for at, s in enumerate((3, 9, 0, 9))
+    ]
+    queue = deque(videos)
+    assert [_longest(queue).video.video_id for _ in videos] == ["1", "3", "0", "2"]
+    assert not queue
+
+
+def test_only_stages_with_something_to_do_are_loaded_ahead(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    workspace = fakes.corpus(config, "ok", "ok")
+    plan = plan_stages(config, fakes.PATHS)
+
+    def waiting() -> tuple[str, ...]:
+        survey = Survey(workspace, plan, plan.runnable)
+        survey.count(lambda: workspace.videos())
+        return survey.waiting
+
+    assert waiting() == tuple(plan.runnable)
+    go(config, "pose")
+    assert waiting() == ("transcribe", "simulate")
+    go(config)
+    assert waiting() == ()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,7 +20,10 @@ import pytest
 import runner_fakes as fakes
 from test_build import go, make_config
 
+from fimad.pipeline.build import run_spec
 from fimad.pipeline.cluster import _Handed
+from fimad.pipeline.sandbox import Sandbox
+from fimad.pipeline.stages import plan_stages
 from fimad.pipeline.task import Outcome, Task
 from fimad.pipeline.workspace import Workspace
 
@@ -257,3 +263,54 @@ def test_an_outcome_that_comes_twice_counts_once() -> None:
     assert handed.take([first]) == [first]
     assert handed.take([first, second]) == [second]
     assert not handed.tasks
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_child_loads_ahead_what_its_tasks_will_need_and_nothing_twice(tmp_path: Path, broken: bool) -> None:
+    config = make_config(tmp_path)
+    workspace = fakes.corpus(config, "ok")
+    paths = (*fakes.PATHS[:3], "runner_fakes:SlowToLoad", fakes.PATHS[4])
+    plan = plan_stages(config, paths)
+    loaded = tmp_path / "loaded"
+    if broken:
+        (tmp_path / "broken").touch()
+    downloaded = go(config, "segment", paths=paths)
+    assert downloaded.exit_code == 0
+    spec = replace(run_spec(workspace, config, plan), warm=("download", "transcribe", "pose", "simulate"))
+    sandbox = Sandbox(spec, "cpu")
+    try:
+        sandbox.start()
+        until = time.monotonic() + 20
+        while not loaded.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert loaded.read_text() == "."
+        # The task comes while the model is still being loaded.
+        outcome = next(iter(sandbox.run([Task("v00", "url", "ok", ("transcribe", "pose"), "cpu")])))
+    finally:
+        sandbox.close()
+    ends = {result.stage: (result.end, result.reason) for result in outcome.results}
+    assert ends["transcribe"] == ("done", "")
+    assert ends["pose"] == (("failed", "broken") if broken else ("done", ""))
+    assert loaded.read_text() == (".." if broken else ".")
+
+
+def test_a_child_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"workers": 1})
+    fakes.corpus(config, "ok", "ok")
+    ended: set[int] = set()
+
+    def kill() -> None:
+        while not ended:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if "fimad.pipeline.child" in " ".join(process.cmdline()):
+                        process.kill()
+                        ended.add(process.pid)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    summary = go(config)
+    thread.join()
+    assert summary.exit_code == 0
+    assert summary.stages["simulate"]["done"] == 2

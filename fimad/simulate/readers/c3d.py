@@ -35,7 +35,11 @@ def read(path: Path) -> Markers:
     position[residual[:, : len(names)] < 0] = np.nan
     unit = str(point["UNITS"]["value"][0]).strip().lower() if len(point.get("UNITS", {}).get("value", [])) else ""
     return Markers(
-        np.arange(len(position), dtype=float) / rate_hz, names, position, unit if unit in UNITS_M else None, _vertical(point)
+        np.arange(len(position), dtype=float) / rate_hz,
+        names,
+        position,
+        unit if unit in UNITS_M else None,
+        _vertical(point),
     )
 
 
