@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -89,7 +90,8 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
             notes.lines.append(event[1])
         notes.write()
 
-    _follow_parent()
+    scratch: list[str] = []
+    _follow_parent(scratch)
     try:
         from fimad.pipeline.lane import Lane
 
@@ -99,7 +101,8 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
     except SetupError as error:
         pipe.send(error)
         return
-    pipe.send(str(lane.workspace.store.scratch_root()))
+    scratch.append(str(lane.workspace.store.scratch_root()))
+    pipe.send(scratch[0])
     if resource:
         threading.Thread(target=lane.warm_up, args=(resource,), daemon=True, name="warm-up").start()
     try:
@@ -125,13 +128,18 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _follow_parent() -> None:
-    """End this process, and what it started, as soon as its parent is gone, whatever it is doing."""
+def _follow_parent(scratch: list[str]) -> None:
+    """End this process, and what it started, as soon as its parent is gone, whatever it is doing.
+
+    Its `scratch` folders go with it: the run that comes after may have looked for stale ones already.
+    """
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.2)
+        for folder in scratch:
+            shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True, name="follow-parent").start()
