@@ -86,6 +86,17 @@ class Ceiling:
 
     def seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
         """What each part takes for one video, s."""
+        import cv2
+
+        # One core: OpenCV warps pictures with all of them, whatever OMP_NUM_THREADS says. The script may.
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            return self._seconds(path, length_s, frames, folder)
+        finally:
+            cv2.setNumThreads(before)
+
+    def _seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
         spent = {"decode": timed(lambda: self._decode(path)), "pose": self._landmarks() * frames}
         if self._clip is not None:
             spent["embed"] = self._embeddings() * length_s
