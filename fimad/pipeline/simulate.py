@@ -14,11 +14,12 @@ from fimad.config import Section
 from fimad.errors import FimadError
 from fimad.pipeline.stage import ModelFile, Stage, StageInput
 from fimad.schema import simulate_schema
-from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
 from fimad.skeleton import LANDMARKS
 
 if TYPE_CHECKING:
+    # SciPy takes a second: not to be loaded by a driver or a download that only asks for the stage's key.
     from fimad.simulate.calibration import Calibration
+    from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +74,6 @@ class SimulateStage(Stage):
     def _clip(
         self, pose: pa.Table, at: int, cameras: Mapping[str, tuple[pa.Table, int]], item: StageInput
     ) -> dict[str, Any]:
-        # SciPy: not to be loaded by a driver that only asks for the stage's key.
         from fimad.simulate import simulate_imu, to_device
 
         clip_id = pose.column("clip_id")[at].as_py()
@@ -108,6 +108,8 @@ def _array(table: pa.Table, name: str, at: int, *shape: int) -> Floats | None:
 
 def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseSequence | None:
     """One clip of a pose artifact; None where there are no frames."""
+    from fimad.simulate.types import PoseSequence
+
     count = len(LANDMARKS)
     time_s = _array(pose, "pose_time_s", at)
     image = _array(pose, "pose_image", at, count, 3)
@@ -128,6 +130,8 @@ def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseS
 
 def camera_motion(camera: pa.Table, at: int) -> CameraMotion | None:
     """One clip of a camera artifact; None where nothing was measured."""
+    from fimad.simulate.types import CameraMotion
+
     time_s = _array(camera, "camera_time_s", at)
     cut = _array(camera, "camera_cut", at)
     motion = _array(camera, "camera_motion", at, 4)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +175,12 @@ def test_a_calibration_is_applied_and_known_by_its_content(item: StageInput, tmp
     assert key(tmp_path / "a.json") != key(tmp_path / "b.json")
     with pytest.raises(ConfigError, match="can't be read"):
         key(tmp_path / "missing.json")
+
+
+def test_keys_are_had_without_loading_the_libraries() -> None:
+    code = (
+        "import sys; from fimad.config import Config; from fimad.pipeline.stages import plan_stages; "
+        "plan_stages(Config()); print(*sorted({'scipy', 'torch', 'av', 'cv2', 'mediapipe'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
