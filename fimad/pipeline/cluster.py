@@ -47,6 +47,9 @@ _DASK_CONFIG = {
     # Nothing is kept in a worker's memory; balancing it is time lost.
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.work-stealing": True,
+    # Until it has measured one, Dask reckons with half a second a task: a second long video would be queued behind the
+    # first while another worker, with some downloads to do, has none.
+    "distributed.scheduler.default-task-durations": {"fimad-cpu": "60s", "fimad-gpu": "60s"},
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.connect": f"{_CONNECT_S:.0f}s",
 }

@@ -20,8 +20,8 @@ import pytest
 import runner_fakes as fakes
 from test_build import go, make_config
 
-from fimad.pipeline.build import run_spec
 from fimad.pipeline import runlog
+from fimad.pipeline.build import run_spec
 from fimad.pipeline.cluster import _Handed
 from fimad.pipeline.sandbox import Sandbox
 from fimad.pipeline.stages import plan_stages
@@ -259,7 +259,7 @@ def test_two_drivers_on_one_workspace_do_not_hurt_each_other(tmp_path: Path) -> 
 def test_an_outcome_that_comes_twice_counts_once() -> None:
     """Dask repeats tasks of a lost worker that had sent outcomes already; the runner once took the second for another's."""
     tasks = {name: Task(name, "file", f"{name}.mp4", ("pose",), "cpu") for name in ("a", "b")}
-    handed = _Handed(None, "cpu", "", dict(tasks))
+    handed = _Handed(None, "cpu", dict(tasks))
     first, second = (Outcome(tasks[name], ()) for name in tasks)
     assert handed.take([first]) == [first]
     assert handed.take([first, second]) == [second]
