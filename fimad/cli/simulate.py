@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,7 +76,9 @@ def simulate(
     options = read_config(config, settings=settings).simulate
     to = to or Path(f"{file.stem}.imu.parquet")
     if to.suffix.lower() not in (".parquet", ".csv"):
-        raise ConfigError(f"{to.name!r} is no place to write to.", "Its name must end in .parquet or .csv.", "")
+        raise ConfigError(
+            f"{to.name!r} is no place to write to.", "It does not end in .parquet or .csv.", "Give --out NAME.parquet"
+        )
     sources: dict[str, PoseSequence | Trajectories] = {}
     if file.suffix.lower() == ".parquet":
         sources = _poses(file)
@@ -101,7 +104,8 @@ def simulate(
     for clip_id, figures in rows.items():
         _print(clip_id, figures, made[clip_id])
     out.print(f"\n{escape(printable(str(to)))}: {sum(len(imu.time_s) for imu in made.values())} samples")
-    out.print(f'Next: python -c "import pandas; print(pandas.read_{to.suffix[1:].lower()}({str(to)!r}).describe())"')
+    code = f"import pandas; print(pandas.read_{to.suffix[1:].lower()}({str(to)!r}).describe())"
+    out.print(f"Next: python -c {escape(printable(shlex.quote(code)))}")
 
 
 def _poses(path: Path) -> dict[str, PoseSequence | Trajectories]:
@@ -142,14 +146,18 @@ def _names(path: Path | None) -> dict[str, tuple[str, ...]] | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path.name!r} can't be read as JSON: {error}.", "", fix) from error
+        raise ConfigError(
+            f"{path.name!r} can't be read as JSON: {error}.", "It is misspelt or no JSON.", fix
+        ) from error
     if not isinstance(said, dict):
-        raise ConfigError(f"{path.name!r} holds no object.", "", fix)
+        raise ConfigError(f"{path.name!r} holds no object.", "It is a list or a single value.", fix)
     result = {}
     for landmark, markers in said.items():
         listed = [markers] if isinstance(markers, str) else markers
         if not isinstance(listed, list) or not listed or not all(isinstance(each, str) for each in listed):
-            raise ConfigError(f"{path.name!r} gives no markers for {landmark!r}.", "", fix)
+            raise ConfigError(
+                f"{path.name!r} gives no markers for {landmark!r}.", "It must be a name, or a list of names.", fix
+            )
         if landmark not in LANDMARKS:
             raise ConfigError(
                 f"There is no landmark {landmark!r}.", "The name is misspelt.", f"They are: {', '.join(LANDMARKS)}."
@@ -176,7 +184,9 @@ def _write(made: dict[str, ImuSequence], to: Path) -> None:
             reports = json.dumps({clip_id: imu.report for clip_id, imu in made.items()}, sort_keys=True)
             write_table(table, to, {"fimad.version": __version__, "fimad.imu_reports": reports})
     except OSError as error:
-        raise ConfigError(f"{to} can't be written: {error.strerror or error}.", "The folder is missing.", "") from error
+        raise ConfigError(
+            f"{to} can't be written: {error.strerror or error}.", "The folder is missing.", "Give another --out."
+        ) from error
 
 
 def _figures(imu: ImuSequence) -> dict[str, dict[str, float | None]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +97,15 @@ def test_wrong_usage_ends_with_2_and_says_what_to_do(folder: Path, arguments: tu
     result = fimad("simulate", *arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
+
+
+def test_the_command_that_is_printed_is_safe_to_paste(folder: Path) -> None:
+    write_csv(folder / "$(touch pwned) 'a\" [b].csv")
+    result = fimad("simulate", "$(touch pwned) 'a\" [b].csv")
+    assert result.exit_code == 0
+    command = next(line for line in result.stdout.splitlines() if line.startswith("Next: ")).removeprefix("Next: ")
+    words = shlex.split(command)
+    assert words[:2] == ["python", "-c"]
+    shown = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=True)
+    assert "count" in shown.stdout
+    assert not (folder / "pwned").exists()

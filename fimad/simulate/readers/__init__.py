@@ -49,9 +49,15 @@ def read_trajectories(
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}.", "The path is misspelt.", "") from error
+        raise ConfigError(
+            f"{path} can't be read: {error.strerror}.", "The path is misspelt.", "Give the path of a recording."
+        ) from error
     if size > _MOST_BYTES:
-        raise ConfigError(f"{path.name!r} has {size / 1e9:.1f} GB.", "", "Cut the recording into parts of up to 2 GB.")
+        raise ConfigError(
+            f"{path.name!r} has {size / 1e9:.1f} GB.",
+            "It is read as a whole.",
+            "Cut the recording into parts of up to 2 GB.",
+        )
     module = import_module(f"fimad.simulate.readers.{FORMATS[path.suffix.lower()]}")
     read: Callable[[Path], Markers] = module.read
     return landmarks(read(path), path.name, names=names, up=up, unit=unit)
