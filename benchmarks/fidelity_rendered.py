@@ -12,8 +12,9 @@ import numpy as np
 from benchmarks.fidelity_scores import JOINTS, medians, score_clip
 from fimad.config import Config, SimulateConfig
 from fimad.models import locate
+from fimad.pipeline.frames import decode
 from fimad.pipeline.landmarker import LiteRtLandmarker
-from fimad.pipeline.media import open_media
+from fimad.pipeline.pictures import Converter, View
 from fimad.simulate import PoseSequence, Trajectories, simulate_imu
 from fimad.skeleton import LANDMARKS
 
@@ -26,12 +27,11 @@ def pose_of(video: Path, config: Config) -> PoseSequence:
         locate("pose/detector", config), locate(f"pose/{config.pose.model}", config), min_score=config.pose.min_score
     )
     times, found, size = [], [], (0, 0)
-    with open_media(video) as container:
-        for frame in container.decode(video=0):
-            rgb = frame.to_ndarray(format="rgb24")
-            size = (rgb.shape[1], rgb.shape[0])
-            times.append(float(frame.pts * frame.time_base))
-            found.append(estimator(rgb, times[-1]))
+    converter = Converter(config.pose.short_side_px)
+    for picture in decode(video, 0.0, np.inf):
+        size = picture.upright_size()
+        times.append(picture.time_s)
+        found.append(estimator(View(picture, converter), picture.time_s))
     estimator.close()
     count = len(LANDMARKS)
     image, world = (np.full((len(times), count, 3), np.nan) for _ in range(2))

@@ -30,6 +30,7 @@ from fimad.models import locate
 from fimad.pipeline.landmarker import LiteRtLandmarker, PoseEstimator
 from fimad.pipeline.media import open_media
 from fimad.pipeline.mediapipe_tasks import TasksLandmarker
+from fimad.pipeline.pictures import ArrayView
 
 FLOORS = {"same_median": 1.0, "tracked_over_tasks": 1.8}
 
@@ -56,7 +57,7 @@ def run(estimator: PoseEstimator, pictures: list[tuple[float, np.ndarray]], *, f
     for time_s, picture in pictures:
         if forget:
             estimator.reset()
-        poses.append(estimator(picture, time_s))
+        poses.append(estimator(ArrayView(picture), time_s))
     return poses, len(pictures) / (time.perf_counter() - began)
 
 

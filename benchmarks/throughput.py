@@ -40,6 +40,7 @@ from fimad.demo import VIDEO
 from fimad.pipeline.audio import decode_ranges
 from fimad.pipeline.landmarker import LandmarkModel
 from fimad.pipeline.media import open_media, video_stream
+from fimad.pipeline.pictures import ArrayView
 from fimad.pipeline.roi import Roi
 from fimad.pipeline.speech import load_recogniser
 
@@ -114,7 +115,7 @@ class Ceiling:
 
     def _landmarks(self) -> float:
         """One landmark inference, s: on noise, which takes the model as long as people do."""
-        picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
+        picture = ArrayView(np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8))
         roi = Roi(640, 360, 600, 0.1)
         return timed(lambda: [self._pose.run(picture, roi, 2.0) for _ in range(_TIMED)]) / _TIMED
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad.pipeline.cuts import colour_histograms, median_change
+from fimad.pipeline.cuts import is_cut
 from fimad.pipeline.segment import kept_clips
 from fimad.pipeline.stage import Frame, FrameRequest, FrameStage, StageInput
 from fimad.schema import CAMERA
@@ -136,7 +136,7 @@ class BackgroundTracker:
         Parameters
         ----------
         grey : (h, w) luminance.
-        colours : (n, m, 3) colours of a grid of points.
+        colours : (3, n, m) YUV of a grid of points.
 
         Returns whether a new shot begins here, the motion since the picture before (see `CameraMotion`), and its
         confidence: the share of the background that agrees.
@@ -149,9 +149,7 @@ class BackgroundTracker:
         if still >= _STILL_SHARE:
             return False, _STILL, still
         motion, confidence = self._follow(anchor, grey)
-        cut = confidence < _SURE_CUT_SHARE and bool(
-            median_change(colour_histograms(before), colour_histograms(colours)) > self._threshold
-        )
+        cut = confidence < _SURE_CUT_SHARE and is_cut(before, colours, self._threshold)
         if cut:
             self._corners = None
             motion, confidence = _STILL, 0.0

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fimad.pipeline.detector import Detection, PoseDetector
 from fimad.pipeline.roi import Roi, roi_from_points
+from fimad.pipeline.stage import FrameView
 from fimad.pipeline.tflite import TfliteModel, sigmoid
 from fimad.skeleton import LANDMARKS
 
@@ -66,8 +67,8 @@ class Landmarks:
 class PoseEstimator(Protocol):
     """Landmarks of one person, frame by frame."""
 
-    def __call__(self, rgb: NDArray[np.uint8], time_s: float) -> Landmarks | None:
-        """Look at the next frame, (h, w, 3) RGB; times must increase. None if nobody is found."""
+    def __call__(self, view: FrameView, time_s: float) -> Landmarks | None:
+        """Look at the next frame; times must increase. None if nobody is found."""
 
     def reset(self) -> None:
         """A cut: the next frame has nothing to do with the last one."""
@@ -93,19 +94,10 @@ class LandmarkModel:
         self._side = self._model.side_px
         self._picture = np.empty((self._side, self._side, 3), np.uint8)
 
-    def run(self, rgb: NDArray[np.uint8], roi: Roi, min_score: float) -> tuple[Landmarks, Roi | None] | None:
+    def run(self, view: FrameView, roi: Roi, min_score: float) -> tuple[Landmarks, Roi | None] | None:
         """Landmarks within a region, and where the person's region is now; None if nobody is there."""
-        import cv2
-
         # Bilinear, black outside of the picture, as in MediaPipe.
-        cv2.warpAffine(
-            rgb,
-            roi.crop_matrix(self._side),
-            (self._side, self._side),
-            dst=self._picture,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-        )
+        view.crop(roi.crop_matrix(self._side), self._side, self._picture)
         self._model.run(self._picture, 1 / 255, 0.0)
         score = float(self._model.output(_FLAG)[0])
         if not score >= min_score:
@@ -114,7 +106,7 @@ class LandmarkModel:
         points = rows[:, :3] / np.float32(self._side)
         refine(points, self._model.output(_HEATMAP))
         chances = sigmoid(rows[:_COUNT, 3:])
-        height, width = rgb.shape[:2]
+        width, height = view.size_px
         image = roi.to_picture(points, width, height)
         found = Landmarks(
             image=image[:_COUNT],
@@ -208,16 +200,16 @@ class LiteRtLandmarker:
         """Free the models."""
         del self._detector, self._model
 
-    def __call__(self, rgb: NDArray[np.uint8], time_s: float) -> Landmarks | None:
-        """The person in an (h, w, 3) RGB picture, or None. Times, s, must increase."""
+    def __call__(self, view: FrameView, time_s: float) -> Landmarks | None:
+        """The person in a picture, or None. Times, s, must increase."""
         result = None
         if self._next is not None:
-            result = self._model.run(rgb, self._next, self._min_score)
+            result = self._model.run(view, self._next, self._min_score)
             if result is not None and self._jumped(result[1], time_s):
                 # The landmarks slid off the person or over to another one: a fresh look decides.
                 result = None
         if result is None:
-            result = self._look(rgb, time_s)
+            result = self._look(view, time_s)
         if result is None:
             self._next = None
             if self._empty_since_s is None:
@@ -236,19 +228,18 @@ class LiteRtLandmarker:
         # At low frame rates more is possible, but a person's own size is the limit.
         return roi.distance(self._last) > _JUMP * min(2.0, max(1.0, (time_s - self._seen_s) / _JUMP_TIME_S))
 
-    def _look(self, rgb: NDArray[np.uint8], time_s: float) -> tuple[Landmarks, Roi | None] | None:
+    def _look(self, view: FrameView, time_s: float) -> tuple[Landmarks, Roi | None] | None:
         """Ask the detector, unless it has found nobody for a while and was asked a moment ago."""
         empty = self._empty_since_s is not None and time_s - self._empty_since_s > _PATIENCE_S
         if empty and time_s - self._looked_s < _EMPTY_INTERVAL_S:
             return None
         self._looked_s = time_s
-        found = self._detector.detect(rgb)
+        found = self._detector.detect(view.rgb)
         if not found:
             return None
-        height, width = rgb.shape[:2]
-        chosen = most_prominent(found, width, height)
+        chosen = most_prominent(found, *view.size_px)
         if self._last is not None and time_s - self._seen_s <= _LOST_S:
             last = self._last
             nearest = min(found, key=lambda each: each.roi.distance(last))
             chosen = nearest if nearest.roi.distance(last) <= _JUMP else chosen
-        return self._model.run(rgb, chosen.roi, self._min_score)
+        return self._model.run(view, chosen.roi, self._min_score)

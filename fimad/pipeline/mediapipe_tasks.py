@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.pipeline.landmarker import Landmarks
+from fimad.pipeline.stage import FrameView
 
 # Of the picture's size: a torso's middle that moves further between two frames belongs to somebody else.
 _JUMP = 0.25
@@ -113,15 +114,15 @@ class TasksLandmarker:
         """Free the models."""
         self._landmarker.close()
 
-    def __call__(self, rgb: NDArray[np.uint8], time_s: float) -> Landmarks | None:
-        """The most certain person in an (h, w, 3) RGB picture, or None.
+    def __call__(self, view: FrameView, time_s: float) -> Landmarks | None:
+        """The most certain person in a picture, or None.
 
         Tasks does not tell the person's score: presence of the landmarks, on average, stands in for it.
         """
         import mediapipe
 
         result = self._landmarker.detect(
-            mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+            mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(view.rgb))
         )
         if not result.pose_landmarks:
             return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fimad.pipeline.crops import crop_planes, has_planes
 
 # Pixel formats whose first plane is the luminance, a byte a pixel: it is read where the decoder left it.
 _LUMA_FIRST = frozenset(
@@ -15,8 +18,6 @@ _LUMA_FIRST = frozenset(
 
 # Points a side, about, of the grid on which colours are compared.
 _GRID = 48
-# Colour differences rarely go further than half-way.
-_STRETCHED = np.clip(2 * (np.arange(256) - 128) + 128, 0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,23 @@ class Picture:
         width, height = round(self.frame.width * self.stretch), self.frame.height
         return (height, width) if self.turns % 2 else (width, height)
 
+    @cached_property
+    def colours(self) -> NDArray[np.uint8]:
+        """(3, n, m) YUV of single points on a coarse grid, to compare pictures of one video by."""
+        frame = self.frame
+        step = max(1, min(frame.width, frame.height) // _GRID)
+        if frame.format.name not in ("yuv420p", "yuvj420p") or step < 2:
+            planes = np.asarray(frame.to_ndarray(format="yuv444p"), np.uint8)
+            return planes[:, step // 2 :: step, step // 2 :: step].copy()
+        step -= step % 2
+        grid = []
+        for at, plane in enumerate(frame.planes):
+            pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+            every = step if at == 0 else step // 2
+            grid.append(pixels[every // 2 :: every, every // 2 :: every])
+        rows, columns = (min(each.shape[axis] for each in grid) for axis in (0, 1))
+        return np.stack([each[:rows, :columns] for each in grid])
+
 
 class Converter:
     """Decoded pictures to arrays of one size, natively.
@@ -55,16 +73,32 @@ class Converter:
 
     def __call__(self, picture: Picture) -> NDArray[np.uint8]:
         """(h, w, 3) RGB, upright, square pixels, scaled down to the short side; never up. Read-only."""
+        converted = self._convert.reformat(self._scaled(picture), format="rgb24", threads=1)
+        return _upright(np.asarray(converted.to_ndarray(), np.uint8), picture.turns)
+
+    def crop(self, picture: Picture, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square of what `__call__` gives; parameters as in `View.crop`."""
+        frame = self._scaled(picture)
+        matrix = matrix @ _turned(picture.turns, frame.width, frame.height)
+        if has_planes(frame):
+            crop_planes(frame, matrix, side_px, out)
+        else:
+            converted = self._convert.reformat(frame, format="rgb24", threads=1)
+            crop_rgb(np.asarray(converted.to_ndarray(), np.uint8), matrix, side_px, out)
+
+    def size(self, picture: Picture) -> tuple[int, int]:
+        """Width and height, px, of what `__call__` gives."""
+        width, height = self._size(picture)
+        return (height, width) if picture.turns % 2 else (width, height)
+
+    def _scaled(self, picture: Picture) -> Any:
         width, height = self._size(picture)
         frame = picture.frame
-        if (width, height) != (frame.width, frame.height):
-            # YUV has one colour for two by two pixels: odd sizes go to RGB at once.
-            kind = "rgb24" if width % 2 or height % 2 else "yuv420p"
-            frame = self._scale.reformat(
-                frame, width=width, height=height, format=kind, interpolation="BILINEAR", threads=1
-            )
-        converted = self._convert.reformat(frame, format="rgb24", threads=1)
-        return _upright(np.asarray(converted.to_ndarray(), np.uint8), picture.turns)
+        if (width, height) == (frame.width, frame.height):
+            return frame
+        # YUV has one colour for two by two pixels: odd sizes go to RGB at once.
+        kind = "rgb24" if width % 2 or height % 2 else "yuv420p"
+        return self._scale.reformat(frame, width=width, height=height, format=kind, interpolation="BILINEAR", threads=1)
 
     def grey(self, picture: Picture) -> NDArray[np.uint8]:
         """(h, w) luminance of the same size, scaled straight from the decoder's memory where its format allows."""
@@ -88,27 +122,6 @@ class Converter:
             grey = grey.copy()
         return _upright(grey, picture.turns)
 
-    @staticmethod
-    def colours(picture: Picture) -> NDArray[np.uint8]:
-        """(n, m, 3) colours of single points on a coarse grid, to compare pictures of one video by.
-
-        YUV as it was decoded, with the colour differences stretched to the range of RGB, or RGB for other formats.
-        """
-        frame = picture.frame
-        step = max(1, min(frame.width, frame.height) // _GRID)
-        if frame.format.name not in ("yuv420p", "yuvj420p") or step < 2:
-            return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)[step // 2 :: step, step // 2 :: step]
-        step -= step % 2
-        grid = []
-        for at, plane in enumerate(frame.planes):
-            pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-            every = step if at == 0 else step // 2
-            grid.append(pixels[every // 2 :: every, every // 2 :: every])
-        rows, columns = (min(each.shape[axis] for each in grid) for axis in (0, 1))
-        points = np.stack([each[:rows, :columns] for each in grid], axis=-1)
-        points[..., 1:] = _STRETCHED[points[..., 1:]]
-        return points
-
     def _size(self, picture: Picture) -> tuple[int, int]:
         """Width and height, px, that a picture is scaled to before it is turned upright."""
         width, height = picture.upright_size()
@@ -122,6 +135,26 @@ def _upright(array: NDArray[Any], turns: int) -> NDArray[np.uint8]:
         array = np.ascontiguousarray(np.rot90(array, turns))
     array.flags.writeable = False
     return array
+
+
+def _turned(turns: int, width: int, height: int) -> NDArray[np.float64]:
+    """(3, 3) from the pixels of a picture to those of the same picture after `turns` quarter turns counter-clockwise."""
+    return np.array(
+        (
+            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            [[0, 1, 0], [-1, 0, width - 1], [0, 0, 1]],
+            [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]],
+            [[0, -1, height - 1], [1, 0, 0], [0, 0, 1]],
+        )[turns],
+        np.float64,
+    )
+
+
+def crop_rgb(rgb: NDArray[np.uint8], matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+    """A rotated square of an (h, w, 3) RGB picture; parameters as in `View.crop`."""
+    import cv2
+
+    cv2.warpAffine(rgb, matrix, (side_px, side_px), dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
 class View:
@@ -149,5 +182,53 @@ class View:
 
     @property
     def colours(self) -> NDArray[np.uint8]:
-        """(n, m, 3) colours of single points on a coarse grid, in a space that all pictures of a video share."""
-        return self._converter.colours(self._picture)
+        """(3, n, m) YUV of single points on a coarse grid."""
+        return self._picture.colours
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self._converter.size(self._picture)
+
+    def crop(self, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square, bilinear, black outside of the picture, without converting the rest of it.
+
+        Parameters
+        ----------
+        matrix : (2, 3), from this picture's pixels to those of the crop.
+        out : (side_px, side_px, 3) RGB.
+        """
+        # Even if RGB is there, because another stage asked for it: the crop must not depend on who shares the pass.
+        self._converter.crop(self._picture, matrix, side_px, out)
+
+
+class ArrayView:
+    """An (h, w, 3) RGB array as a `FrameView`."""
+
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self.rgb = rgb
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """(h, w) luminance."""
+        import cv2
+
+        return np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @property
+    def colours(self) -> NDArray[np.uint8]:
+        """(3, n, m) YUV of single points on a coarse grid."""
+        import cv2
+
+        step = max(1, min(self.rgb.shape[:2]) // _GRID)
+        points = np.ascontiguousarray(self.rgb[step // 2 :: step, step // 2 :: step])
+        return np.asarray(np.moveaxis(cv2.cvtColor(points, cv2.COLOR_RGB2YUV), -1, 0), np.uint8)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+    def crop(self, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square; parameters as in `View.crop`."""
+        crop_rgb(self.rgb, matrix, side_px, out)

@@ -28,7 +28,7 @@ class PoseStage(FrameStage):
     """Landmarks per clip; one row per clip that is kept."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
 
     _estimator: PoseEstimator | None = None
@@ -144,9 +144,9 @@ class _PoseConsumer:
 
     def push(self, range_index: int, frame: Frame) -> None:
         estimator = self._estimators[range_index]
-        if self._cuts[range_index](frame.rgb):
+        if self._cuts[range_index](frame.colours):
             estimator.reset()
-        self._recorders[range_index].add(frame.time_s, estimator(frame.rgb, frame.time_s))
+        self._recorders[range_index].add(frame.time_s, estimator(frame.view, frame.time_s))
 
     def finish(self) -> pa.Table:
         tables = [self._row(at).cast(POSE) for at in range(len(self._clips))]

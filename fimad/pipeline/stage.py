@@ -149,7 +149,20 @@ class FrameView(Protocol):
 
     @property
     def colours(self) -> NDArray[np.uint8]:
-        """(n, m, 3) colours of single points on a coarse grid, to compare pictures of one video by."""
+        """(3, n, m) YUV of single points on a coarse grid, to compare pictures of one video by."""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+
+    def crop(self, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square, much cheaper than `rgb`.
+
+        Parameters
+        ----------
+        matrix : (2, 3), from this picture's pixels to those of the crop.
+        out : (side_px, side_px, 3) RGB; black outside of the picture.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +192,7 @@ class Frame:
 
     @property
     def colours(self) -> NDArray[np.uint8]:
-        """(n, m, 3) colours of single points on a coarse grid, to compare pictures of one video by."""
+        """(3, n, m) YUV of single points on a coarse grid, to compare pictures of one video by."""
         return self.view.colours
 
 

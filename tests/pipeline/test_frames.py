@@ -16,7 +16,8 @@ import pytest
 from fimad.config import Config, parse_config
 from fimad.errors import PermanentError
 from fimad.pipeline.frames import DecodeReport, decode, run_frame_stages
-from fimad.pipeline.pictures import Converter
+from fimad.pipeline.pictures import ArrayView, Converter, Picture, View
+from fimad.pipeline.roi import Roi
 from fimad.pipeline.stage import Frame, FrameConsumer, FrameRequest, FrameStage, StageInput, Video
 from tests.pipeline.makers import DEMO, stage_input, video
 
@@ -175,9 +176,99 @@ def test_luminance_and_colours_are_those_of_the_picture(tmp_path: Path, pix_fmt:
     slope = np.polyfit(rgb[..., 1].mean(axis=0), grey.mean(axis=0), 1)[0]
     assert 0.8 < slope < 1.05
     assert np.corrcoef(rgb[..., 1].mean(axis=0), grey.mean(axis=0))[0, 1] > 0.999
-    colours = convert.colours(found)
-    assert min(colours.shape[:2]) >= 40
-    assert np.corrcoef(colours[..., 0].mean(axis=0), np.arange(colours.shape[1]))[0, 1] > 0.999
+    colours = found.colours
+    assert min(colours.shape[1:]) >= 40
+    assert np.corrcoef(colours[0].mean(axis=0), np.arange(colours.shape[2]))[0, 1] > 0.999
+
+
+def scene(
+    path: Path,
+    pix_fmt: str,
+    *,
+    size: tuple[int, int] = (640, 360),
+    space: int = 2,
+    full: bool = False,
+    codec: str = "ffv1",
+) -> Path:
+    """A picture with smooth colours of all kinds, in a video tagged with a colour space and range."""
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float64)
+    waves = [np.sin(rows / 31 + columns / 47), np.sin(rows / 23 - columns / 61 + 1), np.cos(rows / 53 + columns / 29)]
+    picture = np.stack([127 + 90 * wave for wave in waves], axis=-1).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        stream.codec_context.colorspace = space
+        stream.codec_context.color_range = 2 if full else 1
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+            format=pix_fmt, dst_colorspace=space if space != 2 else None, dst_color_range=2 if full else 1
+        )
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+SQUARE = Roi(330.0, 170.0, 240.0, 0.4)
+
+
+def crops(picture: Picture, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same square, straight from the planes and from the whole picture in RGB."""
+    converter = Converter(side)
+    view = View(picture, converter)
+    width, height = view.size_px
+    assert converter(picture).shape == (height, width, 3)
+    scale = width / picture.upright_size()[0]
+    square = Roi(SQUARE.x_px * scale, SQUARE.y_px * scale, SQUARE.size_px * scale, SQUARE.angle_rad)
+    found, wanted = (np.empty((96, 96, 3), np.uint8) for _ in range(2))
+    view.crop(square.crop_matrix(96), 96, found)
+    ArrayView(converter(picture)).crop(square.crop_matrix(96), 96, wanted)
+    return found.astype(int), wanted.astype(int)
+
+
+@pytest.mark.parametrize("side", [180, 720])
+@pytest.mark.parametrize(
+    ("pix_fmt", "space", "full"),
+    [
+        ("yuv420p", 2, False),
+        ("yuv420p", 1, False),
+        ("yuv420p", 5, True),
+        ("yuvj420p", 5, True),
+        ("yuv422p", 5, False),
+        ("yuv444p", 1, False),
+        ("yuv444p", 9, False),
+        ("yuv420p10le", 1, False),
+        ("bgra", 2, True),
+    ],
+)
+def test_a_crop_from_the_planes_is_that_of_the_whole_picture(
+    tmp_path: Path, pix_fmt: str, space: int, full: bool, side: int
+) -> None:
+    codec, suffix = ("mjpeg", "avi") if pix_fmt == "yuvj420p" else ("ffv1", "mkv")
+    media = scene(tmp_path / f"scene.{suffix}", pix_fmt, space=space, full=full, codec=codec)
+    found, wanted = crops(next(iter(decode(media, 0.0, 1.0))), side)
+    assert wanted.std() > 40
+    assert np.abs(found - wanted).max() <= 12
+    # swscale rounds colours down and repeats each for two by two pixels; a wrong matrix or range would be another slope.
+    assert np.abs(found - wanted).mean() < 2.5
+    for at in range(3):
+        assert np.polyfit(wanted[..., at].ravel(), found[..., at].ravel(), 1)[0] == pytest.approx(1, abs=0.005)
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_a_crop_is_turned_as_the_picture_is(tmp_path: Path, angle: int) -> None:
+    from tests.pipeline.makers import ffmpeg
+
+    ffmpeg("-i", scene(tmp_path / "scene.mkv", "yuv420p"), "-c:v", "libx264", "-crf", 1, tmp_path / "plain.mp4")
+    ffmpeg("-display_rotation", angle, "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4")
+    found, wanted = crops(next(iter(decode(tmp_path / "turned.mp4", 0.0, 1.0))), 720)
+    assert wanted.std() > 40
+    assert np.abs(found - wanted).mean() < 2.0
+
+
+def test_outside_of_the_picture_a_crop_is_black(tmp_path: Path) -> None:
+    view = View(next(iter(decode(scene(tmp_path / "scene.mkv", "yuv420p"), 0.0, 1.0))), Converter(720))
+    out = np.full((64, 64, 3), 99, np.uint8)
+    view.crop(Roi(-500.0, 100.0, 200.0, 0.0).crop_matrix(64), 64, out)
+    assert out.max() <= 1
 
 
 def test_damage_is_skipped_and_counted(clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

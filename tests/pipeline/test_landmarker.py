@@ -15,7 +15,7 @@ from fimad.pipeline.detector import anchor_centres, weighted_suppression
 from fimad.pipeline.frames import decode
 from fimad.pipeline.landmarker import LiteRtLandmarker, refine
 from fimad.pipeline.mediapipe_tasks import TasksLandmarker
-from fimad.pipeline.pictures import Converter
+from fimad.pipeline.pictures import ArrayView, Converter
 from fimad.pipeline.roi import MARGIN, Roi, roi_from_points
 from fimad.pipeline.tflite import TfliteModel
 from tests.pipeline.makers import DEMO
@@ -59,7 +59,7 @@ def test_landmarks_are_those_of_mediapipe(
     tasks = TasksLandmarker(*models)
     for time_s, picture in frames[:6]:
         landmarker.reset()  # so that the detector gives the region, as in MediaPipe's image mode
-        mine, theirs = landmarker(picture, time_s), tasks(picture, time_s)
+        mine, theirs = landmarker(ArrayView(picture), time_s), tasks(ArrayView(picture), time_s)
         assert mine is not None
         assert theirs is not None
         height = np.ptp(theirs.image[:, 1])
@@ -71,11 +71,11 @@ def test_landmarks_are_those_of_mediapipe(
 
 
 def test_following_stays_close_to_detecting_and_on_one_track(landmarker: LiteRtLandmarker, frames: Frames) -> None:
-    followed = [landmarker(picture, time_s) for time_s, picture in frames]
+    followed = [landmarker(ArrayView(picture), time_s) for time_s, picture in frames]
     assert {each.track for each in followed if each is not None} == {0}
     assert all(each is not None for each in followed)
     for (time_s, picture), each in zip(frames, followed, strict=True):
-        detected = landmarker.fresh()(picture, time_s)
+        detected = landmarker.fresh()(ArrayView(picture), time_s)
         assert detected is not None
         assert each is not None
         seen = detected.visibility > 0.5
@@ -87,9 +87,9 @@ def test_a_picture_turned_or_shifted_gives_landmarks_turned_or_shifted(
     landmarker: LiteRtLandmarker, frames: Frames
 ) -> None:
     picture = frames[0][1]
-    upright = landmarker(picture, 0.0)
-    mirrored = landmarker.fresh()(np.ascontiguousarray(picture[:, ::-1]), 0.0)
-    rolled = landmarker.fresh()(np.roll(picture, 32, axis=1), 0.0)
+    upright = landmarker(ArrayView(picture), 0.0)
+    mirrored = landmarker.fresh()(ArrayView(np.ascontiguousarray(picture[:, ::-1])), 0.0)
+    rolled = landmarker.fresh()(ArrayView(np.roll(picture, 32, axis=1)), 0.0)
     assert upright is not None
     assert mirrored is not None
     assert rolled is not None
@@ -103,7 +103,7 @@ def test_nobody_is_none_and_asks_the_detector_rarely(landmarker: LiteRtLandmarke
     calls = []
     detect = landmarker._detector.detect
     landmarker._detector.detect = lambda rgb: calls.append(1) or detect(rgb)  # type: ignore[method-assign, func-returns-value]
-    assert all(landmarker(picture, at / 30) is None for at in range(90))
+    assert all(landmarker(ArrayView(picture), at / 30) is None for at in range(90))
     assert 15 <= len(calls) <= 36
 
 
@@ -113,21 +113,21 @@ def test_somebody_who_comes_into_an_empty_picture_is_found_at_once_after_a_cut(
     picture = frames[0][1]
     empty = np.zeros_like(picture)
     for at in range(40):
-        assert landmarker(empty, at / 30) is None
+        assert landmarker(ArrayView(empty), at / 30) is None
     landmarker.reset()
-    assert landmarker(picture, 40 / 30) is not None
+    assert landmarker(ArrayView(picture), 40 / 30) is not None
 
 
 def test_another_person_is_another_track(landmarker: LiteRtLandmarker, frames: Frames) -> None:
     picture = frames[0][1]
-    first = landmarker(picture, 0.0)
+    first = landmarker(ArrayView(picture), 0.0)
     moved = np.roll(picture, 500, axis=1)  # far from where the person was, without a cut being told
-    second = landmarker(moved, 1 / 30)
+    second = landmarker(ArrayView(moved), 1 / 30)
     assert first is not None
     assert second is not None
     assert (first.track, second.track) == (0, 1)
     landmarker.reset()
-    third = landmarker(moved, 2 / 30)
+    third = landmarker(ArrayView(moved), 2 / 30)
     assert third is not None
     assert third.track == 2
 
@@ -140,8 +140,8 @@ def test_the_prominent_one_of_two_is_followed(landmarker: LiteRtLandmarker, fram
     small = cv2.resize(picture, (width // 3, height // 3))
     both = picture.copy()
     both[: height // 3, : width // 3] = small
-    alone = landmarker(picture, 0.0)
-    found = landmarker.fresh()(both, 0.0)
+    alone = landmarker(ArrayView(picture), 0.0)
+    found = landmarker.fresh()(ArrayView(both), 0.0)
     assert alone is not None
     assert found is not None
     assert np.median(np.abs(found.image[:, :2] - alone.image[:, :2])) < 0.02
@@ -216,8 +216,8 @@ def test_points_that_say_nothing_give_no_region(rim: tuple[float, float]) -> Non
 
 def test_cuts_are_found_and_motion_is_not(frames: Frames) -> None:
     detector = CutDetector()
-    assert not any(detector(picture) for _, picture in frames)
+    assert not any(detector(ArrayView(picture).colours) for _, picture in frames)
     other = np.random.default_rng(0).integers(0, 80, frames[0][1].shape, np.uint8)
-    assert detector(other)
-    assert not detector(other)
-    assert detector(frames[0][1])
+    assert detector(ArrayView(other).colours)
+    assert not detector(ArrayView(other).colours)
+    assert detector(ArrayView(frames[0][1]).colours)

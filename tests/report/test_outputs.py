@@ -51,12 +51,13 @@ def truth_px(times: Any) -> Any:
 def seen(weights: Any, row: dict[str, Any]) -> dict[str, Any]:
     """A stretch of the demo, as the real landmarker sees it."""
     from fimad.pipeline.landmarker import LiteRtLandmarker
+    from fimad.pipeline.pictures import ArrayView
     from fimad.report.overlay import _pictures
 
     landmarker = LiteRtLandmarker(weights("pose/detector"), weights("pose/full"))
     times, images = [], []
     for time_s, rgb in _pictures(FOLDER / "workout.mp4", START_S, END_S):
-        found = landmarker(rgb, time_s)
+        found = landmarker(ArrayView(rgb), time_s)
         times.append(time_s)
         images.append(np.full((len(LANDMARKS), 3), np.nan) if found is None else found.image)
     return {**row, "start_s": START_S, "end_s": END_S, "pose_time_s": np.array(times), "pose_image": np.array(images)}
