@@ -1,7 +1,8 @@
 """Ways to differentiate a noisy trajectory twice, behind one interface.
 
 `differentiate` takes (n,) times in s (rising, irregular spacing allowed) and (n, k) finite values, and gives `Smoothed` at any
-times within. `adaptive` is the default; the others are the field's usual ones, kept for comparison.
+times within. `adaptive` is the default; the others are the field's usual ones, kept for comparison. SciPy's filters and splines are imported
+where they are used: together they take a second, and the default rarely needs one.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy import signal
-from scipy.interpolate import CubicSpline, make_smoothing_spline
 
 from fimad.errors import ConfigError
 from fimad.simulate.kalman import rts_smooth
@@ -72,6 +71,8 @@ def uniform(time_s: Floats, values: Floats) -> tuple[Floats, Floats, float]:
     rate_hz = (count - 1) / (time_s[-1] - time_s[0])
     if len(grid) == len(time_s) and np.abs(grid - time_s).max() < 1e-6:
         return time_s, values, rate_hz
+    from scipy.interpolate import CubicSpline
+
     return grid, CubicSpline(time_s, values, axis=0)(grid), rate_hz
 
 
@@ -114,10 +115,12 @@ def transpose(values: Floats, rate_hz: float, n: int = 4) -> tuple[Floats, Float
 
 def savitzky_golay(values: Floats, rate_hz: float, window_s: float = 0.3, order: int = 3) -> tuple[Floats, Floats]:
     """Savitzky-Golay, window in seconds (Savitzky & Golay 1964, doi:10.1021/ac60214a047)."""
+    from scipy.signal import savgol_filter
+
     size = min(max(order + 2, round(window_s * rate_hz)) | 1, (len(values) - 1) | 1)
     order = min(order, size - 1)
     step = 1 / rate_hz
-    made = [signal.savgol_filter(values, size, order, deriv=d, delta=step, axis=0) for d in (0, 2)]
+    made = [savgol_filter(values, size, order, deriv=d, delta=step, axis=0) for d in (0, 2)]
     return made[0], made[1]
 
 
@@ -135,13 +138,17 @@ def butterworth_residual(values: Floats, rate_hz: float) -> tuple[Floats, Floats
 
 
 def _lowpass(values: Floats, cutoff_hz: float, rate_hz: float) -> Floats:
-    sections = signal.butter(2, cutoff_hz / 0.802, fs=rate_hz, output="sos")  # 0.802: two passes, Winter
-    result: Floats = signal.sosfiltfilt(sections, values, axis=0, padlen=min(len(values) - 1, round(rate_hz)))
+    from scipy.signal import butter, sosfiltfilt
+
+    sections = butter(2, cutoff_hz / 0.802, fs=rate_hz, output="sos")  # 0.802: two passes, Winter
+    result: Floats = sosfiltfilt(sections, values, axis=0, padlen=min(len(values) - 1, round(rate_hz)))
     return result
 
 
 def spline_gcv(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
     """Cubic smoothing spline, penalty by generalised cross-validation (Woltring 1986; Craven & Wahba 1979)."""
+    from scipy.interpolate import make_smoothing_spline
+
     splines = [make_smoothing_spline(time_s, column) for column in values.T]
     position, acceleration = (np.stack([spline(time_s, nu=d) for spline in splines], 1) for d in (0, 2))
     return _plain(time_s, values, position, acceleration)

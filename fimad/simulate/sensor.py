@@ -15,8 +15,6 @@ import hashlib
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.signal import lfilter
 
 from fimad.errors import ConfigError
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal
@@ -151,6 +149,8 @@ def gauss_markov(white: Floats, rate_hz: float, time_s: float) -> Floats:
 
     b_k = φ·b_{k−1} + √(1 − φ²)·w_k with φ = exp(−1/(rate_hz·time_s)), beginning in its stationary distribution.
     """
+    from scipy.signal import lfilter  # half a second, and only for a modelled bias
+
     decay = 1 / (rate_hz * time_s)
     # expm1: for long correlation times 1 − φ² is far below the rounding of φ².
     drive = white * np.sqrt(-np.expm1(-2 * decay))
@@ -176,6 +176,8 @@ def _at_times(values: Floats, steps: Floats) -> Floats:
 
     Times beyond the ends of a run are those of its ends.
     """
+    from scipy.interpolate import CubicSpline
+
     result = values.copy()
     good: Bools = np.asarray(np.isfinite(values).all(axis=1))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(int)))

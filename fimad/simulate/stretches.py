@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from fimad.simulate.types import Bools, Floats
 
@@ -65,6 +64,8 @@ def bridge_gaps(time_s: Floats, position_m: Floats, longest_gap_s: float) -> Flo
             continue
         points = np.flatnonzero(which.ravel() == at)
         missing = np.flatnonzero(~seen)
+        from scipy.interpolate import PchipInterpolator  # a third of a second, and only where there are gaps
+
         spline = PchipInterpolator(time_s[good], position_m[np.ix_(good, points)], axis=0)
         result[np.ix_(missing, points)] = spline(time_s[missing])
     return result
