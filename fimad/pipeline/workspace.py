@@ -155,7 +155,8 @@ class Workspace:
                 pa.BufferReader(self.store.read(name)) if self.store.local is None else str(self.store.local / name)
             )
             with pq.ParquetFile(source) as file:
-                return file.read(columns=columns)
+                # Most artifacts are small: a pool of threads costs more than it saves.
+                return file.read(columns=columns, use_threads=False)
         except pa.ArrowInvalid as error:
             raise PermanentError(
                 f"The artifact {name} can't be read: {error}.",
