@@ -4,8 +4,8 @@
 
 In one run, alternating, medians over `--repeat` repetitions, all on the same files:
 
-- ``ceiling_1``: raw loops on one core: decode every frame, run the landmark model on every frame, CLIP on one frame a
-  second, Whisper on the sound, write the landmarks as Parquet; nothing else;
+- ``ceiling_1``: raw loops on one core: decode every frame to RGB and run the landmark model on it, CLIP on one frame a
+  second, Whisper on the sound, write the landmarks as Parquet; nothing else, not even looking where the person is;
 - ``script``: what one would write instead: OpenCV decodes for MediaPipe Tasks in video mode, and again for CLIP, Whisper
   last, pandas to Parquet, one process with as many native threads as the libraries like;
 - ``workers_1``, ``workers_2``: `fimad build` with so many worker processes, from a fresh workspace, start-up included.
@@ -50,7 +50,6 @@ CAPS = {"overhead": 0.05}
 _CAP_WITHOUT_CLIP = {"peak_mb": 900.0}
 _CLIP = "ViT-B-32"
 _BATCH = 16
-_TIMED = 60
 
 
 def media_seconds(path: Path) -> tuple[float, int]:
@@ -98,26 +97,31 @@ class Ceiling:
             cv2.setNumThreads(before)
 
     def _seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
-        spent = {"decode": timed(lambda: self._decode(path)), "pose": self._landmarks() * frames}
+        spent = dict(zip(("decode", "pose"), self._look(path), strict=True))
         if self._clip is not None:
             spent["embed"] = self._embeddings() * length_s
         spent["transcribe"] = timed(lambda: self._hear(path, length_s))
         spent["write"] = timed(lambda: write_parquet(folder / "raw.parquet", frames))
         return spent
 
-    @staticmethod
-    def _decode(path: Path) -> None:
+    def _look(self, path: Path) -> tuple[float, float]:
+        """Decoding to RGB, s, and landmarks of the same pictures, s: in turns, as whoever needs both has to do it."""
+        decode_s = pose_s = 0.0
         with open_media(path) as container:
             stream = video_stream(container)
             stream.thread_type = "NONE"
-            for _ in container.decode(stream):
-                pass
-
-    def _landmarks(self) -> float:
-        """One landmark inference, s: on noise, which takes the model as long as people do."""
-        picture = ArrayView(np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8))
-        roi = Roi(640, 360, 600, 0.1)
-        return timed(lambda: [self._pose.run(picture, roi, 2.0) for _ in range(_TIMED)]) / _TIMED
+            pictures = container.decode(stream)
+            while True:
+                began = time.perf_counter()
+                picture = next(pictures, None)
+                if picture is None:
+                    return decode_s + time.perf_counter() - began, pose_s
+                view = ArrayView(picture.to_ndarray(format="rgb24"))
+                decoded = time.perf_counter()
+                region = Roi(picture.width / 2, picture.height / 2, 0.9 * min(view.size_px), 0.1)
+                self._pose.run(view, region, 0.0)
+                decode_s += decoded - began
+                pose_s += time.perf_counter() - decoded
 
     def _embeddings(self) -> float:
         """One image embedding in a batch, s."""

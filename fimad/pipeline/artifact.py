@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +31,23 @@ def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
     )
     if buffer is not None:
         path.write_bytes(buffer.getvalue())
+
+
+def write_groups(tables: Iterable[pa.Table], schema: pa.Schema, path: Path, metadata: dict[str, str]) -> None:
+    """The same for tables of one schema that are read one after the other: a row group each."""
+    merged = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in metadata.items()}}
+    schema = schema.with_metadata(merged)
+    split, dictionary = encodings(schema)
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=dictionary,
+        use_byte_stream_split=split,
+    ) as writer:
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(merged), row_group_size=max(1, table.num_rows))
 
 
 def encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:

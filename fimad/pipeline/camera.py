@@ -50,8 +50,9 @@ class CameraStage(FrameStage):
     """Cuts and camera motion of every clip."""
 
     name: ClassVar[str] = "camera"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
+    by_clip: ClassVar[bool] = True
 
     def schema(self) -> pa.Schema:
         return CAMERA

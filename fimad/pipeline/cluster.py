@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fimad.config import RunConfig
@@ -57,19 +57,24 @@ _DASK_CONFIG = {
 
 @dataclass
 class _Handed:
-    """Tasks that were handed to Dask together, and those of them without an outcome."""
+    """Tasks that were handed to Dask together, and those of them without an outcome.
+
+    The last outcomes are `held` until Dask, too, says that the tasks are over: to whom it would hand the next task is
+    only then the lane that is free, and not one that is busy for a minute more.
+    """
 
     future: Any
     resource: str
-    tasks: dict[str, Task]
+    tasks: dict[tuple[str, int | None], Task]
     begun: bool = False
+    held: list[Outcome] = field(default_factory=list)
 
     def take(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Those outcomes that are still awaited.
 
         Dask does tasks again that a lost worker had not yet reported as started, so that the same outcome can come twice.
         """
-        return [outcome for outcome in outcomes if self.tasks.pop(outcome.task.video_id, None) is not None]
+        return [outcome for outcome in outcomes if self.tasks.pop(outcome.task.name, None) is not None]
 
 
 class DaskExecutor(Executor):
@@ -139,7 +144,7 @@ class DaskExecutor(Executor):
             pure=False,
             resources={resource: 1},
         )
-        self._handed[number] = _Handed(future, resource, {task.video_id: task for task in tasks})
+        self._handed[number] = _Handed(future, resource, {task.name: task for task in tasks})
         future.add_done_callback(lambda done: self._done.put((number, done)))
 
     def _hear(self, event: tuple[float, list[Any]]) -> None:
@@ -177,10 +182,13 @@ class DaskExecutor(Executor):
             for outcome in outcomes:
                 before = self._seconds.get(handed.resource, outcome.seconds)
                 self._seconds[handed.resource] = 0.9 * before + 0.1 * outcome.seconds
-            if not handed.tasks:
-                del self._handed[number]
-            return outcomes
+            if handed.tasks:
+                return outcomes
+            handed.held += outcomes
+            return []
         del self._handed[number]
+        if not handed.tasks:
+            return handed.held
         lost = f"the task was {news.status} without an outcome"
         if news.status == "error":
             error = news.exception()

@@ -32,8 +32,9 @@ class EmbedStage(FrameStage):
     """Embeddings per clip; one row per clip that is kept."""
 
     name: ClassVar[str] = "embed"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
+    by_clip: ClassVar[bool] = True
 
     _encoder: Encoder | None = None
 

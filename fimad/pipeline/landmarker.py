@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -30,6 +31,9 @@ _POINTS, _FLAG, _HEATMAP, _WORLD = "Identity", "Identity_1", "Identity_3", "Iden
 _COUNT: Final = len(LANDMARKS)
 _WITH_AUXILIARY: Final = _COUNT + 2
 _REACH: Final = np.arange(-3, 4)
+# One, and the way across and down, to each value of a kernel: what its sum and its centre are made of.
+_STEPS: Final = np.stack([np.ones(49, np.int64), np.tile(_REACH, 7), np.repeat(_REACH, 7)], axis=1)
+_WEIGHTS: Final = _STEPS.astype(np.float32)
 _MIN_HEAT: Final = 0.5
 
 # From one frame to the next a person's region moves by a few hundredths of its size; half of it within a tenth of a
@@ -134,24 +138,28 @@ def refine(points: Floats, heatmap: Floats) -> None:
     # Towards zero, as a cast does in C.
     x = (points[:, 0] * columns).astype(np.int64)
     y = (points[:, 1] * rows).astype(np.int64)
-    at_x, at_y = x[:, None] + _REACH, y[:, None] + _REACH
-    # Usually all kernels lie within the crop, and nothing has to be masked.
+    index = ((y * columns + x) * channels + np.arange(len(points)))[:, None] + _around(columns, channels)
     far = int(_REACH[-1])
+    # Usually all kernels lie within the crop, and nothing has to be masked.
     inner = x.min() >= far and y.min() >= far and x.max() < columns - far and y.max() < rows - far
-    safe_x, safe_y = (at_x, at_y) if inner else (at_x.clip(0, columns - 1), at_y.clip(0, rows - 1))
-    index = (safe_y * (columns * channels))[:, :, None] + (safe_x * channels)[:, None, :]
-    index += np.arange(len(points))[:, None, None]
-    heat = sigmoid(heatmap.reshape(-1)[index])
-    inside: NDArray[np.bool_] | bool = True
+    heat = sigmoid(heatmap.reshape(-1).take(index, mode="raise" if inner else "clip"))
     if not inner:
-        inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
-        valid = ((at_y >= 0) & (at_y < rows))[:, :, None] & ((at_x >= 0) & (at_x < columns))[:, None, :]
-        heat = np.where(valid, heat, np.float32(0))
-    total = heat.sum(axis=(1, 2))
-    moved = inside & (heat.max(axis=(1, 2)) >= _MIN_HEAT) & (total > 0)
-    safe = np.where(total > 0, total, 1)
-    points[:, 0] = np.where(moved, (heat.sum(axis=1) * at_x).sum(axis=1) / safe / columns, points[:, 0])
-    points[:, 1] = np.where(moved, (heat.sum(axis=2) * at_y).sum(axis=1) / safe / rows, points[:, 1])
+        at_x, at_y = x[:, None] + _STEPS[:, 1], y[:, None] + _STEPS[:, 2]
+        heat = np.where((at_x >= 0) & (at_x < columns) & (at_y >= 0) & (at_y < rows), heat, np.float32(0))
+    sums = heat @ _WEIGHTS
+    moved = (heat.max(axis=1) >= _MIN_HEAT) & (sums[:, 0] > 0)
+    if not inner:
+        moved &= (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    total = np.where(sums[:, 0] > 0, sums[:, 0], 1)
+    points[:, 0] = np.where(moved, (x + sums[:, 1] / total) / columns, points[:, 0])
+    points[:, 1] = np.where(moved, (y + sums[:, 2] / total) / rows, points[:, 1])
+
+
+@cache
+def _around(columns: int, channels: int) -> NDArray[np.int64]:
+    """Where a kernel's 49 values lie in a flat heatmap, from its middle."""
+    flat: NDArray[np.int64] = ((_STEPS[:, 2] * columns + _STEPS[:, 1]) * channels)[None, :]
+    return flat
 
 
 def most_prominent(found: list[Detection], width_px: int, height_px: int) -> Detection:

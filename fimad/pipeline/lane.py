@@ -24,6 +24,7 @@ import pyarrow as pa
 from fimad.config import Config
 from fimad.errors import FimadError, PermanentError, SetupError, TransientError
 from fimad.pipeline.failures import NoMediaError, describe_failure
+from fimad.pipeline.parts import part_name, plan_parts
 from fimad.pipeline.stage import FrameStage, Stage, StageInput, Video
 from fimad.pipeline.stages import load_stage, plan_stages
 from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
@@ -110,7 +111,7 @@ class Lane:
             run.go()
         finally:
             run.close()
-        return Outcome(task, tuple(run.results), media_s=run.media_s)
+        return Outcome(task, tuple(run.results), media_s=run.media_s, parts=run.split)
 
     def stage(self, name: str) -> Stage:
         """A stage with its models loaded."""
@@ -164,7 +165,9 @@ class _TaskRun:
         self.video = Video(task.video_id, task.kind, task.location)  # type: ignore[arg-type]
         self.results: list[StageResult] = []
         self.media_s = 0.0
+        self.split = 0
         self._tables: dict[str, pa.Table] = {}
+        self._parts: list[pa.Table] | None = None
         self._media_bytes = 0
         self._bad: set[str] = set()
         self._scratch: Path | None = None
@@ -187,8 +190,12 @@ class _TaskRun:
                     self._end(StageResult(name, "skipped"))
                 continue
             batch = [name for name in batch if not self._found(name)]
-            if batch:
-                self._do(batch)
+            if not batch:
+                continue
+            if self.task.split and len(self._plan_parts(batch)) > 1:
+                self.split = len(self._plan_parts(batch))
+                return
+            self._do(batch)
 
     def _next(self, remaining: Sequence[str]) -> list[str]:
         """The next stage, or all frame stages that can share the next pass over the video."""
@@ -231,36 +238,64 @@ class _TaskRun:
             for name in batch:
                 self._end(self._failure(name, error, time.perf_counter() - began))
             return
-        whole_s = time.perf_counter() - began
-        for name, table in tables.items():
-            seconds = shares.get(name, whole_s)
+        for name in batch:
             began = time.perf_counter()
             try:
-                size = self._publish(name, table) + self._media_bytes
+                size = self._publish(name, tables.get(name)) + self._media_bytes
                 self._media_bytes = 0
             except Exception as error:  # noqa: BLE001  (the same: a failed write is that item's result)
-                self._end(self._failure(name, error, seconds))
+                self._end(self._failure(name, error, shares[name]))
                 continue
-            self._tables[name] = table
+            if name in tables:
+                self._tables[name] = tables[name]
             if name == "download":
-                self._note_duration(table)
-            spent = seconds + time.perf_counter() - began
+                self._note_duration(tables[name])
+            spent = shares[name] + time.perf_counter() - began
             self._end(StageResult(name, "done", seconds=spent, out_bytes=size))
 
     def _run_stages(self, batch: list[str]) -> tuple[dict[str, pa.Table], dict[str, float]]:
-        """The stages' tables, and the seconds of each if they shared a pass over the frames."""
+        """The stages' tables, and the seconds of each. What was done in parts has no table: its parts are published."""
+        parts = self._plan_parts(batch)
+        if len(parts) == 1:
+            return self._run_once(batch, None)
+        seconds = dict.fromkeys(batch, 0.0)
+        workspace, keys = self.lane.workspace, self.lane.spec.keys
+        for at in range(len(parts)) if self.task.part is None else (self.task.part,):
+            name = part_name(parts[at])
+            left = [each for each in batch if not workspace.has_part(each, keys[each], self.video.video_id, name)]
+            if not left:
+                continue
+            tables, shares = self._run_once(left, at)
+            for each, table in tables.items():
+                began = time.perf_counter()
+                workspace.publish_part(each, keys[each], self.video.video_id, name, self._checked(each, table))
+                seconds[each] += shares[each] + time.perf_counter() - began
+        return {}, seconds
+
+    def _plan_parts(self, batch: Sequence[str]) -> list[pa.Table]:
+        """The clips of each part of the video; a single part if the stages have to see the whole video."""
+        if not all(self.lane.plain(name).by_clip for name in batch) or "segment" not in self.lane.spec.keys:
+            return [pa.table({})]
+        if self._parts is None:
+            self._parts = plan_parts(self._table("segment"))
+        return self._parts
+
+    def _run_once(self, batch: list[str], part: int | None) -> tuple[dict[str, pa.Table], dict[str, float]]:
         stages = [self.lane.stage(name) for name in batch]
-        item = self._item(stages)
+        item = self._item(stages, part)
         if len(stages) == 1:
-            return {batch[0]: stages[0].run(item)}, {}
+            began = time.perf_counter()
+            tables = {batch[0]: stages[0].run(item)}
+            return tables, {batch[0]: time.perf_counter() - began}
         from fimad.pipeline.timing import run_timed
 
         return run_timed([stage for stage in stages if isinstance(stage, FrameStage)], item)
 
-    def _item(self, stages: Sequence[Stage]) -> StageInput:
+    def _item(self, stages: Sequence[Stage], part: int | None) -> StageInput:
         names = {each for stage in stages for each in stage.upstream if each in self.lane.spec.keys}
-        tables = {name: self._table(name) for name in sorted(names)}
+        tables = {name: self._table(name) if part is None else self._part(name, part) for name in sorted(names)}
         batch = tuple(stage.name for stage in stages)
+        count = len(self._parts or ()) or 1
         if self._scratch is None:
             self._scratch = self.lane.scratch()
         media = self._local_media() if any(stage.needs_media for stage in stages) else None
@@ -271,7 +306,18 @@ class _TaskRun:
             scratch=self._scratch,
             publish_file=self._publish_file,
             log=self._log,
-            progress=lambda share: self.lane.emit(("progress", batch, share)),
+            progress=lambda share: self.lane.emit(("progress", batch, ((part or 0) + share) / count)),
+        )
+
+    def _part(self, name: str, part: int) -> pa.Table:
+        """What of an upstream artifact a part of the video needs; not kept, it may be large."""
+        assert self._parts is not None  # noqa: S101  (planned before any is done)
+        if name == "segment":
+            return self._parts[part]
+        if not self.lane.plain(name).by_clip:
+            return self._table(name)
+        return self.lane.workspace.read_part(
+            name, self.lane.spec.keys[name], self.video.video_id, part_name(self._parts[part]), part
         )
 
     def _table(self, name: str) -> pa.Table:
@@ -309,7 +355,17 @@ class _TaskRun:
         self._media_bytes += path.stat().st_size
         return self.lane.workspace.publish_media(self.lane.spec.keys["download"], self.video.video_id, path, suffix)
 
-    def _publish(self, name: str, table: pa.Table) -> int:
+    def _publish(self, name: str, table: pa.Table | None) -> int:
+        """Publish an artifact, or put it together from its parts. Returns its size in bytes."""
+        stage, key, video_id = self.lane.plain(name), self.lane.spec.keys[name], self.video.video_id
+        if table is not None:
+            return self.lane.workspace.publish(name, key, video_id, self._checked(name, table), version=stage.version)
+        if self.task.part is not None:
+            return 0
+        parts = [part_name(part) for part in self._parts or ()]
+        return self.lane.workspace.join_parts(name, key, video_id, parts, stage.schema(), stage.version)
+
+    def _checked(self, name: str, table: pa.Table) -> pa.Table:
         stage = self.lane.plain(name)
         expected = stage.schema()
         if not table.schema.equals(expected, check_metadata=False):
@@ -319,10 +375,7 @@ class _TaskRun:
                 "Please report it with the log above.",
                 reason="wrong_schema",
             )
-        table = table.replace_schema_metadata({**(expected.metadata or {}), **(table.schema.metadata or {})})
-        return self.lane.workspace.publish(
-            name, self.lane.spec.keys[name], self.video.video_id, table, version=stage.version
-        )
+        return table.replace_schema_metadata({**(expected.metadata or {}), **(table.schema.metadata or {})})
 
     def _end(self, result: StageResult) -> None:
         if result.end != "done":

@@ -30,6 +30,7 @@ class PoseStage(FrameStage):
     name: ClassVar[str] = "pose"
     version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
+    by_clip: ClassVar[bool] = True
 
     _estimator: PoseEstimator | None = None
 

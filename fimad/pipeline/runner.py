@@ -219,12 +219,17 @@ class Runner:
             solo=work.solo,
             recheck=work.recheck,
             force=work.force,
+            split=work.parts_left is None and not work.solo,
+            part=work.part,
         )
 
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task
         self._running[task.resource] -= 1
         work = self._active[task.video_id]
+        if task.part is not None:
+            self._take_part(work, outcome)
+            return
         work.force = False
         work.length_s = outcome.media_s or work.length_s
         wait_s = self._lost(work, outcome) if outcome.lost else self._digest(work, outcome)
@@ -232,7 +237,20 @@ class Runner:
             return
         if wait_s > 0:
             heapq.heappush(self._timers, (time.monotonic() + wait_s, next(self._order), work))
+        elif outcome.parts:
+            work.parts_left = outcome.parts
+            resource = next(each for each in RESOURCES if each == task.resource)
+            self._ready[resource].extend(replace(work, part=part) for part in range(outcome.parts))
         else:
+            self._queue(work)
+
+    def _take_part(self, work: VideoWork, outcome: Outcome) -> None:
+        """One part less. Whatever became of it: the task that puts them together does what is missing, and says why."""
+        for result in outcome.results:
+            work.part_s[result.stage] = work.part_s.get(result.stage, 0.0) + result.seconds
+        assert work.parts_left  # noqa: S101  (set when the parts were queued)
+        work.parts_left -= 1
+        if not work.parts_left and not self.stop_reason:
             self._queue(work)
 
     def _lost(self, work: VideoWork, outcome: Outcome) -> float:
@@ -265,7 +283,8 @@ class Runner:
     def _digest(self, work: VideoWork, outcome: Outcome) -> float:
         crashed = [each.stage for each in outcome.results if each.kind == "crash" and each.end == "failed"]
         wait_s = 0.0
-        for result in outcome.results:
+        for each in outcome.results:
+            result = replace(each, seconds=each.seconds + work.part_s.pop(each.stage, 0.0))
             self.log.result(work.video.video_id, result, outcome)
             if result.stage == "download" and self.gate is not None:
                 self.gate.ended(work.video, result)

@@ -31,6 +31,7 @@ class SimulateStage(Stage):
     version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
+    by_clip: ClassVar[bool] = True
 
     _calibration: Calibration | None = None
 

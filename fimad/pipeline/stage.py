@@ -95,6 +95,7 @@ class Stage(ABC):
         it, and has another key; where any other upstream stage is unavailable, so is this one.
     resource : what a worker must offer: ``cpu``, ``network`` or ``gpu``.
     needs_media : whether it reads the media file.
+    by_clip : its table has one row per kept clip, which depends on no other clip: a long video may be done in parts.
     """
 
     name: ClassVar[str]
@@ -103,6 +104,7 @@ class Stage(ABC):
     optional: ClassVar[tuple[str, ...]] = ()
     resource: ClassVar[Resource] = "cpu"
     needs_media: ClassVar[bool] = False
+    by_clip: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -19,7 +19,15 @@ _CHUNK = 4096
 
 @dataclass
 class VideoWork:
-    """One video on its way through the stages of a run; `length_s` is 0 until a task has told it."""
+    """One video on its way through the stages of a run.
+
+    Parameters
+    ----------
+    length_s : 0 until a task has told it.
+    part : this stands for one part of a long video (`parts`), whose states it shares.
+    parts_left : so many parts are on their way; None before the video was looked at.
+    part_s : seconds that the parts have taken so far, by stage.
+    """
 
     video: Video
     states: bytearray
@@ -29,6 +37,9 @@ class VideoWork:
     recheck: bool = False
     force: bool = False
     length_s: float = 0.0
+    part: int | None = None
+    parts_left: int | None = None
+    part_s: dict[str, float] = field(default_factory=dict)
 
 
 class Survey:

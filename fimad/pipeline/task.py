@@ -60,6 +60,8 @@ class Task:
     solo : run frame stages one by one instead of in a shared pass, to find the one that crashes.
     recheck : look first whether a stage's artifact is there, because an earlier try may have published it.
     force : do the stages although their artifacts exist (media that was deleted is downloaded again).
+    split : if the video has several parts (`parts`), leave them alone, and say how many they are.
+    part : do this one of them, and publish it as a part; None for the whole video.
     """
 
     video_id: str
@@ -70,6 +72,13 @@ class Task:
     solo: bool = False
     recheck: bool = False
     force: bool = False
+    split: bool = False
+    part: int | None = None
+
+    @property
+    def name(self) -> tuple[str, int | None]:
+        """What no other task has at the same time."""
+        return self.video_id, self.part
 
 
 @dataclass(frozen=True)
@@ -104,3 +113,5 @@ class Outcome:
     """Why there are no results at all: the worker that had the task is gone."""
     begun: bool = True
     """Whether a lost task was being worked on; one that waited is not to blame."""
+    parts: int = 0
+    """How many parts the video has, if they were left to be done apart."""

@@ -70,9 +70,10 @@ class TranscribeStage(Stage):
     """
 
     name: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
     needs_media: ClassVar[bool] = True
+    by_clip: ClassVar[bool] = True
 
     _recogniser: Recogniser | None = None
 

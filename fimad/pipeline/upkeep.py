@@ -36,7 +36,7 @@ class Unused:
 
 
 def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence[str] | None = None) -> list[Unused]:
-    """The stage folders that none of the configurations uses, with what deleting them would free.
+    """The folders of stages, and of their parts, that none of the configurations uses; what deleting them would free.
 
     A stage whose key can't be told here (weights that are not on this machine) keeps all of its folders.
     """
@@ -53,9 +53,10 @@ def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence
         for key in keys:
             if (stage, key) in used or stage in unknown or stage not in names:
                 continue
-            folder = workspace.stage_folder(stage, key)
-            sizes = [size for _, size in workspace.store.sizes(folder)]
-            found.append(Unused(stage, key, folder, len(sizes), sum(sizes)))
+            for folder in (workspace.stage_folder(stage, key), workspace.parts_folder(stage, key)):
+                sizes = [size for _, size in workspace.store.sizes(folder)]
+                if sizes or not folder.startswith("parts"):
+                    found.append(Unused(stage, key, folder, len(sizes), sum(sizes)))
     return found
 
 

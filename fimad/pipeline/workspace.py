@@ -4,6 +4,7 @@
                                                      <video_id>.failed.json    could not be processed
                                                      <video_id>.filtered.json  processed, and left out for a reason
                                                      <video_id>.mp4, ...       media, beside the artifact of `download`
+    parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from fimad.errors import PermanentError
 from fimad.pipeline import atomic
-from fimad.pipeline.artifact import local_path, write_table
+from fimad.pipeline.artifact import local_path, write_groups, write_table
 from fimad.pipeline.stage import Video
 from fimad.pipeline.store import LocalStore, open_store, scratch_base
 
@@ -133,11 +134,23 @@ class Workspace:
 
     def publish(self, stage: str, key: str, video_id: str, table: pa.Table, version: int = 1) -> int:
         """Publish an artifact; returns its size in bytes. The same table gives the same bytes."""
-        scratch = self.store.scratch_root() / f"{video_id}.{stage}.parquet"
+        return self._publish(table, _origin(stage, key, version), self.name(stage, key, video_id))
+
+    def _publish(
+        self,
+        tables: pa.Table | Iterator[pa.Table],
+        metadata: dict[str, str],
+        name: str,
+        schema: pa.Schema | None = None,
+    ) -> int:
+        scratch = self.store.scratch_root() / name.replace("/", ".")
         try:
-            write_table(table, scratch, {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)})
+            if isinstance(tables, pa.Table):
+                write_table(tables, scratch, metadata)
+            else:
+                write_groups(tables, schema, scratch, metadata)
             size = scratch.stat().st_size
-            self.store.put(scratch, self.name(stage, key, video_id))
+            self.store.put(scratch, name)
         except OSError as error:
             known = atomic.storage_error(error, str(scratch.parent))
             if known is None:
@@ -149,14 +162,18 @@ class Workspace:
 
     def read(self, stage: str, key: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
         """An artifact; `FileNotFoundError` if there is none, `PermanentError` if it is damaged."""
-        name = self.name(stage, key, video_id)
+        return self._read(self.name(stage, key, video_id), columns)
+
+    def _read(self, name: str, columns: list[str] | None = None, group: int | None = None) -> pa.Table:
         try:
             source = (
                 pa.BufferReader(self.store.read(name)) if self.store.local is None else str(self.store.local / name)
             )
             with pq.ParquetFile(source) as file:
                 # Most artifacts are small: a pool of threads costs more than it saves.
-                return file.read(columns=columns, use_threads=False)
+                if group is None:
+                    return file.read(columns=columns, use_threads=False)
+                return file.read_row_group(group, columns=columns, use_threads=False)
         except pa.ArrowInvalid as error:
             raise PermanentError(
                 f"The artifact {name} can't be read: {error}.",
@@ -167,6 +184,40 @@ class Workspace:
 
     def exists(self, stage: str, key: str, video_id: str) -> bool:
         return self.store.exists(self.name(stage, key, video_id))
+
+    # Parts of artifacts of long videos (`parts`)
+
+    @staticmethod
+    def parts_folder(stage: str, key: str) -> str:
+        return f"parts/{stage}-{key}"
+
+    @classmethod
+    def part_folder(cls, stage: str, key: str, video_id: str) -> str:
+        return f"{cls.parts_folder(stage, key)}/{video_id}"
+
+    def has_part(self, stage: str, key: str, video_id: str, part: str) -> bool:
+        return self.store.exists(f"{self.part_folder(stage, key, video_id)}/{part}.parquet")
+
+    def publish_part(self, stage: str, key: str, video_id: str, part: str, table: pa.Table) -> None:
+        """Publish a part of an artifact to be."""
+        self._publish(table, {}, f"{self.part_folder(stage, key, video_id)}/{part}.parquet")
+
+    def read_part(self, stage: str, key: str, video_id: str, part: str, at: int) -> pa.Table:
+        """A part by itself, or from the artifact, where it is row group `at`."""
+        try:
+            return self._read(f"{self.part_folder(stage, key, video_id)}/{part}.parquet")
+        except FileNotFoundError:
+            return self._read(self.name(stage, key, video_id), group=at)
+
+    def join_parts(
+        self, stage: str, key: str, video_id: str, parts: Sequence[str], schema: pa.Schema, version: int = 1
+    ) -> int:
+        """Publish an artifact from its parts, one row group each, and delete them; returns its size in bytes."""
+        folder = self.part_folder(stage, key, video_id)
+        tables = (self._read(f"{folder}/{part}.parquet") for part in parts)
+        size = self._publish(tables, _origin(stage, key, version), self.name(stage, key, video_id), schema)
+        self.store.delete_folder(folder)
+        return size
 
     # Media
 
@@ -231,7 +282,7 @@ class Workspace:
     def keys(self) -> dict[str, list[str]]:
         """The keys under which each stage has artifacts or records."""
         found: dict[str, list[str]] = {}
-        for folder in self.store.folders("stages"):
+        for folder in sorted({*self.store.folders("stages"), *self.store.folders("parts")}):
             stage, _, key = folder.rpartition("-")
             if stage:
                 found.setdefault(stage, []).append(key)
@@ -354,6 +405,11 @@ class Workspace:
                     yield from file
             finally:
                 path.unlink(missing_ok=True)
+
+
+def _origin(stage: str, key: str, version: int) -> dict[str, str]:
+    """What an artifact says of itself in its metadata."""
+    return {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)}
 
 
 def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

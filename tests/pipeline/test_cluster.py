@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -22,7 +23,7 @@ from test_build import go, make_config
 
 from fimad.pipeline import runlog
 from fimad.pipeline.build import run_spec
-from fimad.pipeline.cluster import _Handed
+from fimad.pipeline.cluster import DaskExecutor, _Handed
 from fimad.pipeline.sandbox import Sandbox
 from fimad.pipeline.stages import plan_stages
 from fimad.pipeline.task import Outcome, Task
@@ -259,11 +260,25 @@ def test_two_drivers_on_one_workspace_do_not_hurt_each_other(tmp_path: Path) -> 
 def test_an_outcome_that_comes_twice_counts_once() -> None:
     """Dask repeats tasks of a lost worker that had sent outcomes already; the runner once took the second for another's."""
     tasks = {name: Task(name, "file", f"{name}.mp4", ("pose",), "cpu") for name in ("a", "b")}
-    handed = _Handed(None, "cpu", dict(tasks))
+    handed = _Handed(None, "cpu", {task.name: task for task in tasks.values()})
     first, second = (Outcome(tasks[name], ()) for name in tasks)
     assert handed.take([first]) == [first]
     assert handed.take([first, second]) == [second]
     assert not handed.tasks
+
+
+def test_a_lane_is_free_when_dask_says_so() -> None:
+    """Handed out a moment earlier, the next video was now and then queued behind a busy lane, with another one idle."""
+    tasks = [Task(name, "file", f"{name}.mp4", ("pose",), "cpu") for name in ("a", "b")]
+    executor = object.__new__(DaskExecutor)
+    executor._handed = {1: _Handed(None, "cpu", {task.name: task for task in tasks})}
+    executor._seconds = {}
+    first, second = (Outcome(task, (), seconds=20.0) for task in tasks)
+    assert executor._outcomes(1, [first]) == [first]
+    assert executor._outcomes(1, [second]) == []
+    assert executor._outcomes(1, [second]) == []
+    assert executor._outcomes(1, SimpleNamespace(status="finished")) == [second]
+    assert not executor._handed
 
 
 @pytest.mark.parametrize("broken", [False, True])
