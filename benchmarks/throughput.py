@@ -151,23 +151,31 @@ def timed(function: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
+def child_rss_bytes(pid: int) -> int:
+    """The largest resident set among the processes that do the work of a build."""
+    largest = 0
+    try:
+        for child in psutil.Process(pid).children(recursive=True):
+            if "fimad.pipeline.child" in " ".join(child.cmdline()):
+                largest = max(largest, child.memory_info().rss)
+    except psutil.Error:
+        # It ended while it was looked at.
+        pass
+    return largest
+
+
 class Meter(threading.Thread):
     """Watches the largest resident set among the grandchildren of a process."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__(daemon=True)
-        self._process = psutil.Process(process.pid)
+        self._pid = process.pid
         self._over = threading.Event()
         self.peak_bytes = 0
 
     def run(self) -> None:
         while not self._over.wait(0.2):
-            try:
-                for child in self._process.children(recursive=True):
-                    if "fimad.pipeline.child" in " ".join(child.cmdline()):
-                        self.peak_bytes = max(self.peak_bytes, child.memory_info().rss)
-            except psutil.Error:
-                continue
+            self.peak_bytes = max(self.peak_bytes, child_rss_bytes(self._pid))
 
     def stop(self) -> int:
         self._over.set()

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 
 from fimad.config import RunConfig
-from fimad.pipeline.lane import Emit, Lane
+from fimad.pipeline.lane import Lane
 from fimad.pipeline.task import Outcome, RunSpec, Task
+from fimad.pipeline.videolog import Emit
 
 
 def worker_count(run: RunConfig) -> int:

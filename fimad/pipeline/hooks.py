@@ -13,12 +13,13 @@ from fimad.config import Config
 from fimad.errors import FimadError
 from fimad.pipeline import progress
 from fimad.pipeline.politeness import Politeness
+from fimad.pipeline.records import DONE
 from fimad.pipeline.runner import Runner
 from fimad.pipeline.stage import Video
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.survey import Survey, VideoWork
 from fimad.pipeline.task import StageResult
-from fimad.pipeline.workspace import DONE, Workspace
+from fimad.pipeline.workspace import Workspace
 
 
 class PoliteGate:

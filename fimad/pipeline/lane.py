@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,12 @@ from fimad.pipeline.parts import part_name, plan_parts
 from fimad.pipeline.stage import FrameStage, Stage, StageInput, Video
 from fimad.pipeline.stages import load_stage, plan_stages
 from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
+from fimad.pipeline.videolog import Emit, video_log
 from fimad.pipeline.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
 _LOG_LINES = 40
 _WARM_SWITCH_S = 0.0005
-
-Emit = Callable[[tuple[Any, ...]], None]
 
 
 class Lane:
@@ -173,7 +172,7 @@ class _TaskRun:
         self._scratch: Path | None = None
         self._media: Path | None = None
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
-        self._log = _video_log(task.video_id, self._lines, lane.emit)
+        self._log = video_log(task.video_id, self._lines, lane.emit)
 
     def close(self) -> None:
         # Emptied now, not at the next task: media may be large.
@@ -389,23 +388,3 @@ class _TaskRun:
         if not isinstance(error, FimadError | NoMediaError):
             lines += traceback.format_exc().strip().splitlines()[-12:]
         return replace(result, seconds=seconds, log=tuple(lines[-_LOG_LINES:]))
-
-
-class _Tail(logging.Handler):
-    def __init__(self, lines: deque[str], emit: Emit) -> None:
-        super().__init__()
-        self.lines = lines
-        self.tell = emit
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = f"{record.levelname.lower()}: {record.getMessage()}"[:2000]
-        self.lines.append(line)
-        # At once, because a crash leaves no time for it.
-        self.tell(("log", line))
-
-
-def _video_log(video_id: str, lines: deque[str], emit: Emit) -> logging.Logger:
-    # Not registered with the logging module: one logger a video would never be freed.
-    log = logging.Logger(f"fimad.video.{video_id}", logging.INFO)
-    log.addHandler(_Tail(lines, emit))
-    return log

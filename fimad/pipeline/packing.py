@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from fimad.config import Config, section_json
+from fimad.pipeline.records import DONE, PENDING, STATES
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.survey import Survey, Videos
-from fimad.pipeline.workspace import DONE, PENDING, STATES, Workspace
+from fimad.pipeline.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fimad.errors import FimadError
+from fimad.pipeline.records import Record
 from fimad.pipeline.stage import Video
 from fimad.pipeline.task import StageResult
-from fimad.pipeline.workspace import Record
 
 
 class Gate(Protocol):

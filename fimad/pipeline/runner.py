@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from fimad.config import Config
 from fimad.errors import FimadError, SetupError
 from fimad.pipeline.executor import Executor
+from fimad.pipeline.records import DONE, FAILED, FILTERED, PENDING, Record
 from fimad.pipeline.run_types import Gate, Observer, RunResult, StageTally
 from fimad.pipeline.runlog import RunLog
 from fimad.pipeline.stage import Resource
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.survey import Survey, Videos, VideoWork
 from fimad.pipeline.task import Outcome, StageResult, Task
-from fimad.pipeline.workspace import DONE, FAILED, FILTERED, PENDING, Record, Workspace
+from fimad.pipeline.workspace import Workspace
 
 RESOURCES: tuple[Resource, ...] = ("cpu", "gpu", "network")
 _MAIN_LANES: tuple[Resource, ...] = ("cpu", "network")

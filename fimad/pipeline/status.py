@@ -14,9 +14,10 @@ from fimad.config import Config
 from fimad.errors import ConfigError
 from fimad.pipeline import runlog
 from fimad.pipeline.politeness import Politeness, host_of
+from fimad.pipeline.records import DONE, FAILED, FILTERED, PENDING, Hashes, Record, id_hashes
 from fimad.pipeline.stages import StagePlan
 from fimad.pipeline.survey import Survey, Videos, chunks
-from fimad.pipeline.workspace import DONE, FAILED, FILTERED, PENDING, Hashes, Record, Workspace, id_hashes
+from fimad.pipeline.workspace import Workspace
 
 # The columns of the table. `stale`: was done under an earlier configuration. `blocked`: waits for a video that failed
 # or was filtered upstream.

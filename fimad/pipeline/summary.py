@@ -7,10 +7,11 @@ from typing import Any
 
 from fimad.errors import FimadError
 from fimad.pipeline.corpus import SourceProblem
+from fimad.pipeline.records import Record
 from fimad.pipeline.run_types import RunResult
 from fimad.pipeline.stage import Unavailable
 from fimad.pipeline.stages import StagePlan
-from fimad.pipeline.workspace import Record, Workspace
+from fimad.pipeline.workspace import Workspace
 
 
 @dataclass

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fimad.pipeline.records import DONE, FAILED, PENDING, Hashes, StageIndex, id_digest, id_hashes
 from fimad.pipeline.stage import Resource, Video
 from fimad.pipeline.stages import StagePlan
-from fimad.pipeline.workspace import DONE, FAILED, PENDING, Hashes, StageIndex, Workspace, id_digest, id_hashes
+from fimad.pipeline.workspace import Workspace
 
 Videos = Callable[[], Iterable[Video]]
 _CHUNK = 4096

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fimad.config import Config
+from fimad.pipeline.records import Record
 from fimad.pipeline.stages import StagePlan, plan_stages
 from fimad.pipeline.status import records
-from fimad.pipeline.workspace import Record, Workspace
+from fimad.pipeline.workspace import Workspace
 
 
 def clear_failures(workspace: Workspace, plan: StagePlan, stage: str | None, reason: str | None) -> list[Record]:

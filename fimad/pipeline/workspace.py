@@ -19,97 +19,31 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from fimad.errors import PermanentError
 from fimad.pipeline import atomic
 from fimad.pipeline.artifact import local_path, write_groups, write_table
+from fimad.pipeline.records import (
+    DONE,
+    FAILED,
+    FILTERED,
+    SUFFIXES,
+    Hashes,
+    Record,
+    StageIndex,
+    id_digest,
+    id_hashes,
+    member,
+)
 from fimad.pipeline.stage import Video
 from fimad.pipeline.store import LocalStore, open_store, scratch_base
-
-State = Literal["pending", "done", "failed", "filtered"]
-PENDING, DONE, FAILED, FILTERED = range(4)
-STATES: tuple[State, ...] = ("pending", "done", "failed", "filtered")
-_SUFFIXES = ((".parquet", DONE), (".failed.json", FAILED), (".filtered.json", FILTERED))
-Hashes = NDArray[np.uint64]
-
-
-def id_digest(video_id: str) -> bytes:
-    """SHA-256 of the id: its first byte is the folder, its first eight stand for the video in memory."""
-    return hashlib.sha256(video_id.encode()).digest()
-
-
-def id_hashes(video_ids: Iterable[str]) -> Hashes:
-    """Eight bytes a video, so that a driver can know the state of ten million videos in 80 MB a stage.
-
-    Two of ten million ids share a hash with a probability of 3e-6.
-    """
-    return np.frombuffer(b"".join(id_digest(each)[:8] for each in video_ids), dtype=">u8").astype(np.uint64)
-
-
-@dataclass(frozen=True)
-class Record:
-    """Why a video is not done in a stage.
-
-    Parameters
-    ----------
-    state : ``failed`` or ``filtered``.
-    reason : short word to group by.
-    what, why, fix : the three parts of the message.
-    transient : whether another run tries again by itself.
-    attempts : tries in the run that gave up.
-    signal : number of the signal that ended the process, 0 if none did.
-    peak_bytes : largest resident memory of the process.
-    seconds : how long the last attempt took.
-    log : the last lines that the stage logged.
-    failed_on : UTC time, ISO 8601.
-    """
-
-    state: Literal["failed", "filtered"]
-    stage: str
-    video_id: str
-    reason: str
-    what: str
-    why: str = ""
-    fix: str = ""
-    transient: bool = False
-    attempts: int = 1
-    signal: int = 0
-    peak_bytes: int = 0
-    seconds: float = 0.0
-    log: tuple[str, ...] = ()
-    failed_on: str = ""
-
-
-@dataclass
-class StageIndex:
-    """Which videos a stage is done with, as sorted hashes, from one listing."""
-
-    done: Hashes
-    failed: Hashes
-    filtered: Hashes
-
-    def states(self, hashes: Hashes) -> NDArray[np.uint8]:
-        """The state of each video; an artifact wins over a record, and `filtered` over `failed`."""
-        result = np.zeros(len(hashes), dtype=np.uint8)
-        for code, known in ((FAILED, self.failed), (FILTERED, self.filtered), (DONE, self.done)):
-            result[_member(hashes, known)] = code
-        return result
-
-
-def _member(hashes: Hashes, known: Hashes) -> NDArray[np.bool_]:
-    if not len(known):
-        return np.zeros(len(hashes), dtype=bool)
-    at = np.searchsorted(known, hashes)
-    at[at == len(known)] = 0
-    return np.asarray(known[at] == hashes)
 
 
 class Workspace:
@@ -291,7 +225,7 @@ class Workspace:
     def entries(self, stage: str, key: str) -> Iterator[tuple[str, int]]:
         """Video ids and their state codes in a stage, from one listing. A video may appear more than once."""
         for name in self._names(stage, key):
-            for suffix, code in _SUFFIXES:
+            for suffix, code in SUFFIXES:
                 if name.endswith(suffix):
                     yield name[: -len(suffix)], code
                     break
@@ -386,7 +320,7 @@ class Workspace:
                 hashes = id_hashes(row[0] for row in rows)
                 known = np.zeros(len(rows), dtype=bool)
                 for earlier in seen:
-                    known |= _member(hashes, earlier)
+                    known |= member(hashes, earlier)
                 for row, skip in zip(rows, known.tolist(), strict=True):
                     if not skip:
                         yield Video(row[0], row[1], row[2])

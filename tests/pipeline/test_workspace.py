@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from fimad import schema
 from fimad.errors import ConfigError, PermanentError, SetupError
 from fimad.pipeline import atomic
+from fimad.pipeline.records import DONE, FAILED, FILTERED, PENDING, Record, id_hashes
 from fimad.pipeline.stage import Video
 from fimad.pipeline.store import open_store
-from fimad.pipeline.workspace import DONE, FAILED, FILTERED, PENDING, Record, Workspace, id_hashes
+from fimad.pipeline.workspace import Workspace
 
 ROW = pa.table({"value": ["x"]})
 IDS = st.text("abcXYZ019_-.", min_size=1, max_size=20).filter(lambda text: text[0] != ".")
