@@ -13,7 +13,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.differentiate import differentiate
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.resample import resample
-from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches
+from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches, known
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
 
@@ -54,7 +54,7 @@ def simulate_imu(
     else:
         lifted = Lifted(source, np.zeros(len(source.time_s), bool), {})
     tracks = lifted.trajectories
-    ever: Bools = np.asarray(np.isfinite(tracks.position_m).all(axis=2).any(axis=0))
+    ever: Bools = np.asarray(known(tracks.position_m).any(axis=0))
     rig = rig_of(placements, tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found))
     clock_s = _clock(tracks.time_s, rate_hz)
     signals = _Signals(clock_s, rig)
@@ -95,7 +95,7 @@ def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[
     """Sensors (p,) that are measured at the same times, with these times."""
     tracks = lifted.trajectories
     columns = [tracks.names.index(name) for name in rig.landmarks]
-    found: Bools = np.asarray(np.isfinite(tracks.position_m[:, columns]).all(axis=2))
+    found = known(tracks.position_m[:, columns])
     # Pose comes whole or not at all; motion capture loses markers one by one.
     together = bool((found == found[:, :1]).all())
     if together:
@@ -202,7 +202,7 @@ def _fill(
         bones = np.einsum("ij,ic...->jc...", turn, bones)
     gyro = np.take(np.moveaxis(angular_rate(rotation(bones), clock_s), 2, 0), segment, axis=2)
     # Across a bridged gap a point is as visible as before and after it, not hidden.
-    found: Bools = np.asarray(np.isfinite(measured).all(axis=2))
+    found = known(measured)
     visibility = _hold(time_s, tracks.weight[frames][:, columns], found) @ rig.point[sensors].T
     seen = resample(time_s, visibility, clock_s, points=2)
     valid = seen >= config.min_visibility

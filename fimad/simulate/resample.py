@@ -33,10 +33,13 @@ def weights(time_s: Floats, at_s: Floats, *, points: int) -> sparse.csr_array:
 
 def _lagrange(nodes_s: Floats, at_s: Floats) -> Floats:
     """(m, p) weights of the values at (m, p) times for (m,) times."""
-    count = nodes_s.shape[1]
-    factors = np.ones_like(nodes_s)
-    for other in range(count):
-        mine = np.arange(count) != other
-        away = at_s - nodes_s[:, other]
-        factors[:, mine] *= away[:, None] / (nodes_s[:, mine] - nodes_s[:, [other]])
-    return factors
+    # Nodes first: sums and products then run along contiguous memory.
+    nodes = np.ascontiguousarray(nodes_s.T)
+    factors = np.ones_like(nodes)
+    for other in range(len(nodes)):
+        apart = nodes - nodes[other]
+        apart[other] = 1.0
+        ratio = (at_s - nodes[other]) / apart
+        ratio[other] = 1.0
+        factors *= ratio
+    return factors.T

@@ -12,6 +12,12 @@ LONGEST_GAP_S = 0.25
 SHORTEST_S = 0.6
 
 
+def known(position_m: Floats) -> Bools:
+    """(...,) whether all of the last axis' three coordinates are finite. NumPy's `all` takes ten times as long over so few."""
+    found: Bools = np.isfinite(position_m[..., 0] + position_m[..., 1] + position_m[..., 2])
+    return found
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Frames [first, last] that belong together; `first` and `last` are measured."""
@@ -51,7 +57,7 @@ def bridge_gaps(time_s: Floats, position_m: Floats, longest_gap_s: float) -> Flo
 
     Shape-preserving cubic (Fritsch & Carlson 1980, doi:10.1137/0717021): it does not overshoot across the gap.
     """
-    found: Bools = np.asarray(np.isfinite(position_m).all(axis=2))
+    found = known(position_m)
     if found.all():
         return position_m
     result = position_m.copy()

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
+from fimad.simulate.stretches import known
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
 from fimad.simulate.upright import estimate_pitch
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
@@ -113,9 +115,11 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
 
 def _mend(pose: PoseSequence, position_m: Floats, weight: Floats) -> int:
     """Undo swapped sides and mend depth in place, where all landmarks were found; the number of swapped frames."""
-    good = np.flatnonzero(np.isfinite(position_m).all((1, 2)))
-    if len(good) < _FEWEST:
+    whole = known(position_m).all(1)
+    if np.count_nonzero(whole) < _FEWEST:
         return 0
+    # As a rule all frames are good, and nothing has to be picked out and put back.
+    good: slice | NDArray[np.intp] = slice(None) if whole.all() else np.flatnonzero(whole)
     found, trusted = position_m[good], weight[good]
     order, swapped = swapped_sides(found)
     if swapped.any():
