@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
+import pyarrow.parquet as pq
 
 from benchmarks.throughput import child_rss_bytes, media_seconds
 from fimad.demo import VIDEO
 
 CAPS = {"peak_mb": 900.0, "growth_mb": 50.0}
 _EVERY_S = 1.0
+_CLIP_S = 30.0
 
 
 def looped(video: Path, hours: float, folder: Path) -> Path:
@@ -34,7 +36,10 @@ def looped(video: Path, hours: float, folder: Path) -> Path:
     path = folder / "long.mp4"
     times = round(hours * 3600 / media_seconds(video)[0])
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-stream_loop", str(times - 1)]
-    subprocess.run([*command, "-i", str(video), "-map", "0:v", "-map", "0:a?", "-c", "copy", str(path)], check=True)
+    subprocess.run(
+        [*command, "-i", str(video), "-map", "0:v", "-map", "0:a?", "-map_chapters", "-1", "-c", "copy", str(path)],
+        check=True,
+    )
     return path
 
 
@@ -42,6 +47,7 @@ def measure(video: Path, workers: int, rate_hz: float, folder: Path) -> dict[str
     """Build, and watch."""
     settings = [
         "segment.fallback=fixed",
+        f"segment.fixed_s={_CLIP_S}",
         f"pose.rate_hz={rate_hz}",
         "embed.pretrained=none",
         "download.max_duration_s=20000",
@@ -62,9 +68,14 @@ def measure(video: Path, workers: int, rate_hz: float, folder: Path) -> dict[str
         raise SystemExit(
             f"fimad build ended with exit code {process.returncode}:\n{(folder / 'log').read_text()[-3000:]}"
         )
+    clips = pq.read_table(next(folder.glob("workspace/stages/pose-*/*/*.parquet")), columns=["clip_index"]).num_rows
+    length_s = media_seconds(video)[0]
+    if clips < length_s // _CLIP_S:
+        raise SystemExit(f"only {clips} clips of {length_s:.0f} s of video were looked at")
     quarter = len(rss) // 4
     return {
-        "video_s": round(media_seconds(video)[0], 1),
+        "video_s": round(length_s, 1),
+        "clips": clips,
         "workers": workers,
         "pose_rate_hz": rate_hz,
         "build_s": round(seconds, 1),
