@@ -26,6 +26,10 @@ BENCH_FIDELITY_ARGS ?=
 BENCH_THROUGHPUT_ARGS ?=
 BENCH_SCALE_ARGS ?= --videos 100000
 BENCH_DATASET_ARGS ?=
+# Fewer pictures a second make two hours of video a matter of minutes; memory is what counts.
+BENCH_LONG_VIDEO_ARGS ?= --rate-hz 3
+# --video2dataset PYTHON measures beside it.
+BENCH_ACQUISITION_ARGS ?=
 
 .PHONY: help demo test test-slow lint bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
@@ -85,6 +89,8 @@ bench: $(VENV)/.dev  ## Measure fidelity, speed and scale; fails where a floor i
 	run throughput $(BENCH_THROUGHPUT_ARGS); \
 	run scale $(BENCH_SCALE_ARGS); \
 	run dataset $(BENCH_DATASET_ARGS); \
+	run long_video $(BENCH_LONG_VIDEO_ARGS); \
+	run acquisition $(BENCH_ACQUISITION_ARGS); \
 	exit $$failed
 
 docs-table: $(VENV)/.dev  ## Write the tables of README and docs from the schema and the benchmarks' figures

@@ -45,7 +45,7 @@ if __name__ == "__main__":
         clip_col="clips", encode_formats={"video": "mp4"}, config={
             "subsampling": {"ClippingSubsampler": {"args": {
                 "min_length": 0.0, "max_length": 1e6, "max_length_strategy": "all", "precision": work["precision"]}}},
-            "reading": {"yt_args": None, "timeout": 60, "sampler": None},
+            "reading": {"yt_args": {"download_size": 720, "download_audio_rate": 44100}, "timeout": 60, "sampler": None},
             "storage": {"number_sample_per_shard": 1000, "oom_shard_count": 5, "captions_are_subtitles": False},
             "distribution": {"processes_count": 1, "thread_count": work["threads"], "subjob_size": 1000,
                              "distributor": "multiprocessing"},

@@ -53,6 +53,14 @@ FIGURES: tuple[tuple[str, str, str, str], ...] = (
     ("scale", "overhead_ms_per_video", "the runner's own time per video", "{:.1f} ms"),
     ("scale", "memory_growth_mb", "growth of the driver's memory from 1,000 to 100,000 videos", "{:.0f} MB"),
     ("scale", "resume_s", "finding that 100,000 videos are done", "{:.1f} s"),
+    ("kills", "kills", "builds killed at a random moment, with no byte of difference at the end", "{:d}"),
+    ("long_video", "peak_mb", "largest worker process over a video of two hours", "{:.0f} MB"),
+    (
+        "acquisition",
+        "over_video2dataset.video2dataset_exact",
+        "download and exact clips, against video2dataset",
+        "{:.1f} times",
+    ),
     ("dataset", "pack_ratio", "packing, as a share of the plain pyarrow writer's speed", "{:.0%}"),
     ("dataset", "windows_per_s", "random 5 s windows of four modalities, one core", "{:,.0f} per s"),
     ("dataset", "windows_ratio", "the same, against `datasets` with equal work", "{:.1f} times"),
@@ -109,7 +117,10 @@ def measured_table(results: Path = RESULTS) -> str:
             continue
         value: Any = json.loads(path.read_text(encoding="utf-8"))
         for part in key.split("."):
-            value = value[part]
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is None:
+            # What there was nothing to be compared with.
+            continue
         lines.append(f"| {about} | {pattern.format(value)} | `python -m benchmarks.{benchmark}` |")
     return "\n".join(lines)
 

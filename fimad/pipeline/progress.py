@@ -12,6 +12,8 @@ from fimad.pipeline.task import StageResult
 
 # Plain lines: at most one of a kind in so many seconds, so that a log of days stays readable.
 _LINE_S = 10.0
+# How far a single video is, is worth a line only if it takes minutes.
+_VIDEO_S = 60.0
 
 
 class Silent:
@@ -34,14 +36,14 @@ class Silent:
 
 
 class Lines(Silent):
-    """A line to stderr for each failure, and one a stage every ten seconds."""
+    """A line to stderr for each failure, one a stage every ten seconds, and one a minute for a video that takes long."""
 
     def __init__(self) -> None:
         self._left: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
         self._said_at: dict[str, float] = {}
-        self._began = time.monotonic()
+        self._began = self._told_at = time.monotonic()
 
     def started(self, stages: dict[str, Counter[str]]) -> None:
         self._began = time.monotonic()
@@ -65,6 +67,12 @@ class Lines(Silent):
             failed = f", {self._bad[name]} failed" if self._bad[name] else ""
             eta = "" if last else f", about {duration(left_s)} left"
             self._print(f"{name}: {self._ended[name]}/{self._left[name]}{failed}{eta}")
+
+    def progress(self, video_id: str, stages: tuple[str, ...], share: float) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= _VIDEO_S:
+            self._told_at = now
+            self._print(f"{', '.join(stages)}: {video_id or 'this video'} is at {share:.0%}")
 
     def note(self, message: str) -> None:
         self._print(message)
