@@ -191,8 +191,8 @@ class _TaskRun:
             batch = [name for name in batch if not self._found(name)]
             if not batch:
                 continue
-            if self.task.split and len(self._plan_parts(batch)) > 1:
-                self.split = len(self._plan_parts(batch))
+            self.split = self._count_parts(batch) if self.task.split else 0
+            if self.split:
                 return
             self._do(batch)
 
@@ -270,6 +270,15 @@ class _TaskRun:
                 workspace.publish_part(each, keys[each], self.video.video_id, name, self._checked(each, table))
                 seconds[each] += shares[each] + time.perf_counter() - began
         return {}, seconds
+
+    def _count_parts(self, batch: Sequence[str]) -> int:
+        """How many parts there are to be done apart; 0 if there is one, or if that can't be told."""
+        try:
+            count = len(self._plan_parts(batch))
+        except (FimadError, OSError):
+            # The clips can't be read: doing the stages meets the same, and records it.
+            return 0
+        return count if count > 1 else 0
 
     def _plan_parts(self, batch: Sequence[str]) -> list[pa.Table]:
         """The clips of each part of the video; a single part if the stages have to see the whole video."""

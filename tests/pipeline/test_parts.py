@@ -137,6 +137,18 @@ def test_a_part_that_fails_is_the_videos_failure(
     assert workspace.store.folders("parts")
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_clips_that_cannot_be_read_are_the_videos_failure(long_video: Path, tmp_path: Path, workers: int) -> None:
+    build(settings(tmp_path), [str(long_video)], "segment", pack=False)
+    artifact = next((tmp_path / "ws").glob("stages/segment-*/*/*.parquet"))
+    artifact.write_bytes(b"no Parquet")
+    summary = run(tmp_path, long_video, workers=workers)
+    assert summary.exit_code == 1
+    assert not summary.stopped
+    record = next((tmp_path / "ws").glob("stages/pose-*/*/*.failed.json")).read_text()
+    assert "damaged_artifact" in record
+
+
 def test_parts_of_configurations_that_nobody_uses_are_cleared(
     long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
