@@ -91,6 +91,7 @@ bench: $(VENV)/.dev  ## Measure fidelity, speed and scale; fails where a floor i
 	run dataset $(BENCH_DATASET_ARGS); \
 	run long_video $(BENCH_LONG_VIDEO_ARGS); \
 	run acquisition $(BENCH_ACQUISITION_ARGS); \
+	OMP_NUM_THREADS=1 run simulate_speed; \
 	exit $$failed
 
 docs-table: $(VENV)/.dev  ## Write the tables of README and docs from the schema and the benchmarks' figures

@@ -40,6 +40,8 @@ FIGURES: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("fidelity", "rendered.default.e_3d", "relative error in 3D (straight differentiation: 2.85)", "{:.2f}"),
     ("fidelity", "rendered.default.false_motion", "false motion of body parts that are at rest", "{:.2f} m/s²"),
+    ("simulate_speed", "slowest_frames_per_s", "virtual IMU, 19 placements, one core", "{:,.0f} frames per s"),
+    ("simulate_speed", "pose_frames_per_s", "pose, which comes before it, one core", "{:,.0f} frames per s"),
     (
         "throughput",
         "ceiling_1",

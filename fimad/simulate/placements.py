@@ -125,12 +125,15 @@ class Rig:
         Components come first because NumPy is slow along a last axis of three. `rotation` gives matrices.
         """
         landmarks = np.ascontiguousarray(np.moveaxis(landmarks_m, 2, 0))
-        z = _unit(landmarks @ self._along.T)
+        axes = np.empty((3, 3, len(landmarks_m), len(self._along)))
+        x, y, z = axes
+        z[:] = _unit(landmarks @ self._along.T)
         # Where the hint lies along the segment, roll is not observable; the person's left takes over smoothly.
         hint = _across(_unit(landmarks @ self._across.T), z) + 0.15 * _unit(_across(landmarks @ self._spare.T, z))
-        x = _unit(_across(hint, z))
-        y = z[[1, 2, 0]] * x[[2, 0, 1]] - z[[2, 0, 1]] * x[[1, 2, 0]]
-        return np.stack([x, y, z])
+        x[:] = _unit(_across(hint, z))
+        for at, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
+            y[at] = z[i] * x[j] - z[j] * x[i]
+        return axes
 
     def _weights(self, parts: Mapping[str, float]) -> Floats:
         return np.array([parts.get(name, 0.0) for name in self.landmarks])
@@ -172,12 +175,12 @@ def _names(pair: tuple[str, str]) -> set[str]:
 
 def _across(vector: Floats, axis: Floats) -> Floats:
     """The part of (3, ...) vectors across unit axes."""
-    result: Floats = vector - (vector * axis).sum(0) * axis
+    result: Floats = vector - np.einsum("k...,k...->...", vector, axis) * axis
     return result
 
 
 def _unit(vector: Floats) -> Floats:
     """(3, ...) vectors of length 1, or 0 where they are shorter than a nanometre."""
-    length = np.sqrt((vector * vector).sum(0))
+    length = np.sqrt(np.einsum("k...,k...->...", vector, vector))
     unit: Floats = vector * np.divide(1.0, length, out=np.zeros_like(length), where=length > 1e-9)
     return unit
