@@ -12,7 +12,8 @@ from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
 from benchmarks.fidelity_scores import correlation, rms
-from fimad.simulate.differentiate import differentiate, savitzky_golay, uniform
+from fimad.simulate.differentiate import differentiate, savitzky_golay
+from fimad.simulate.irregular import uniform
 
 _GRAVITY_M_S2 = 9.80665
 _WINDOWS_S = (0.03, 0.05, 0.08, 0.12)

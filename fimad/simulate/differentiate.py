@@ -13,15 +13,16 @@ from dataclasses import replace
 import numpy as np
 
 from fimad.errors import ConfigError
+from fimad.simulate.irregular import floor_bias, uniform
 from fimad.simulate.kalman import rts_smooth
 from fimad.simulate.resample import resample
-from fimad.simulate.spectral import Smoothed, wiener
+from fimad.simulate.spectral import FLOOR_SLOPE, Noise, Smoothed, floor_band, wiener
 from fimad.simulate.types import Floats
 
-# How far a frequency must stand above the noise to be kept (`spectral`), where nothing else is said.
-CAPTURE_OVER_SUBTRACTION = 16.0
+# Where nothing else is said: motion capture, channels of their own.
+CAPTURE = Noise(16.0)
 
-Method = Callable[[Floats, Floats, Floats | float], Smoothed]
+Method = Callable[[Floats, Floats, Noise], Smoothed]
 
 
 def differentiate(
@@ -29,7 +30,7 @@ def differentiate(
     values: Floats,
     *,
     method: str = "adaptive",
-    over_subtraction: Floats | float = CAPTURE_OVER_SUBTRACTION,
+    noise: Noise = CAPTURE,
     at_s: Floats | None = None,
 ) -> Smoothed:
     """Smoothed values and their second derivative.
@@ -39,7 +40,7 @@ def differentiate(
     time_s : (n,) s, strictly rising, n >= 4; spacing may vary.
     values : (n, k), finite.
     method : one of `METHODS`.
-    over_subtraction : of the default method, one or (k,); see `spectral`.
+    noise : for the default method.
     at_s : (m,) times of the result; as `time_s` if not given.
 
     Raises
@@ -50,7 +51,7 @@ def differentiate(
         raise ConfigError(
             f"There is no method {method!r}.", "The name is misspelt.", f"The methods are: {', '.join(METHODS)}."
         )
-    smooth = METHODS[method](time_s, values, over_subtraction)
+    smooth = METHODS[method](time_s, values, noise)
     at_s = time_s if at_s is None else at_s
     if at_s is smooth.time_s:
         return smooth
@@ -60,32 +61,18 @@ def differentiate(
     return replace(smooth, time_s=at_s, position=position, acceleration=acceleration, sigma=sigma)
 
 
-def uniform(time_s: Floats, values: Floats) -> tuple[Floats, Floats, float]:
-    """Values at uniform times through their cubic spline: (m,) times, (m, k) values, rate in Hz.
-
-    The spline passes through every sample at its own time, so that irregular spacing is honoured and not renamed.
-    """
-    rate_hz = 1 / float(np.median(np.diff(time_s)))
-    count = max(4, round((time_s[-1] - time_s[0]) * rate_hz) + 1)
-    grid = np.linspace(time_s[0], time_s[-1], count)
-    rate_hz = (count - 1) / (time_s[-1] - time_s[0])
-    if len(grid) == len(time_s) and np.abs(grid - time_s).max() < 1e-6:
-        return time_s, values, rate_hz
-    from scipy.interpolate import CubicSpline
-
-    return grid, CubicSpline(time_s, values, axis=0)(grid), rate_hz
-
-
-def adaptive(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
-    """`spectral.wiener`."""
+def adaptive(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:
+    """`spectral.wiener`, on an even grid."""
     grid, even, rate_hz = uniform(time_s, values)
-    return wiener(grid, even, rate_hz, over_subtraction)
+    if grid is not time_s:
+        noise = replace(noise, bias=floor_bias(time_s, FLOOR_SLOPE, floor_band(rate_hz)))
+    return wiener(grid, even, rate_hz, noise)
 
 
 def _on_grid(compute: Callable[[Floats, float], tuple[Floats, Floats]]) -> Method:
     """A method for uniform samples, made to take irregular ones."""
 
-    def method(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
+    def method(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:
         grid, even, rate_hz = uniform(time_s, values)
         return _plain(grid, even, *compute(even, rate_hz))
 
@@ -145,7 +132,7 @@ def _lowpass(values: Floats, cutoff_hz: float, rate_hz: float) -> Floats:
     return result
 
 
-def spline_gcv(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
+def spline_gcv(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:
     """Cubic smoothing spline, penalty by generalised cross-validation (Woltring 1986; Craven & Wahba 1979)."""
     from scipy.interpolate import make_smoothing_spline
 
@@ -154,7 +141,7 @@ def spline_gcv(time_s: Floats, values: Floats, over_subtraction: Floats | float)
     return _plain(time_s, values, position, acceleration)
 
 
-def kalman(time_s: Floats, values: Floats, over_subtraction: Floats | float) -> Smoothed:
+def kalman(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:
     """Constant-acceleration Kalman filter with RTS smoothing, noise ratio per channel by likelihood."""
     position, _, acceleration = rts_smooth(time_s, values)
     return _plain(time_s, values, position, acceleration)

@@ -14,6 +14,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.differentiate import differentiate
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.resample import resample
+from fimad.simulate.spectral import Noise
 from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches, known
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
@@ -193,7 +194,7 @@ def _fill(
         time_s,
         channels.reshape(len(time_s), -1),
         method=config.method,
-        over_subtraction=np.tile(_over_subtraction(tracks, config), channels.shape[1]),
+        noise=_noise(tracks, config, channels.shape[1]),
         at_s=clock_s,
     )
     position, acceleration = (part.reshape(count, -1, 3) for part in (smooth.position, smooth.acceleration))
@@ -242,13 +243,13 @@ def _fill(
     signals.samples[sensors] += count
 
 
-def _over_subtraction(tracks: Trajectories, config: SimulateConfig) -> Floats:
-    """(3,) how far a frequency must stand above the noise, by axis."""
+def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
+    """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
     if tracks.depth_axis is None:
-        return np.full(3, config.capture_over_subtraction)
+        return Noise(config.capture_over_subtraction)
     factors = np.full(3, config.over_subtraction)
     factors[tracks.depth_axis] = config.depth_over_subtraction
-    return factors
+    return Noise(np.tile(factors, points), kinds=np.tile(np.arange(3), points))
 
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:

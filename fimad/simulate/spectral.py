@@ -10,8 +10,9 @@ it stands out:
 which is spectral subtraction (Wiener 1949; Boll 1979, doi:10.1109/TASSP.1979.1163209) with over-subtraction factor c and
 spectral floor β (Berouti et al. 1979, doi:10.1109/ICASSP.1979.1170788): 1 − c·N/P for strong signals, but without an edge at
 P = c·N, where a little more or less noise, such as a dropped frame brings, would switch a harmonic on or off. The floor is
-N(f) = A·f^−s, with A the median of P(f)·f^s in a band where people have little power left, and s fixed: a slope fitted on a
-few seconds is noisier than what it describes. Above that band nothing is kept. c is large because a bin of a periodogram is
+N(f) = A·f^−s, with A the interquartile mean of log P(f)·f^s in a band where people have little power left, and s fixed: a slope
+fitted on a few seconds is noisier than what it describes, and A itself varies by a fifth, so that channels of one kind (all
+joints along one axis) lend each other a third of theirs. Above that band nothing is kept. c is large because a bin of a periodogram is
 noise times an exponential deviate, because a second derivative makes every wrongly kept bin count with f⁴, and, for poses
 from video, because their errors move with the body: motion capture needs a smaller one.
 
@@ -27,10 +28,13 @@ import numpy as np
 from scipy import fft, ndimage
 
 from fimad.simulate.extend import close_loop
-from fimad.simulate.types import Floats
+from fimad.simulate.types import Floats, Ints
 
-_FLOOR_SLOPE = 0.7
+# s of the module's formula.
+FLOOR_SLOPE = 0.7
 _FLOOR_FROM_HZ = 0.3
+# How much of its kind's floor a channel takes, in logarithms.
+_SHARED = 1 / 3
 # β below this frequency: what is held back is not silenced, so that a weak motion keeps its shape.
 _LEAST_GAIN = 0.01
 _LEAST_BELOW_HZ = 5.0
@@ -48,6 +52,23 @@ _END_EXCESS = 0.5
 _BLOCK_S = 10.0
 _HOP = 0.75
 _AT_ONCE = 16
+_NOTHING = 1e-30
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What is known of k channels' noise beforehand.
+
+    Parameters
+    ----------
+    over_subtraction : c of the module's formula, one for all or (k,).
+    kinds : (k,) channels with the same number have noise of one kind; without it, every channel is on its own.
+    bias : the floor that is found is so many times the true one (`irregular.floor_bias`).
+    """
+
+    over_subtraction: Floats | float
+    kinds: Ints | None = None
+    bias: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +90,7 @@ class Smoothed:
     share: Floats
 
 
-def wiener(time_s: Floats, values: Floats, rate_hz: float, over_subtraction: Floats | float) -> Smoothed:
+def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoothed:
     """Smooth and differentiate uniformly sampled channels.
 
     Parameters
@@ -77,13 +98,12 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, over_subtraction: Flo
     time_s : (n,) uniform, s.
     values : (n, k), n >= 4, finite.
     rate_hz : sampling rate.
-    over_subtraction : c of the module's formula, one for all or (k,).
+    noise : what is known of it.
     """
-    count, channels = values.shape
-    factor = np.broadcast_to(np.asarray(over_subtraction, float), (channels,))
+    count = len(values)
     size = round(_BLOCK_S * rate_hz)
     if count <= 1.5 * size:
-        position, acceleration, sigma, share = _blocks(values[None], rate_hz, factor)
+        position, acceleration, sigma, share = _blocks(values[None], rate_hz, noise)
         return Smoothed(time_s, position[0], acceleration[0], sigma[0] * _less_sure(time_s), share[0])
     starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
@@ -92,7 +112,7 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, over_subtraction: Flo
     sums = [np.zeros(values.shape) for _ in range(3)]
     shares = []
     for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
-        parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, factor)
+        parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, noise)
         for at, start in enumerate(group):
             here = slice(start, start + size)
             total[here] += fade
@@ -110,11 +130,13 @@ def _less_sure(time_s: Floats) -> Floats:
     return factors
 
 
-def _blocks(values: Floats, rate_hz: float, factor: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Floats, Floats, Floats]:
     """Position and acceleration (b, n, k), sigma (b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
     blocks, count, channels = values.shape
     columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
-    factor = np.tile(factor, blocks)
+    factor = np.tile(np.broadcast_to(noise.over_subtraction, channels), blocks)
+    kinds = np.arange(channels) if noise.kinds is None else noise.kinds
+    kinds = (kinds + (kinds.max() + 1) * np.arange(blocks)[:, None]).ravel()
     trend, bend = _trend(columns, rate_hz)
     whole = close_loop(columns - trend, rate_hz)
     length = len(whole)
@@ -127,9 +149,9 @@ def _blocks(values: Floats, rate_hz: float, factor: Floats) -> tuple[Floats, Flo
     frequency_hz = frequency_hz[:kept_bins]
     window = np.hanning(max(3, 2 * round(_BANDWIDTH_HZ * length / rate_hz) + 1) + 2)[1:-1]
     averaged = ndimage.convolve1d(power, window / window.sum(), axis=0, mode="reflect")
-    floor = noise_floor(averaged, frequency_hz, (low, high))
+    floor = noise_floor(averaged, frequency_hz, (low, high), kinds) / noise.bias
     least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
-    gain = np.maximum(least, np.exp(-factor * floor / np.maximum(averaged, 1e-30)))
+    gain = np.maximum(least, np.exp(-factor * floor / np.maximum(averaged, _NOTHING)))
     omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
     kept = np.zeros_like(spectrum)
     kept[:kept_bins] = gain * spectrum[:kept_bins]
@@ -142,7 +164,7 @@ def _blocks(values: Floats, rate_hz: float, factor: Floats) -> tuple[Floats, Flo
     lost = np.where(told, (1 - gain) ** 2 * signal, 0.0)
     sigma = np.sqrt(2 / length * (omega2**2 * (gain**2 * floor + lost)).sum(0))
     moving = frequency_hz > _FLOOR_FROM_HZ
-    share = (gain * signal)[moving].sum(0) / np.maximum(averaged[moving].sum(0), 1e-30)
+    share = (gain * signal)[moving].sum(0) / np.maximum(averaged[moving].sum(0), _NOTHING)
     position, acceleration = (
         np.moveaxis(part.reshape(count, blocks, channels), 1, 0) for part in (position, acceleration)
     )
@@ -179,12 +201,18 @@ def floor_band(rate_hz: float) -> tuple[float, float]:
     return min(max(0.2 * nyquist_hz, 5.0), 30.0, 0.5 * high), high
 
 
-def noise_floor(power: Floats, frequency_hz: Floats, band_hz: tuple[float, float]) -> Floats:
-    """Noise power at each frequency (the module's N(f)); power (m, k) at frequency_hz (m,)."""
+def noise_floor(power: Floats, frequency_hz: Floats, band_hz: tuple[float, float], kinds: Ints) -> Floats:
+    """Noise power at each frequency (the module's N(f)); power (m, k) at frequency_hz (m,), kinds (k,)."""
     band = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
     if not band.any():
         band = frequency_hz >= 0.5 * frequency_hz[-1]
-    colour = np.maximum(frequency_hz, _FLOOR_FROM_HZ)[:, None] ** -_FLOOR_SLOPE
-    level = np.median(power[band] / colour[band], axis=0)
-    result: Floats = level * colour
+    colour = np.maximum(frequency_hz, _FLOOR_FROM_HZ)[:, None] ** -FLOOR_SLOPE
+    whitened = np.sort(power[band] / colour[band], axis=0)
+    quarter = len(whitened) // 4
+    level = np.log(np.maximum(whitened[quarter : len(whitened) - quarter], _NOTHING)).mean(axis=0)
+    found, members = np.unique(kinds, return_counts=True)
+    for kind in found[members > 1]:
+        alike = kinds == kind
+        level[alike] += _SHARED * (np.median(level[alike]) - level[alike])
+    result: Floats = np.exp(level) * colour
     return result
