@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from fimad.simulate.resample import step_of
 from fimad.simulate.types import Bools, Floats
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
@@ -134,7 +135,7 @@ def _without_flips(time_s: Floats, told_m: Floats) -> Floats:
     sudden = (told_m[1:] * told_m[:-1] < 0) & (np.abs(np.diff(told_m, axis=0)) > 2 * _FLIP_M)
     if not sudden.any():
         return told_m
-    frames = max(1, round(_FLIP_S / float(np.median(np.diff(time_s))))) | 1
+    frames = max(1, round(_FLIP_S / step_of(time_s))) | 1
     usual = ndimage.median_filter(told_m, (frames, 1), mode="nearest")
     flipped = (told_m * usual < 0) & (np.abs(told_m) > _FLIP_M) & (np.abs(usual) > _FLIP_M)
     return np.where(flipped, -told_m, told_m)
@@ -163,8 +164,7 @@ def _plant(time_s: Floats, position_m: Floats, depth_m: Floats, weight: Floats) 
     if len(time_s) < 3:
         return depth_m
     ankles = _both("ankle")
-    step_s = float(np.median(np.diff(time_s)))
-    place = ndimage.gaussian_filter1d(position_m[:, ankles][:, :, ::2], _FOOT_S / step_s, axis=0, truncate=2)
+    place = ndimage.gaussian_filter1d(position_m[:, ankles][:, :, ::2], _FOOT_S / step_of(time_s), axis=0, truncate=2)
     way = np.diff(place, axis=0)
     between = np.hypot(way[..., 0], way[..., 1]) / np.diff(time_s)[:, None]
     speed = np.concatenate([between[:1], (between[1:] + between[:-1]) / 2, between[-1:]])

@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from fimad.errors import ConfigError
+from fimad.simulate.floor import FLOOR_SLOPE, floor_band
 from fimad.simulate.irregular import floor_bias, uniform
 from fimad.simulate.kalman import rts_smooth
 from fimad.simulate.resample import resample
-from fimad.simulate.spectral import FLOOR_SLOPE, Noise, Smoothed, floor_band, wiener
+from fimad.simulate.spectral import Noise, Smoothed, wiener
 from fimad.simulate.types import Floats
 
 # Where nothing else is said: motion capture, channels of their own.
@@ -55,9 +56,8 @@ def differentiate(
     at_s = time_s if at_s is None else at_s
     if at_s is smooth.time_s:
         return smooth
-    both = resample(smooth.time_s, np.concatenate([smooth.position, smooth.acceleration], axis=1), at_s)
-    position, acceleration = np.split(both, 2, axis=1)
-    sigma = resample(smooth.time_s, smooth.sigma, at_s, points=2)
+    every = np.concatenate([smooth.position, smooth.acceleration, smooth.sigma], axis=1)
+    position, acceleration, sigma = np.split(resample(smooth.time_s, every, at_s), 3, axis=1)
     return replace(smooth, time_s=at_s, position=position, acceleration=acceleration, sigma=sigma)
 
 

@@ -76,16 +76,14 @@ def _means(values: Floats, stride: int) -> Floats:
 
 def _burg(values: Floats, order: int) -> Floats:
     """(order, k) coefficients of x[t] = Σ a[j]·x[t−1−j], by Burg's recursion: always stable."""
-    # Channels first: sums then run along contiguous memory. Single precision is enough for a guess.
-    forward = np.ascontiguousarray(values.T, np.float32)
-    forward, backward = forward[:, 1:], forward[:, :-1]
+    single = values.astype(np.float32)  # enough for a guess
+    forward, backward = single[1:], single[:-1]
     coefficients = np.zeros((0, values.shape[1]))
     for _ in range(order):
-        power = np.einsum("ij,ij->i", forward, forward) + np.einsum("ij,ij->i", backward, backward)
-        reflection = 2 * np.einsum("ij,ij->i", forward, backward) / np.maximum(power, np.float32(1e-20))
+        power = np.einsum("ij,ij->j", forward, forward) + np.einsum("ij,ij->j", backward, backward)
+        reflection = 2 * np.einsum("ij,ij->j", forward, backward) / np.maximum(power, np.float32(1e-20))
         coefficients = np.concatenate([coefficients - reflection * coefficients[::-1], reflection[None]])
-        by = reflection[:, None]
-        forward, backward = (forward - by * backward)[:, 1:], (backward - by * forward)[:, :-1]
+        forward, backward = (forward - reflection * backward)[1:], (backward - reflection * forward)[:-1]
     return coefficients
 
 

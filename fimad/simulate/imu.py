@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
+from fimad.simulate.components import Kind
 from fimad.simulate.differentiate import differentiate
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.resample import resample
@@ -21,6 +22,8 @@ from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, Po
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
 _HIPS = ("left_hip", "right_hip")
+# How much of their floors components in the picture's plane lend each other.
+_SHARED = 2 / 3
 # Under the largest block for which glibc adapts (32 MB).
 _FREED_BYTES = 2**24
 
@@ -192,16 +195,17 @@ def _fill(
     channels = np.concatenate([landmarks, rig.point[mixed] @ landmarks], axis=1)
     smooth = differentiate(
         time_s,
-        channels.reshape(len(time_s), -1),
+        np.moveaxis(channels, 2, 1).reshape(len(time_s), -1),
         method=config.method,
         noise=_noise(tracks, config, channels.shape[1]),
         at_s=clock_s,
     )
-    position, acceleration = (part.reshape(count, -1, 3) for part in (smooth.position, smooth.acceleration))
+    # Components before points, from here on: NumPy is slow along a last axis of three.
+    position, acceleration = (part.reshape(count, 3, -1) for part in (smooth.position, smooth.acceleration))
     own = rig.point.argmax(1)
     own[mixed] = landmarks.shape[1] + np.arange(len(mixed))
     own = own[sensors]
-    joints = position[:, : landmarks.shape[1]]
+    joints = np.moveaxis(position[:, :, : landmarks.shape[1]], 1, 2)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
         signals.root_m[here] = joints[:, hips].mean(1)
@@ -209,7 +213,7 @@ def _fill(
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
     bones = rig.axes(joints)
-    world = np.moveaxis(np.take(acceleration, own, axis=1), 2, 0) + np.take(
+    world = np.moveaxis(np.take(acceleration, own, axis=2), 1, 0) + np.take(
         _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
     )
     if any(config.mounting_deg):
@@ -224,8 +228,8 @@ def _fill(
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([(np.take(axis, segment, axis=2) * against).sum(0) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
-    sigma = smooth.sigma.reshape(count, -1, 3)
-    spread = np.sqrt(np.take(np.einsum("nkc,nkc->nk", sigma, sigma), own, axis=1)) / np.clip(seen, 0.1, 1)
+    sigma = np.take(smooth.sigma.reshape(count, 3, -1), own, axis=2)
+    spread = np.sqrt(np.einsum("ncp,ncp->np", sigma, sigma)) / np.clip(seen, 0.1, 1)
     for whole, part in (
         (signals.world, world),
         (signals.force, force),
@@ -238,7 +242,7 @@ def _fill(
     mine = slice(None) if sensors.all() else np.unique(segment)
     signals.axes[:, :, here, mine] = bones[..., mine]
     signals.valid[here, chosen] = valid
-    share = smooth.share.reshape(-1, 3).max(1)[own]
+    share = smooth.share.reshape(3, -1).max(0)[own]
     signals.trust[sensors] += np.median(visibility, axis=0) * (0.5 + 0.5 * share) * count
     signals.samples[sensors] += count
 
@@ -247,9 +251,15 @@ def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
     """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
     if tracks.depth_axis is None:
         return Noise(config.capture_over_subtraction)
-    factors = np.full(3, config.over_subtraction)
-    factors[tracks.depth_axis] = config.depth_over_subtraction
-    return Noise(np.tile(factors, points), kinds=np.tile(np.arange(3), points))
+    kinds = []
+    for axis in range(3):
+        channels = slice(axis * points, (axis + 1) * points)
+        if axis == tracks.depth_axis:
+            # Errors in depth are far from alike: those of arms are ten times those of the trunk.
+            kinds.append(Kind(channels, config.depth_over_subtraction, shared=0.0))
+        else:
+            kinds.append(Kind(channels, config.over_subtraction, shared=_SHARED))
+    return Noise(config.over_subtraction, tuple(kinds))
 
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from fimad.simulate.resample import resample
+from fimad.simulate.resample import resample, step_of
 from fimad.simulate.types import Floats
 
 _REALISATIONS = 8
@@ -19,7 +19,7 @@ def uniform(time_s: Floats, values: Floats) -> tuple[Floats, Floats, float]:
     The spline passes through every sample at its own time, so that irregular spacing is honoured and not renamed. Times that
     are uniform are given back as they are.
     """
-    rate_hz = 1 / float(np.median(np.diff(time_s)))
+    rate_hz = 1 / step_of(time_s)
     count = max(4, round((time_s[-1] - time_s[0]) * rate_hz) + 1)
     grid = np.linspace(time_s[0], time_s[-1], count)
     rate_hz = (count - 1) / (time_s[-1] - time_s[0])

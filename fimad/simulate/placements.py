@@ -152,7 +152,7 @@ class Rig:
 
 def rotation(axes: Floats) -> Floats:
     """(..., 3, 3) rotations from a sensor's frame to the world of (3, 3, ...) axes: their columns are the axes."""
-    return np.moveaxis(axes, (1, 0), (-2, -1))
+    return axes.transpose(*range(2, axes.ndim), 1, 0)
 
 
 @lru_cache(maxsize=64)

@@ -16,8 +16,27 @@ def resample(time_s: Floats, values: Floats, at_s: Floats, *, points: int = _POI
 
     Lagrange's polynomial through the nearest `points` samples (fewer if there are fewer); two are a straight line.
     """
+    if points == 2:
+        return _straight(time_s, values, at_s)
     result: Floats = weights(time_s, at_s, points=points) @ values
     return result
+
+
+def _straight(time_s: Floats, values: Floats, at_s: Floats) -> Floats:
+    """Straight lines, several times faster than their matrix."""
+    if len(time_s) < 2:
+        return np.repeat(values, len(at_s), axis=0)
+    first = np.clip(np.searchsorted(time_s, at_s) - 1, 0, len(time_s) - 2)
+    along = ((at_s - time_s[first]) / (time_s[first + 1] - time_s[first]))[:, None]
+    lower = values[first]
+    result: Floats = lower + along * (values[first + 1] - lower)
+    return result
+
+
+def step_of(time_s: Floats) -> float:
+    """The usual step between (n,) times, s; 1 if there is none. Sorting is far quicker than `np.median` over so few."""
+    steps = np.sort(np.diff(time_s))
+    return float(steps[len(steps) // 2]) if len(steps) else 1.0
 
 
 def weights(time_s: Floats, at_s: Floats, *, points: int) -> sparse.csr_array:

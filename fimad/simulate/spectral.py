@@ -9,12 +9,11 @@ it stands out:
 
 which is spectral subtraction (Wiener 1949; Boll 1979, doi:10.1109/TASSP.1979.1163209) with over-subtraction factor c and
 spectral floor β (Berouti et al. 1979, doi:10.1109/ICASSP.1979.1170788): 1 − c·N/P for strong signals, but without an edge at
-P = c·N, where a little more or less noise, such as a dropped frame brings, would switch a harmonic on or off. The floor is
-N(f) = A·f^−s, with A the interquartile mean of log P(f)·f^s in a band where people have little power left, and s fixed: a slope
-fitted on a few seconds is noisier than what it describes, and A itself varies by a fifth, so that channels of one kind (all
-joints along one axis) lend each other a third of theirs. Above that band nothing is kept. c is large because a bin of a periodogram is
-noise times an exponential deviate, because a second derivative makes every wrongly kept bin count with f⁴, and, for poses
-from video, because their errors move with the body: motion capture needs a smaller one.
+P = c·N, where a little more or less noise, such as a dropped frame brings, would switch a harmonic on or off. `floor` finds
+N(f); above the band where it is looked for nothing is kept. c is large because a bin of a periodogram is noise times an
+exponential deviate, because a second derivative makes every wrongly kept bin count with f⁴, and, for poses from video,
+because their errors move with the body: motion capture needs a smaller one. The joints of a pose are not gated one by one
+but through what they have in common: see `components`.
 
 The constants were chosen on rendered people with exact truth and on paired motion capture and sensors, and checked on others
 (`benchmarks/fidelity.py`); the result is flat in all of them within a factor of 1.5.
@@ -22,24 +21,22 @@ The constants were chosen on rendered people with exact truth and on paired moti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft
 
+from fimad.simulate.components import Kind, Spectrum, gate, gate_components
 from fimad.simulate.extend import close_loop
-from fimad.simulate.types import Floats, Ints
+from fimad.simulate.floor import NOTHING, averaged_power, floor_band, noise_floor, shared_floor
+from fimad.simulate.types import Floats
 
-# s of the module's formula.
-FLOOR_SLOPE = 0.7
-_FLOOR_FROM_HZ = 0.3
-# How much of its kind's floor a channel takes, in logarithms.
+# How much of their floors channels of a kind lend each other.
 _SHARED = 1 / 3
+_MOVING_FROM_HZ = 0.3
 # β below this frequency: what is held back is not silenced, so that a weak motion keeps its shape.
 _LEAST_GAIN = 0.01
 _LEAST_BELOW_HZ = 5.0
-# Bandwidth over which the periodogram is averaged: narrower than a repetition's harmonics are apart.
-_BANDWIDTH_HZ = 0.5
 # Held back this far above the floor, it was signal; below, noise as likely. On rendered people the stated uncertainty is
 # then near the error on the median (`benchmarks/fidelity.py`).
 _TOLD = 30.0
@@ -52,7 +49,6 @@ _END_EXCESS = 0.5
 _BLOCK_S = 10.0
 _HOP = 0.75
 _AT_ONCE = 16
-_NOTHING = 1e-30
 
 
 @dataclass(frozen=True)
@@ -61,13 +57,13 @@ class Noise:
 
     Parameters
     ----------
-    over_subtraction : c of the module's formula, one for all or (k,).
-    kinds : (k,) channels with the same number have noise of one kind; without it, every channel is on its own.
+    over_subtraction : c of the module's formula, for channels on their own.
+    kinds : channels that are smoothed together (`components`); together they hold every channel once. None: each on its own.
     bias : the floor that is found is so many times the true one (`irregular.floor_bias`).
     """
 
-    over_subtraction: Floats | float
-    kinds: Ints | None = None
+    over_subtraction: float
+    kinds: tuple[Kind, ...] = ()
     bias: float = 1.0
 
 
@@ -134,41 +130,52 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     """Position and acceleration (b, n, k), sigma (b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
     blocks, count, channels = values.shape
     columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
-    factor = np.tile(np.broadcast_to(noise.over_subtraction, channels), blocks)
-    kinds = np.arange(channels) if noise.kinds is None else noise.kinds
-    kinds = (kinds + (kinds.max() + 1) * np.arange(blocks)[:, None]).ravel()
     trend, bend = _trend(columns, rate_hz)
-    whole = close_loop(columns - trend, rate_hz)
-    length = len(whole)
-    spectrum = fft.rfft(whole, axis=0)
+    looped = close_loop(columns - trend, rate_hz)
+    length = len(looped)
+    spectrum = fft.rfft(looped, axis=0)
     frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
     low, high = floor_band(rate_hz)
     # Nothing is kept above the band: there is no need to look.
-    kept_bins = max(2, int(np.searchsorted(frequency_hz, high, side="right")))
-    power = np.abs(spectrum[:kept_bins]) ** 2 / length
-    frequency_hz = frequency_hz[:kept_bins]
-    window = np.hanning(max(3, 2 * round(_BANDWIDTH_HZ * length / rate_hz) + 1) + 2)[1:-1]
-    averaged = ndimage.convolve1d(power, window / window.sum(), axis=0, mode="reflect")
-    floor = noise_floor(averaged, frequency_hz, (low, high), kinds) / noise.bias
+    bins = max(2, int(np.searchsorted(frequency_hz, high, side="right")))
+    frequency_hz = frequency_hz[:bins]
+    power = averaged_power(spectrum[:bins], length, rate_hz)
+    floor = noise_floor(power, frequency_hz, (low, high)) / noise.bias
+    kinds = _in_blocks(noise.kinds, channels, blocks)
+    for kind in kinds:
+        floor[:, kind.channels] = shared_floor(floor[:, kind.channels], _SHARED)
+    whole = Spectrum(spectrum[:bins], power, floor, frequency_hz, length, rate_hz, (low, high))
     least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
-    gain = np.maximum(least, np.exp(-factor * floor / np.maximum(averaged, _NOTHING)))
+    smooth = np.zeros_like(spectrum)
+    if kinds:
+        smooth[:bins], gain = gate_components(whole, kinds, noise.bias, least)
+    else:
+        gain = gate(power, floor, noise.over_subtraction, least)
+        smooth[:bins] = gain * spectrum[:bins]
     omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
-    kept = np.zeros_like(spectrum)
-    kept[:kept_bins] = gain * spectrum[:kept_bins]
-    position = fft.irfft(kept, length, axis=0)[:count] + trend
-    kept[:kept_bins] *= -omega2
-    acceleration = fft.irfft(kept, length, axis=0)[:count] + bend
+    position = fft.irfft(smooth, length, axis=0)[:count] + trend
+    smooth[:bins] *= -omega2
+    acceleration = fft.irfft(smooth, length, axis=0)[:count] + bend
     # What was held back counts as lost signal only where it is told from noise, and where people have power.
-    signal = np.maximum(averaged - floor, 0)
-    told = (averaged > _TOLD * floor) & (frequency_hz < low)[:, None]
+    signal = np.maximum(power - floor, 0)
+    told = (power > _TOLD * floor) & (frequency_hz < low)[:, None]
     lost = np.where(told, (1 - gain) ** 2 * signal, 0.0)
     sigma = np.sqrt(2 / length * (omega2**2 * (gain**2 * floor + lost)).sum(0))
-    moving = frequency_hz > _FLOOR_FROM_HZ
-    share = (gain * signal)[moving].sum(0) / np.maximum(averaged[moving].sum(0), _NOTHING)
+    moving = frequency_hz > _MOVING_FROM_HZ
+    share = (gain * signal)[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
     position, acceleration = (
         np.moveaxis(part.reshape(count, blocks, channels), 1, 0) for part in (position, acceleration)
     )
     return position, acceleration, sigma.reshape(blocks, 1, channels), share.reshape(blocks, channels)
+
+
+def _in_blocks(kinds: tuple[Kind, ...], channels: int, blocks: int) -> tuple[Kind, ...]:
+    """The kinds of every block: what is alike in one block need not be in the next."""
+    return tuple(
+        replace(kind, channels=slice(kind.channels.start + first, kind.channels.stop + first))
+        for first in range(0, blocks * channels, channels)
+        for kind in kinds
+    )
 
 
 def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
@@ -189,30 +196,3 @@ def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
         slope, bend = np.where(bent, slope, 0.0), np.where(bent, bend, 0.0)
         trend = middle + np.outer(time_s, slope) + np.outer(curve, bend)
     return trend, np.where(bent, 2 * bend, 0.0)
-
-
-def floor_band(rate_hz: float) -> tuple[float, float]:
-    """Where the noise floor is looked for, Hz.
-
-    5 to 12 Hz at the rates of video; motion capture resolves more, and a hand with a marker moves up to 15 Hz.
-    """
-    nyquist_hz = rate_hz / 2
-    high = min(max(0.42 * nyquist_hz, 12.0), 60.0, 0.95 * nyquist_hz)
-    return min(max(0.2 * nyquist_hz, 5.0), 30.0, 0.5 * high), high
-
-
-def noise_floor(power: Floats, frequency_hz: Floats, band_hz: tuple[float, float], kinds: Ints) -> Floats:
-    """Noise power at each frequency (the module's N(f)); power (m, k) at frequency_hz (m,), kinds (k,)."""
-    band = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
-    if not band.any():
-        band = frequency_hz >= 0.5 * frequency_hz[-1]
-    colour = np.maximum(frequency_hz, _FLOOR_FROM_HZ)[:, None] ** -FLOOR_SLOPE
-    whitened = np.sort(power[band] / colour[band], axis=0)
-    quarter = len(whitened) // 4
-    level = np.log(np.maximum(whitened[quarter : len(whitened) - quarter], _NOTHING)).mean(axis=0)
-    found, members = np.unique(kinds, return_counts=True)
-    for kind in found[members > 1]:
-        alike = kinds == kind
-        level[alike] += _SHARED * (np.median(level[alike]) - level[alike])
-    result: Floats = np.exp(level) * colour
-    return result

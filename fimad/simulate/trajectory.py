@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
+from fimad.simulate.resample import step_of
 from fimad.simulate.stretches import known
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
 from fimad.simulate.upright import estimate_pitch
@@ -169,7 +170,7 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
         at = here[seen[here]]
         if not len(at):
             continue
-        step = np.median(np.diff(time_s[here])) if len(here) > 1 else 1.0
+        step = step_of(time_s[here])
         filled = np.interp(time_s[here], time_s[at], values[at])
         middle = np.median(values[at])
         size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
