@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.fidelity_scores import JOINTS, medians, score_clip
+from benchmarks.fidelity_scores import JOINTS, SEGMENTS, TURNS, medians, score_clip, score_turns
 from fimad.config import Config, SimulateConfig
 from fimad.models import locate
 from fimad.pipeline.frames import decode
@@ -18,6 +18,7 @@ from fimad.pipeline.pictures import Converter, View
 from fimad.simulate import PoseSequence, Trajectories, simulate_imu
 from fimad.skeleton import LANDMARKS
 
+_SEGMENT_OF = {"wrist": "forearm", "shoulder": "upper_arm", "hip": "thigh", "ankle": "shank"}
 COMPARED = ("adaptive", "savitzky_golay", "butterworth", "transpose", "central", "kalman")
 
 
@@ -63,7 +64,7 @@ def evaluate(
     by_method: dict[str, dict[str, Any]] = {
         name: {} for name in (*(f"root+{m}" for m in methods), "hips+savitzky_golay")
     }
-    agreement = {}
+    agreement, turns = {}, {}
     for video in sorted(folder.glob("*.mp4")):
         if not video.with_suffix(".npz").exists():
             say(f"{video.name}: no truth beside it, left out")
@@ -76,14 +77,35 @@ def evaluate(
             source = pose if start == "root" else hip_centred(pose)
             scores[video.stem] = score_clip(*_accelerations(source, method), truth)
         agreement[video.stem] = _difference(pose, retimed(pose))
+        turns[video.stem] = turns_of(pose, truth)
         say(f"{video.stem}: {by_method['root+adaptive'][video.stem]}")
     result: dict[str, Any] = {
         "default": medians(by_method["root+adaptive"].values()),
         "clips": by_method["root+adaptive"],
         "methods": {name: medians(scores.values()) for name, scores in by_method.items()},
         "variable_rate_difference": agreement,
+        "turns": {"by_segment": by_segment(turns.values()), "clips": turns},
     }
     return result
+
+
+def turns_of(pose: PoseSequence, truth: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Scores of the angular rate, by placement."""
+    names = [name for name in SEGMENTS if f"{name}_rot" in truth]
+    imu = simulate_imu(pose, placements=names)
+    signals = {name: imu.signals[name] for name in names}
+    world = {name: np.einsum("nij,nj->ni", each.rotation, each.gyro_rad_s) for name, each in signals.items()}
+    return score_turns(imu.time_s, world, truth)
+
+
+def by_segment(clips: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[str, float | None]]:
+    """Medians over clips, left and right together, of what `turns_of` gives; a joint's sensor turns with its segment."""
+    rows: dict[str, list[dict[str, float]]] = {}
+    for clip in clips:
+        for name, row in clip.items():
+            part = name.removeprefix("left_").removeprefix("right_")
+            rows.setdefault(_SEGMENT_OF.get(part, part), []).append(row)
+    return {name: medians(each, TURNS) for name, each in rows.items()}
 
 
 def _accelerations(source: PoseSequence | Trajectories, method: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -120,6 +120,14 @@ def pictures_table() -> str:
     return _table(["", "r of x, y, z", "e_3d", "Savitzky-Golay: r of x, y, z", "e_3d"], rows)
 
 
+def turns_table() -> str:
+    """The angular rate on the rendered people of the benchmark, segment by segment."""
+    heads = {"r": "r, about the main axis", "e_sight": "error about the line of sight", "e": "error about all axes"}
+    turns = _load("fidelity")["rendered"]["turns"]["by_segment"]
+    rows = ([name.replace("_", " "), *(_number(row[each]) for each in heads)] for name, row in turns.items())
+    return _table(["segment", *heads.values()], rows)
+
+
 def devices_table() -> str:
     """Real sensors: UTD-MHAD (median r of the magnitude) and BROAD (smallest r of the three axes), method against method."""
     measured = _load("fidelity")
@@ -181,6 +189,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exercises": exercises_table,
     "placements": placements_table,
     "pictures": pictures_table,
+    "turns": turns_table,
     "devices": devices_table,
     "ends": ends_sentence,
 }

@@ -25,10 +25,10 @@ def floor_band(rate_hz: float) -> tuple[float, float]:
     return min(max(0.2 * nyquist_hz, 5.0), 30.0, 0.5 * high), high
 
 
-def averaged_power(spectrum: Floats, length: int, rate_hz: float) -> Floats:
+def averaged_power(real: Floats, imaginary: Floats, length: int, rate_hz: float) -> Floats:
     """Periodogram of (m, k) Fourier coefficients of `length` samples, averaged over a bandwidth."""
     window = np.hanning(max(3, 2 * round(_BANDWIDTH_HZ * length / rate_hz) + 1) + 2)[1:-1]
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    power = real * real + imaginary * imaginary
     result: Floats = ndimage.convolve1d(power, window / (window.sum() * length), axis=0, mode="reflect")
     return result
 

@@ -19,6 +19,7 @@ from fimad.simulate.spectral import Noise
 from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches, known
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
+from fimad.simulate.vectors import dot
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
 _HIPS = ("left_hip", "right_hip")
@@ -226,7 +227,7 @@ def _fill(
     seen = resample(time_s, visibility, clock_s, points=2)
     valid = seen >= config.min_visibility
     against = world - GRAVITY_M_S2[:, None, None]
-    force = np.stack([(np.take(axis, segment, axis=2) * against).sum(0) for axis in bones])
+    force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
     sigma = np.take(smooth.sigma.reshape(count, 3, -1), own, axis=2)
     spread = np.sqrt(np.einsum("ncp,ncp->np", sigma, sigma)) / np.clip(seen, 0.1, 1)
@@ -284,8 +285,7 @@ def angular_rate(rotation: Floats, time_s: Floats) -> Floats:
 
     def turned(i: int, j: int) -> Floats:
         """Axis j after the step, along axis i before it: an element of the rotation between."""
-        along: Floats = np.einsum("k...,k...->...", before[i], after[j])
-        return along
+        return dot(before[i], after[j])
 
     # The antisymmetric part is the axis times the sine, the trace 1 + 2 cosine. Half a turn in a step can't be told anyway.
     sine = 0.5 * np.stack([turned(2, 1) - turned(1, 2), turned(0, 2) - turned(2, 0), turned(1, 0) - turned(0, 1)])

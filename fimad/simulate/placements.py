@@ -6,13 +6,15 @@ wrist, towards the knee for the ankle, towards the head for the trunk), x to the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from fimad.simulate.types import Bools, Floats
+from fimad.simulate import arms
+from fimad.simulate.types import Bools, Floats, Ints
+from fimad.simulate.vectors import across, cross, unit
 from fimad.skeleton import LANDMARKS
 
 
@@ -24,17 +26,21 @@ class Placement:
     ----------
     point : landmark weights, summing to 1.
     along : (from, to): landmarks, or means of two joined by ``+``, between which the z axis points.
-    across : (from, to): gives the x axis after the part along z is taken off.
+    across : (from, to): gives the x axis after the part along z is taken off; None where the elbow's hinge gives it.
+    arm : side of the arm that the segment belongs to, or nothing.
     """
 
     point: Mapping[str, float]
     along: tuple[str, str]
-    across: tuple[str, str]
+    across: tuple[str, str] | None
+    arm: str = ""
 
 
 _HIPS, _SHOULDERS = "left_hip+right_hip", "left_shoulder+right_shoulder"
+_TRUNK = (_HIPS, _SHOULDERS)
 _LEFTWARDS = ("right_hip", "left_hip")
 _SPARE = ("right_shoulder", "left_shoulder")
+_SPARE_SHARE = 0.15
 
 
 def _limb(side: str) -> dict[str, Placement]:
@@ -43,10 +49,10 @@ def _limb(side: str) -> dict[str, Placement]:
     # With the palm forwards the little finger is next to the body.
     hand = (f"{side}_pinky", f"{side}_index") if side == "left" else (f"{side}_index", f"{side}_pinky")
     return {
-        f"{side}_wrist": Placement({f"{side}_wrist": 1}, fore, hand),
-        f"{side}_elbow": Placement({f"{side}_elbow": 1}, fore, hand),
-        f"{side}_upper_arm": Placement({f"{side}_shoulder": 0.5, f"{side}_elbow": 0.5}, upper, _SPARE),
-        f"{side}_shoulder": Placement({f"{side}_shoulder": 1}, upper, _SPARE),
+        f"{side}_wrist": Placement({f"{side}_wrist": 1}, fore, hand, side),
+        f"{side}_elbow": Placement({f"{side}_elbow": 1}, fore, hand, side),
+        f"{side}_upper_arm": Placement({f"{side}_shoulder": 0.5, f"{side}_elbow": 0.5}, upper, None, side),
+        f"{side}_shoulder": Placement({f"{side}_shoulder": 1}, upper, None, side),
         f"{side}_hip": Placement({f"{side}_hip": 1}, thigh, _LEFTWARDS),
         f"{side}_thigh": Placement({f"{side}_hip": 0.5, f"{side}_knee": 0.5}, thigh, _LEFTWARDS),
         f"{side}_knee": Placement({f"{side}_knee": 1}, shank, _LEFTWARDS),
@@ -59,14 +65,24 @@ PLACES: dict[str, Placement] = {
     **_limb("right"),
     "chest": Placement(
         {"left_shoulder": 0.35, "right_shoulder": 0.35, "left_hip": 0.15, "right_hip": 0.15},
-        (_HIPS, _SHOULDERS),
+        _TRUNK,
         _SPARE,
     ),
-    "pelvis": Placement({"left_hip": 0.5, "right_hip": 0.5}, (_HIPS, _SHOULDERS), _LEFTWARDS),
+    "pelvis": Placement({"left_hip": 0.5, "right_hip": 0.5}, _TRUNK, _LEFTWARDS),
     "head": Placement(
         {"left_ear": 0.5, "right_ear": 0.5}, (_SHOULDERS, "left_ear+right_ear"), ("right_ear", "left_ear")
     ),
 }
+
+
+@dataclass(frozen=True)
+class _Arms:
+    """The a arms whose segments are needed: their sides, 1 left and -1 right, and their segments' indices, each list of
+    these with one of its arm."""
+
+    side: Ints
+    uppers: tuple[list[int], list[int]]
+    fores: tuple[list[int], list[int]]
 
 
 class Rig:
@@ -75,8 +91,9 @@ class Rig:
     Parameters
     ----------
     placements : names of `PLACES`.
-    available : landmarks that can be had. Without a hand the roll of a forearm follows the shoulders, without shoulders
-        the hips; other landmarks that a sensor needs and that are not there are listed in `missing`.
+    available : landmarks that can be had. Without a hand the roll of a forearm follows the rest of the arm; without shoulders
+        what would follow their line follows the hips'; other landmarks that a sensor needs and that are not there are listed
+        in `missing`.
 
     Attributes
     ----------
@@ -95,23 +112,49 @@ class Rig:
         spare = next((pair for pair in (_SPARE, _LEFTWARDS) if set(pair) <= here), _SPARE)
         self.missing = {}
         for name in placements:
-            needed = _must_have(PLACES[name]) | (set() if _hints(PLACES[name]) <= here else set(spare))
+            needed = _names(PLACES[name].along, here=None) | set(PLACES[name].point)
+            if not _names(PLACES[name].across, here):
+                needed |= set(spare)
             if not needed <= here:
                 self.missing[name] = sorted(needed - here)
         self.names = tuple(name for name in placements if name not in self.missing)
         places = [PLACES[name] for name in self.names]
-        spare_here = set(spare) & here
-        wanted = spare_here.union(*(_must_have(place) | (_hints(place) & here) for place in places))
+        # Sensors of one segment share its axes.
+        segments = list(dict.fromkeys((place.along, place.across, place.arm) for place in places))
+        self.segment = np.array([segments.index((each.along, each.across, each.arm)) for each in places], int)
+        sides = sorted({arm for *_, arm in segments} - {""})
+        uppers = [(f"{side}_elbow", f"{side}_shoulder") for side in sides]
+        fores = [(f"{side}_elbow", f"{side}_wrist") for side in sides]
+        pairs = [spare, *(pair for each in segments for pair in each[:2])]
+        if sides:
+            pairs += [*uppers, *fores, _TRUNK]
+        wanted = {name for pair in pairs for name in _names(pair, here)}.union(*(place.point for place in places))
         self.landmarks = tuple(name for name in LANDMARKS if name in wanted)
         self.point = np.stack([self._weights(place.point) for place in places]) if places else np.zeros((0, 0))
-        # Sensors of one segment share its axes.
-        segments = [(place.along, place.across if _hints(place) <= here else None) for place in places]
-        distinct = list(dict.fromkeys(segments))
-        self.segment = np.array([distinct.index(each) for each in segments], int)
-        self._along = self._differences([along for along, _ in distinct])
-        self._across = self._differences([across for _, across in distinct])
-        self._spare = self._differences([spare if spare_here == set(spare) else None])
-        turns: Bools = (self._along != 0) | (self._across != 0) | (self._spare != 0)
+        along, hints = (
+            self._differences(part) for part in ([each[0] for each in segments], [each[1] for each in segments])
+        )
+        left = self._differences([spare])
+        turns: Bools = (along != 0) | (hints != 0) | (left != 0)
+        of_arms = self._differences(uppers), self._differences(fores)
+        parts = [along, hints, left, self._differences([_TRUNK]), *of_arms]
+        self._rows = np.concatenate(parts)
+        self._ends = np.cumsum([len(part) for part in parts])[:-1]
+        self._arms = _Arms(
+            np.array([1 if side == "left" else -1 for side in sides]),
+            *(
+                _transposed(
+                    (at, sides.index(arm))
+                    for at, (_, hint, arm) in enumerate(segments)
+                    if arm and (hint is None) == upper
+                )
+                for upper in (True, False)
+            ),
+        )
+        # The trunk is a help, not a need: where its markers are missing (zeros then), the spare line does.
+        for at, (*_, arm) in enumerate(segments):
+            if arm:
+                turns[at] |= (of_arms[0][sides.index(arm)] != 0) | (of_arms[1][sides.index(arm)] != 0)
         self.needs: Bools = (self.point != 0) | turns[self.segment]
 
     def points(self, landmarks_m: Floats) -> Floats:
@@ -125,22 +168,36 @@ class Rig:
         Components come first because NumPy is slow along a last axis of three. `rotation` gives matrices.
         """
         landmarks = np.ascontiguousarray(np.moveaxis(landmarks_m, 2, 0))
-        axes = np.empty((3, 3, len(landmarks_m), len(self._along)))
+        axes = np.empty((3, 3, len(landmarks_m), self._ends[0]))
         x, y, z = axes
-        z[:] = _unit(landmarks @ self._along.T)
-        # Where the hint lies along the segment, roll is not observable; the person's left takes over smoothly.
-        hint = _across(_unit(landmarks @ self._across.T), z) + 0.15 * _unit(_across(landmarks @ self._spare.T, z))
-        x[:] = _unit(_across(hint, z))
-        for at, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
-            y[at] = z[i] * x[j] - z[j] * x[i]
+        vectors = np.split(unit(landmarks @ self._rows.T), self._ends, axis=2)
+        z[:], hint, left, up, upper, fore = vectors
+        spare = _SPARE_SHARE * unit(across(left, z))
+        if len(self._arms.side):
+            self._roll_arms(left, up, upper, fore, spare)
+        # Where the hint lies along the segment, roll is not observable; the spare takes over smoothly.
+        x[:] = unit(across(hint, z) + spare)
+        y[:] = cross(z, x)
         return axes
+
+    def _roll_arms(self, left: Floats, up: Floats, upper: Floats, fore: Floats, spare: Floats) -> None:
+        """Put into `spare` (3, n, s) what the whole arm tells of its segments; see `_Arms` and `arms` for the others."""
+        rest = arms.untwisted(up, left, upper, self._arms.side) if up.any() else unit(across(left, upper))
+        bend = arms.hinge(upper, fore, rest)
+        at, arm = self._arms.uppers
+        spare[:, :, at] = bend[:, :, arm]
+        at, arm = self._arms.fores
+        if at:
+            spare[:, :, at] = (arms.NEUTRAL * arms.neutral(bend, -fore, self._arms.side))[:, :, arm]
 
     def _weights(self, parts: Mapping[str, float]) -> Floats:
         return np.array([parts.get(name, 0.0) for name in self.landmarks])
 
     def _differences(self, pairs: Sequence[tuple[str, str] | None]) -> Floats:
+        """(p, k) weights of the vectors from the first of a pair to the second; zeros where a landmark is lacking."""
+        here = set(self.landmarks)
         rows = [
-            np.zeros(len(self.landmarks)) if pair is None else self._mean(pair[1]) - self._mean(pair[0])
+            self._mean(pair[1]) - self._mean(pair[0]) if pair and _names(pair, here) else np.zeros(len(self.landmarks))
             for pair in pairs
         ]
         return np.stack(rows) if rows else np.zeros((0, len(self.landmarks)))
@@ -161,26 +218,12 @@ def rig_of(placements: tuple[str, ...], available: tuple[str, ...]) -> Rig:
     return Rig(placements, available)
 
 
-def _must_have(place: Placement) -> set[str]:
-    return {*place.point, *_names(place.along)}
+def _transposed(pairs: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    found = list(pairs)
+    return [first for first, _ in found], [second for _, second in found]
 
 
-def _hints(place: Placement) -> set[str]:
-    return _names(place.across)
-
-
-def _names(pair: tuple[str, str]) -> set[str]:
-    return {part for name in pair for part in name.split("+")}
-
-
-def _across(vector: Floats, axis: Floats) -> Floats:
-    """The part of (3, ...) vectors across unit axes."""
-    result: Floats = vector - np.einsum("k...,k...->...", vector, axis) * axis
-    return result
-
-
-def _unit(vector: Floats) -> Floats:
-    """(3, ...) vectors of length 1, or 0 where they are shorter than a nanometre."""
-    length = np.sqrt(np.einsum("k...,k...->...", vector, vector))
-    unit: Floats = vector * np.divide(1.0, length, out=np.zeros_like(length), where=length > 1e-9)
-    return unit
+def _names(pair: tuple[str, str] | None, here: Collection[str] | None) -> set[str]:
+    """The landmarks of a pair; none of them if one is not `here`."""
+    names = {part for name in pair or () for part in name.split("+")}
+    return names if here is None or names <= set(here) else set()

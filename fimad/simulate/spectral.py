@@ -139,7 +139,7 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     # Nothing is kept above the band: there is no need to look.
     bins = max(2, int(np.searchsorted(frequency_hz, high, side="right")))
     frequency_hz = frequency_hz[:bins]
-    power = averaged_power(spectrum[:bins], length, rate_hz)
+    power = averaged_power(spectrum[:bins].real, spectrum[:bins].imag, length, rate_hz)
     floor = noise_floor(power, frequency_hz, (low, high)) / noise.bias
     kinds = _in_blocks(noise.kinds, channels, blocks)
     for kind in kinds:

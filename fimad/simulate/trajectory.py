@@ -77,7 +77,9 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     """
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
-    centred = (pose.image[..., :2] - 0.5) * np.array([pose.width_px, pose.height_px], float)
+    centred = np.stack(
+        [(pose.image[..., 0] - 0.5) * pose.width_px, (pose.image[..., 1] - 0.5) * pose.height_px], axis=-1
+    )
     breaks, steady, masked = np.zeros(len(pose.time_s), bool), True, np.zeros(len(pose.time_s), bool)
     if pose.camera is not None and len(pose.camera.time_s):
         centred, breaks, masked, steady = _without_camera_motion(centred, pose)

@@ -31,7 +31,7 @@ def estimate_pitch(world_m: Floats) -> tuple[float, float]:
     level with, since what is won in the vertical is lost to the noise of depth (`benchmarks/fidelity.py`).
     """
     shoulders, hips, knees, ankles = (
-        world_m[:, [LANDMARK_INDEX[f"{side}_{part}"] for side in ("left", "right")]].mean(1)
+        (world_m[:, LANDMARK_INDEX[f"left_{part}"]] + world_m[:, LANDMARK_INDEX[f"right_{part}"]]) / 2
         for part in ("shoulder", "hip", "knee", "ankle")
     )
     with np.errstate(invalid="ignore"):
