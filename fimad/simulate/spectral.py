@@ -37,9 +37,11 @@ _MOVING_FROM_HZ = 0.3
 # β below this frequency: what is held back is not silenced, so that a weak motion keeps its shape.
 _LEAST_GAIN = 0.01
 _LEAST_BELOW_HZ = 5.0
-# Held back this far above the floor, it was signal; below, noise as likely. On rendered people the stated uncertainty is
-# then near the error on the median (`benchmarks/fidelity.py`).
+# Held back this far above the noise, it was signal; below, noise as likely.
 _TOLD = 30.0
+# Errors of a pose that move with the body, over its floor. On rendered people the stated uncertainty is then the error on the
+# median, and within a factor of 1.7 of it for half of the placements.
+_WITH_THE_BODY = 36.0
 # A parabola that explains so much of a channel's variance is taken for its trend.
 _TREND = 0.9
 # Predicted beyond the ends, the motion is less sure there: measured on rendered people.
@@ -157,12 +159,12 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     smooth[:bins] *= -omega2
     acceleration = fft.irfft(smooth, length, axis=0)[:count] + bend
     # What was held back counts as lost signal only where it is told from noise, and where people have power.
-    signal = np.maximum(power - floor, 0)
-    told = (power > _TOLD * floor) & (frequency_hz < low)[:, None]
-    lost = np.where(told, (1 - gain) ** 2 * signal, 0.0)
-    sigma = np.sqrt(2 / length * (omega2**2 * (gain**2 * floor + lost)).sum(0))
+    wrong = _WITH_THE_BODY * floor if kinds else floor
+    told = (power > _TOLD * wrong) & (frequency_hz < low)[:, None]
+    lost = np.where(told, (1 - gain) ** 2 * (power - wrong), 0.0)
+    sigma = np.sqrt(2 / length * (omega2**2 * (gain**2 * wrong + lost)).sum(0))
     moving = frequency_hz > _MOVING_FROM_HZ
-    share = (gain * signal)[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
+    share = (gain * np.maximum(power - floor, 0))[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
     position, acceleration = (
         np.moveaxis(part.reshape(count, blocks, channels), 1, 0) for part in (position, acceleration)
     )
