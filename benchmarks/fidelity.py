@@ -63,6 +63,7 @@ def main() -> None:
         table("Rendered people, by method", rendered["methods"])
         numbers = {name: {n: row[n] for n in rendered["default"]} for name, row in rendered["clips"].items()}
         table("Rendered people, default method, by clip", {**numbers, "MEDIAN": rendered["default"]})
+        table("Rendered people, stated uncertainty over error", {"": rendered["stated_over_true_error"]})
         table("Rendered people, angular rate, by segment", rendered["turns"]["by_segment"])
         print("\nVariable rate, relative RMS difference:", rendered["variable_rate_difference"])
     if options.json:

@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fidelity_scores import JOINTS, SEGMENTS, TURNS, medians, score_clip, score_turns
+from benchmarks.fidelity_scores import (
+    JOINTS,
+    SEGMENTS,
+    TURNS,
+    calibration,
+    medians,
+    score_clip,
+    score_turns,
+    uncertainty,
+)
 from fimad.config import Config, SimulateConfig
 from fimad.models import locate
 from fimad.pipeline.frames import decode
@@ -64,7 +73,7 @@ def evaluate(
     by_method: dict[str, dict[str, Any]] = {
         name: {} for name in (*(f"root+{m}" for m in methods), "hips+savitzky_golay")
     }
-    agreement, turns = {}, {}
+    agreement, turns, stated = {}, {}, []
     for video in sorted(folder.glob("*.mp4")):
         if not video.with_suffix(".npz").exists():
             say(f"{video.name}: no truth beside it, left out")
@@ -78,12 +87,17 @@ def evaluate(
             scores[video.stem] = score_clip(*_accelerations(source, method), truth)
         agreement[video.stem] = _difference(pose, retimed(pose))
         turns[video.stem] = turns_of(pose, truth)
+        imu = simulate_imu(pose, placements=JOINTS)
+        signals = {name: (each.acc_world_m_s2, each.sigma_m_s2) for name, each in imu.signals.items()}
+        parts = ({name: each[at] for name, each in signals.items()} for at in (0, 1))
+        stated += uncertainty(imu.time_s, *parts, truth)
         say(f"{video.stem}: {by_method['root+adaptive'][video.stem]}")
     result: dict[str, Any] = {
         "default": medians(by_method["root+adaptive"].values()),
         "clips": by_method["root+adaptive"],
         "methods": {name: medians(scores.values()) for name, scores in by_method.items()},
         "variable_rate_difference": agreement,
+        "stated_over_true_error": calibration(stated),
         "turns": {"by_segment": by_segment(turns.values()), "clips": turns},
     }
     return result

@@ -105,6 +105,35 @@ def score_turns(
     return rows
 
 
+def uncertainty(
+    time_s: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    sigma: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+) -> list[tuple[float, float]]:
+    """RMS of the stated uncertainty and of the error's length, m/s², for every placement, where there is a signal."""
+    times = truth["t"]
+    inside = times[(times >= times[0] + _TRIM_S) & (times <= times[-1] - _TRIM_S)]
+    rows = []
+    for name, found in predicted.items():
+        seen = np.interp(inside, time_s, np.isfinite(found[:, 0]).astype(float)) == 1
+        if not seen.any():
+            continue
+        at = inside[seen]
+        guess = np.stack([np.interp(at, time_s, axis) for axis in np.nan_to_num(found).T], 1)
+        true = np.stack([np.interp(at, times, axis) for axis in truth[f"{name}_acc"].T], 1)
+        stated = np.interp(at, time_s, np.nan_to_num(sigma[name]))
+        rows.append((rms(stated[:, None]), rms(guess - true)))
+    return rows
+
+
+def calibration(rows: Iterable[tuple[float, float]]) -> dict[str, float]:
+    """Quartiles of stated over true, and the correlation of their logarithms, of what `uncertainty` gives."""
+    logs = np.log(np.array(list(rows)))
+    low, middle, high = np.exp(np.percentile(logs[:, 0] - logs[:, 1], [25, 50, 75]))
+    return {"lower": float(low), "median": float(middle), "upper": float(high), "log_r": correlation(*logs.T)}
+
+
 def medians(rows: Iterable[Mapping[str, Any]], numbers: Iterable[str] = NUMBERS) -> dict[str, float | None]:
     """Median of each number over the rows that have it; None where none has."""
     rows = list(rows)

@@ -13,6 +13,8 @@ _FLOOR_FROM_HZ = 0.3
 # Bandwidth over which a periodogram is averaged: narrower than a repetition's harmonics are apart.
 _BANDWIDTH_HZ = 0.7
 NOTHING = 1e-30
+# Sharing lowers no floor by more than this factor, in logarithms.
+_LOWERED = np.log(3.0)
 
 
 def floor_band(rate_hz: float) -> tuple[float, float]:
@@ -52,9 +54,10 @@ def noise_floor(power: Floats, frequency_hz: Floats, band_hz: tuple[float, float
 def shared_floor(floor: Floats, share: float) -> Floats:
     """Floors (m, k) of channels with noise of one kind, each moved towards their median by `share`, in logarithms.
 
-    A floor read off some seconds varies by a fifth from chance alone; channels that are alike know more of it together.
+    A floor read off some seconds varies by a fifth from chance alone; channels that are alike know more of it together. None is
+    lowered far: what stands so high above the others is a landmark that jumps about, not chance.
     """
     level = np.log(np.maximum(floor[-1], NOTHING))
     middle = np.sort(level)[len(level) // 2]
-    result: Floats = floor * np.exp(share * (middle - level))
+    result: Floats = floor * np.exp(np.maximum(share * (middle - level), -_LOWERED))
     return result

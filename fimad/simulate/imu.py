@@ -23,6 +23,8 @@ from fimad.simulate.vectors import dot
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
 _HIPS = ("left_hip", "right_hip")
+# Visibility that counts as none.
+_HIDDEN = 0.01
 # How much of their floors components in the picture's plane lend each other.
 _SHARED = 2 / 3
 # Under the largest block for which glibc adapts (32 MB).
@@ -223,7 +225,9 @@ def _fill(
     gyro = np.take(np.moveaxis(angular_rate(rotation(bones), clock_s), 2, 0), segment, axis=2)
     # Across a bridged gap a point is as visible as before and after it, not hidden.
     found = known(measured)
-    visibility = _hold(time_s, tracks.weight[frames][:, columns], found) @ rig.point[sensors].T
+    # Between two landmarks, a sensor is hardly seen better than the worse of them: a harmonic mean.
+    weight = _hold(time_s, tracks.weight[frames][:, columns], found)
+    visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ rig.point[sensors].T)
     seen = resample(time_s, visibility, clock_s, points=2)
     valid = seen >= config.min_visibility
     against = world - GRAVITY_M_S2[:, None, None]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
+from fimad.simulate.leaps import without_leaps
 from fimad.simulate.resample import step_of
 from fimad.simulate.stretches import known
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
@@ -93,7 +94,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     position[..., 1] = pose.world_m[..., 2]
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
     position[~seen | masked] = np.nan
-    swaps = _mend(pose, position, weight)
+    swaps, leaps = _mend(pose, position, weight, breaks)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
     if pitch:
@@ -112,15 +113,17 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
         "camera_masked_frames": int(masked.sum()),
         "cuts": int(breaks.sum()),
         "swapped_sides_frames": swaps,
+        "leaping_landmark_frames": leaps,
     }
     return Lifted(Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1), breaks, report)
 
 
-def _mend(pose: PoseSequence, position_m: Floats, weight: Floats) -> int:
-    """Undo swapped sides and mend depth in place, where all landmarks were found; the number of swapped frames."""
+def _mend(pose: PoseSequence, position_m: Floats, weight: Floats, breaks: Bools) -> tuple[int, int]:
+    """Undo swapped sides and leaps, and mend depth, in place, where all landmarks were found; a leap of the whole body is
+    added to `breaks`. The number of swapped frames, and of landmarks in frames that leaps make doubtful."""
     whole = known(position_m).all(1)
     if np.count_nonzero(whole) < _FEWEST:
-        return 0
+        return 0, 0
     # As a rule all frames are good, and nothing has to be picked out and put back.
     good: slice | NDArray[np.intp] = slice(None) if whole.all() else np.flatnonzero(whole)
     found, trusted = position_m[good], weight[good]
@@ -129,9 +132,16 @@ def _mend(pose: PoseSequence, position_m: Floats, weight: Floats) -> int:
         found = np.take_along_axis(found, order[:, :, None], 1)
         trusted = np.take_along_axis(trusted, order, 1)
         weight[good] = trusted
+    leapless = without_leaps(pose.time_s[good], found, breaks[good])
+    if leapless.doubtful.any():
+        found, trusted = leapless.position_m, np.where(leapless.doubtful, 0.0, trusted)
+        weight[good] = trusted
+    breaks[good] |= leapless.breaks
+    lost = leapless.doubtful.all(1)
     found[..., 1] = mend_depth(pose.time_s[good], found, trusted, bone_lengths(found, pose.world_m[good]))
+    found[lost] = np.nan
     position_m[good] = found
-    return int(swapped.sum())
+    return int(swapped.sum()), int(leapless.doubtful.sum())
 
 
 def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float) -> Floats:

@@ -67,3 +67,16 @@ def test_without_any_motion_nothing_is_reported() -> None:
     assert np.abs(smooth.acceleration).max() < 1e-6
     assert np.isfinite(smooth.sigma).all()
     assert np.isfinite(smooth.share).all()
+
+
+def test_a_landmark_that_jumps_about_is_not_believed_because_the_others_are_quiet() -> None:
+    errors: dict[str, list[float]] = {"alone": [], "together": []}
+    for seed in range(6):
+        time_s, places, true = exercise(seed)
+        values = noisy(places, seed)
+        for first in np.random.default_rng(seed).integers(20, len(time_s) - 20, 6):
+            values[first : first + 4, 7] += 0.3
+        for name, noise in (("alone", ALONE), ("together", TOGETHER)):
+            found = wiener(time_s, values, RATE_HZ, noise).acceleration
+            errors[name].append(rms((found - true)[:, [7]]) / rms(true[:, 2:]))
+    assert np.median(errors["together"]) < 1.5 * np.median(errors["alone"])
