@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fimad.simulate.resample import step_of
+from fimad.simulate.resample import middle_of, step_of
 from fimad.simulate.types import Bools, Floats
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
@@ -100,7 +100,7 @@ def bone_lengths(position_m: Floats, world_m: Floats) -> Floats:
     seen = np.hypot(bone[..., 0], bone[..., 2])
     nth = int(_LONGEST * (len(seen) - 1))
     longest = np.partition(seen, nth, axis=0)[nth]
-    usual = np.median(np.sqrt(told[..., 0] ** 2 + told[..., 1] ** 2 + told[..., 2] ** 2), axis=0)
+    usual = middle_of(np.sqrt(told[..., 0] ** 2 + told[..., 1] ** 2 + told[..., 2] ** 2))
     lengths: Floats = np.maximum(longest, usual).reshape(-1, 2).mean(1)
     return lengths
 
@@ -150,12 +150,14 @@ def _fuse(told_m: Floats, squared_m2: Floats, length_m: Floats) -> Floats:
     ratio = (2 * length_m * _PLANE_M / _DEPTH_M) ** 2 / 2
     side = np.where(told_m < 0, -1.0, 1.0)
     p, half = ratio - squared_m2, np.abs(told_m) * ratio / 2
-    inner = half**2 + (p / 3) ** 3
-    root = np.sqrt(np.maximum(inner, 0))
-    one = np.cbrt(half + root) + np.cbrt(half - root)
-    reach = np.sqrt(np.maximum(-p / 3, 1e-12))
-    three = 2 * reach * np.cos(np.arccos(np.clip(half / reach**3, -1, 1)) / 3)
-    fused: Floats = side * np.where(inner > 0, one, three)
+    third = p / 3
+    inner = half * half + third * third * third
+    reach = np.sqrt(np.maximum(-third, 1e-12))
+    depth = 2 * reach * np.cos(np.arccos(np.clip(half / (reach * reach * reach), -1, 1)) / 3)
+    single = inner > 0
+    root, half = np.sqrt(inner[single]), half[single]
+    depth[single] = np.cbrt(half + root) + np.cbrt(half - root)
+    fused: Floats = side * depth
     return fused
 
 

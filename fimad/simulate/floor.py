@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from fimad.simulate.resample import middle_of
 from fimad.simulate.types import Floats
 
 # N(f) = A·f^−s below; a slope fitted on a few seconds is noisier than what it describes.
@@ -58,6 +59,6 @@ def shared_floor(floor: Floats, share: float) -> Floats:
     lowered far: what stands so high above the others is a landmark that jumps about, not chance.
     """
     level = np.log(np.maximum(floor[-1], NOTHING))
-    middle = np.sort(level)[len(level) // 2]
+    middle = middle_of(level)
     result: Floats = floor * np.exp(np.maximum(share * (middle - level), -_LOWERED))
     return result

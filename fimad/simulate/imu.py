@@ -14,7 +14,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.components import Kind
 from fimad.simulate.differentiate import differentiate
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
-from fimad.simulate.resample import resample
+from fimad.simulate.resample import middle_of, resample
 from fimad.simulate.spectral import Noise
 from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches, known
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
@@ -193,9 +193,7 @@ def _fill(
     # Landmarks that only other sensors need may be missing here.
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
     landmarks = bridge_gaps(time_s, np.where(usable[:, None], measured, 0.0), config.longest_gap_s)
-    mixed = np.flatnonzero(sensors & ((rig.point > 0).sum(1) > 1))
-    # A sensor between landmarks is smoothed too, rather than mixed from smoothed landmarks: a mean has less noise.
-    channels = np.concatenate([landmarks, rig.point[mixed] @ landmarks], axis=1)
+    channels = landmarks
     smooth = differentiate(
         time_s,
         np.moveaxis(channels, 2, 1).reshape(len(time_s), -1),
@@ -205,10 +203,8 @@ def _fill(
     )
     # Components before points, from here on: NumPy is slow along a last axis of three.
     position, acceleration = (part.reshape(count, 3, -1) for part in (smooth.position, smooth.acceleration))
-    own = rig.point.argmax(1)
-    own[mixed] = landmarks.shape[1] + np.arange(len(mixed))
-    own = own[sensors]
-    joints = np.moveaxis(position[:, :, : landmarks.shape[1]], 1, 2)
+    point = rig.point[sensors].T
+    joints = np.moveaxis(position, 1, 2)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
         signals.root_m[here] = joints[:, hips].mean(1)
@@ -216,7 +212,7 @@ def _fill(
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
     bones = rig.axes(joints)
-    world = np.moveaxis(np.take(acceleration, own, axis=2), 1, 0) + np.take(
+    world = np.moveaxis(acceleration @ point, 1, 0) + np.take(
         _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
     )
     if any(config.mounting_deg):
@@ -233,7 +229,7 @@ def _fill(
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
-    sigma = np.take(smooth.sigma.reshape(count, 3, -1), own, axis=2)
+    sigma = smooth.sigma.reshape(count, 3, -1) @ point
     spread = np.sqrt(np.einsum("ncp,ncp->np", sigma, sigma)) / np.clip(seen, 0.1, 1)
     for whole, part in (
         (signals.world, world),
@@ -247,8 +243,8 @@ def _fill(
     mine = slice(None) if sensors.all() else np.unique(segment)
     signals.axes[:, :, here, mine] = bones[..., mine]
     signals.valid[here, chosen] = valid
-    share = smooth.share.reshape(3, -1).max(0)[own]
-    signals.trust[sensors] += np.median(visibility, axis=0) * (0.5 + 0.5 * share) * count
+    share = smooth.share.reshape(3, -1).max(0) @ point
+    signals.trust[sensors] += middle_of(visibility) * (0.5 + 0.5 * share) * count
     signals.samples[sensors] += count
 
 

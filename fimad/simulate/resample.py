@@ -33,10 +33,16 @@ def _straight(time_s: Floats, values: Floats, at_s: Floats) -> Floats:
     return result
 
 
+def middle_of(values: Floats) -> Floats:
+    """(k,) the upper median of (n, k) values, n >= 1: several times quicker than `np.median` over so few."""
+    half = len(values) // 2
+    result: Floats = np.partition(np.ascontiguousarray(values.T), half, axis=-1)[..., half]
+    return result
+
+
 def step_of(time_s: Floats) -> float:
-    """The usual step between (n,) times, s; 1 if there is none. Sorting is far quicker than `np.median` over so few."""
-    steps = np.sort(np.diff(time_s))
-    return float(steps[len(steps) // 2]) if len(steps) else 1.0
+    """The usual step between (n,) times, s; 1 if there is none."""
+    return float(middle_of(np.diff(time_s))) if len(time_s) > 1 else 1.0
 
 
 def weights(time_s: Floats, at_s: Floats, *, points: int) -> sparse.csr_array:

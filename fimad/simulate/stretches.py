@@ -42,8 +42,9 @@ def find_stretches(
     at = np.flatnonzero(good)
     if not len(at):
         return []
-    crossed = np.cumsum(breaks)
-    split = (np.diff(time_s[at]) > longest_gap_s) | (np.diff(crossed[at]) > 0)
+    split = np.diff(time_s[at]) > longest_gap_s
+    if breaks.any():
+        split |= np.diff(np.cumsum(breaks)[at]) > 0
     groups = np.split(at, np.flatnonzero(split) + 1)
     return [
         Stretch(int(group[0]), int(group[-1]))

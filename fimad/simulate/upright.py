@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fimad.simulate.types import Floats
+from fimad.simulate.vectors import dot, unit
 from fimad.skeleton import LANDMARK_INDEX
 
 # Trunk, thighs and shanks in one line, within this angle; upright in the picture within the other.
@@ -18,6 +19,9 @@ _UPRIGHT = float(np.cos(np.deg2rad(35)))
 _ENOUGH = 0.3
 _SPREAD_DEG = 8.0
 _FEWEST = 10
+_JOINTS = [
+    LANDMARK_INDEX[f"{side}_{part}"] for part in ("shoulder", "hip", "knee", "ankle") for side in ("left", "right")
+]
 
 
 def estimate_pitch(world_m: Floats) -> tuple[float, float]:
@@ -30,25 +34,19 @@ def estimate_pitch(world_m: Floats) -> tuple[float, float]:
     On rendered people the estimate is off by 4 degrees (median), 11 at most: too much to correct a camera that is nearly
     level with, since what is won in the vertical is lost to the noise of depth (`benchmarks/fidelity.py`).
     """
-    shoulders, hips, knees, ankles = (
-        (world_m[:, LANDMARK_INDEX[f"left_{part}"]] + world_m[:, LANDMARK_INDEX[f"right_{part}"]]) / 2
-        for part in ("shoulder", "hip", "knee", "ankle")
-    )
+    sides = np.moveaxis(world_m[:, _JOINTS], 2, 0)
+    shoulders, hips, knees, ankles = np.moveaxis((sides[..., ::2] + sides[..., 1::2]) / 2, 2, 0)
+    # Shoulders to hips, hips to knees, knees to ankles, shoulders to ankles.
+    ways = unit(np.stack([shoulders - hips, hips - knees, knees - ankles, shoulders - ankles], axis=2))
+    trunk, thighs, shanks, body = np.moveaxis(ways, 2, 0)
     with np.errstate(invalid="ignore"):
-        trunk, thighs, shanks = _unit(shoulders - hips), _unit(hips - knees), _unit(knees - ankles)
-        body = _unit(shoulders - ankles)
-        straight = np.minimum((trunk * thighs).sum(1), (thighs * shanks).sum(1)) > _STRAIGHT
-        upright = -body[:, 1] > _UPRIGHT * np.hypot(body[:, 0], body[:, 1])
+        straight = np.minimum(dot(trunk, thighs), dot(thighs, shanks)) > _STRAIGHT
+        upright = -body[1] > _UPRIGHT * np.hypot(body[0], body[1])
     standing = straight & upright
     if np.count_nonzero(standing) < _FEWEST:
         return 0.0, 0.0
-    angles = np.rad2deg(np.arctan2(-body[standing, 2], -body[standing, 1]))
+    angles = np.rad2deg(np.arctan2(-body[2, standing], -body[1, standing]))
     low, middle, high = np.percentile(angles, [25, 50, 75])
     known = np.count_nonzero(np.isfinite(world_m[:, 0, 0]))
     confidence = min(1.0, standing.sum() / known / _ENOUGH) * float(np.exp(-(((high - low) / _SPREAD_DEG) ** 2)))
     return float(middle), confidence
-
-
-def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.sqrt((vectors**2).sum(1, keepdims=True))
-    return unit
