@@ -13,6 +13,7 @@ from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
 from fimad.simulate.components import Kind
 from fimad.simulate.differentiate import differentiate
+from fimad.simulate.perspective import at_own_distance
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.resample import middle_of, resample
 from fimad.simulate.spectral import Noise
@@ -203,6 +204,9 @@ def _fill(
     )
     # Components before points, from here on: NumPy is slow along a last axis of three.
     position, acceleration = (part.reshape(count, 3, -1) for part in (smooth.position, smooth.acceleration))
+    if tracks.view is not None:
+        distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)
+        position, acceleration = at_own_distance(clock_s, position, acceleration, distance_m, tracks.view.turn)
     point = rig.point[sensors].T
     joints = np.moveaxis(position, 1, 2)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]

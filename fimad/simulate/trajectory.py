@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
 from fimad.simulate.leaps import without_leaps
+from fimad.simulate.perspective import View
 from fimad.simulate.resample import step_of
 from fimad.simulate.stretches import known
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
@@ -49,6 +50,7 @@ class Trajectories:
     position_m : (n, k, 3) world frame (x right, y away, z up), NaN where not measured.
     weight : (n, k) 0 to 1: how far a point is to be trusted.
     depth_axis : which axis carries the noise of monocular depth; None for motion capture.
+    view : how one camera saw them; None for motion capture.
     """
 
     time_s: Floats
@@ -56,6 +58,7 @@ class Trajectories:
     position_m: Floats
     weight: Floats
     depth_axis: int | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     weight[masked] = 0.0
     distance_m = _distance(centred, pose.world_m, weight, focal_px)
     seen = np.isfinite(distance_m)
-    metres_per_px = _slow(pose.time_s, distance_m, seen, breaks) / focal_px
+    slow_m = _slow(pose.time_s, distance_m, seen, breaks)
+    metres_per_px = slow_m / focal_px
     position = np.empty_like(pose.world_m)
     position[..., 0] = centred[..., 0] * metres_per_px[:, None]
     position[..., 1] = pose.world_m[..., 2]
@@ -97,6 +101,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     swaps, leaps = _mend(pose, position, weight, breaks)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
+    turn = None
     if pitch:
         angle = np.deg2rad(pitch)
         turn = np.array([[1, 0, 0], [0, np.cos(angle), np.sin(angle)], [0, -np.sin(angle), np.cos(angle)]])
@@ -115,7 +120,8 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
         "swapped_sides_frames": swaps,
         "leaping_landmark_frames": leaps,
     }
-    return Lifted(Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1), breaks, report)
+    tracks = Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1, view=View(slow_m, turn))
+    return Lifted(tracks, breaks, report)
 
 
 def _mend(pose: PoseSequence, position_m: Floats, weight: Floats, breaks: Bools) -> tuple[int, int]:

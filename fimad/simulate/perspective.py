@@ -1,0 +1,50 @@
+"""What is nearer to the camera looks larger: each landmark at its own distance.
+
+`trajectory` makes metres of pixels with one distance for the whole body, since its landmarks' own depths are too noisy to
+multiply by. Once these are smoothed, they are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fimad.simulate.types import Floats
+
+
+@dataclass(frozen=True)
+class View:
+    """How a body was seen.
+
+    Parameters
+    ----------
+    distance_m : (n,) of the hips along the camera's axis, at the trajectories' times.
+    turn : (3, 3) from the camera's axes (x right, y its line of sight) to the world's; None where they are the same.
+    """
+
+    distance_m: Floats
+    turn: Floats | None
+
+
+def at_own_distance(
+    time_s: Floats, position_m: Floats, acceleration_m_s2: Floats, distance_m: Floats, turn: Floats | None
+) -> tuple[Floats, Floats]:
+    """Positions and accelerations (m, 3, k) of points whose x and z were made metres at the hips' distance Z (m,), at uniform times.
+
+    For a point at depth y behind the hips, x·(1 + y/Z) is where it is, and likewise z (pinhole camera); its acceleration is
+    a_x·(1 + y/Z) + 2·v_x·v_y/Z + x·a_y/Z.
+    """
+    if len(time_s) < 2:
+        return position_m, acceleration_m_s2
+    if turn is None:
+        place, bend = position_m.copy(), acceleration_m_s2.copy()
+    else:
+        place, bend = turn.T @ position_m, turn.T @ acceleration_m_s2
+    speed = np.gradient(place, time_s[1] - time_s[0], axis=0)
+    near = 1 / distance_m[:, None]
+    further, growing, turning = 1 + place[:, 1] * near, speed[:, 1] * near, bend[:, 1] * near
+    for axis in (0, 2):
+        bend[:, axis] = bend[:, axis] * further + 2 * speed[:, axis] * growing + place[:, axis] * turning
+        place[:, axis] *= further
+    return (place, bend) if turn is None else (turn @ place, turn @ bend)
