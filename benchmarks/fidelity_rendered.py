@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,16 @@ _SEGMENT_OF = {"wrist": "forearm", "shoulder": "upper_arm", "hip": "thigh", "ank
 COMPARED = ("adaptive", "savitzky_golay", "butterworth", "transpose", "central", "kalman")
 
 
-def pose_of(video: Path, config: Config) -> PoseSequence:
-    """Raw landmarks of the person in a video, at the frames' own presentation times."""
+def pose_of(video: Path, config: Config, without: Collection[float] = ()) -> PoseSequence:
+    """Raw landmarks of the person in a video, at the frames' own presentation times; frames at the times `without` never were."""
     estimator = LiteRtLandmarker(
         locate("pose/detector", config), locate(f"pose/{config.pose.model}", config), min_score=config.pose.min_score
     )
     times, found, size = [], [], (0, 0)
     converter = Converter(config.pose.short_side_px)
     for picture in decode(video, 0.0, np.inf):
+        if picture.time_s in without:
+            continue
         size = picture.upright_size()
         times.append(picture.time_s)
         found.append(estimator(View(picture, converter), picture.time_s))
@@ -58,12 +59,11 @@ def hip_centred(pose: PoseSequence) -> Trajectories:
     return Trajectories(pose.time_s, LANDMARKS, position, pose.visibility, depth_axis=1)
 
 
-def retimed(pose: PoseSequence, kept: float = 0.75) -> PoseSequence:
-    """The same pose at a variable rate: a seeded quarter of the frames is dropped, the times of the rest stay."""
-    keep = np.random.default_rng(3).random(len(pose.time_s)) < kept
-    keep[[0, -1]] = True
-    parts = {name: getattr(pose, name)[keep] for name in ("time_s", "image", "world_m", "visibility")}
-    return replace(pose, **parts)
+def dropped(time_s: np.ndarray, share: float = 0.25) -> set[float]:
+    """Times of a seeded share of the frames, neither the first nor the last: without them a video has a variable rate."""
+    drop = np.random.default_rng(3).random(len(time_s)) >= 1 - share
+    drop[[0, -1]] = False
+    return set(time_s[drop].tolist())
 
 
 def evaluate(
@@ -85,7 +85,7 @@ def evaluate(
             start, method = name.split("+")
             source = pose if start == "root" else hip_centred(pose)
             scores[video.stem] = score_clip(*_accelerations(source, method), truth)
-        agreement[video.stem] = _difference(pose, retimed(pose))
+        agreement[video.stem] = _difference(pose, pose_of(video, config, without=dropped(pose.time_s)))
         turns[video.stem] = turns_of(pose, truth)
         imu = simulate_imu(pose, placements=JOINTS)
         signals = {name: (each.acc_world_m_s2, each.sigma_m_s2) for name, each in imu.signals.items()}

@@ -65,7 +65,8 @@ def adaptive(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:
     """`spectral.wiener`, on an even grid."""
     grid, even, rate_hz = uniform(time_s, values)
     if grid is not time_s:
-        noise = replace(noise, bias=floor_bias(time_s, FLOOR_SLOPE, floor_band(rate_hz)))
+        # Above the band noise is flatter than within it, and that is what missing frames fold into it.
+        noise = replace(noise, bias=floor_bias(time_s, FLOOR_SLOPE / 2, floor_band(rate_hz)))
     return wiener(grid, even, rate_hz, noise)
 
 
