@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fimad.simulate.floor import NOTHING, averaged_power, noise_floor, shared_floor
-from fimad.simulate.types import Floats
+from fimad.simulate.types import Complexes, Floats
 
 # Components are found where people move, weighted by f: between what positions and velocities would say.
 _FROM_HZ = 0.25
@@ -48,7 +48,7 @@ def gate(power: Floats, floor: Floats, over_subtraction: Floats | float, least: 
 class Spectrum:
     """Fourier coefficients (m, k) of `length` samples, their averaged power and floor (m, k), at frequency_hz (m,)."""
 
-    values: Floats
+    values: Complexes
     power: Floats
     floor: Floats
     frequency_hz: Floats
@@ -57,7 +57,7 @@ class Spectrum:
     band_hz: tuple[float, float]
 
 
-def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> tuple[Floats, Floats]:
+def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> tuple[Complexes, Floats]:
     """The smoothed coefficients (m, k), and the gain (m, k) that each channel had in effect; kinds hold every channel once."""
     # Real parts above imaginary ones: real matrices are far quicker than complex ones.
     bins = len(whole.values)
