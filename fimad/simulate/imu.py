@@ -11,13 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
-from fimad.simulate.components import Kind
-from fimad.simulate.differentiate import differentiate
-from fimad.simulate.perspective import at_own_distance
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
+from fimad.simulate.points import smooth_points
 from fimad.simulate.resample import middle_of, resample
-from fimad.simulate.spectral import Noise
-from fimad.simulate.stretches import Stretch, bridge_gaps, find_stretches, known
+from fimad.simulate.stretches import Stretch, find_stretches, known
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
 from fimad.simulate.vectors import dot
@@ -26,8 +23,6 @@ GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
 _HIPS = ("left_hip", "right_hip")
 # Visibility that counts as none.
 _HIDDEN = 0.01
-# How much of their floors components in the picture's plane lend each other.
-_SHARED = 2 / 3
 # Under the largest block for which glibc adapts (32 MB).
 _FREED_BYTES = 2**24
 
@@ -193,22 +188,9 @@ def _fill(
     measured = tracks.position_m[frames][:, columns]
     # Landmarks that only other sensors need may be missing here.
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
-    landmarks = bridge_gaps(time_s, np.where(usable[:, None], measured, 0.0), config.longest_gap_s)
-    channels = landmarks
-    smooth = differentiate(
-        time_s,
-        np.moveaxis(channels, 2, 1).reshape(len(time_s), -1),
-        method=config.method,
-        noise=_noise(tracks, config, channels.shape[1]),
-        at_s=clock_s,
-    )
-    # Components before points, from here on: NumPy is slow along a last axis of three.
-    position, acceleration = (part.reshape(count, 3, -1) for part in (smooth.position, smooth.acceleration))
-    if tracks.view is not None:
-        distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)
-        position, acceleration = at_own_distance(clock_s, position, acceleration, distance_m, tracks.view.turn)
+    points = smooth_points(tracks, time_s, np.where(usable[:, None], measured, 0.0), clock_s, config)
     point = rig.point[sensors].T
-    joints = np.moveaxis(position, 1, 2)
+    joints = np.moveaxis(points.position_m, 1, 2)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
         signals.root_m[here] = joints[:, hips].mean(1)
@@ -216,7 +198,7 @@ def _fill(
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
     bones = rig.axes(joints)
-    world = np.moveaxis(acceleration @ point, 1, 0) + np.take(
+    world = np.moveaxis(points.acceleration_m_s2 @ point, 1, 0) + np.take(
         _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
     )
     if any(config.mounting_deg):
@@ -233,7 +215,7 @@ def _fill(
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
-    sigma = smooth.sigma.reshape(count, 3, -1) @ point
+    sigma = points.sigma_m_s2 @ point
     spread = np.sqrt(np.einsum("ncp,ncp->np", sigma, sigma)) / np.clip(seen, 0.1, 1)
     for whole, part in (
         (signals.world, world),
@@ -247,24 +229,9 @@ def _fill(
     mine = slice(None) if sensors.all() else np.unique(segment)
     signals.axes[:, :, here, mine] = bones[..., mine]
     signals.valid[here, chosen] = valid
-    share = smooth.share.reshape(3, -1).max(0) @ point
+    share = points.share @ point
     signals.trust[sensors] += middle_of(visibility) * (0.5 + 0.5 * share) * count
     signals.samples[sensors] += count
-
-
-def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
-    """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
-    if tracks.depth_axis is None:
-        return Noise(config.capture_over_subtraction)
-    kinds = []
-    for axis in range(3):
-        channels = slice(axis * points, (axis + 1) * points)
-        if axis == tracks.depth_axis:
-            # Errors in depth are far from alike: those of arms are ten times those of the trunk.
-            kinds.append(Kind(channels, config.depth_over_subtraction, shared=0.0))
-        else:
-            kinds.append(Kind(channels, config.over_subtraction, shared=_SHARED))
-    return Noise(config.over_subtraction, tuple(kinds))
 
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:

@@ -1,0 +1,72 @@
+"""Landmarks of one stretch, smoothed and differentiated on the sensors' clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fimad.config import SimulateConfig
+from fimad.simulate.components import Kind
+from fimad.simulate.differentiate import differentiate
+from fimad.simulate.perspective import at_own_distance
+from fimad.simulate.spectral import Noise
+from fimad.simulate.stretches import bridge_gaps
+from fimad.simulate.trajectory import Trajectories
+from fimad.simulate.types import Floats
+
+# How much of their floors components in the picture's plane lend each other.
+_SHARED = 2 / 3
+
+
+@dataclass(frozen=True)
+class Points:
+    """k points at m times; components before points, since NumPy is slow along a last axis of three.
+
+    Parameters
+    ----------
+    position_m, acceleration_m_s2, sigma_m_s2 : (m, 3, k) in the world frame; sigma is the uncertainty of the acceleration.
+    share : (k,) of the power that stood out from the noise, on the axis where it is largest.
+    """
+
+    position_m: Floats
+    acceleration_m_s2: Floats
+    sigma_m_s2: Floats
+    share: Floats
+
+
+def smooth_points(
+    tracks: Trajectories, time_s: Floats, measured_m: Floats, clock_s: Floats, config: SimulateConfig
+) -> Points:
+    """Points at the times of `clock_s` (m,), from places (n, k, 3) of the stretch at `time_s` (n,); short gaps are bridged."""
+    places = bridge_gaps(time_s, measured_m, config.longest_gap_s)
+    count, points = len(clock_s), places.shape[1]
+    smooth = differentiate(
+        time_s,
+        np.moveaxis(places, 2, 1).reshape(len(time_s), -1),
+        method=config.method,
+        noise=_noise(tracks, config, points),
+        at_s=clock_s,
+    )
+    position, acceleration, sigma = (
+        part.reshape(count, 3, points) for part in (smooth.position, smooth.acceleration, smooth.sigma)
+    )
+    if tracks.view is not None:
+        distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)
+        position, acceleration = at_own_distance(clock_s, position, acceleration, distance_m, tracks.view.turn)
+    return Points(position, acceleration, sigma, smooth.share.reshape(3, points).max(0))
+
+
+def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
+    """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
+    if tracks.depth_axis is None:
+        return Noise(config.capture_over_subtraction)
+    kinds = []
+    for axis in range(3):
+        channels = slice(axis * points, (axis + 1) * points)
+        if axis == tracks.depth_axis:
+            # Errors in depth are far from alike: those of arms are ten times those of the trunk.
+            kinds.append(Kind(channels, config.depth_over_subtraction, shared=0.0))
+        else:
+            kinds.append(Kind(channels, config.over_subtraction, shared=_SHARED))
+    return Noise(config.over_subtraction, tuple(kinds))
