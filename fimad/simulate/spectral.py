@@ -32,7 +32,7 @@ from fimad.simulate.floor import NOTHING, averaged_power, floor_band, noise_floo
 from fimad.simulate.types import Floats
 
 # How much of their floors channels of a kind lend each other.
-_SHARED = 1 / 3
+_SHARED = 0.2
 _MOVING_FROM_HZ = 0.3
 # β below this frequency: what is held back is not silenced, so that a weak motion keeps its shape.
 _LEAST_GAIN = 0.01
