@@ -98,6 +98,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     position[..., 1] = pose.world_m[..., 2]
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
     position[~seen | masked] = np.nan
+    cuts = int(breaks.sum())
     swaps, leaps = _mend(pose, position, weight, breaks)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
@@ -116,7 +117,8 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
         "distance_m": float(np.median(distance_m[seen])) if seen.any() else float("nan"),
         "camera_steady": steady,
         "camera_masked_frames": int(masked.sum()),
-        "cuts": int(breaks.sum()),
+        "cuts": cuts,
+        "other_persons": int(breaks.sum()) - cuts,
         "swapped_sides_frames": swaps,
         "leaping_landmark_frames": leaps,
     }

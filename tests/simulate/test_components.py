@@ -69,14 +69,14 @@ def test_without_any_motion_nothing_is_reported() -> None:
     assert np.isfinite(smooth.share).all()
 
 
-def test_a_landmark_that_jumps_about_is_not_believed_because_the_others_are_quiet() -> None:
+def test_a_limb_that_jumps_about_is_not_believed_because_the_others_are_quiet() -> None:
     errors: dict[str, list[float]] = {"alone": [], "together": []}
     for seed in range(6):
         time_s, places, true = exercise(seed)
         values = noisy(places, seed)
-        for first in np.random.default_rng(seed).integers(20, len(time_s) - 20, 6):
-            values[first : first + 4, 7] += 0.3
+        for first in np.random.default_rng(seed).integers(20, len(time_s) - 30, 6):
+            values[first : first + 15, 5:10] += 0.5
         for name, noise in (("alone", ALONE), ("together", TOGETHER)):
             found = wiener(time_s, values, RATE_HZ, noise).acceleration
-            errors[name].append(rms((found - true)[:, [7]]) / rms(true[:, 2:]))
-    assert np.median(errors["together"]) < 1.5 * np.median(errors["alone"])
+            errors[name].append(rms((found - true)[:, 5:10]))
+    assert np.median(np.divide(errors["together"], errors["alone"])) < 1.35

@@ -107,4 +107,5 @@ def test_another_person_begins_a_stretch_of_its_own() -> None:
     seen[100:, :, 0] += 1.5
     imu = simulate_imu(pose_of(seen), placements=["chest"])
     assert len(imu.report["stretches"]) == 2
+    assert (imu.report["cuts"], imu.report["other_persons"]) == (0, 1)
     assert np.nanmax(np.abs(imu.signals["chest"].acc_world_m_s2)) < 0.5
