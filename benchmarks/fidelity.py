@@ -19,7 +19,7 @@ from benchmarks import fidelity_analytic, fidelity_paired, fidelity_rendered
 from fimad.config import Config
 
 
-def table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+def table(title: str, rows: Mapping[str, Mapping[str, Any]], *, digits: int = 3) -> None:
     """Print rows of numbers under their names."""
     print(f"\n{title}")
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
@@ -27,7 +27,7 @@ def table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
     print(" " * width, *(f"{name:>14}" for name in columns))
     for name, row in rows.items():
         cells = (row.get(column) for column in columns)
-        print(f"{name:{width}}", *(f"{'-' if cell is None else format(cell, '.3f'):>14}" for cell in cells))
+        print(f"{name:{width}}", *(f"{'-' if cell is None else format(cell, f'.{digits}f'):>14}" for cell in cells))
 
 
 def main() -> None:
@@ -45,16 +45,23 @@ def main() -> None:
     table("Known motions, clean, default method: worst error, m/s²", analytic["known"])
     if options.paired:
         result["broad"] = fidelity_paired.broad(options.paired)
-        for trial, rows in result["broad"].items():
-            shown = {
-                n: {
-                    **dict(zip("xyz", row["r"], strict=True)),
-                    "rms_m_s2": row.get("rms_m_s2"),
-                    **dict(zip(("x_5hz", "y_5hz", "z_5hz"), row.get("r_5hz", ()), strict=False)),
+        for trial, found in result["broad"].items():
+            for device, rows, extra in (
+                ("accelerometer", found["methods"], ("x_10hz", "y_10hz", "z_10hz")),
+                ("gyroscope", found["gyroscope"], ()),
+            ):
+                shown = {
+                    name: {
+                        **dict(zip("xyz", row["r"], strict=True)),
+                        **{unit: row[unit] for unit in ("rms_m_s2", "rms_rad_s") if unit in row},
+                        **dict(zip(extra, row.get("r_10hz", ()), strict=False)),
+                    }
+                    for name, row in rows.items()
                 }
-                for n, row in rows.items()
-            }
-            table(f"BROAD {trial}: r per axis", shown)
+                table(f"BROAD {trial}, {device}: r per axis", shown, digits=4)
+            print(
+                f"lever arm {[round(1e3 * m, 1) for m in found['lever_arm_m']]} mm, lag {1e3 * found['lag_s']:.1f} ms"
+            )
         result["utd_mhad"] = fidelity_paired.utd_mhad(options.paired / "utd-mhad")
         table("UTD-MHAD: median r of the magnitude", result["utd_mhad"])
     if options.data:

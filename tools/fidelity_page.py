@@ -25,6 +25,7 @@ _METHODS = {
     "root+central": "central difference",
     "hips+savitzky_golay": "hip-centred world landmarks, Savitzky-Golay 0.3 s",
 }
+_NOT_PAIRED = "Not measured in the last run: `python -m benchmarks.fidelity --paired DIR`."
 _VIDEOS = {
     "workout": "{}",
     "punch": "Punches at the camera",
@@ -128,25 +129,40 @@ def turns_table() -> str:
     return _table(["segment", *heads.values()], rows)
 
 
-def devices_table() -> str:
-    """Real sensors: UTD-MHAD (median r of the magnitude) and BROAD (smallest r of the three axes), method against method."""
-    measured = _load("fidelity")
-    if not {"utd_mhad", "broad"} <= measured.keys():
-        return "Not measured in the last run: `python -m benchmarks.fidelity --paired DIR`."
-    kinect = measured["utd_mhad"]
-    actions = list(kinect["adaptive"])
+def watch_table() -> str:
+    """UTD-MHAD: median r of the magnitude, method against method."""
+    kinect = _load("fidelity").get("utd_mhad")
+    if not kinect:
+        return _NOT_PAIRED
     rows = []
-    for action in actions:
+    for action, ours in kinect["adaptive"].items():
         others = {name: row[action] for name, row in kinect.items() if name != "adaptive"}
         best = max(others, key=others.__getitem__)
-        cells = [_number(kinect["adaptive"][action]), _number(others[best]), best.replace("_", " ")]
-        rows.append([f"UTD-MHAD, {action.replace('_', ' ')}", *cells])
-    for trial, methods in measured["broad"].items():
-        others = {name: min(row["r"]) for name, row in methods.items() if name not in ("adaptive", "ceiling")}
-        best = max(others, key=others.__getitem__)
-        cells = [f"{min(methods['adaptive']['r']):.3f}", f"{others[best]:.3f}", best.replace("_", " ")]
-        rows.append([f"BROAD {trial.replace('_', ' ')}", *cells])
+        rows.append([action.replace("_", " "), _number(ours), _number(others[best]), best.replace("_", " ")])
     return _table(["r", "fimad's default", "best other method", "which"], rows)
+
+
+def optical_table() -> str:
+    """BROAD: r of each axis and the difference, method against method, and what any linear filter could reach."""
+    trials = _load("fidelity").get("broad")
+    if not trials:
+        return _NOT_PAIRED
+
+    def axes(values: Iterable[float]) -> str:
+        return ", ".join(f"{value:.4f}" for value in values)
+
+    rows = []
+    for trial, found in trials.items():
+        speed = "slow" if "slow" in trial else "fast"
+        fixed = {name: row for name, row in found["methods"].items() if name.startswith("savitzky_golay")}
+        best = min(fixed.values(), key=lambda row: row["rms_m_s2"])
+        for name, row in (("default", found["methods"]["adaptive"]), ("best Savitzky-Golay", best)):
+            cells = [axes(row["r_10hz"]), axes(row["r"]), f"{row['rms_m_s2']:.2f} m/s²"]
+            rows.append([f"{speed}, accelerometer, {name}", *cells])
+        rows.append([f"{speed}, accelerometer, bound", "", axes(found["methods"]["ceiling"]["r"]), ""])
+        for name, row in (("default", found["gyroscope"]["adaptive"]), ("no smoothing", found["gyroscope"]["central"])):
+            rows.append([f"{speed}, gyroscope, {name}", "", axes(row["r"]), f"{row['rms_rad_s']:.2f} rad/s"])
+    return _table(["", "r of x, y, z up to 10 Hz", "r of x, y, z", "RMS difference"], rows)
 
 
 def known_table() -> str:
@@ -190,6 +206,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "placements": placements_table,
     "pictures": pictures_table,
     "turns": turns_table,
-    "devices": devices_table,
+    "watch": watch_table,
+    "optical": optical_table,
     "ends": ends_sentence,
 }

@@ -28,7 +28,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
     by_clip: ClassVar[bool] = True

@@ -149,6 +149,37 @@ def test_angular_rate_of_a_steady_turn_is_exact(axis: tuple[float, float, float]
     np.testing.assert_allclose(angular_rate(turning, time_s), np.tile(spin, (len(time_s), 1)), atol=1e-8)
 
 
+@pytest.mark.parametrize("frequency_hz", [0.7, 2.0])
+def test_a_sensor_off_the_bone_and_its_gyroscope_feel_the_swing(frequency_hz: float) -> None:
+    """A rigid body swings about an axis: a = d²(R·offset)/dt² and the angular rate are known by formula."""
+    time_s = np.arange(0, 8, 1 / 30)
+    omega, axis, offset_m = 2 * np.pi * frequency_hz, np.array([0.6, 0.8, 0.0]), (0.03, -0.02, 0.06)
+
+    def swung(at_s: np.ndarray) -> Rotation:
+        return Rotation.from_rotvec(0.6 * np.sin(omega * at_s)[:, None] * axis)
+
+    position = np.stack([turn.apply(BODY) for turn in swung(time_s)])
+    tracks = Trajectories(time_s, LANDMARKS, position, np.ones(position.shape[:2]))
+    # Smoothing is another test's: markers without noise, differentiated as they are.
+    plain = {"method": "central", "offset_m": offset_m}
+    found = simulate_imu(tracks, rate_hz=30, config=SimulateConfig.model_validate(plain)).signals["left_thigh"]
+    imu = simulate_imu(tracks, rate_hz=30, config=SimulateConfig.model_validate({"method": "central"}))
+    bare, at_s = imu.signals["left_thigh"], imu.time_s
+    at_rest = bare.rotation[np.abs(np.sin(omega * at_s)).argmin()]
+    step_s = 1e-4
+    bound = {"middle": 0.005, "ends": 0.1}
+    arms = [swung(at_s + k * step_s).apply(at_rest @ offset_m) for k in (-1, 0, 1)]
+    lever = (arms[0] - 2 * arms[1] + arms[2]) / step_s**2
+    rate = 0.6 * omega * np.cos(omega * at_s)[:, None] * axis
+    for name, guess, truth in (
+        ("lever arm", found.acc_world_m_s2 - bare.acc_world_m_s2, lever),
+        ("angular rate", np.einsum("nij,nj->ni", bare.rotation, bare.gyro_rad_s), rate),
+    ):
+        for part, samples in (("middle", slice(10, -10)), ("ends", [0, 1, 2, -3, -2, -1])):
+            error = np.sqrt(((guess - truth)[samples] ** 2).sum() / (truth[samples] ** 2).sum())
+            assert error < bound[part], (name, part, error)
+
+
 def test_unknown_placement_and_rate_are_refused() -> None:
     tracks = moving(np.arange(0, 2, 1 / 30), np.zeros((60, 3)))
     with pytest.raises(ConfigError, match="no placement 'knie'"):
