@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fimad.dataset.biases import biases
-from fimad.dataset.text import markdown
+from fimad.dataset.text import counted, markdown
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -16,6 +16,7 @@ def card(manifest: Mapping[str, Any]) -> str:
     """Markdown of the card. Nothing in it comes unescaped from a video."""
     parts = [_yaml(manifest), f"# {markdown(manifest['name'])}", _what(manifest), _splits(manifest), _labels(manifest)]
     parts += [
+        _modalities(manifest),
         _columns(manifest),
         _reading(manifest),
         _missing(manifest),
@@ -42,7 +43,7 @@ def _what(manifest: Mapping[str, Any]) -> str:
     hours = sum(info["hours"] for info in manifest["splits"].values())
     videos = sum(len(info["videos"]) for info in manifest["splits"].values())
     return (
-        f"{manifest['clips']} clips ({hours:.2f} h) from {videos} videos of people exercising. Each row is a clip with its "
+        f"{counted(manifest['clips'], 'clip')} ({hours:.2f} h) from {counted(videos, 'video')} of people exercising. Each row is a clip with its "
         "title and label, words spoken, 3D pose, virtual accelerometer and gyroscope signals derived from the pose, and "
         "CLIP embeddings where they could be made. It holds features only: no pictures and no sound.\n\n"
         f"Made with [fimad](https://github.com/fimad/fimad) {manifest['tools']['fimad']}; dataset version "
@@ -69,6 +70,13 @@ def _labels(manifest: Mapping[str, Any]) -> str:
     rows = [[markdown(name) or "(none)", str(count)] for name, count in ranked[:30]]
     more = f"\n\n{len(ranked) - 30} more labels are in `manifest.json`." if len(ranked) > 30 else ""
     return "## Labels\n\nLabels are chapter titles, normalised.\n\n" + _table(["label", "clips"], rows) + more
+
+
+def _modalities(manifest: Mapping[str, Any]) -> str:
+    clips = manifest["clips"]
+    rows = [[name, str(count), f"{count / clips:.0%}"] for name, count in manifest["modalities"].items() if clips]
+    text = "How many clips have each; the columns of the others are NULL.\n\n"
+    return "## Modalities\n\n" + text + _table(["modality", "clips", "share"], rows) if rows else ""
 
 
 def _columns(manifest: Mapping[str, Any]) -> str:
@@ -101,15 +109,17 @@ def _reading(manifest: Mapping[str, Any]) -> str:
 def _missing(manifest: Mapping[str, Any]) -> str:
     lines = [f"- Stage {markdown(k)} is missing: {markdown(v)}" for k, v in sorted(manifest["unavailable"].items())]
     lines += [
-        f"- {each['videos']} videos are not here: {each['state']} in {each['stage']} ({markdown(each['reason'])})"
+        f"- Not here: {counted(each['videos'], 'video')}, {each['state']} in {each['stage']} ({markdown(each['reason'])})"
         for each in manifest["excluded_videos"]
     ]
     lines += [
-        f"- {each['videos']} videos lack {each['stage']}: {each['state']} ({markdown(each['reason'])})"
+        f"- Without {each['stage']}: {counted(each['videos'], 'video')}, {each['state']} ({markdown(each['reason'])})"
         for each in manifest["incomplete_videos"]
     ]
-    lines += [f"- {count} clips were left out: {markdown(r)}" for r, count in manifest["left_out_clips"].items()]
-    lines += [f"- {len(manifest['removed'])} videos were taken down"] if manifest["removed"] else []
+    lines += [
+        f"- Left out: {counted(count, 'clip')}, {markdown(why)}" for why, count in manifest["left_out_clips"].items()
+    ]
+    lines += [f"- Taken down: {counted(len(manifest['removed']), 'video')}"] if manifest["removed"] else []
     return "## What is missing, and why\n\n" + ("\n".join(lines) or "Nothing was left out.")
 
 
@@ -144,7 +154,7 @@ def _limits(manifest: Mapping[str, Any]) -> str:
 
 def _changes(manifest: Mapping[str, Any]) -> str:
     lines = [
-        f"- version {each['version']}: {each['videos']} videos, {each['added']} added, {each['removed']} removed"
+        f"- version {each['version']}: {counted(each['videos'], 'video')}, {each['added']} added, {each['removed']} removed"
         for each in manifest["changes"]
     ]
     return "## Changes\n\n" + "\n".join(lines)

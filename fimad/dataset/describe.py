@@ -46,31 +46,19 @@ def describe(
     """
     without_split, leaking = left
     stages = source.stage_info()
-    left_out: Counter[str] = Counter()
-    for shard in shards:
-        left_out.update(shard.left_out)
     return {
         "format": FORMAT,
         "name": config.pack.name,
         **_history(previous, set(video_splits)),
-        "clips": sum(shard.rows for shard in shards),
+        **figures(shards, {name: [v for v, split in video_splits.items() if split == name] for name in order}),
         "schema_version": SCHEMA_VERSION,
         "schema_sha256": schema_hash(schema),
         "columns": [{"name": each.name, "type": str(each.type), **_about(each)} for each in schema],
-        "shards": [shard.entry() for shard in shards],
-        "splits": {name: _split(name, shards, video_splits) for name in order},
-        "labels": _merged(shards, "labels"),
-        "licences": _merged(shards, "licences"),
-        "channels": _merged(shards, "channels"),
-        "languages": _merged(shards, "languages"),
-        "means": _means(shards),
-        "newest": max((shard.newest for shard in shards), default=""),
         "stages": stages,
         "unavailable": source.unavailable,
         "excluded_videos": [*_reasons(source.excluded()), *_leaking(leaking)],
         "incomplete_videos": _reasons(source.incomplete()),
         "videos_without_split": without_split,
-        "left_out_clips": dict(sorted(left_out.items())),
         "removed": previous.get("removed", []),
         "tools": dict(tools),
         "config": {
@@ -78,6 +66,19 @@ def describe(
             for name, section in config.model_dump(mode="json").items()
             if name in stages or name == "pack"
         },
+    }
+
+
+def figures(shards: list[Shard], videos: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """The part of a manifest that is counted from shards; `videos` of every split, in the order of splits."""
+    return {
+        "clips": sum(shard.rows for shard in shards),
+        "shards": [shard.entry() for shard in shards],
+        "splits": {name: _split(name, shards, names) for name, names in videos.items()},
+        **{name: _merged(shards, name) for name in ("labels", "licences", "channels", "languages", "modalities")},
+        "left_out_clips": _merged(shards, "left_out"),
+        "means": _means(shards),
+        "newest": max((shard.newest for shard in shards), default=""),
     }
 
 
@@ -97,12 +98,12 @@ def _history(previous: Mapping[str, Any], videos: set[str]) -> dict[str, Any]:
     return {"version": version, "changes": [*previous.get("changes", []), entry]}
 
 
-def _split(name: str, shards: list[Shard], video_splits: Mapping[str, str]) -> dict[str, Any]:
+def _split(name: str, shards: list[Shard], videos: Iterable[str]) -> dict[str, Any]:
     mine = [shard for shard in shards if shard.split == name]
     return {
         "clips": sum(shard.rows for shard in mine),
         "hours": round(sum(shard.seconds for shard in mine) / 3600, 6),
-        "videos": sorted(video for video, split in video_splits.items() if split == name),
+        "videos": sorted(videos),
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fimad.dataset.describe import figures
 from fimad.dataset.manifest import read_manifest
 from fimad.dataset.pack import publish, scratch_folder
 from fimad.dataset.rows import VideoRows
@@ -44,6 +44,9 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
                 if each != video_id:
                     writer.add(each, content, VideoRows(table.filter(pc.equal(table.column("video_id"), each))))
             writer.close()
+            for shard in writer.shards:
+                # Of which video a clip was that is not here, nothing says: they stay counted.
+                shard.left_out.update(entry["left_out"])
             shards += writer.shards
         for split in previous["splits"]:
             mine = [shard for shard in shards if shard.split == split]
@@ -55,28 +58,12 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
 
 def _without(previous: dict[str, Any], video_id: str, reason: str, shards: list[Shard]) -> dict[str, Any]:
     version = previous["version"] + 1
-    splits: dict[str, Any] = {}
-    for name, info in previous["splits"].items():
-        mine = [shard for shard in shards if shard.split == name]
-        splits[name] = {
-            "clips": sum(shard.rows for shard in mine),
-            "hours": round(sum(shard.seconds for shard in mine) / 3600, 6),
-            "videos": [video for video in info["videos"] if video != video_id],
-        }
-    counts: dict[str, dict[str, int]] = {}
-    for name in ("labels", "licences", "channels"):
-        total: Counter[str] = Counter()
-        for shard in shards:
-            total.update(getattr(shard, name))
-        counts[name] = dict(sorted(total.items()))
+    kept = {name: [v for v in info["videos"] if v != video_id] for name, info in previous["splits"].items()}
     videos = len({video for shard in shards for video in shard.videos})
     return {
         **previous,
-        **counts,
+        **figures(shards, kept),
         "version": version,
         "changes": [*previous["changes"], {"version": version, "videos": videos, "added": 0, "removed": 1}],
-        "clips": sum(shard.rows for shard in shards),
-        "shards": [shard.entry() for shard in shards],
-        "splits": splits,
         "removed": [*previous["removed"], {"video_id": video_id, "reason": reason, "version": version}],
     }

@@ -18,9 +18,17 @@ from fimad.pipeline.artifact import encodings
 _GROUP_BYTES = 4 * 1024**2
 # Clips per shard that the manifest lists by title, so that a summary needs no shard.
 _PREVIEW = 50
-_COUNTERS = ("labels", "licences", "channels", "languages", "left_out")
+_COUNTERS = ("labels", "licences", "channels", "languages", "modalities", "left_out")
 # Columns whose means the card states, with how many rows have them.
 _MEANS = ("pose_share", "imu_quality", "transcript_no_speech")
+#: What a clip has of each modality: the column that is NULL where it has none.
+MODALITIES = {
+    "pose": "pose_time_s",
+    "virtual IMU": "imu_time_s",
+    "transcript": "transcript",
+    "video embedding": "video_embedding",
+    "text embedding": "text_embedding",
+}
 
 
 @dataclass
@@ -31,6 +39,7 @@ class Shard:
     ----------
     path : where a new one was written; None for one that is kept from the dataset before.
     sums : by column, how many rows have it, and its sum over them.
+    modalities : by modality, how many rows have it.
     newest : the last day on which a video of it was retrieved, as YYYY-MM-DD.
     videos : content key by video id: what tells whether the shard can be kept.
     source : name in the dataset before, of a kept one.
@@ -49,6 +58,7 @@ class Shard:
     languages: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     sums: dict[str, tuple[int, float]] = field(default_factory=dict)
+    modalities: Counter[str] = field(default_factory=Counter)
     newest: str = ""
     preview: list[tuple[str, str, str, str, float]] = field(default_factory=list)
     name: str = ""
@@ -66,6 +76,8 @@ class Shard:
             ("language", self.languages),
         ):
             counts.update(value or "" for value in table.column(name).to_pylist())
+        for name, column in MODALITIES.items():
+            self.modalities[name] += table.num_rows - table.column(column).null_count
         for name in _MEANS:
             known = [value for value in table.column(name).to_pylist() if value is not None]
             count, total = self.sums.get(name, (0, 0.0))
@@ -108,6 +120,7 @@ class Shard:
             sums={name: (count, total) for name, (count, total) in entry.get("sums", {}).items()},
             newest=entry.get("newest", ""),
             languages=Counter(entry.get("languages", {})),
+            modalities=Counter(entry.get("modalities", {})),
             labels=Counter(entry["labels"]),
             licences=Counter(entry["licences"]),
             channels=Counter(entry["channels"]),

@@ -19,3 +19,8 @@ def plain(text: str, longest: int = _LONGEST) -> str:
 def markdown(text: str) -> str:
     """Text that Markdown shows as it is: every special character becomes a numeric entity."""
     return _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", plain(text))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: 1 video, 2 videos."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

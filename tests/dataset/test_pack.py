@@ -84,6 +84,37 @@ def test_a_removed_video_is_gone_and_stays_away(tmp_path: Path) -> None:
         remove(str(tmp_path), "video000002")
 
 
+def test_after_a_takedown_every_figure_is_that_of_what_is_left(tmp_path: Path) -> None:
+    """Languages and means once were those of before, and what was left out was forgotten."""
+    config = small_config()
+    pack(SyntheticSource(6, config), config, open_store(str(tmp_path / "all")))
+    gone, *others = read_manifest(open_store(str(tmp_path / "all")))["splits"]["train"]["videos"]
+    assert others
+    remove(str(tmp_path / "all"), gone)
+    source = SyntheticSource(6, config)
+    source.ids.remove(gone)
+    pack(source, config, open_store(str(tmp_path / "rest")))
+    left, rest = (read_manifest(open_store(str(tmp_path / name))) for name in ("all", "rest"))
+    for name in ("clips", "labels", "licences", "channels", "languages", "modalities", "means", "newest"):
+        assert left[name] == rest[name], name
+    # Whose clips were left out is not known any more.
+    assert left["left_out_clips"] == {"too_long": 6}
+    assert rest["left_out_clips"] == {"too_long": 5}
+
+
+def test_the_card_says_how_many_clips_have_each_modality(tmp_path: Path) -> None:
+    packed(tmp_path, 2)
+    manifest = read_manifest(open_store(str(tmp_path)))
+    assert manifest["modalities"] == {
+        "pose": 4,
+        "virtual IMU": 4,
+        "transcript": 4,
+        "video embedding": 0,
+        "text embedding": 0,
+    }
+    assert "| video embedding | 0 | 0% |" in (tmp_path / "README.md").read_text()
+
+
 def test_missing_embeddings_are_null_and_the_manifest_says_why(tmp_path: Path) -> None:
     packed(tmp_path, 2)
     dataset = fimad.open_dataset(str(tmp_path))
