@@ -150,11 +150,14 @@ def print_summary(summary: Summary) -> None:
 def _print_dataset(summary: Summary) -> None:
     from rich.markup import escape
 
+    from fimad.dataset.text import counted
+
     packed = summary.packed
     out.print(f"\ndataset: {escape(summary.dataset)}" + ("" if packed is not None else " (unchanged)"))
     if packed is not None:
         splits = ", ".join(f"{name} {count}" for name, count in packed.splits.items())
-        out.print(f"  {packed.clip_count} clips ({splits}) in {packed.shards} shards, {packed.written} of them new")
+        shards = f"{counted(packed.shards, 'shard')}, {packed.written} of them new"
+        out.print(f"  {counted(packed.clip_count, 'clip')} ({splits}) in {shards}")
         for _, clip_id, title, _, duration_s in packed.clips[:10]:
             out.print(f"  {duration_s:7.1f} s  {escape(printable(title or clip_id))}")
         if packed.clip_count > 10:

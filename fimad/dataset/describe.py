@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -14,6 +15,8 @@ from fimad.dataset.rows import schema_hash
 from fimad.dataset.shards import Shard
 from fimad.schema import SCHEMA_VERSION
 
+# Options that may be paths.
+_FILES = (("transcribe", "model"), ("embed", "pretrained"), ("simulate", "calibration"), ("pack", "split_file"))
 _OWN = ("version", "changes", "sha256")
 
 
@@ -61,11 +64,7 @@ def describe(
         "videos_without_split": without_split,
         "removed": previous.get("removed", []),
         "tools": dict(tools),
-        "config": {
-            name: section
-            for name, section in config.model_dump(mode="json").items()
-            if name in stages or name == "pack"
-        },
+        "config": _published(config, stages),
     }
 
 
@@ -80,6 +79,17 @@ def figures(shards: list[Shard], videos: Mapping[str, Iterable[str]]) -> dict[st
         "means": _means(shards),
         "newest": max((shard.newest for shard in shards), default=""),
     }
+
+
+def _published(config: Config, stages: Iterable[str]) -> dict[str, Any]:
+    """The sections that made the dataset. Of files on this machine only the names: where they lay is nobody's business, and
+    what they held is told by its hash (`stages`)."""
+    sections = config.model_dump(mode="json")
+    for section, option in _FILES:
+        value = sections[section][option]
+        if value and (Path(value).is_absolute() or Path(value).expanduser().exists()):
+            sections[section][option] = Path(value).name
+    return {name: section for name, section in sections.items() if name in stages or name == "pack"}
 
 
 def same(previous: Mapping[str, Any], data: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ def clear_failures(workspace: Workspace, plan: StagePlan, stage: str | None, rea
 
 @dataclass(frozen=True)
 class Unused:
-    """A stage's folder that no current configuration uses."""
+    """A folder of a stage's artifacts or parts that nothing needs any more."""
 
     stage: str
     key: str
@@ -39,7 +39,7 @@ class Unused:
 def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence[str] | None = None) -> list[Unused]:
     """The folders of stages, and of their parts, that none of the configurations uses; what deleting them would free.
 
-    A stage whose key can't be told here (weights that are not on this machine) keeps all of its folders.
+    Parts whose artifact is published are left where a process was killed in between: nothing reads them. A stage whose key can't be told here (weights that are not on this machine) keeps all of its folders.
     """
     used: set[tuple[str, str]] = set()
     unknown: set[str] = set()
@@ -52,9 +52,14 @@ def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence
     found = []
     for stage, keys in sorted(workspace.keys().items()):
         for key in keys:
-            if (stage, key) in used or stage in unknown or stage not in names:
+            if stage in unknown or stage not in names:
                 continue
-            for folder in (workspace.stage_folder(stage, key), workspace.parts_folder(stage, key)):
+            parts = workspace.parts_folder(stage, key)
+            folders = [workspace.stage_folder(stage, key), parts]
+            if (stage, key) in used:
+                videos = [video for video in workspace.store.folders(parts) if workspace.exists(stage, key, video)]
+                folders = [workspace.part_folder(stage, key, video) for video in videos]
+            for folder in folders:
                 sizes = [size for _, size in workspace.store.sizes(folder)]
                 if sizes or not folder.startswith("parts"):
                     found.append(Unused(stage, key, folder, len(sizes), sum(sizes)))

@@ -115,6 +115,18 @@ def test_the_card_says_how_many_clips_have_each_modality(tmp_path: Path) -> None
     assert "| video embedding | 0 | 0% |" in (tmp_path / "README.md").read_text()
 
 
+def test_the_manifest_names_local_files_without_their_folders(tmp_path: Path) -> None:
+    weights = tmp_path / "home" / "weights.pt"
+    weights.parent.mkdir()
+    weights.touch()
+    config = small_config()
+    local = {"transcribe": {"model": str(weights)}, "pack": {"shard_bytes": 300_000}}
+    config = config.model_validate({**config.model_dump(), **local})
+    pack(SyntheticSource(1, config), config, open_store(str(tmp_path / "dataset")))
+    assert read_manifest(open_store(str(tmp_path / "dataset")))["config"]["transcribe"]["model"] == "weights.pt"
+    assert not any(b"home" in data for data in contents(tmp_path / "dataset").values())
+
+
 def test_missing_embeddings_are_null_and_the_manifest_says_why(tmp_path: Path) -> None:
     packed(tmp_path, 2)
     dataset = fimad.open_dataset(str(tmp_path))

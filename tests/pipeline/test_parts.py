@@ -161,3 +161,24 @@ def test_parts_of_configurations_that_nobody_uses_are_cleared(
     assert any(each.folder.startswith("parts/pose-") and each.files == 1 for each in unused)
     delete_unused(workspace, unused)
     assert not list((tmp_path / "ws" / "parts").glob("pose-*"))
+
+
+def test_parts_that_a_killed_process_left_beside_their_artifact_are_cleared(
+    long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        spy(patched, KeyboardInterrupt())
+        run(tmp_path, long_video)
+    (left,) = (tmp_path / "ws" / "parts").glob("pose-*/*/*.parquet")
+    data = left.read_bytes()
+    run(tmp_path, long_video)
+    workspace = Workspace(str(tmp_path / "ws"))
+    assert not find_unused(workspace, [settings(tmp_path)])
+    # As after a kill between publishing the artifact and deleting its parts.
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(data)
+    unused = find_unused(workspace, [settings(tmp_path)])
+    assert [(each.stage, each.files, each.bytes) for each in unused] == [("pose", 1, len(data))]
+    delete_unused(workspace, unused)
+    assert not left.exists()
+    assert list((tmp_path / "ws").glob("stages/pose-*/*/*.parquet"))
