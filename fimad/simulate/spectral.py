@@ -42,8 +42,10 @@ _TOLD = 30.0
 # Errors of a pose that move with the body, over its floor. On rendered people the stated uncertainty is then the error on the
 # median, and within a factor of 1.7 of it for half of the placements.
 _WITH_THE_BODY = 36.0
-# A parabola that explains so much of a channel's variance is taken for its trend.
-_TREND = 0.9
+# A line, or a parabola, that explains so much of a channel's variance is taken for its trend. A single squat, or somebody who
+# walks through the picture, is nearly a parabola, but bends at its ends otherwise: those of flight and fall are exact.
+_LINE = 0.9
+_PARABOLA = 0.99
 # Predicted beyond the ends, the motion is less sure there: measured on rendered people.
 _END_S = 0.15
 _END_EXCESS = 0.5
@@ -181,20 +183,22 @@ def _in_blocks(kinds: tuple[Kind, ...], channels: int, blocks: int) -> tuple[Kin
 
 
 def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
-    """(n, k) curves that are taken off first, and their (k,) second derivatives: parabolas, or constants.
+    """(n, k) curves that are taken off first, and their (k,) second derivatives: parabolas, lines, or constants.
 
-    What flies, falls or drifts does not repeat itself; a parabola describes it exactly. Where it does not, it would
-    only be in the way of what repeats.
+    What flies or falls does not repeat itself, nor does a walk: a parabola, or a line, describes it. Where it does not, it
+    would only be in the way of what repeats.
     """
     time_s = (np.arange(len(columns)) - (len(columns) - 1) / 2) / rate_hz
     curve = time_s**2 - (time_s**2).mean()
     middle = columns.mean(0)
     centred = columns - middle
     slope, bend = (part @ centred / (part @ part) for part in (time_s, curve))
-    explained = slope**2 * (time_s @ time_s) + bend**2 * (curve @ curve)
-    bent = explained > _TREND * np.einsum("ij,ij->j", centred, centred)
+    total = np.einsum("ij,ij->j", centred, centred)
+    line = slope**2 * (time_s @ time_s)
+    bent = line + bend**2 * (curve @ curve) > _PARABOLA * total
+    tilted = bent | (line > _LINE * total)
     trend = np.broadcast_to(middle, columns.shape)
-    if bent.any():
-        slope, bend = np.where(bent, slope, 0.0), np.where(bent, bend, 0.0)
+    if tilted.any():
+        slope, bend = np.where(tilted, slope, 0.0), np.where(bent, bend, 0.0)
         trend = middle + np.outer(time_s, slope) + np.outer(curve, bend)
     return trend, np.where(bent, 2 * bend, 0.0)

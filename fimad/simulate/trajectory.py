@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fimad.simulate.body import bone_lengths, mend_depth, swapped_sides
+from fimad.simulate.body import bone_lengths, mend_depth, settle_hips, swapped_sides
 from fimad.simulate.leaps import without_leaps
 from fimad.simulate.perspective import View
 from fimad.simulate.resample import step_of
@@ -147,6 +147,7 @@ def _mend(pose: PoseSequence, position_m: Floats, weight: Floats, breaks: Bools)
     breaks[good] |= leapless.breaks
     lost = leapless.doubtful.all(1)
     found[..., 1] = mend_depth(pose.time_s[good], found, trusted, bone_lengths(found, pose.world_m[good]))
+    settle_hips(found)
     found[lost] = np.nan
     position_m[good] = found
     return int(swapped.sum()), int(leapless.doubtful.sum())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimad.simulate.body import _fuse, bone_lengths, mend_depth, swapped_sides
+from fimad.simulate.body import _fuse, bone_lengths, mend_depth, settle_hips, swapped_sides
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 TIME_S = np.arange(0, 6, 1 / 30)
@@ -120,3 +120,54 @@ def test_the_fused_depth_is_the_least_of_all_on_its_side(told: float, seen: floa
 
 def test_lengths_are_the_same_on_both_sides() -> None:
     assert bone_lengths(standing(), standing()) == pytest.approx([0.4, 0.4, 0.3, 0.25])
+
+
+@given(turn=st.floats(-180, 180), swing=st.floats(0, 90), hop_m=st.floats(0, 0.5))
+def test_hips_of_a_trunk_that_moves_as_a_whole_are_left_alone(turn: float, swing: float, hop_m: float) -> None:
+    """Whoever stands, lies, swings to the side or hops keeps the trunk's length in the picture."""
+    position = standing()
+    angle = np.deg2rad(turn + swing * np.sin(2 * np.pi * 0.5 * TIME_S))[:, None]
+    x, z = position[..., 0].copy(), position[..., 2].copy()
+    position[..., 0] = np.cos(angle) * x - np.sin(angle) * z
+    position[..., 2] = np.sin(angle) * x + np.cos(angle) * z + hop_m * np.abs(np.sin(6 * TIME_S))[:, None]
+    settled = position.copy()
+    settle_hips(settled)
+    np.testing.assert_allclose(settled, position, atol=1e-9)
+
+
+def test_hips_that_slide_up_the_trunk_slide_less() -> None:
+    hips = [LANDMARK_INDEX["left_hip"], LANDMARK_INDEX["right_hip"]]
+    raised = 0.03 * (1 - np.cos(2 * np.pi * 0.5 * TIME_S))
+    for slides, left_over in (((1, 1), (0.45, 0.6)), ((1, -1), (0.35, 0.5))):
+        position = standing()
+        position[:, hips, 2] += raised[:, None] * slides
+        settled = position.copy()
+        settle_hips(settled)
+        share = np.ptp(settled[:, hips, 2], axis=0) / np.ptp(raised)
+        assert ((share > left_over[0]) & (share < left_over[1])).all(), (slides, share)
+        others = np.delete(np.arange(len(LANDMARKS)), hips)
+        np.testing.assert_array_equal(settled[:, others], position[:, others])
+
+
+def test_a_trunk_that_leans_far_moves_its_hips_by_five_centimetres_at_most() -> None:
+    """What shortens a trunk by half is no sliding of landmarks."""
+    hips = [LANDMARK_INDEX["left_hip"], LANDMARK_INDEX["right_hip"]]
+    position = standing()
+    lean = np.deg2rad(40) * (1 - np.cos(2 * np.pi * 0.3 * TIME_S))
+    for side in ("left", "right"):
+        shoulder = position[:, LANDMARK_INDEX[f"{side}_shoulder"]]
+        shoulder[:, 1], shoulder[:, 2] = -0.5 * np.sin(lean), 0.9 + 0.5 * np.cos(lean)
+    settled = position.copy()
+    settle_hips(settled)
+    assert np.abs(settled[:, hips] - position[:, hips]).max() < 0.05 + 1e-9
+
+
+def test_a_trunk_that_points_at_the_camera_says_nothing_of_its_hips() -> None:
+    position = standing()
+    nod = 0.1 * np.sin(2 * np.pi * 0.8 * TIME_S)
+    for side in ("left", "right"):
+        shoulder = position[:, LANDMARK_INDEX[f"{side}_shoulder"]]
+        shoulder[:, 1], shoulder[:, 2] = -0.45, 0.9 + 0.2 + nod
+    settled = position.copy()
+    settle_hips(settled)
+    np.testing.assert_array_equal(settled, position)

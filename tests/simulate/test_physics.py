@@ -15,6 +15,7 @@ from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
 from fimad.simulate import CameraMotion, PoseSequence, Trajectories, angular_rate, simulate_imu
 from fimad.simulate.differentiate import differentiate
+from fimad.simulate.spectral import Noise
 from fimad.skeleton import LANDMARKS, PLACEMENTS
 
 RNG = np.random.default_rng(0)
@@ -86,6 +87,21 @@ def test_default_beats_the_fixed_rules_under_noise(frequency_hz: float, rho: flo
         for name in ("adaptive", "transpose", "butterworth")
     }
     assert error["adaptive"] < 0.8 * min(error["transpose"], error["butterworth"])
+
+
+@pytest.mark.parametrize("length_s", [1.6, 3.0])
+def test_who_walks_through_the_picture_has_good_ends(length_s: float) -> None:
+    """Once a parabola was taken for the trend of such a path, and its ends were a quarter of g wrong."""
+    time_s, errors = np.arange(0, length_s, 1 / 30), []
+    for seed in range(16):
+        random = np.random.default_rng(seed)
+        omega, phase = 2 * np.pi * random.uniform(0.8, 1.1), random.uniform(0, 2 * np.pi)
+        swing = 0.2 * np.sin(omega * time_s + phase)
+        noise = signal.lfilter([0.6], [1, -0.8], random.normal(size=len(time_s)) * 0.006)
+        found = differentiate(time_s, (1.2 * time_s + swing + noise)[:, None], noise=Noise(40.0)).acceleration[:, 0]
+        wrong = found + omega**2 * swing
+        errors.append(np.sqrt((np.concatenate([wrong[:6], wrong[-6:]]) ** 2).mean()))
+    assert np.median(errors) < 0.8
 
 
 def test_camera_view_gives_the_acceleration_of_the_body_itself() -> None:
