@@ -127,6 +127,7 @@ class SimulateConfig(Section):
     capture_over_subtraction: float = Field(16.0, gt=0, description="the same for motion capture")
     focal: float = Field(0.0, ge=0, description="focal length over the picture's longer side; 0 takes a prior")
     pitch_deg: float | None = Field(None, ge=-90, le=90, description="how far the camera looks down; unset means level")
+    height_m: float = Field(0.0, ge=0, le=3, description="how tall the person is; 0 takes the pose model's guess")
     longest_gap_s: float = Field(0.25, ge=0, description="longer gaps in the pose are not bridged")
     shortest_s: float = Field(0.6, gt=0, description="shorter stretches of pose give no signal")
     min_visibility: float = Field(0.3, ge=0, le=1, description="samples of a less visible placement are not valid")

@@ -29,6 +29,9 @@ _DEPTH_M = 0.05
 _PLANE_M = 0.015
 # The longest a bone is seen is its length, if it ever lies in the picture's plane.
 _LONGEST = 0.98
+# Shoulder to hip, hip to knee, knee to ankle over the stature: 0.288 + 0.245 + 0.246 (Drillis & Contini 1966, in Winter 2009,
+# Biomechanics, figure 4.1).
+_OF_STATURE = 0.779
 # A shorter turn of a bone to the other side is the estimator's, not the person's, if it is as large as this.
 _FLIP_S = 0.3
 _FLIP_M = 0.05
@@ -113,6 +116,15 @@ def bone_lengths(position_m: Floats, world_m: Floats) -> Floats:
     usual = middle_of(np.sqrt(told[..., 0] ** 2 + told[..., 1] ** 2 + told[..., 2] ** 2))
     lengths: Floats = np.maximum(longest, usual).reshape(-1, 2).mean(1)
     return lengths
+
+
+def stature(position_m: Floats, world_m: Floats) -> float:
+    """How tall the person seems to be, m: trunk, thigh and shank are so much of it. (n, 33, 3) both."""
+    trunks = [part[:, _both("shoulder")].mean(1) - part[:, _both("hip")].mean(1) for part in (position_m, world_m)]
+    longest = np.quantile(np.hypot(trunks[0][:, 0], trunks[0][:, 2]), _LONGEST)
+    trunk = max(longest, np.median(np.linalg.norm(trunks[1], axis=1)))
+    thigh, shank = bone_lengths(position_m, world_m)[:2]
+    return float(trunk + thigh + shank) / _OF_STATURE
 
 
 def settle_hips(position_m: Floats) -> None:

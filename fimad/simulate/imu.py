@@ -59,7 +59,7 @@ def simulate_imu(
     _check(placements, rate_hz)
     _keep_memory()
     if isinstance(source, PoseSequence):
-        lifted = lift(source, focal=config.focal or None, pitch_deg=config.pitch_deg)
+        lifted = lift(source, focal=config.focal or None, pitch_deg=config.pitch_deg, height_m=config.height_m or None)
     else:
         lifted = Lifted(source, np.zeros(len(source.time_s), bool), {})
     tracks = lifted.trajectories

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fimad.simulate.body import bone_lengths, mend_depth, settle_hips, swapped_sides
+from fimad.simulate.body import bone_lengths, mend_depth, settle_hips, stature, swapped_sides
 from fimad.simulate.leaps import without_leaps
 from fimad.simulate.perspective import View
 from fimad.simulate.resample import step_of
@@ -70,7 +70,9 @@ class Lifted:
     report: dict[str, float | int | str | bool]
 
 
-def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | None = None) -> Lifted:
+def lift(
+    pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | None = None, height_m: float | None = None
+) -> Lifted:
     """Metric world trajectories of the 33 landmarks.
 
     Parameters
@@ -78,6 +80,7 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     pose : see `PoseSequence`.
     focal : focal length over the longer side of the picture; None takes the prior. In the plane it cancels out.
     pitch_deg : how far the camera looks down, degrees; None takes it as level, and the report says what it seems to be.
+    height_m : the person's height; None takes what the pose model guesses, which is much the same for everybody.
     """
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
@@ -99,7 +102,11 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
     position[~seen | masked] = np.nan
     cuts = int(breaks.sum())
-    swaps, leaps = _mend(pose, position, weight, breaks)
+    seeming_m = _stature(position, pose.world_m)
+    size = height_m / seeming_m if height_m and np.isfinite(seeming_m) else 1.0
+    if size != 1:
+        position, slow_m = position * size, slow_m * size
+    swaps, leaps = _mend(pose.time_s, position, pose.world_m * size, weight, breaks)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
     turn = None
@@ -114,7 +121,9 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
         "pitch_source": "level" if pitch_deg is None else "given",
         "pitch_estimate_deg": round(seen_pitch, 1),
         "pitch_confidence": round(confidence, 2),
-        "distance_m": float(np.median(distance_m[seen])) if seen.any() else float("nan"),
+        "height_m": round(seeming_m * size, 3),
+        "height_source": "pose" if size == 1 else "given",
+        "distance_m": float(np.median(distance_m[seen])) * size if seen.any() else float("nan"),
         "camera_steady": steady,
         "camera_masked_frames": int(masked.sum()),
         "cuts": cuts,
@@ -126,7 +135,13 @@ def lift(pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | N
     return Lifted(tracks, breaks, report)
 
 
-def _mend(pose: PoseSequence, position_m: Floats, weight: Floats, breaks: Bools) -> tuple[int, int]:
+def _stature(position_m: Floats, world_m: Floats) -> float:
+    """How tall the person seems to be; NaN where that can't be told."""
+    whole = known(position_m).all(1)
+    return stature(position_m[whole], world_m[whole]) if np.count_nonzero(whole) >= _FEWEST else float("nan")
+
+
+def _mend(time_s: Floats, position_m: Floats, world_m: Floats, weight: Floats, breaks: Bools) -> tuple[int, int]:
     """Undo swapped sides and leaps, and mend depth, in place, where all landmarks were found; a leap of the whole body is
     added to `breaks`. The number of swapped frames, and of landmarks in frames that leaps make doubtful."""
     whole = known(position_m).all(1)
@@ -140,13 +155,13 @@ def _mend(pose: PoseSequence, position_m: Floats, weight: Floats, breaks: Bools)
         found = np.take_along_axis(found, order[:, :, None], 1)
         trusted = np.take_along_axis(trusted, order, 1)
         weight[good] = trusted
-    leapless = without_leaps(pose.time_s[good], found, breaks[good])
+    leapless = without_leaps(time_s[good], found, breaks[good])
     if leapless.doubtful.any():
         found, trusted = leapless.position_m, np.where(leapless.doubtful, 0.0, trusted)
         weight[good] = trusted
     breaks[good] |= leapless.breaks
     lost = leapless.doubtful.all(1)
-    found[..., 1] = mend_depth(pose.time_s[good], found, trusted, bone_lengths(found, pose.world_m[good]))
+    found[..., 1] = mend_depth(time_s[good], found, trusted, bone_lengths(found, world_m[good]))
     settle_hips(found)
     found[lost] = np.nan
     position_m[good] = found

@@ -115,6 +115,25 @@ def test_camera_view_gives_the_acceleration_of_the_body_itself() -> None:
     assert error < 0.12
 
 
+@pytest.mark.parametrize("tall", [0.8, 1.25])
+def test_a_given_height_sets_the_scale(tall: float) -> None:
+    """Who is taller and as much further away looks the same, and accelerates as much more."""
+    time_s = np.arange(0, 6, 1 / 30)
+    path = np.stack([0.1 * np.sin(7 * time_s), 0 * time_s, 0.2 * np.cos(7 * time_s)], 1)
+    pose = pose_of(time_s, path)
+    unknown = simulate_imu(pose, rate_hz=30)
+    seems_m = unknown.report["height_m"]
+    assert unknown.report["height_source"] == "pose"
+    known = simulate_imu(pose, rate_hz=30, config=SimulateConfig(height_m=seems_m * tall))
+    assert known.report["height_source"] == "given"
+    assert known.report["height_m"] == pytest.approx(seems_m * tall, abs=2e-3)
+    assert known.report["distance_m"] == pytest.approx(unknown.report["distance_m"] * tall, rel=2e-3)
+    for name, each in unknown.signals.items():
+        expected = tall * each.acc_world_m_s2
+        np.testing.assert_allclose(known.signals[name].acc_world_m_s2, expected, atol=0.02 * np.abs(expected).max())
+        np.testing.assert_allclose(known.signals[name].gyro_rad_s, each.gyro_rad_s, atol=5e-3)
+
+
 def test_long_gap_is_null_and_short_gap_is_bridged() -> None:
     time_s = np.arange(0, 6, 1 / 30)
     pose = pose_of(time_s, np.zeros((len(time_s), 3)))
