@@ -104,13 +104,14 @@ def swapped_sides(position_m: Floats) -> tuple[NDArray[np.intp], Bools]:
     return order, mended
 
 
-def bone_lengths(position_m: Floats, world_m: Floats) -> Floats:
-    """(4,) lengths in m of thigh, shank, upper arm and forearm, the same on both sides and all the time.
+def body_lengths(position_m: Floats, world_m: Floats) -> Floats:
+    """(5,) lengths in m of trunk, thigh, shank, upper arm and forearm, the same on both sides and all the time.
 
     The larger of the median in the world landmarks and the longest it is seen in the picture's plane. (n, 33, 3) both.
     """
-    bone, told = position_m[:, _CHILDREN] - position_m[:, _PARENTS], world_m[:, _CHILDREN] - world_m[:, _PARENTS]
-    seen = np.hypot(bone[..., 0], bone[..., 2])
+    ends = [*_both("shoulder"), *_CHILDREN], [*_both("hip"), *_PARENTS]
+    part, told = (each[:, ends[0]] - each[:, ends[1]] for each in (position_m, world_m))
+    seen = np.hypot(part[..., 0], part[..., 2])
     nth = int(_LONGEST * (len(seen) - 1))
     longest = np.partition(seen, nth, axis=0)[nth]
     usual = middle_of(np.sqrt(told[..., 0] ** 2 + told[..., 1] ** 2 + told[..., 2] ** 2))
@@ -118,13 +119,9 @@ def bone_lengths(position_m: Floats, world_m: Floats) -> Floats:
     return lengths
 
 
-def stature(position_m: Floats, world_m: Floats) -> float:
-    """How tall the person seems to be, m: trunk, thigh and shank are so much of it. (n, 33, 3) both."""
-    trunks = [part[:, _both("shoulder")].mean(1) - part[:, _both("hip")].mean(1) for part in (position_m, world_m)]
-    longest = np.quantile(np.hypot(trunks[0][:, 0], trunks[0][:, 2]), _LONGEST)
-    trunk = max(longest, np.median(np.linalg.norm(trunks[1], axis=1)))
-    thigh, shank = bone_lengths(position_m, world_m)[:2]
-    return float(trunk + thigh + shank) / _OF_STATURE
+def stature(lengths_m: Floats) -> float:
+    """How tall a person of these `body_lengths` is, m."""
+    return float(lengths_m[:3].sum()) / _OF_STATURE
 
 
 def settle_hips(position_m: Floats) -> None:
@@ -136,19 +133,22 @@ def settle_hips(position_m: Floats) -> None:
     ----------
     position_m : (n, 33, 3) x and z in the picture's plane, y depth.
     """
-    hips, shoulders = position_m[:, _both("hip")], position_m[:, _both("shoulder")]
-    trunk = shoulders.mean(1) - hips.mean(1)
-    length = np.hypot(trunk[:, 0], trunk[:, 2])
-    longest = np.quantile(length, _UPRIGHT)
-    seen = longest / max(np.median(np.hypot(length, trunk[:, 1])), 1e-6)
-    share = np.clip((seen - _SEEN_FROM) / (_SEEN - _SEEN_FROM), 0, 1)
-    along = trunk[:, ::2] / np.maximum(length, 1e-6)[:, None]
-    over = np.einsum("nc,nc->n", hips[:, 0, ::2] - hips[:, 1, ::2], along) / 2
-    over -= np.median(over)
+    left, right = (position_m[:, row] for row in _both("hip"))
+    between = left + right
+    x, y, z = (sum(position_m[:, row] for row in _both("shoulder")) - between).T / 2
+    length = np.hypot(x, z)
+    longest = np.partition(length, at := int(_UPRIGHT * (len(length) - 1)))[at]
+    seen = longest / max(float(middle_of(np.hypot(length, y))), 1e-6)
+    share = min(max((seen - _SEEN_FROM) / (_SEEN - _SEEN_FROM), 0.0), 1.0)
+    length = np.maximum(length, 1e-6)
+    over = ((left[:, 0] - right[:, 0]) * x + (left[:, 2] - right[:, 2]) * z) / (2 * length)
     slid, tilted = (
-        share * _SLIDE_M * np.tanh(part / _SLIDE_M) for part in (_SLIDES * (longest - length), _TILTS * over)
+        share * _SLIDE_M * np.tanh(part / _SLIDE_M)
+        for part in (_SLIDES * (longest - length), _TILTS * (over - middle_of(over)))
     )
-    position_m[:, _both("hip"), ::2] -= np.stack([slid + tilted, slid - tilted], 1)[..., None] * along[:, None]
+    for hip, moved in ((left, (slid + tilted) / length), (right, (slid - tilted) / length)):
+        hip[:, 0] -= moved * x
+        hip[:, 2] -= moved * z
 
 
 def mend_depth(time_s: Floats, position_m: Floats, weight: Floats, lengths_m: Floats) -> Floats:
@@ -159,12 +159,12 @@ def mend_depth(time_s: Floats, position_m: Floats, weight: Floats, lengths_m: Fl
     time_s : (n,) rising, of frames that were measured.
     position_m : (n, 33, 3) x and z in the picture's plane, y depth relative to the hips.
     weight : (n, 33) 0 to 1.
-    lengths_m : (4,) see `bone_lengths`.
+    lengths_m : (5,) see `body_lengths`.
     """
     given = position_m[..., 1]
     told = _without_flips(time_s, given[:, _CHILDREN] - given[:, _PARENTS])
     plane = position_m[:, _CHILDREN] - position_m[:, _PARENTS]
-    lengths = np.repeat(lengths_m, 2)
+    lengths = np.repeat(lengths_m[1:], 2)
     fused = _fuse(told, lengths**2 - plane[..., 0] ** 2 - plane[..., 2] ** 2, lengths)
     depth = given.copy()
     for at, (parent, child, carried) in enumerate(_BONES):

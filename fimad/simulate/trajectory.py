@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fimad.simulate.body import bone_lengths, mend_depth, settle_hips, stature, swapped_sides
+from fimad.simulate.body import body_lengths, mend_depth, settle_hips, stature, swapped_sides
 from fimad.simulate.leaps import without_leaps
 from fimad.simulate.perspective import View
 from fimad.simulate.resample import step_of
@@ -102,11 +102,12 @@ def lift(
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
     position[~seen | masked] = np.nan
     cuts = int(breaks.sum())
-    seeming_m = _stature(position, pose.world_m)
-    size = height_m / seeming_m if height_m and np.isfinite(seeming_m) else 1.0
+    good = _whole(position)
+    lengths_m = body_lengths(position[good], pose.world_m[good]) if good is not None else np.full(5, np.nan)
+    size = height_m / stature(lengths_m) if height_m and good is not None else 1.0
     if size != 1:
-        position, slow_m = position * size, slow_m * size
-    swaps, leaps = _mend(pose.time_s, position, pose.world_m * size, weight, breaks)
+        position, slow_m, lengths_m = position * size, slow_m * size, lengths_m * size
+    swaps, leaps = (0, 0) if good is None else _mend(pose.time_s, position, weight, breaks, good, lengths_m)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
     turn = None
@@ -121,7 +122,7 @@ def lift(
         "pitch_source": "level" if pitch_deg is None else "given",
         "pitch_estimate_deg": round(seen_pitch, 1),
         "pitch_confidence": round(confidence, 2),
-        "height_m": round(seeming_m * size, 3),
+        "height_m": round(stature(lengths_m), 3),
         "height_source": "pose" if size == 1 else "given",
         "distance_m": float(np.median(distance_m[seen])) * size if seen.any() else float("nan"),
         "camera_steady": steady,
@@ -135,20 +136,26 @@ def lift(
     return Lifted(tracks, breaks, report)
 
 
-def _stature(position_m: Floats, world_m: Floats) -> float:
-    """How tall the person seems to be; NaN where that can't be told."""
-    whole = known(position_m).all(1)
-    return stature(position_m[whole], world_m[whole]) if np.count_nonzero(whole) >= _FEWEST else float("nan")
-
-
-def _mend(time_s: Floats, position_m: Floats, world_m: Floats, weight: Floats, breaks: Bools) -> tuple[int, int]:
-    """Undo swapped sides and leaps, and mend depth, in place, where all landmarks were found; a leap of the whole body is
-    added to `breaks`. The number of swapped frames, and of landmarks in frames that leaps make doubtful."""
+def _whole(position_m: Floats) -> slice | NDArray[np.intp] | None:
+    """The frames where all landmarks were found; None if they are too few to tell lengths from."""
     whole = known(position_m).all(1)
     if np.count_nonzero(whole) < _FEWEST:
-        return 0, 0
+        return None
     # As a rule all frames are good, and nothing has to be picked out and put back.
-    good: slice | NDArray[np.intp] = slice(None) if whole.all() else np.flatnonzero(whole)
+    return slice(None) if whole.all() else np.flatnonzero(whole)
+
+
+def _mend(
+    time_s: Floats,
+    position_m: Floats,
+    weight: Floats,
+    breaks: Bools,
+    good: slice | NDArray[np.intp],
+    lengths_m: Floats,
+) -> tuple[int, int]:
+    """Undo swapped sides and leaps, mend depth and settle hips, in place, in the frames where all landmarks were found; a
+    leap of the whole body is added to `breaks`. The number of swapped frames, and of landmarks in frames that leaps make
+    doubtful."""
     found, trusted = position_m[good], weight[good]
     order, swapped = swapped_sides(found)
     if swapped.any():
@@ -161,7 +168,7 @@ def _mend(time_s: Floats, position_m: Floats, world_m: Floats, weight: Floats, b
         weight[good] = trusted
     breaks[good] |= leapless.breaks
     lost = leapless.doubtful.all(1)
-    found[..., 1] = mend_depth(time_s[good], found, trusted, bone_lengths(found, world_m[good]))
+    found[..., 1] = mend_depth(time_s[good], found, trusted, lengths_m)
     settle_hips(found)
     found[lost] = np.nan
     position_m[good] = found

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimad.simulate.body import _fuse, bone_lengths, mend_depth, settle_hips, swapped_sides
+from fimad.simulate.body import _fuse, body_lengths, mend_depth, settle_hips, swapped_sides
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 TIME_S = np.arange(0, 6, 1 / 30)
@@ -27,7 +27,7 @@ def standing() -> np.ndarray:
 def mended(position_m: np.ndarray, world_m: np.ndarray | None = None) -> np.ndarray:
     world_m = position_m if world_m is None else world_m
     weight = np.ones(position_m.shape[:2])
-    return mend_depth(TIME_S, position_m, weight, bone_lengths(position_m, world_m))
+    return mend_depth(TIME_S, position_m, weight, body_lengths(position_m, world_m))
 
 
 def kicking() -> np.ndarray:
@@ -119,7 +119,7 @@ def test_the_fused_depth_is_the_least_of_all_on_its_side(told: float, seen: floa
 
 
 def test_lengths_are_the_same_on_both_sides() -> None:
-    assert bone_lengths(standing(), standing()) == pytest.approx([0.4, 0.4, 0.3, 0.25])
+    assert body_lengths(standing(), standing()) == pytest.approx([0.5, 0.4, 0.4, 0.3, 0.25])
 
 
 @given(turn=st.floats(-180, 180), swing=st.floats(0, 90), hop_m=st.floats(0, 0.5))
