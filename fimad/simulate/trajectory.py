@@ -89,7 +89,7 @@ def lift(
     )
     breaks, steady, masked = np.zeros(len(pose.time_s), bool), True, np.zeros(len(pose.time_s), bool)
     if pose.camera is not None and len(pose.camera.time_s):
-        centred, breaks, masked, steady = _without_camera_motion(centred, pose)
+        centred, breaks, masked, steady = _without_camera_motion(centred, pose.time_s, pose.width_px, pose.camera)
     weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
     weight[masked] = 0.0
     distance_m = _distance(centred, pose.world_m, weight, focal_px)
@@ -224,14 +224,14 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
     return result
 
 
-def _without_camera_motion(centred: Floats, pose: PoseSequence) -> tuple[Floats, Bools, Bools, bool]:
+def _without_camera_motion(
+    centred: Floats, time_s: Floats, width_px: int, camera: CameraMotion
+) -> tuple[Floats, Bools, Bools, bool]:
     """Landmarks as a camera that does not move would see them; cuts; frames that can't be mended; whether it was steady."""
-    camera = pose.camera
-    assert camera is not None  # noqa: S101  (checked by the caller)
-    count = len(pose.time_s)
+    count = len(time_s)
     cuts = np.zeros(count, bool)
     for moment in camera.time_s[camera.cut]:
-        at = int(np.searchsorted(pose.time_s, moment - 1e-6))
+        at = int(np.searchsorted(time_s, moment - 1e-6))
         if 0 < at < count:
             cuts[at] = True
     masked = np.zeros(count, bool)
@@ -240,11 +240,11 @@ def _without_camera_motion(centred: Floats, pose: PoseSequence) -> tuple[Floats,
     if steady:
         return centred, cuts, masked, True
     unsure = (camera.confidence < _TRUSTED) & (np.abs(camera.motion).max(1) > _FAST_CAMERA) & ~camera.cut
-    nearest = np.clip(np.searchsorted(camera.time_s, pose.time_s), 0, len(camera.time_s) - 1)
+    nearest = np.clip(np.searchsorted(camera.time_s, time_s), 0, len(camera.time_s) - 1)
     masked = unsure[nearest]
-    moved = np.stack([np.interp(pose.time_s, camera.time_s, path[:, axis]) for axis in range(4)], 1)
+    moved = np.stack([np.interp(time_s, camera.time_s, path[:, axis]) for axis in range(4)], 1)
     angle, shrink = -moved[:, 2], np.exp(-moved[:, 3])
-    offset = centred - (moved[:, :2] * pose.width_px)[:, None]
+    offset = centred - (moved[:, :2] * width_px)[:, None]
     cos, sin = (np.cos(angle) * shrink)[:, None], (np.sin(angle) * shrink)[:, None]
     mended = np.stack([offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], -1)
     return mended, cuts, masked, False
