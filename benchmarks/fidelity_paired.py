@@ -32,11 +32,11 @@ def broad(folder: Path) -> dict[str, Any]:
     """Per-axis r and RMS difference (m/s²) in the sensor frame, for every method that is quick enough at 286 Hz.
 
     The optical frame lies between the markers, the sensor a centimetre below, and its own filter is late: lever arm and lag
-    are found once a trial (`_mounting`), for all methods alike. `r_10hz` is r after
-    both signals were low-passed at 10 Hz. The row `ceiling` has the r that the best of all linear filters would reach,
-    r² = Σ C(f)·P(f) / Σ P(f), with C the coherence between the optical and the real sensor and P the power of the real
-    one: the rest is the real sensor's own (Carter 1987, doi:10.1109/PROC.1987.13723). `gyroscope` compares the angular
-    rate of the optical orientation, smoothed and as it is, with the real one (rad/s).
+    are found once a trial (`_mounting`), for all methods alike. `r_10hz` is r after both signals were low-passed at 10 Hz.
+    The row `ceiling` has the r that the best of all linear filters would reach, r² = Σ C(f)·P(f) / Σ P(f), with C the
+    coherence between the optical and the real sensor and P the power of the real one: the rest is the real sensor's own
+    (Carter 1987, doi:10.1109/PROC.1987.13723). `gyroscope` has r and RMS difference (rad/s) of the angular rate, of the
+    optical orientation smoothed and as it is.
     """
     result: dict[str, Any] = {}
     for path in sorted(folder.glob("broad__*.mat")):
@@ -80,6 +80,7 @@ def broad(folder: Path) -> dict[str, Any]:
 def _gyroscope(
     time_s: np.ndarray, turns: Rotation, sensed: np.ndarray, compared: np.ndarray, lag_s: float
 ) -> dict[str, dict[str, Any]]:
+    """Angular rate from the optical orientation beside the real one, which is as late as the accelerometer."""
     measured = CubicSpline(time_s, np.nan_to_num(sensed), axis=0)(time_s + lag_s)
     plain = turns.as_matrix()
     smooth = differentiate(time_s, plain.reshape(-1, 9)).position.reshape(-1, 3, 3)

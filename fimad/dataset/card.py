@@ -43,9 +43,9 @@ def _what(manifest: Mapping[str, Any]) -> str:
     hours = sum(info["hours"] for info in manifest["splits"].values())
     videos = sum(len(info["videos"]) for info in manifest["splits"].values())
     return (
-        f"{counted(manifest['clips'], 'clip')} ({hours:.2f} h) from {counted(videos, 'video')} of people exercising. Each row is a clip with its "
-        "title and label, words spoken, 3D pose, virtual accelerometer and gyroscope signals derived from the pose, and "
-        "CLIP embeddings where they could be made. It holds features only: no pictures and no sound.\n\n"
+        f"{counted(manifest['clips'], 'clip')} ({hours:.2f} h) from {counted(videos, 'video')} of people exercising. Each row is "
+        "a clip with its title and label, words spoken, 3D pose, virtual accelerometer and gyroscope signals derived from "
+        "the pose, and CLIP embeddings where they could be made. It holds features only: no pictures and no sound.\n\n"
         f"Made with [fimad](https://github.com/fimad/fimad) {manifest['tools']['fimad']}; dataset version "
         f"{manifest['version']}. `manifest.json` lists every file with its SHA-256; `fimad verify` checks them."
     )

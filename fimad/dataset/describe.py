@@ -74,7 +74,9 @@ def figures(shards: list[Shard], videos: Mapping[str, Iterable[str]]) -> dict[st
         "clips": sum(shard.rows for shard in shards),
         "shards": [shard.entry() for shard in shards],
         "splits": {name: _split(name, shards, names) for name, names in videos.items()},
-        **{name: _merged(shards, name) for name in ("labels", "licences", "channels", "languages", "modalities")},
+        **{name: _merged(shards, name) for name in ("labels", "licences", "channels", "languages")},
+        # Shards that an earlier version packed do not say: no figure is better than one of some shards.
+        "modalities": _merged(shards, "modalities") if all(shard.modalities for shard in shards) else {},
         "left_out_clips": _merged(shards, "left_out"),
         "means": _means(shards),
         "newest": max((shard.newest for shard in shards), default=""),

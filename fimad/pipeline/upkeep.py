@@ -39,7 +39,8 @@ class Unused:
 def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence[str] | None = None) -> list[Unused]:
     """The folders of stages, and of their parts, that none of the configurations uses; what deleting them would free.
 
-    Parts whose artifact is published are left where a process was killed in between: nothing reads them. A stage whose key can't be told here (weights that are not on this machine) keeps all of its folders.
+    So are parts whose artifact is there: a process was killed between publishing it and deleting them. A stage whose key can't
+    be told here (weights that are not on this machine) keeps all of its folders.
     """
     used: set[tuple[str, str]] = set()
     unknown: set[str] = set()

@@ -286,5 +286,5 @@ def _lever_arm(axes: Floats, time_s: Floats, offset_m: Sequence[float]) -> Float
     from scipy.interpolate import make_interp_spline  # half a second to import, for few
 
     # The axes are smooth already. Differences of differences would lose 5 % at 3 Hz and 50 samples/s, more at the ends.
-    result: Floats = make_interp_spline(time_s, arm, k=degree - (degree + 1) % 2, axis=1).derivative(2)(time_s)
+    result: Floats = make_interp_spline(time_s, arm, k=degree, axis=1).derivative(2)(time_s)
     return result

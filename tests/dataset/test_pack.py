@@ -14,7 +14,7 @@ from synthetic import SyntheticSource, small_config
 import fimad
 from fimad.dataset.biases import biases
 from fimad.dataset.card import card
-from fimad.dataset.manifest import read_manifest
+from fimad.dataset.manifest import read_manifest, sealed
 from fimad.dataset.pack import PackResult, pack
 from fimad.dataset.remove import remove
 from fimad.dataset.splits import Member, assign, leaks, splits_from_file
@@ -113,6 +113,20 @@ def test_the_card_says_how_many_clips_have_each_modality(tmp_path: Path) -> None
         "text embedding": 0,
     }
     assert "| video embedding | 0 | 0% |" in (tmp_path / "README.md").read_text()
+
+
+def test_shards_of_before_make_no_false_share(tmp_path: Path) -> None:
+    """A shard that does not say which clips have what would count as having nothing."""
+    packed(tmp_path, 6)
+    store = open_store(str(tmp_path))
+    manifest = read_manifest(store)
+    for shard in manifest["shards"]:
+        del shard["modalities"]
+    store.write("manifest.json", sealed(manifest))
+    packed(tmp_path, 8)
+    assert read_manifest(store)["modalities"] == {}
+    assert "## Modalities" not in (tmp_path / "README.md").read_text()
+    assert verify(str(tmp_path)) == []
 
 
 def test_the_manifest_names_local_files_without_their_folders(tmp_path: Path) -> None:

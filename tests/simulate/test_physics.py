@@ -215,6 +215,16 @@ def test_a_sensor_off_the_bone_and_its_gyroscope_feel_the_swing(frequency_hz: fl
             assert error < bound[part], (name, part, error)
 
 
+@pytest.mark.parametrize("rate_hz", [1.0, 2.0, 3.0, 5.0, 8.0])
+def test_a_lever_arm_needs_no_long_signal(rate_hz: float) -> None:
+    """Splines of the fifth degree need six samples; a short stretch at a low rate has fewer."""
+    time_s = np.arange(0, 1, 1 / 30)
+    tracks = moving(time_s, np.zeros((len(time_s), 3)))
+    found = simulate_imu(tracks, rate_hz=rate_hz, config=SimulateConfig(offset_m=(0.1, 0.1, 0.1)))
+    for each in found.signals.values():
+        assert np.abs(each.acc_world_m_s2).max() < 0.01
+
+
 def test_unknown_placement_and_rate_are_refused() -> None:
     tracks = moving(np.arange(0, 2, 1 / 30), np.zeros((60, 3)))
     with pytest.raises(ConfigError, match="no placement 'knie'"):
