@@ -44,8 +44,10 @@ def is_cut(before: NDArray[np.uint8], now: NDArray[np.uint8], threshold: float) 
     """Whether a shot ends between two pictures with these colours."""
     import cv2
 
+    # Two axes leave nothing to interpretation: of three, OpenCV 5 takes the last for channels, of which it allows 128.
+    flat = (-1, before.shape[-1])
     # Counting colours takes ten times as long as seeing that hardly any changed.
-    changed = np.count_nonzero(cv2.absdiff(before, now) > _CHANGED_LEVELS)
+    changed = np.count_nonzero(cv2.absdiff(before.reshape(flat), now.reshape(flat)) > _CHANGED_LEVELS)
     if changed < _FEWEST_CHANGED * now.size:
         return False
     return median_change(colour_histograms(before), colour_histograms(now)) > threshold

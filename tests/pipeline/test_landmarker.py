@@ -221,3 +221,12 @@ def test_cuts_are_found_and_motion_is_not(frames: Frames) -> None:
     assert detector(ArrayView(other).colours)
     assert not detector(ArrayView(other).colours)
     assert detector(ArrayView(frames[0][1]).colours)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(48, 48), (48, 85), (45, 160), (60, 213), (48, 480), (213, 60), (1, 700)])
+def test_cuts_do_not_depend_on_the_shape_of_the_picture(rows: int, columns: int) -> None:
+    # OpenCV 5 takes the last of three axes for channels, and refuses more than 128 of them.
+    random = np.random.default_rng(rows)
+    dark, bright = (random.integers(low, low + 90, (3, rows, columns), np.uint8) for low in (0, 160))
+    detector = CutDetector()
+    assert [detector(colours) for colours in (dark, dark.copy(), bright, bright, dark)] == [False, False, True, False, True]
