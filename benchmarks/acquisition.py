@@ -30,7 +30,7 @@ from typing import Any
 import av
 
 from fimad.demo import VIDEO
-from fimad.pipeline.frames import decode
+from fimad.pipeline.media.frames import decode
 
 Span = tuple[float, float]
 _PRECISIONS = ("low", "exact")

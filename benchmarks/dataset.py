@@ -32,9 +32,9 @@ from fimad.config import Config
 from fimad.dataset.pack import pack
 from fimad.dataset.rows import video_rows
 from fimad.dataset.windows import clip_windows, columns_for
-from fimad.pipeline.artifact import encodings
-from fimad.pipeline.store import open_store
 from fimad.schema import dataset_schema
+from fimad.storage.parquet import encodings
+from fimad.storage.store import open_store
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dataset"))
 from synthetic import SyntheticSource

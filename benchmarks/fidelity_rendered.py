@@ -20,9 +20,9 @@ from benchmarks.fidelity_scores import (
 )
 from fimad.config import Config, SimulateConfig
 from fimad.models import locate
-from fimad.pipeline.frames import decode
-from fimad.pipeline.landmarker import LiteRtLandmarker
-from fimad.pipeline.pictures import Converter, View
+from fimad.pipeline.media.frames import decode
+from fimad.pipeline.media.pictures import Converter, View
+from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker
 from fimad.simulate import PoseSequence, Trajectories, simulate_imu
 from fimad.skeleton import LANDMARKS
 

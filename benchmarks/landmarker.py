@@ -27,10 +27,10 @@ import numpy as np
 
 from fimad.config import Config
 from fimad.models import locate
-from fimad.pipeline.landmarker import LiteRtLandmarker, PoseEstimator
-from fimad.pipeline.media import open_media
-from fimad.pipeline.mediapipe_tasks import TasksLandmarker
-from fimad.pipeline.pictures import ArrayView
+from fimad.pipeline.media.pictures import ArrayView
+from fimad.pipeline.media.probe import open_media
+from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker, PoseEstimator
+from fimad.pipeline.stages.pose.mediapipe_tasks import TasksLandmarker
 
 FLOORS = {"same_median": 1.0, "tracked_over_tasks": 1.8}
 

@@ -24,10 +24,10 @@ import pyarrow as pa
 
 from fimad.config import parse_config
 from fimad.pipeline.build import build
-from fimad.pipeline.progress import Silent
-from fimad.pipeline.stage import Resource, Stage, StageInput, Video
+from fimad.pipeline.contract import Resource, Stage, StageInput, Video
+from fimad.pipeline.inspect.progress import Silent
+from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import StageResult
-from fimad.pipeline.workspace import Workspace
 
 FLOORS = {"memory_growth_mb": 150.0, "overhead_ms_per_video": 5.0, "resume_s": 20.0}
 _SCHEMA = pa.schema([pa.field("video_id", pa.string(), nullable=False)])

@@ -25,8 +25,8 @@ from scipy.signal import savgol_filter
 from benchmarks.landmarker import frames
 from fimad.config import Config
 from fimad.models import locate
-from fimad.pipeline.landmarker import LiteRtLandmarker
-from fimad.pipeline.pictures import ArrayView
+from fimad.pipeline.media.pictures import ArrayView
+from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker
 from fimad.simulate import PoseSequence, simulate_imu
 from fimad.simulate.placements import PLACES
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS, PLACEMENTS

@@ -37,12 +37,12 @@ from benchmarks.plain_script import run as run_plain_script
 from fimad import clip_weights, models
 from fimad.config import Config, TranscribeConfig
 from fimad.demo import VIDEO
-from fimad.pipeline.audio import decode_ranges
-from fimad.pipeline.landmarker import LandmarkModel
-from fimad.pipeline.media import open_media, video_stream
-from fimad.pipeline.pictures import ArrayView
-from fimad.pipeline.roi import Roi
-from fimad.pipeline.speech import load_recogniser
+from fimad.pipeline.media.audio import decode_ranges
+from fimad.pipeline.media.pictures import ArrayView
+from fimad.pipeline.media.probe import open_media, video_stream
+from fimad.pipeline.stages.pose.landmarker import LandmarkModel
+from fimad.pipeline.stages.pose.roi import Roi
+from fimad.pipeline.stages.speech import load_recogniser
 
 # At least, or for overhead and memory at most.
 FLOORS = {"ceiling_share": 0.90, "speedup_2": 1.8, "over_script": 2.5}
@@ -80,7 +80,7 @@ class Ceiling:
         self._whisper = load_recogniser(TranscribeConfig(), models.locate("faster-whisper/tiny.en"), 1)
         self._clip: Any = None
         if checkpoint is not None:
-            from fimad.pipeline.embed import Encoder
+            from fimad.pipeline.stages.embed import Encoder
 
             self._clip = Encoder(checkpoint, _CLIP, str(checkpoint), threads=1)
 
@@ -156,7 +156,7 @@ def child_rss_bytes(pid: int) -> int:
     largest = 0
     try:
         for child in psutil.Process(pid).children(recursive=True):
-            if "fimad.pipeline.child" in " ".join(child.cmdline()):
+            if "fimad.pipeline.run.child" in " ".join(child.cmdline()):
                 largest = max(largest, child.memory_info().rss)
     except psutil.Error:
         # It ended while it was looked at.

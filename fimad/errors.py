@@ -7,6 +7,8 @@ says what the runner makes of it: `Filtered` items were processed and left out, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class FimadError(Exception):
     """An error with a cause and a remedy.
@@ -95,3 +97,12 @@ class Filtered(FimadError):
     """An item that was processed and is left out for a stated reason. It is not retried."""
 
     default_reason = "filtered"
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Why a stage can't run at all on this machine (weights that can't be had), said once, up front."""
+
+    reason: str
+    what: str
+    fix: str

@@ -46,6 +46,14 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """A pretrained model that a stage needs; its hash is part of the stage's key."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Url:
     """Files at official https addresses, by file name."""
 

@@ -24,10 +24,10 @@ import platformdirs
 
 from fimad import clip_weights
 from fimad.config import Config
-from fimad.errors import ConfigError, SetupError
+from fimad.errors import ConfigError, SetupError, Unavailable
+from fimad.model_sources import ModelFile as ModelFile
 from fimad.model_sources import ModelUnavailableError as ModelUnavailableError
 from fimad.model_sources import Npm, PyPI, Source, SourceError, Url
-from fimad.pipeline.stage import ModelFile, Unavailable
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from fimad.cli.output import err, out, print_json, printable
 
 if TYPE_CHECKING:
     from fimad.config import Config
-    from fimad.pipeline.plan import Plan
-    from fimad.pipeline.rates import Rates
+    from fimad.pipeline.inspect.plan import Plan
+    from fimad.pipeline.inspect.rates import Rates
 
 _EXAMPLES = """Examples:
 
@@ -43,9 +43,9 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure each stage on this machine, in less than a minute, and predict how long a build would take."""
-    from fimad.pipeline.executor import worker_count
-    from fimad.pipeline.progress import duration
-    from fimad.pipeline.rates import measure
+    from fimad.pipeline.inspect.progress import duration
+    from fimad.pipeline.inspect.rates import measure
+    from fimad.pipeline.run.executor import worker_count
 
     chosen = with_run(read_config(config, workspace, settings=settings), workers=workers)
     # First what may be misspelt, then what takes time.
@@ -73,10 +73,10 @@ def bench(
 
 def _prediction(config: Config, sources: tuple[str, ...]) -> Callable[[Rates], Plan]:
     """What a build of `sources` costs, as soon as the rates are known."""
-    from fimad.pipeline.corpus import find_videos
-    from fimad.pipeline.plan import estimate
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect.plan import estimate
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.corpus import find_videos
+    from fimad.pipeline.state.workspace import Workspace
 
     place = Workspace(config.workspace)
     videos = find_videos(place, config, sources)

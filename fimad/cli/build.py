@@ -19,7 +19,7 @@ from fimad.cli.options import (
 from fimad.cli.output import out, print_error, print_json, printable, size_text
 
 if TYPE_CHECKING:
-    from fimad.pipeline.summary import Summary
+    from fimad.pipeline.inspect.summary import Summary
 
 _EXAMPLES = """Examples:
 
@@ -108,7 +108,7 @@ def print_summary(summary: Summary) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from fimad.pipeline.progress import duration
+    from fimad.pipeline.inspect.progress import duration
 
     table = Table(box=None, pad_edge=False)
     for name in ("stage", "done", "before", "filtered", "failed", "time", "written"):

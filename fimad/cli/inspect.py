@@ -16,7 +16,7 @@ from fimad.cli.output import out, print_json, printable, size_text
 
 if TYPE_CHECKING:
     from fimad.config import Config
-    from fimad.pipeline.status import Status
+    from fimad.pipeline.inspect.status import Status
 
 _WATCH_S = 5.0
 
@@ -37,9 +37,9 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show how many videos are done, failed, filtered, pending and stale in each stage."""
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.status import status as read_status
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect.status import status as read_status
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.workspace import Workspace
 
     chosen = read_config(config, workspace, settings=settings)
     place = Workspace(chosen.workspace)
@@ -66,14 +66,14 @@ def status(
 
 
 def _bad_videos(place: Any, now: Status) -> list[dict[str, Any]]:
-    from fimad.pipeline.status import records
+    from fimad.pipeline.inspect.status import records
 
     return [asdict(record) for stage in now.stages if stage.key for record in records(place, stage.stage, stage.key)]
 
 
 def _print_status(now: Status, config: Config) -> None:
-    from fimad.pipeline.progress import duration
-    from fimad.pipeline.status import COLUMNS
+    from fimad.pipeline.inspect.progress import duration
+    from fimad.pipeline.inspect.status import COLUMNS
 
     table = Table(box=None, pad_edge=False)
     table.add_column("stage")
@@ -116,9 +116,9 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Show everything about one video: each stage's state, tries, reason, timings and the end of its log."""
-    from fimad.pipeline import status as module
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect import status as module
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.workspace import Workspace
 
     chosen = read_config(config, workspace, settings=settings)
     stories = module.why(Workspace(chosen.workspace), plan_stages(chosen), video)
@@ -157,11 +157,11 @@ def plan(
 ) -> None:
     """Say what a build would do, and what it would cost in hours and GB, without doing it."""
     from fimad.cli.options import with_run
-    from fimad.pipeline.corpus import find_videos
-    from fimad.pipeline.plan import estimate
-    from fimad.pipeline.progress import duration
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect.plan import estimate
+    from fimad.pipeline.inspect.progress import duration
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.corpus import find_videos
+    from fimad.pipeline.state.workspace import Workspace
 
     chosen = with_run(read_config(config, workspace, settings=settings), workers=workers)
     place = Workspace(chosen.workspace)
@@ -193,8 +193,8 @@ def plan(
 
 def print_profile(config: Config) -> None:
     """Where the time of the last run went; the whole of it goes to files beside the run's diary."""
-    from fimad.pipeline import profiling
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect import profiling
+    from fimad.pipeline.state.workspace import Workspace
 
     workspace = Workspace(config.workspace)
     result = profiling.profile(workspace)

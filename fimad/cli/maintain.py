@@ -45,9 +45,9 @@ def retry(
     """Try failed videos again. What was filtered stays filtered."""
     from fimad.cli.build import print_summary, summary_json
     from fimad.pipeline.build import build as run_build
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.upkeep import clear_failures
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect.upkeep import clear_failures
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.workspace import Workspace
 
     chosen = with_run(read_config(config, workspace, dataset, settings), workers=workers, scheduler=scheduler)
     place = Workspace(chosen.workspace)
@@ -78,8 +78,8 @@ def gc(
     as_json: JsonOption = False,
 ) -> None:
     """Delete artifacts that no current configuration uses; says first what that would free."""
-    from fimad.pipeline.upkeep import delete_unused, find_unused
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect.upkeep import delete_unused, find_unused
+    from fimad.pipeline.state.workspace import Workspace
 
     configs = [read_config(each, workspace, settings=settings) for each in (config or (None,))]
     place = Workspace(configs[0].workspace)

@@ -121,7 +121,7 @@ def _rows(
 
 
 def _has_workspace(config: Config) -> bool:
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.state.workspace import Workspace
 
     if "://" not in config.workspace and not Path(config.workspace).is_dir():
         return False

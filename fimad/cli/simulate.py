@@ -114,7 +114,7 @@ def _poses(path: Path) -> dict[str, PoseSequence | Trajectories]:
     import pyarrow.parquet as pq
 
     from fimad.errors import ConfigError
-    from fimad.pipeline.simulate import pose_sequence
+    from fimad.pipeline.stages.simulate import pose_sequence
 
     fix = "Give an artifact of the stage pose, or motion capture (.csv, .trc, .c3d, .bvh)."
     try:
@@ -173,8 +173,8 @@ def _write(made: dict[str, ImuSequence], to: Path) -> None:
 
     from fimad import __version__
     from fimad.errors import ConfigError
-    from fimad.pipeline.artifact import write_table
     from fimad.simulate.table import flat_table
+    from fimad.storage.parquet import write_table
 
     table = flat_table(made)
     try:

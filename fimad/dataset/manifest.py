@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fimad.errors import DatasetError
-from fimad.pipeline.store import Store
+from fimad.storage.store import Store
 
 NAME = "manifest.json"
 FORMAT = 1

@@ -31,9 +31,9 @@ from fimad.dataset.rows import content_key, schema_hash, video_rows
 from fimad.dataset.shards import Shard, ShardWriter
 from fimad.dataset.splits import Member, assign, leaks, splits_from_file, without_leaks
 from fimad.errors import DatasetError
-from fimad.pipeline.atomic import sweep
-from fimad.pipeline.store import Store
 from fimad.schema import dataset_schema
+from fimad.storage.atomic import sweep
+from fimad.storage.store import Store
 
 _TOOLS = (
     *("pyarrow", "numpy", "scipy", "yt-dlp", "av", "mediapipe", "ai-edge-litert", "faster-whisper"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fimad.dataset.manifest import read_manifest
 from fimad.errors import ConfigError, DatasetError
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads

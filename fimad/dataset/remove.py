@@ -14,7 +14,7 @@ from fimad.dataset.pack import publish, scratch_folder
 from fimad.dataset.rows import VideoRows
 from fimad.dataset.shards import Shard, ShardWriter
 from fimad.errors import DatasetError
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 
 
 def remove(path: str, video_id: str, reason: str = "") -> int:

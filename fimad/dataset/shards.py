@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fimad.dataset.rows import VideoRows
-from fimad.pipeline.artifact import encodings
+from fimad.storage.parquet import encodings
 
 _GROUP_BYTES = 4 * 1024**2
 # Clips per shard that the manifest lists by title, so that a summary needs no shard.

@@ -18,7 +18,7 @@ from fimad.dataset.manifest import NAME, canonical, read_manifest
 from fimad.dataset.reader import Clip, Dataset, open_dataset
 from fimad.dataset.rows import schema_hash
 from fimad.errors import DatasetError
-from fimad.pipeline.store import Store, open_store
+from fimad.storage.store import Store, open_store
 
 # A sensor at rest reads gravity; a clip's median over all of its samples is near it whatever the exercise: a body is not
 # most of a clip in free fall, and limbs do not go on at several g.

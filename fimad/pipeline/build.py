@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -11,21 +10,20 @@ from typing import Any
 
 from fimad.config import Config
 from fimad.errors import SetupError
-from fimad.pipeline import progress
-from fimad.pipeline.corpus import corpus
-from fimad.pipeline.executor import Executor, InProcess
-from fimad.pipeline.hooks import MediaRemover, PoliteGate, stopped_by_signals
-from fimad.pipeline.packing import WorkspaceSource
-from fimad.pipeline.run_types import RunResult
-from fimad.pipeline.runlog import RunLog
-from fimad.pipeline.runner import Runner
-from fimad.pipeline.stage import Video
-from fimad.pipeline.stages import StagePlan, plan_stages
-from fimad.pipeline.store import Store, open_store
-from fimad.pipeline.summary import Summary, summarise
-from fimad.pipeline.survey import Survey
-from fimad.pipeline.task import RunSpec
-from fimad.pipeline.workspace import Workspace
+from fimad.pipeline.contract import Video
+from fimad.pipeline.inspect import progress
+from fimad.pipeline.inspect.summary import Summary, summarise
+from fimad.pipeline.run.executor import Executor, InProcess, run_spec
+from fimad.pipeline.run.hooks import MediaRemover, PoliteGate, stopped_by_signals
+from fimad.pipeline.run.run_types import RunResult, Silent
+from fimad.pipeline.run.runner import Runner
+from fimad.pipeline.stages.registry import StagePlan, plan_stages
+from fimad.pipeline.state.corpus import corpus
+from fimad.pipeline.state.packing import WorkspaceSource
+from fimad.pipeline.state.runlog import RunLog
+from fimad.pipeline.state.survey import Survey
+from fimad.pipeline.state.workspace import Workspace
+from fimad.storage.store import Store, open_store
 
 
 def build(
@@ -35,7 +33,7 @@ def build(
     *,
     only: bool = False,
     pack: bool = True,
-    show: str | progress.Silent = "none",
+    show: str | Silent = "none",
     stage_paths: Sequence[str] | None = None,
 ) -> Summary:
     """Build what is missing or stale, and pack the dataset.
@@ -98,7 +96,7 @@ def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, o
     return plan.with_upstream(wanted)
 
 
-def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: progress.Silent) -> None:
+def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: Silent) -> None:
     if stage is None and not names:
         first = next(iter(plan.unavailable.values()))
         raise SetupError(f"No stage can run here: {first.what}", "", first.fix, reason=first.reason)
@@ -107,27 +105,13 @@ def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: pr
             observer.note(f"{name} is left out: {why.what} {why.fix}")
 
 
-def run_spec(workspace: Workspace, config: Config, plan: StagePlan) -> RunSpec:
-    """What the processes of a run are told."""
-    return RunSpec(
-        workspace=workspace.url,
-        config_json=config.model_dump_json(),
-        stages=tuple(plan.paths.values()),
-        keys={name: plan.keys[name] for name in plan.runnable},
-        sys_path=tuple(path for path in sys.path if path),
-        threads=config.run.threads,
-        deadline_s=config.run.deadline_s,
-        memory_limit_bytes=config.run.memory_limit_bytes,
-    )
-
-
 def _run(
     workspace: Workspace,
     config: Config,
     plan: StagePlan,
     names: list[str],
     videos: Callable[[], Iterable[Video]],
-    observer: progress.Silent,
+    observer: Silent,
     log: RunLog,
 ) -> RunResult:
     survey = Survey(workspace, plan, names)
@@ -137,7 +121,7 @@ def _run(
     def make_executor() -> Executor:
         if config.run.workers == 0 and not config.run.scheduler:
             return InProcess(spec, lambda event: _forward(event, observer))
-        from fimad.pipeline.cluster import DaskExecutor
+        from fimad.pipeline.run.cluster import DaskExecutor
 
         return DaskExecutor(replace(spec, warm=survey.waiting), config.run, sorted(resources), observer)
 
@@ -151,7 +135,7 @@ def _run(
         gate.close()
 
 
-def _forward(event: tuple[Any, ...], observer: progress.Silent) -> None:
+def _forward(event: tuple[Any, ...], observer: Silent) -> None:
     if event[0] == "progress":
         observer.progress("", event[1], event[2])
 
@@ -172,7 +156,7 @@ def _pack(
     plan: StagePlan,
     videos: Callable[[], Iterable[Video]],
     summary: Summary,
-    observer: progress.Silent,
+    observer: Silent,
 ) -> None:
     """Pack the dataset, unless it is the one that packing would give."""
     from fimad.dataset.pack import pack

@@ -140,11 +140,11 @@ def _chosen(rows: Rows, wanted: set[str]) -> Any:
 def add_workspace(report: Report, config: Config) -> None:
     """Funnel, failures, speed and settings of the workspace that the rows came from."""
     from fimad.config_text import config_toml
-    from fimad.pipeline.executor import worker_count
-    from fimad.pipeline.profiling import profile
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.status import records, status
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.inspect.profiling import profile
+    from fimad.pipeline.inspect.status import records, status
+    from fimad.pipeline.run.executor import worker_count
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.workspace import Workspace
 
     workspace, plan = Workspace(config.workspace), plan_stages(config)
     now = status(workspace, config, plan)

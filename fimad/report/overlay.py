@@ -85,7 +85,7 @@ def _pictures(video: Path, start_s: float, end_s: float) -> Any:
     """Upright RGB pictures of a stretch with their presentation times."""
     import av
 
-    from fimad.pipeline.pictures import Converter, Picture
+    from fimad.pipeline.media.pictures import Converter, Picture
 
     convert = Converter(1080)
     with av.open(str(video)) as source:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from fimad.config import Config
 from fimad.dataset.manifest import read_manifest
 from fimad.errors import DatasetError
-from fimad.pipeline.store import open_store
 from fimad.schema import dataset_schema
+from fimad.storage.store import open_store
 
 _BATCH_ROWS = 16
 
@@ -51,9 +51,9 @@ class WorkspaceRows:
     """What `pack` would write for a workspace, all clips in one split: a report needs no packed dataset."""
 
     def __init__(self, config: Config) -> None:
-        from fimad.pipeline.packing import WorkspaceSource
-        from fimad.pipeline.stages import plan_stages
-        from fimad.pipeline.workspace import Workspace
+        from fimad.pipeline.stages.registry import plan_stages
+        from fimad.pipeline.state.packing import WorkspaceSource
+        from fimad.pipeline.state.workspace import Workspace
 
         self._config = config
         workspace = Workspace(config.workspace)
@@ -99,8 +99,8 @@ def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 def media_paths(config: Config) -> dict[str, Path]:
     """The local media file of each video in a workspace."""
-    from fimad.pipeline.stages import plan_stages
-    from fimad.pipeline.workspace import Workspace
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.workspace import Workspace
 
     workspace, plan = Workspace(config.workspace), plan_stages(config)
     key = plan.keys.get("download", "")

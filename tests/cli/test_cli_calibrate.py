@@ -17,9 +17,9 @@ from fimad.dataset.channels import device_readings
 from fimad.dataset.pack import pack
 from fimad.dataset.reader import open_dataset
 from fimad.errors import ConfigError
-from fimad.pipeline.store import open_store
 from fimad.simulate import Calibration
 from fimad.simulate.calibration import ACC, CHANNELS, wasserstein
+from fimad.storage.store import open_store
 from tests.dataset.synthetic import SyntheticSource, small_config
 
 COUNT = 4000

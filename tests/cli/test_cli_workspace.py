@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
-
-sys.path.append(str(Path(__file__).parents[1] / "pipeline"))
 import runner_fakes as fakes
+from typer.testing import CliRunner, Result
 
 from fimad.cli import app
 from fimad.config import Config, load_config
 from fimad.config_text import config_toml
-from fimad.pipeline.workspace import Workspace
+from fimad.pipeline.state.workspace import Workspace
 
 RUN = ("--set", "run.backoff_s=0.01", "--set", "http.videos_per_hour=1e9", "--set", "http.host_spacing_s=0")
 
@@ -25,7 +22,7 @@ RUN = ("--set", "run.backoff_s=0.01", "--set", "http.videos_per_hour=1e9", "--se
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIMAD_TEST_TALLY", str(tmp_path / "tally"))
-    monkeypatch.setattr("fimad.pipeline.stages.STAGES", fakes.PATHS)
+    monkeypatch.setattr("fimad.pipeline.stages.registry.STAGES", fakes.PATHS)
     monkeypatch.setattr("fimad.pipeline.build._pack", lambda *arguments: None)
     return tmp_path
 

@@ -15,9 +15,9 @@ from fimad.dataset.manifest import read_manifest
 from fimad.dataset.pack import pack
 from fimad.dataset.splits import Member, assign, leaks, without_leaks
 from fimad.dataset.verify import verify
-from fimad.pipeline.store import open_store
 from fimad.schema import POSE
 from fimad.skeleton import LANDMARKS
+from fimad.storage.store import open_store
 
 LENGTH_S = 20.0
 

@@ -21,7 +21,7 @@ from fimad.dataset.splits import Member, assign, leaks, splits_from_file
 from fimad.dataset.text import markdown
 from fimad.dataset.verify import verify
 from fimad.errors import ConfigError, DatasetError
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 
 
 def packed(folder: Path, videos: int = 12, **options: object) -> PackResult:

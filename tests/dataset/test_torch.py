@@ -11,7 +11,7 @@ from synthetic import SyntheticSource, small_config
 import fimad
 from fimad.dataset import Dataset
 from fimad.dataset.pack import pack
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 
 torch = pytest.importorskip("torch")
 

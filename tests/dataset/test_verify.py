@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fimad.cli import app
 from fimad.dataset.pack import pack
 from fimad.dataset.verify import verify
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 
 
 @pytest.fixture(scope="module")

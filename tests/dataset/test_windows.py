@@ -15,7 +15,7 @@ from fimad.dataset.pack import pack
 from fimad.dataset.reader import Dataset
 from fimad.dataset.windows import clip_windows
 from fimad.errors import ConfigError
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from corpus import ADDRESSES, ITEMS, build_corpus
 from makers import config, video
 from servers import WebServer, bomb
 
+from fimad.pipeline.acquire.sources import url_video
 from fimad.pipeline.build import build
-from fimad.pipeline.sources import url_video
-from fimad.pipeline.summary import Summary
-from fimad.pipeline.workspace import Workspace
+from fimad.pipeline.inspect.summary import Summary
+from fimad.pipeline.state.workspace import Workspace
 
 
 def ends(summary: Summary, settings: Any) -> dict[str, str]:

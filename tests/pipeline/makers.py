@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from fimad.config import Config
-from fimad.pipeline.stage import StageInput, Video
+from fimad.pipeline.contract import StageInput, Video
 
 DEMO = Path(__file__).parents[2] / "fimad" / "demo" / "workout.mp4"
 LOG = logging.getLogger("test")

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from fimad.config import Config, Section
 from fimad.errors import Filtered, PermanentError, TransientError
-from fimad.pipeline.stage import Resource, Stage, StageInput, Unavailable, Video
-from fimad.pipeline.workspace import Workspace
+from fimad.pipeline.contract import Resource, Stage, StageInput, Unavailable, Video
+from fimad.pipeline.state.workspace import Workspace
 
 NAMES = ("download", "segment", "transcribe", "pose", "simulate")
 HERE = Path(__file__).parent

@@ -12,14 +12,14 @@ import runner_fakes as fakes
 from fimad.config import Config, parse_config
 from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.build import build
-from fimad.pipeline.progress import Silent
-from fimad.pipeline.runner import _longest
-from fimad.pipeline.stage import Video
-from fimad.pipeline.stages import plan_stages
-from fimad.pipeline.summary import Summary
-from fimad.pipeline.survey import Survey, VideoWork
+from fimad.pipeline.contract import Video
+from fimad.pipeline.inspect.progress import Silent
+from fimad.pipeline.inspect.summary import Summary
+from fimad.pipeline.run.runner import _longest
+from fimad.pipeline.stages.registry import plan_stages
+from fimad.pipeline.state.survey import Survey, VideoWork
+from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import StageResult
-from fimad.pipeline.workspace import Workspace
 
 
 def make_config(tmp_path: Path, **changes: object) -> Config:

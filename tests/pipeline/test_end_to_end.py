@@ -19,8 +19,8 @@ from test_cluster import cluster
 import fimad.demo
 from fimad.config import Config, parse_config
 from fimad.pipeline.build import build
-from fimad.pipeline.stages import plan_stages
-from fimad.pipeline.summary import Summary
+from fimad.pipeline.inspect.summary import Summary
+from fimad.pipeline.stages.registry import plan_stages
 
 __all__ = ["cluster"]
 DEMO = Path(fimad.demo.__file__).parent / "workout.mp4"
@@ -104,7 +104,7 @@ def test_a_running_cluster_with_a_worker_killed_midway(
         while not list(segments.glob("segment-*/*/*.parquet")):
             time.sleep(0.05)
         for process in psutil.Process().children(recursive=True):
-            if "fimad.pipeline.child" in " ".join(process.cmdline()):
+            if "fimad.pipeline.run.child" in " ".join(process.cmdline()):
                 # The Dask worker that supervises it.
                 process.parent().send_signal(signal.SIGKILL)
                 killed.set()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fimad.dataset.pack import pack
-from fimad.pipeline.store import open_store
+from fimad.storage.store import open_store
 from tests.dataset.synthetic import SyntheticSource, small_config
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"

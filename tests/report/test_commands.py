@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from fimad.cli import app
 from fimad.config import Config
-from fimad.pipeline.records import Record
-from fimad.pipeline.sources import Video
-from fimad.pipeline.stages import plan_stages
-from fimad.pipeline.workspace import Workspace
+from fimad.pipeline.acquire.sources import Video
+from fimad.pipeline.stages.registry import plan_stages
+from fimad.pipeline.state.records import Record
+from fimad.pipeline.state.workspace import Workspace
 from fimad.report.collect import add_workspace, collect
 from fimad.report.model import Report
 from fimad.report.sources import DatasetRows

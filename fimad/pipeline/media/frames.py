@@ -1,0 +1,188 @@
+"""Decode once: all stages that look at frames share one pass over the video.
+
+Times are the container's presentation timestamps, never index / fps. Frames are scaled and converted natively, straight from
+the decoded picture to the size that a consumer asked for, so that a shared pass gives each consumer the same pixels as a
+pass of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from fimad.errors import PermanentError
+from fimad.pipeline.contract import Frame, FrameConsumer, FrameStage, StageInput
+from fimad.pipeline.media.pictures import Converter, Picture, View
+from fimad.pipeline.media.probe import open_media, origin_s, video_stream
+
+# A gap between wanted ranges that is worth a seek rather than decoding through it.
+_SEEK_GAP_S = 2.0
+# A frame may come so much too early, as a share of the wanted interval and in s: times are rounded in the container, and
+# without slack a 30 Hz video asked for 30 Hz would lose frames.
+_EARLY_SHARE = 0.1
+_EARLY_S = 0.005
+
+
+@dataclass
+class _Subscription:
+    """What one consumer still wants."""
+
+    consumer: FrameConsumer
+    due_s: list[float] = field(default_factory=list)
+    index: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.due_s = [start for start, _ in self.consumer.request.ranges_s]
+        self.index = [0] * len(self.due_s)
+
+    def wanted(self, time_s: float) -> list[int]:
+        """Ranges that take the frame at this time."""
+        request = self.consumer.request
+        taken = []
+        for number, (start, end) in enumerate(request.ranges_s):
+            if not start <= time_s < end:
+                continue
+            if request.rate_hz:
+                step = 1 / request.rate_hz
+                early = min(_EARLY_SHARE * step, _EARLY_S)
+                late = time_s - self.due_s[number] + early
+                if late < 0:
+                    continue
+                ahead = math.floor(late / step) + 1
+                self.due_s[number] += ahead * step
+            taken.append(number)
+        return taken
+
+
+@dataclass
+class DecodeReport:
+    """What a pass over a video met with."""
+
+    frames: int = 0
+    damaged: int = 0
+    disordered: int = 0
+
+
+def run_frame_stages(stages: Sequence[FrameStage], item: StageInput) -> dict[str, pa.Table]:
+    """The artifacts of several frame stages from one pass over the video.
+
+    Raises `PermanentError` if the media file is not there or its pictures are larger than the configuration takes on.
+    """
+    if item.media is None:
+        raise PermanentError(
+            f"There is no media file of {item.video.video_id!r}.",
+            "It was deleted, or the download was left out.",
+            "Run `fimad build --stage download` again.",
+            reason="no_media",
+        )
+    consumers = {stage.name: stage.consumer(item) for stage in stages}
+    threads = max(stage.config.run.threads for stage in stages)
+    max_side_px = max(stage.config.download.max_side_px for stage in stages)
+    report = DecodeReport()
+    _feed(list(consumers.values()), item, threads=threads, max_side_px=max_side_px, report=report)
+    if report.damaged or report.disordered:
+        item.log.warning("%d damaged packets, %d frames out of order", report.damaged, report.disordered)
+    return {name: consumer.finish() for name, consumer in consumers.items()}
+
+
+def _feed(
+    consumers: list[FrameConsumer], item: StageInput, *, threads: int, max_side_px: int, report: DecodeReport
+) -> None:
+    subscriptions = [_Subscription(consumer) for consumer in consumers]
+    spans = _merged([span for consumer in consumers for span in consumer.request.ranges_s])
+    total = sum(end - start for start, end in spans) or 1.0
+    converters = {side: Converter(side) for side in {each.request.short_side_px for each in consumers}}
+    before, done = -math.inf, 0.0
+    assert item.media is not None  # noqa: S101  (checked by the caller)
+    for start, end in spans:
+        for picture in decode(item.media, start, end, threads=threads, report=report):
+            time_s = picture.time_s
+            if time_s <= before:
+                report.disordered += 1
+                continue
+            before = time_s
+            _check_size(picture, max_side_px, item)
+            views = {side: View(picture, converter) for side, converter in converters.items()}
+            for subscription in subscriptions:
+                for number in subscription.wanted(time_s):
+                    view = views[subscription.consumer.request.short_side_px]
+                    subscription.consumer.push(number, Frame(time_s, subscription.index[number], view))
+                    subscription.index[number] += 1
+            item.progress((done + time_s - start) / total)
+        done += end - start
+
+
+def decode(
+    media: Path, start_s: float, end_s: float, *, threads: int = 1, report: DecodeReport | None = None
+) -> Iterator[Picture]:
+    """Decoded pictures with start_s <= time < end_s, in the decoder's order.
+
+    Damaged packets are skipped and counted.
+    """
+    import av
+
+    report = report or DecodeReport()
+    with open_media(media) as container:
+        stream = video_stream(container)
+        if stream is None:
+            return
+        stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        if threads > 1:
+            stream.codec_context.thread_count = threads
+        origin = origin_s(container)
+        base = float(stream.time_base)
+        stretch = float(stream.sample_aspect_ratio or 1.0)
+        if not 0.1 <= stretch <= 10:
+            stretch = 1.0
+        if start_s > _SEEK_GAP_S:
+            try:
+                container.seek(math.floor((start_s + origin) / base), stream=stream, backward=True)
+            except av.error.FFmpegError:
+                container.seek(0)  # no index to seek by: decode from the beginning
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                pictures = [] if packet is None else packet.decode()
+            except av.error.FFmpegError:
+                report.damaged += 1
+                if report.damaged > 10_000:
+                    return
+                continue
+            if packet is None:
+                return
+            for picture in pictures:
+                if picture.pts is None:
+                    report.damaged += 1
+                    continue
+                time_s = picture.pts * base - origin
+                report.frames += 1
+                if time_s >= end_s:
+                    return
+                if time_s >= start_s:
+                    yield Picture(time_s, picture, stretch)
+
+
+def _check_size(picture: Picture, max_side_px: int, item: StageInput) -> None:
+    if max(picture.frame.width, picture.frame.height) > max_side_px:
+        raise PermanentError(
+            f"{item.video.video_id!r} has pictures of {picture.frame.width}x{picture.frame.height} px.",
+            f"Its header claimed less; at most {max_side_px} px a side are taken on.",
+            "Scale it down, or raise `download.max_side_px`.",
+            reason="too_high_resolution",
+        )
+
+
+def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Ranges joined where they overlap or lie so close that a seek would not pay."""
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(span for span in spans if span[1] > span[0]):
+        if merged and start <= merged[-1][1] + _SEEK_GAP_S:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged

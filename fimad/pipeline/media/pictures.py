@@ -1,0 +1,234 @@
+"""Decoded pictures to arrays: upright, with square pixels, scaled natively, and only when somebody asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.pipeline.media.crops import crop_planes, has_planes
+
+# Pixel formats whose first plane is the luminance, a byte a pixel: it is read where the decoder left it.
+_LUMA_FIRST = frozenset(
+    ("gray", "nv12", "nv21", *(f"yuv{kind}{sampling}p" for kind in ("", "j") for sampling in (420, 422, 440, 444)))
+)
+
+# Points a side, about, of the grid on which colours are compared.
+_GRID = 48
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture with its presentation time in s; `stretch` is the width of its pixels over their height."""
+
+    time_s: float
+    frame: Any
+    stretch: float
+
+    @property
+    def turns(self) -> int:
+        """Quarter turns, counter-clockwise, that make the picture upright."""
+        turns: int = round(self.frame.rotation / 90) % 4
+        return turns
+
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height in px when shown upright with square pixels."""
+        width, height = round(self.frame.width * self.stretch), self.frame.height
+        return (height, width) if self.turns % 2 else (width, height)
+
+    @cached_property
+    def colours(self) -> NDArray[np.uint8]:
+        """(3, n, m) YUV of single points on a coarse grid, to compare pictures of one video by."""
+        frame = self.frame
+        step = max(1, min(frame.width, frame.height) // _GRID)
+        if frame.format.name not in ("yuv420p", "yuvj420p") or step < 2:
+            planes = np.asarray(frame.to_ndarray(format="yuv444p"), np.uint8)
+            return planes[:, step // 2 :: step, step // 2 :: step].copy()
+        step -= step % 2
+        grid = []
+        for at, plane in enumerate(frame.planes):
+            pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+            every = step if at == 0 else step // 2
+            grid.append(pixels[every // 2 :: every, every // 2 :: every])
+        rows, columns = (min(each.shape[axis] for each in grid) for axis in (0, 1))
+        return np.stack([each[:rows, :columns] for each in grid])
+
+
+class Converter:
+    """Decoded pictures to arrays of one size, natively.
+
+    swscale is three times as fast at scaling YUV and then converting a picture of the right size as at both in one go; and
+    its set-up is kept from picture to picture.
+    """
+
+    def __init__(self, short_side_px: int) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._side = short_side_px
+        self._scale = VideoReformatter()
+        self._convert = VideoReformatter()
+
+    def __call__(self, picture: Picture) -> NDArray[np.uint8]:
+        """(h, w, 3) RGB, upright, square pixels, scaled down to the short side; never up. Read-only."""
+        converted = self._convert.reformat(self._scaled(picture), format="rgb24", threads=1)
+        return _upright(np.asarray(converted.to_ndarray(), np.uint8), picture.turns)
+
+    def crop(self, picture: Picture, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square of what `__call__` gives; parameters as in `View.crop`."""
+        frame = self._scaled(picture)
+        matrix = matrix @ _turned(picture.turns, frame.width, frame.height)
+        if has_planes(frame):
+            crop_planes(frame, matrix, side_px, out)
+        else:
+            converted = self._convert.reformat(frame, format="rgb24", threads=1)
+            crop_rgb(np.asarray(converted.to_ndarray(), np.uint8), matrix, side_px, out)
+
+    def size(self, picture: Picture) -> tuple[int, int]:
+        """Width and height, px, of what `__call__` gives."""
+        width, height = self._size(picture)
+        return (height, width) if picture.turns % 2 else (width, height)
+
+    def _scaled(self, picture: Picture) -> Any:
+        width, height = self._size(picture)
+        frame = picture.frame
+        if (width, height) == (frame.width, frame.height):
+            return frame
+        # YUV has one colour for two by two pixels: odd sizes go to RGB at once.
+        kind = "rgb24" if width % 2 or height % 2 else "yuv420p"
+        return self._scale.reformat(frame, width=width, height=height, format=kind, interpolation="BILINEAR", threads=1)
+
+    def grey(self, picture: Picture) -> NDArray[np.uint8]:
+        """(h, w) luminance of the same size, scaled straight from the decoder's memory where its format allows."""
+        import cv2
+
+        width, height = self._size(picture)
+        frame = picture.frame
+        if frame.format.name not in _LUMA_FIRST:
+            frame = self._convert.reformat(frame, format="gray", threads=1)
+        plane = frame.planes[0]
+        grey: NDArray[Any] = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        # Means of two by two pixels are four times as quick as means over any other number of pixels, and leave less
+        # than a factor of two to interpolation.
+        while grey.shape[0] >= 2 * height and grey.shape[1] >= 2 * width:
+            rows, columns = grey.shape[0] // 2, grey.shape[1] // 2
+            grey = cv2.resize(grey[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
+        if grey.shape != (height, width):
+            grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
+        elif grey.shape == (plane.height, plane.width):
+            # The decoder takes its memory back.
+            grey = grey.copy()
+        return _upright(grey, picture.turns)
+
+    def _size(self, picture: Picture) -> tuple[int, int]:
+        """Width and height, px, that a picture is scaled to before it is turned upright."""
+        width, height = picture.upright_size()
+        scale = min(1.0, self._side / min(width, height))
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        return (height, width) if picture.turns % 2 else (width, height)
+
+
+def _upright(array: NDArray[Any], turns: int) -> NDArray[np.uint8]:
+    if turns:
+        array = np.ascontiguousarray(np.rot90(array, turns))
+    array.flags.writeable = False
+    return array
+
+
+def _turned(turns: int, width: int, height: int) -> NDArray[np.float64]:
+    """(3, 3) from the pixels of a picture to those of the same picture after `turns` quarter turns counter-clockwise."""
+    return np.array(
+        (
+            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            [[0, 1, 0], [-1, 0, width - 1], [0, 0, 1]],
+            [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]],
+            [[0, -1, height - 1], [1, 0, 0], [0, 0, 1]],
+        )[turns],
+        np.float64,
+    )
+
+
+def crop_rgb(rgb: NDArray[np.uint8], matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+    """A rotated square of an (h, w, 3) RGB picture; parameters as in `View.crop`."""
+    import cv2
+
+    cv2.warpAffine(rgb, matrix, (side_px, side_px), dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+class View:
+    """A picture at one size: converted once, when the first consumer asks. Valid while the picture is."""
+
+    def __init__(self, picture: Picture, converter: Converter) -> None:
+        self._picture = picture
+        self._converter = converter
+        self._rgb: NDArray[np.uint8] | None = None
+        self._grey: NDArray[np.uint8] | None = None
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(h, w, 3) RGB; read-only."""
+        if self._rgb is None:
+            self._rgb = self._converter(self._picture)
+        return self._rgb
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """(h, w) luminance; read-only."""
+        if self._grey is None:
+            self._grey = self._converter.grey(self._picture)
+        return self._grey
+
+    @property
+    def colours(self) -> NDArray[np.uint8]:
+        """(3, n, m) YUV of single points on a coarse grid."""
+        return self._picture.colours
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self._converter.size(self._picture)
+
+    def crop(self, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square, bilinear, black outside of the picture, without converting the rest of it.
+
+        Parameters
+        ----------
+        matrix : (2, 3), from this picture's pixels to those of the crop.
+        out : (side_px, side_px, 3) RGB.
+        """
+        # Even if RGB is there, because another stage asked for it: the crop must not depend on who shares the pass.
+        self._converter.crop(self._picture, matrix, side_px, out)
+
+
+class ArrayView:
+    """An (h, w, 3) RGB array as a `FrameView`."""
+
+    def __init__(self, rgb: NDArray[np.uint8]) -> None:
+        self.rgb = rgb
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """(h, w) luminance."""
+        import cv2
+
+        return np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @property
+    def colours(self) -> NDArray[np.uint8]:
+        """(3, n, m) YUV of single points on a coarse grid."""
+        import cv2
+
+        step = max(1, min(self.rgb.shape[:2]) // _GRID)
+        points = np.ascontiguousarray(self.rgb[step // 2 :: step, step // 2 :: step])
+        return np.asarray(np.moveaxis(cv2.cvtColor(points, cv2.COLOR_RGB2YUV), -1, 0), np.uint8)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+    def crop(self, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square; parameters as in `View.crop`."""
+        crop_rgb(self.rgb, matrix, side_px, out)

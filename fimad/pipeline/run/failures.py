@@ -1,0 +1,73 @@
+"""What an exception in a stage means for the item and for the run."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import Any
+
+from fimad.errors import Filtered, FimadError, TransientError
+from fimad.pipeline.task import StageResult
+from fimad.storage import atomic
+
+# A disk with less room than this is full, whatever a library made of the error.
+_FULL_BYTES = 256 * 1024
+
+
+class NoMediaError(Exception):
+    """The media file that `download` published is gone."""
+
+
+def describe_failure(stage: str, error: Exception, scratch: str) -> StageResult:
+    """What an exception means for the item: filtered, failed for good, worth another try, or the end of the run."""
+    if isinstance(error, NoMediaError):
+        return StageResult(stage, "no_media", reason="no_media", what=f"The media file {error} is gone.")
+    if isinstance(error, Filtered):
+        return StageResult(stage, "filtered", reason=error.reason, what=error.what, why=error.why, fix=error.fix)
+    storage = atomic.find_storage_error(error, scratch)
+    if storage is None and _disk_is_full(scratch):
+        storage = atomic.storage_error(OSError(28, "No space left on device"), scratch)
+    if storage is not None:
+        return _failed(stage, storage, "fatal")
+    if isinstance(error, TransientError):
+        return replace(_failed(stage, error, "transient"), retry_after_s=error.retry_after_s)
+    if isinstance(error, FimadError):
+        return _failed(stage, error, "permanent")
+    if isinstance(error, MemoryError):
+        return StageResult(
+            stage,
+            "failed",
+            reason="out_of_memory",
+            what=f"{stage} ran out of memory.",
+            why="The video is very long or very large.",
+            fix="Lower `download.max_height_px` or `segment.max_clip_s`, or use a machine with more memory.",
+        )
+    if isinstance(error, ConnectionError | TimeoutError):
+        return StageResult(
+            stage,
+            "failed",
+            kind="transient",
+            reason="network",
+            what=f"{stage}: {type(error).__name__}: {error}",
+            why="The network or the other side is down.",
+            fix="Run the command again later.",
+        )
+    return StageResult(
+        stage,
+        "failed",
+        reason="unexpected",
+        what=f"{stage}: {type(error).__name__}: {error}",
+        why="The file is something that this stage's libraries do not expect, or fimad has a defect.",
+        fix="`fimad why VIDEO` shows the log. If the file plays elsewhere, please report it.",
+    )
+
+
+def _failed(stage: str, error: FimadError, kind: Any) -> StageResult:
+    return StageResult(stage, "failed", kind=kind, reason=error.reason, what=error.what, why=error.why, fix=error.fix)
+
+
+def _disk_is_full(scratch: str) -> bool:
+    try:
+        return shutil.disk_usage(scratch).free < _FULL_BYTES
+    except OSError:
+        return False

@@ -1,0 +1,108 @@
+"""What a build hangs onto its runner: the download budget, the removal of used media, and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from fimad.config import Config
+from fimad.errors import FimadError
+from fimad.pipeline.acquire.politeness import Politeness
+from fimad.pipeline.contract import Video
+from fimad.pipeline.run.run_types import Silent
+from fimad.pipeline.run.runner import Runner
+from fimad.pipeline.stages.registry import StagePlan
+from fimad.pipeline.state.records import DONE
+from fimad.pipeline.state.survey import Survey, VideoWork
+from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.task import StageResult
+
+
+class PoliteGate:
+    """`Politeness` for the runner: says when a breaker opens, and keeps the budget for the next run."""
+
+    def __init__(self, workspace: Workspace, config: Config, observer: Silent) -> None:
+        self._workspace = workspace
+        self._observer = observer
+        self._politeness = Politeness(config.http, state=workspace.read_state("politeness"))
+        self._said = ""
+        self._used = False
+
+    def wait_s(self, video: Video) -> float:
+        wait_s = self._politeness.wait_s(video)
+        self._used = self._used or wait_s == 0
+        return wait_s
+
+    def ended(self, video: Video, result: StageResult) -> None:
+        self._politeness.ended(video, result)
+        said = " ".join(sorted(self._politeness.paused_until))
+        if said and said != self._said:
+            self._observer.note(self._politeness.explain())
+            self.close()
+        self._said = said
+
+    def close(self) -> None:
+        """Store what is left of the budget."""
+        if self._used:
+            # A store that fails is the run's own error by now; a lost budget state costs a tenth of an hour's budget.
+            with suppress(FimadError, OSError):
+                self._workspace.write_state("politeness", self._politeness.state())
+
+
+class MediaRemover:
+    """With `http.keep_media = false`: deletes a video's downloaded media once every stage that needs it is done."""
+
+    def __init__(self, workspace: Workspace, config: Config, plan: StagePlan, survey: Survey) -> None:
+        self._workspace = workspace
+        self._plan = plan
+        self._survey = survey
+        self._consumers = [name for name, stage in plan.stages.items() if stage.needs_media]
+        self._on = not config.http.keep_media and "download" in plan.keys
+
+    def __call__(self, work: VideoWork) -> None:
+        if not self._on:
+            return
+        names = self._survey.names
+        for name in self._consumers:
+            # An unavailable consumer (no weights yet) keeps the media: a later build must not download it again.
+            if name not in names and not (
+                name in self._plan.keys and self._workspace.exists(name, self._plan.keys[name], work.video.video_id)
+            ):
+                return
+            if name in names and work.states[names.index(name)] == 0:
+                return
+        if "download" in names and work.states[names.index("download")] != DONE:
+            return
+        key = self._plan.keys["download"]
+        table = self._workspace.read("download", key, work.video.video_id, columns=["media"])
+        self._workspace.delete_media(key, work.video.video_id, table.column("media")[0].as_py())
+
+
+@contextmanager
+def stopped_by_signals(runner: Runner, *, raise_at_once: bool) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run cleanly; a second one ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            # Child processes end when their pipe to us closes.
+            os._exit(130)
+        asked = True
+        runner.stop("interrupted")
+        if raise_at_once:
+            raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

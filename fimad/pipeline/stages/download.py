@@ -1,0 +1,164 @@
+"""The `download` stage: a media file and what is known about it.
+
+Local files stay where they are. Everything else comes through yt-dlp, is probed, and is stored beside the artifact.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from fimad.errors import FimadError, PermanentError
+from fimad.pipeline.acquire import infojson
+from fimad.pipeline.acquire.captions import CAPTION_FORMATS, parse_captions
+from fimad.pipeline.contract import Resource, Stage, StageInput
+from fimad.pipeline.media.probe import Limits, MediaInfo, probe, sha256_of
+from fimad.schema import DOWNLOAD
+
+
+class DownloadStage(Stage):
+    """Fetches one video; one row.
+
+    Times in the artifact are seconds on the video's own clock. `captions` is NULL where captions exist but could not be
+    fetched, and empty where there are none.
+    """
+
+    name: ClassVar[str] = "download"
+    version: ClassVar[int] = 1
+    resource: ClassVar[Resource] = "network"
+
+    def schema(self) -> pa.Schema:
+        return DOWNLOAD
+
+    def run(self, item: StageInput) -> pa.Table:
+        """Raises `Filtered`, `PermanentError` or `TransientError`; the reasons are in `media` and `yterrors`."""
+        if item.video.kind == "url":
+            row = self._from_web(item, item.video.location)
+        elif item.video.kind == "file":
+            row = self._from_file(item, Path(item.video.location))
+        else:
+            row = self._from_info(item, Path(item.video.location))
+        row["video_id"] = item.video.video_id
+        return pa.Table.from_pylist([row], schema=DOWNLOAD)
+
+    def _limits(self) -> Limits:
+        section = self.config.download
+        return Limits(section.max_bytes, section.max_duration_s, section.max_side_px)
+
+    def _from_file(self, item: StageInput, path: Path) -> dict[str, Any]:
+        info_path = infojson.info_beside(path)
+        info = infojson.read_info(info_path) if info_path else {}
+        probed = probe(path, self._limits(), item.log)
+        captions = infojson.captions_beside(path, info, item.log) if self.config.download.captions else None
+        modified = datetime.datetime.fromtimestamp(path.stat().st_mtime, tz=datetime.UTC)
+        return {
+            **infojson.metadata_of(info),
+            **_measured(probed),
+            "title": infojson.text_of(info.get("title")) or infojson.text_of(path.stem),
+            "media": path.absolute().as_uri(),
+            "media_sha256": sha256_of(path),
+            "url": infojson.text_of(info.get("webpage_url")),
+            "extractor": infojson.text_of(info.get("extractor")) or "local",
+            "captions": captions,
+            "retrieved_on": modified.date().isoformat(),
+        }
+
+    def _from_info(self, item: StageInput, path: Path) -> dict[str, Any]:
+        media = infojson.media_beside(path)
+        if media is not None:
+            return self._from_file(item, media)
+        info = infojson.read_info(path)
+        url = infojson.text_of(info.get("webpage_url")) or infojson.text_of(info.get("original_url"))
+        if not url:
+            raise PermanentError(
+                f"{path.name!r} has no media file beside it, and no `webpage_url` to fetch one from.",
+                "The media file was moved, or the metadata was written by another program.",
+                "Put the media file beside it under the same name.",
+                reason="bad_info_json",
+            )
+        return self._from_web(item, url)
+
+    def _from_web(self, item: StageInput, url: str) -> dict[str, Any]:
+        from fimad.pipeline.acquire.ytdlp import Session
+
+        with Session(self.config, item.scratch, item.log) as session:
+            info, path = session.fetch(url)
+            probed = probe(path, self._limits(), item.log)
+            captions = self._captions(session, info, item) if self.config.download.captions else None
+        row = {
+            **infojson.metadata_of(info),
+            **_measured(probed),
+            "media_sha256": sha256_of(path),
+            "url": infojson.text_of(info.get("webpage_url")) or url,
+            "extractor": infojson.text_of(info.get("extractor")),
+            "captions": captions,
+            "retrieved_on": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        }
+        # Last, because it moves the file.
+        row["media"] = item.publish_file(path, probed.suffix)
+        return row
+
+    def _captions(self, session: Any, info: dict[str, Any], item: StageInput) -> list[dict[str, Any]] | None:
+        rows: list[dict[str, Any]] = []
+        for language, kind, tracks in choose_captions(info, self.config.download.caption_languages):
+            try:
+                rows += infojson.caption_rows(_first_readable(session, tracks), language, kind)
+            except FimadError as error:
+                # Whisper can stand in for captions; they are not worth the video.
+                item.log.warning("%s captions (%s) could not be fetched: %s", kind, language, error)
+                return None
+        return rows
+
+
+def choose_captions(info: dict[str, Any], languages: tuple[str, ...]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """The caption tracks to fetch: (language, kind, its formats, best first).
+
+    Of each kind the first wanted language that exists, regional forms included (`en-GB` for `en`). Automatic captions are
+    taken only in the language that is spoken: the platform's machine translations of them are left out.
+    """
+    chosen = []
+    spoken = (infojson.text_of(info.get("language")) or "").split("-")[0]
+    for kind, key in (("human", "subtitles"), ("automatic", "automatic_captions")):
+        offered = info.get(key)
+        if not isinstance(offered, dict):
+            continue
+        for wanted in languages:
+            if kind == "automatic" and spoken and wanted.split("-")[0] != spoken:
+                continue
+            names = [f"{wanted}-orig", wanted] if kind == "automatic" else [wanted]
+            names += sorted(name for name in offered if isinstance(name, str) and name.startswith(f"{wanted}-"))
+            name = next((name for name in names if name in offered), None)
+            tracks = offered.get(name) if name else None
+            if isinstance(tracks, list):
+                usable = [track for track in tracks if isinstance(track, dict) and track.get("ext") in CAPTION_FORMATS]
+                usable.sort(key=lambda track: CAPTION_FORMATS.index(track["ext"]))
+                if usable:
+                    chosen.append((str(name).removesuffix("-orig"), kind, usable))
+                    break
+    return chosen
+
+
+def _first_readable(session: Any, tracks: list[dict[str, Any]]) -> Any:
+    for at, track in enumerate(tracks):
+        try:
+            return parse_captions(session.caption(track), track["ext"])
+        except PermanentError as error:
+            if error.reason != "bad_captions" or at + 1 == len(tracks):
+                raise
+    return []
+
+
+def _measured(probed: MediaInfo) -> dict[str, Any]:
+    return {
+        "media_bytes": probed.size_bytes,
+        "duration_s": probed.duration_s,
+        "width_px": probed.width_px,
+        "height_px": probed.height_px,
+        "has_audio": probed.has_audio,
+        "container_chapters": [
+            {"start_s": start, "end_s": end, "title": infojson.text_of(title)} for start, end, title in probed.chapters
+        ],
+    }

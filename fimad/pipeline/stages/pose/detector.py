@@ -1,0 +1,117 @@
+"""BlazePose's person detector: a picture in, regions with people out (MediaPipe's pose_detection graph).
+
+A single-shot detector with 2254 anchors on 224x224 pixels (Bazarevsky et al. 2019, arXiv 1907.05047, and 2020, arXiv
+2006.10204), letterboxed, followed by weighted non-maximum suppression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.pipeline.stages.pose.roi import Roi, roi_from_points
+from fimad.pipeline.stages.pose.tflite import TfliteModel, sigmoid
+
+_BOXES, _SCORES = "Identity", "Identity_1"
+# (cells a side, anchors a cell): strides 8 and 16 have two anchors, and the three layers of stride 32 share their cells.
+_GRIDS = ((28, 2), (14, 2), (7, 6))
+_OVERLAP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A person found: the region for the landmark model, and how sure the detector is (0 to 1)."""
+
+    roi: Roi
+    score: float
+
+
+@cache
+def anchor_centres() -> NDArray[np.float32]:
+    """Centres of the anchors, (2254, 2), in fractions of the input; all anchors have the size of the whole input."""
+    parts = []
+    for cells, repeats in _GRIDS:
+        y, x = np.mgrid[0:cells, 0:cells]
+        centres = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / cells
+        parts.append(np.repeat(centres, repeats, axis=0))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def weighted_suppression(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: float = _OVERLAP
+) -> list[tuple[NDArray[np.float32], float]]:
+    """Merge overlapping detections, best first, weighted by their scores.
+
+    Parameters
+    ----------
+    boxes : (n, 4 + 2k): centre x, y, width, height, then k points.
+    scores : (n,).
+
+    Returns the merged rows, each with the best score among its members.
+    """
+    order = np.argsort(-scores, kind="stable")
+    rows, weights = boxes[order].astype(np.float64), scores[order].astype(np.float64)
+    merged = []
+    while len(rows):
+        near = _iou(rows[0, :4], rows[:, :4]) > overlap
+        near[0] = True
+        share = weights[near] / weights[near].sum()
+        merged.append(((share[:, None] * rows[near]).sum(axis=0).astype(np.float32), float(weights[0])))
+        rows, weights = rows[~near], weights[~near]
+    return merged
+
+
+def _iou(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    low = np.maximum(box[:2] - box[2:] / 2, others[:, :2] - others[:, 2:] / 2)
+    high = np.minimum(box[:2] + box[2:] / 2, others[:, :2] + others[:, 2:] / 2)
+    common = np.prod(np.maximum(0.0, high - low), axis=1)
+    total = box[2] * box[3] + others[:, 2] * others[:, 3] - common
+    return np.asarray(common / np.maximum(total, 1e-12))
+
+
+class PoseDetector:
+    """Finds people. `path` is MediaPipe's ``pose_detection.tflite``."""
+
+    def __init__(self, path: Path, threads: int = 1, min_score: float = 0.5) -> None:
+        self._model = TfliteModel(path, (_BOXES, _SCORES), threads)
+        self._side = self._model.side_px
+        self._picture = np.empty((self._side, self._side, 3), np.uint8)
+        self._min_score = min_score
+
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+        """The people in an (h, w, 3) RGB picture, best first; regions in its pixels."""
+        import cv2
+
+        height, width = rgb.shape[:2]
+        # The whole picture in the middle of a square, black around it.
+        square = Roi(width / 2, height / 2, float(max(width, height)), 0.0)
+        cv2.warpAffine(
+            rgb,
+            square.crop_matrix(self._side),
+            (self._side, self._side),
+            dst=self._picture,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        self._model.run(self._picture, 2 / 255, -1.0)
+        logits = self._model.output(_SCORES)[:, 0]
+        scores = sigmoid(logits)
+        chosen = scores >= self._min_score
+        if not chosen.any():
+            return []
+        rows = self._model.output(_BOXES)[chosen] / np.float32(self._side)
+        centres = anchor_centres()[chosen]
+        rows[:, :2] += centres
+        for at in range(4, rows.shape[1], 2):
+            rows[:, at : at + 2] += centres
+        found = []
+        for row, score in weighted_suppression(rows, scores[chosen]):
+            x, y = (row[4::2] - 0.5) * square.size_px + width / 2, (row[5::2] - 0.5) * square.size_px + height / 2
+            roi = roi_from_points((float(x[0]), float(y[0])), (float(x[1]), float(y[1])))
+            if roi is not None:
+                found.append(Detection(roi, score))
+        return found

@@ -1,0 +1,184 @@
+"""The `segment` stage: chapters to clips.
+
+Chapters come from the platform, from the media file, or from the description, whichever of the configured sources is
+first to have some. A clip keeps its place among the chapters as published (`clip_index`), so that ids agree with other
+tools' (`{video_id}___{index}`), and a chapter that is left out keeps its row with the reason.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from fimad.config import Config, SegmentConfig
+from fimad.errors import Filtered, PermanentError
+from fimad.pipeline.contract import Stage, StageInput
+from fimad.pipeline.stages.chapters import label_of, parse_description
+from fimad.schema import SEGMENT
+
+MAX_CLIPS = 10_000
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter as published; times in s, not checked: they may be NaN, negative, missing or in any order."""
+
+    start_s: float
+    end_s: float | None
+    title: str | None
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A chapter with its times mended; `filtered` says why it is left out, None if it is kept."""
+
+    index: int
+    start_s: float
+    end_s: float
+    title: str | None
+    filtered: str | None
+
+
+def mend(chapters: Sequence[Chapter], duration_s: float, limits: SegmentConfig) -> list[Clip]:
+    """Turn published chapters into clips that lie within the video and do not overlap.
+
+    Beginnings below 0 become 0. A chapter ends at its own end, at the beginning of the next one in time, or at the end of
+    the video, whichever comes first; one that states no end, or one before its beginning, ends at the next. What can't be
+    mended is kept with a reason: ``invalid_time`` (not a number), ``beyond_end`` (begins after the video ends), ``empty``
+    (no time is left). By length: ``too_short`` (below `min_clip_s`), ``too_long`` (`max_clip_s` or more).
+
+    Returns one clip per chapter, in the chapters' order.
+    """
+    starts = sorted({max(0.0, chapter.start_s) for chapter in chapters if math.isfinite(chapter.start_s)})
+    following = dict(zip(starts, [*starts[1:], math.inf], strict=False))
+    taken: set[float] = set()
+    clips = []
+    for index, chapter in enumerate(chapters):
+        if not math.isfinite(chapter.start_s):
+            clips.append(Clip(index, 0.0, 0.0, chapter.title, "invalid_time"))
+            continue
+        start = max(0.0, chapter.start_s)
+        bound = min(following[start], duration_s)
+        end = chapter.end_s
+        end = bound if end is None or not math.isfinite(end) or end <= start else min(end, bound)
+        if start >= duration_s:
+            reason: str | None = "beyond_end"
+        elif start in taken:
+            # Two chapters that begin together: the first has the time.
+            reason = "empty"
+        else:
+            reason = _length_reason(end - start, limits)
+        taken.add(start)
+        if reason in ("beyond_end", "empty"):
+            end = start
+        clips.append(Clip(index, start, end, chapter.title, reason))
+    return clips
+
+
+def _length_reason(length_s: float, limits: SegmentConfig) -> str | None:
+    if length_s <= 0:
+        return "empty"
+    if length_s < limits.min_clip_s:
+        return "too_short"
+    if length_s >= limits.max_clip_s:
+        return "too_long"
+    return None
+
+
+def find_chapters(video: dict[str, Any], order: Iterable[str], limits: SegmentConfig) -> tuple[str, list[Clip]]:
+    """The first source of chapters that has at least one with a usable time: its name and the clips; else ("", [])."""
+    duration_s = float(video["duration_s"])
+    for source in order:
+        if source == "description":
+            lines = parse_description(video["description"] or "")
+            chapters = [Chapter(line.start_s, line.end_s, line.title) for line in lines]
+        else:
+            rows = video["chapters" if source == "platform" else "container_chapters"] or []
+            chapters = [
+                Chapter(math.nan if row["start_s"] is None else row["start_s"], row["end_s"], row["title"])
+                for row in rows
+            ]
+        if len(chapters) > MAX_CLIPS:
+            raise PermanentError(
+                f"The video has {len(chapters)} chapters.",
+                "Its metadata is damaged or made to do harm.",
+                f"Cut the list to at most {MAX_CLIPS}.",
+                reason="too_many_chapters",
+            )
+        clips = mend(chapters, duration_s, limits)
+        if any(clip.filtered not in ("invalid_time", "beyond_end", "empty") for clip in clips):
+            return source, clips
+    return "", []
+
+
+class SegmentStage(Stage):
+    """Cuts a video into clips; one row per chapter, kept or not."""
+
+    name: ClassVar[str] = "segment"
+    version: ClassVar[int] = 1
+    upstream: ClassVar[tuple[str, ...]] = ("download",)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        # Only scene cuts need the pictures; otherwise the media file is not even fetched.
+        self.needs_media = config.segment.fallback == "scene"  # type: ignore[misc]
+
+    def schema(self) -> pa.Schema:
+        return SEGMENT
+
+    def run(self, item: StageInput) -> pa.Table:
+        """Raises `Filtered` (``no_chapters``) for a video without chapters if `segment.fallback` is ``none``."""
+        limits = self.config.segment
+        video = item.tables["download"].to_pylist()[0]
+        source, clips = find_chapters(video, limits.chapters, limits)
+        if not clips:
+            source = limits.fallback
+            spans = self._fallback(float(video["duration_s"]), item.media)
+            chapters = [Chapter(start, end, video["title"]) for start, end in spans]
+            clips = mend(chapters, float(video["duration_s"]), limits)
+        item.log.info("%d chapters from %s, %d kept", len(clips), source, sum(not clip.filtered for clip in clips))
+        rows = [
+            {
+                "clip_id": f"{item.video.video_id}___{clip.index}",
+                "clip_index": clip.index,
+                "start_s": clip.start_s,
+                "end_s": clip.end_s,
+                "title": clip.title,
+                "label": label_of(clip.title or ""),
+                "chapter_source": source,
+                "filtered": clip.filtered,
+            }
+            for clip in clips
+        ]
+        return pa.Table.from_pylist(rows, schema=SEGMENT)
+
+    def _fallback(self, duration_s: float, media: Path | None) -> list[tuple[float, float]]:
+        limits = self.config.segment
+        if limits.fallback == "whole":
+            return [(0.0, duration_s)]
+        if limits.fallback == "fixed":
+            count = min(math.ceil(duration_s / limits.fixed_s), MAX_CLIPS)
+            return [(at * limits.fixed_s, min((at + 1) * limits.fixed_s, duration_s)) for at in range(count)]
+        if limits.fallback == "scene" and media is not None:
+            from fimad.pipeline.media.scenes import find_cuts
+
+            edges = [0.0, *find_cuts(media, limits.scene_threshold, limits.min_clip_s)[: MAX_CLIPS - 1], duration_s]
+            return list(itertools.pairwise(edges))
+        raise Filtered(
+            "The video has no chapters.",
+            "Its platform, its file and its description name none.",
+            'Set `segment.fallback` to "whole", "scene" or "fixed" to take it on all the same.',
+            reason="no_chapters",
+        )
+
+
+def kept_clips(segments: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a `segment` artifact that are not left out, in the order of `clip_index`."""
+    rows: list[dict[str, Any]] = segments.to_pylist()
+    return sorted((row for row in rows if row["filtered"] is None), key=lambda row: row["clip_index"])

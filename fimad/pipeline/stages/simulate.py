@@ -1,0 +1,168 @@
+"""Stage `simulate`: pose and camera artifacts in, virtual IMU signals out. The science is in `fimad.simulate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fimad.config import Section
+from fimad.errors import FimadError
+from fimad.pipeline.contract import ModelFile, Stage, StageInput
+from fimad.schema import simulate_schema
+from fimad.skeleton import LANDMARKS
+
+if TYPE_CHECKING:
+    # SciPy takes a second: not to be loaded by a driver or a download that only asks for the stage's key.
+    from fimad.simulate.calibration import Calibration
+    from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
+
+Floats = NDArray[np.float64]
+
+
+class SimulateStage(Stage):
+    """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
+
+    name: ClassVar[str] = "simulate"
+    version: ClassVar[int] = 4
+    upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
+    optional: ClassVar[tuple[str, ...]] = ("camera",)
+    by_clip: ClassVar[bool] = True
+
+    _calibration: Calibration | None = None
+
+    def schema(self) -> pa.Schema:
+        return simulate_schema(self.config.simulate.placements)
+
+    @property
+    def section(self) -> Section:
+        # What a calibration says is in the key by its hash; where it lies must not be.
+        return self.config.simulate.model_copy(update={"calibration": ""})
+
+    def models(self) -> tuple[ModelFile, ...]:
+        if not self.config.simulate.calibration:
+            return ()
+        from fimad.simulate.calibration import calibration_sha256
+
+        return (ModelFile("calibration", calibration_sha256(self.config.simulate.calibration)),)
+
+    def setup(self) -> None:
+        # SciPy takes a second to load: now, where that can be done ahead.
+        import fimad.simulate  # noqa: F401
+
+        if self.config.simulate.calibration and self._calibration is None:
+            from fimad.simulate.calibration import Calibration
+
+            self._calibration = Calibration.load(self.config.simulate.calibration)
+
+    def close(self) -> None:
+        self._calibration = None
+
+    def run(self, item: StageInput) -> pa.Table:
+        pose = item.tables["pose"]
+        cameras = _rows_by_clip(item.tables.get("camera"))
+        schema = self.schema()
+        rows = []
+        for at in range(pose.num_rows):
+            rows.append(pa.Table.from_pylist([self._clip(pose, at, cameras, item)], schema=schema))
+            item.progress((at + 1) / pose.num_rows)
+        return pa.concat_tables(rows) if rows else schema.empty_table()
+
+    def _clip(
+        self, pose: pa.Table, at: int, cameras: Mapping[str, tuple[pa.Table, int]], item: StageInput
+    ) -> dict[str, Any]:
+        from fimad.simulate import simulate_imu, to_device
+
+        clip_id = pose.column("clip_id")[at].as_py()
+        row: dict[str, Any] = {"clip_id": clip_id, "clip_index": pose.column("clip_index")[at].as_py()}
+        sequence = pose_sequence(pose, at, camera_motion(*cameras[clip_id]) if clip_id in cameras else None)
+        if sequence is None or not np.isfinite(sequence.world_m).any():
+            return {**row, "imu_report": json.dumps({"reason": "nobody"})}
+        try:
+            imu = simulate_imu(sequence, config=self.config.simulate)
+            imu = to_device(imu, self.config.simulate, clip_id=clip_id, calibration=self._calibration)
+        except FimadError as error:
+            item.log.warning("%s: %s", clip_id, error.what)
+            return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}
+        return {**row, **imu_columns(imu)}
+
+
+def _rows_by_clip(table: pa.Table | None) -> dict[str, tuple[pa.Table, int]]:
+    if table is None:
+        return {}
+    return {clip_id: (table, at) for at, clip_id in enumerate(table.column("clip_id").to_pylist())}
+
+
+def _array(table: pa.Table, name: str, at: int, *shape: int) -> Floats | None:
+    """One cell's list as float64, folded to (n, *shape); None where the cell is NULL."""
+    values = table.column(name)[at].values
+    if values is None:
+        return None
+    # NULLs within a list become NaN.
+    flat: Floats = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    return flat.reshape(-1, *shape)
+
+
+def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseSequence | None:
+    """One clip of a pose artifact; None where there are no frames."""
+    from fimad.simulate.types import PoseSequence
+
+    count = len(LANDMARKS)
+    time_s = _array(pose, "pose_time_s", at)
+    image = _array(pose, "pose_image", at, count, 3)
+    world_m = _array(pose, "pose_world_m", at, count, 3)
+    visibility = _array(pose, "pose_visibility", at, count)
+    if time_s is None or image is None or world_m is None or visibility is None or not len(time_s):
+        return None
+    return PoseSequence(
+        time_s=time_s,
+        image=image,
+        world_m=world_m,
+        visibility=np.nan_to_num(visibility),
+        width_px=pose.column("width_px")[at].as_py(),
+        height_px=pose.column("height_px")[at].as_py(),
+        camera=camera,
+    )
+
+
+def camera_motion(camera: pa.Table, at: int) -> CameraMotion | None:
+    """One clip of a camera artifact; None where nothing was measured."""
+    from fimad.simulate.types import CameraMotion
+
+    time_s = _array(camera, "camera_time_s", at)
+    cut = _array(camera, "camera_cut", at)
+    motion = _array(camera, "camera_motion", at, 4)
+    confidence = _array(camera, "camera_confidence", at)
+    if time_s is None or cut is None or motion is None or confidence is None or not len(time_s):
+        return None
+    return CameraMotion(time_s=time_s, cut=cut.astype(bool), motion=motion, confidence=confidence)
+
+
+def imu_columns(imu: ImuSequence) -> dict[str, Any]:
+    """The columns of the `simulate` artifact for one clip."""
+    qualities = [signal.quality for signal in imu.signals.values()]
+    columns: dict[str, Any] = {
+        "imu_time_s": imu.time_s,
+        "imu_rate_hz": imu.rate_hz,
+        "imu_root_m": _flat(imu.root_m),
+        "imu_quality": float(np.median(qualities)) if qualities else None,
+        "imu_report": json.dumps(imu.report, sort_keys=True),
+    }
+    for placement, signal in imu.signals.items():
+        columns |= {
+            f"{placement}_acc_m_s2": _flat(signal.acc_m_s2),
+            f"{placement}_gyro_rad_s": _flat(signal.gyro_rad_s),
+            f"{placement}_acc_world_m_s2": _flat(signal.acc_world_m_s2),
+            f"{placement}_valid": signal.valid,
+            f"{placement}_sigma_m_s2": _flat(signal.sigma_m_s2),
+            f"{placement}_quality": signal.quality,
+        }
+    return columns
+
+
+def _flat(values: Floats) -> NDArray[np.float32]:
+    return np.asarray(values, dtype=np.float32).reshape(-1)

@@ -1,0 +1,87 @@
+"""The videos of a run: an expansion of sources, or all that the workspace knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from fimad.config import Config
+from fimad.errors import ConfigError
+from fimad.pipeline.contract import Video
+from fimad.pipeline.state.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class SourceProblem:
+    """Something in a source that is no video: a damaged line of a list, a playlist that can't be read."""
+
+    source: str
+    reason: str
+    what: str
+    why: str = ""
+    fix: str = ""
+
+
+def corpus(
+    workspace: Workspace, config: Config, sources: Sequence[str]
+) -> tuple[Callable[[], Iterable[Video]], list[SourceProblem]]:
+    """The videos of a run, to be read as often as needed, and what in the sources is no video.
+
+    A new expansion of sources is stored in the workspace, so that later commands find the videos by listing.
+    """
+    wanted = tuple(sources) or config.sources
+    if not wanted:
+        return known_videos(workspace), []
+    problems: list[SourceProblem] = []
+    name, count = workspace.add_batch(expand_sources(wanted, config, problems))
+    workspace.write_problems(name, [asdict(problem) for problem in problems])
+    if not count:
+        raise _no_videos(wanted, problems)
+    return lambda: workspace.videos([name]), problems
+
+
+def expand_sources(sources: Sequence[str], config: Config, problems: list[SourceProblem]) -> Iterator[Video]:
+    """The videos that sources name; what is none goes to `problems`."""
+    from fimad.pipeline.acquire.sources import SourceFailure, expand
+
+    for item in expand(sources, config):
+        if isinstance(item, SourceFailure):
+            error = item.error
+            problems.append(SourceProblem(item.source, error.reason, error.what, error.why, error.fix))
+        else:
+            yield item
+
+
+def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:
+    """The videos of a run, without storing anything."""
+    wanted = tuple(sources) or config.sources
+    if not wanted:
+        return known_videos(workspace)
+    problems: list[SourceProblem] = []
+    found = list(expand_sources(wanted, config, problems))
+    if not found:
+        raise _no_videos(wanted, problems)
+    return lambda: found
+
+
+def known_videos(workspace: Workspace) -> Callable[[], Iterable[Video]]:
+    """All videos that the workspace knows; raises `ConfigError` if there are none."""
+    if not workspace.batches():
+        raise ConfigError(
+            f"The workspace {workspace.url!r} knows no videos yet.",
+            "Nothing was named on the command line, and `sources` in the configuration is empty.",
+            "Name a video, a folder, a list or a URL: fimad build VIDEO",
+        )
+    return lambda: workspace.videos()
+
+
+def _no_videos(wanted: Sequence[str], problems: Sequence[SourceProblem]) -> ConfigError:
+    if problems:
+        first = problems[0]
+        more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
+        return ConfigError(f"{first.what}{more}", first.why, first.fix, reason=first.reason)
+    return ConfigError(
+        f"There are no videos in {', '.join(wanted)}.",
+        "The folder or list is empty, or nothing in it is a video.",
+        "Name a video, a folder of videos, a list, or a URL.",
+    )

@@ -1,0 +1,114 @@
+"""The diary of a run: one JSON line per finished stage of a video. `why`, `plan` and `--profile` read it; nothing rests on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from fimad.errors import FimadError
+from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.task import Outcome, StageResult
+from fimad.storage import atomic
+
+_LOG = logging.getLogger(__name__)
+# An object store has no append: lines are collected and put as parts.
+_PART_LINES = 2000
+_PART_S = 60.0
+
+
+class RunLog:
+    """Appends to `runs/<start>-<owner>.jsonl`."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        self._name = f"runs/{stamp}-{atomic.owner()}"
+        self._file: IO[str] | None = None
+        self._lines: list[str] = []
+        self._part = 0
+        self._put_at = time.monotonic()
+
+    def result(self, video_id: str, result: StageResult, outcome: Outcome) -> None:
+        """One stage of one video ended."""
+        entry: dict[str, Any] = {
+            "video_id": video_id,
+            "stage": result.stage,
+            "end": result.end,
+            "seconds": round(result.seconds, 4),
+            "at": round(time.time(), 3),
+        }
+        for name in ("reason", "signal", "peak_bytes", "out_bytes"):
+            if getattr(result, name):
+                entry[name] = getattr(result, name)
+        if outcome.worker:
+            entry["worker"] = outcome.worker
+        if outcome.media_s:
+            entry["media_s"] = round(outcome.media_s, 3)
+        self._write(json.dumps(entry, separators=(",", ":")))
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Something about the run as a whole: its beginning, its end, a packed dataset."""
+        self._write(json.dumps({"event": kind, "at": round(time.time(), 3), **values}, separators=(",", ":")))
+
+    def _write(self, line: str) -> None:
+        try:
+            self._append(line)
+        except (OSError, FimadError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """A full disk or a store that is down: the run itself says so; its diary is no reason to fail."""
+        _LOG.debug("the run log can't be written: %s", error)
+
+    def _append(self, line: str) -> None:
+        local = self._workspace.store.local
+        if local is not None:
+            if self._file is None:
+                (local / "runs").mkdir(exist_ok=True)
+                self._file = (local / f"{self._name}.jsonl").open("a", encoding="utf-8", buffering=1)
+            self._file.write(line + "\n")
+            return
+        self._lines.append(line)
+        if len(self._lines) >= _PART_LINES or time.monotonic() - self._put_at > _PART_S:
+            self._put()
+
+    def _put(self) -> None:
+        if self._lines:
+            self._workspace.store.write(
+                f"{self._name}-{self._part:05d}.jsonl", ("\n".join(self._lines) + "\n").encode()
+            )
+            self._lines.clear()
+            self._part += 1
+        self._put_at = time.monotonic()
+
+    def close(self) -> None:
+        try:
+            if self._file is not None:
+                self._file.close()
+            self._put()
+        except (OSError, FimadError) as error:
+            self._give_up(error)
+
+
+def newest(workspace: Workspace) -> str:
+    """Name of the last run's diary, without suffix; on an object store, of its last part. Empty if there is none."""
+    names = (name for name in workspace.store.files("runs") if name.endswith(".jsonl"))
+    return max(names, default="").removesuffix(".jsonl")
+
+
+def entries(workspace: Workspace, newest: int = 0) -> Iterator[dict[str, Any]]:
+    """The lines of all runs, oldest first; with `newest`, of so many last runs only. Cut lines are left out."""
+    names = sorted(name for name in workspace.store.files("runs") if name.endswith(".jsonl"))
+    for name in names[-newest:] if newest else names:
+        for line in workspace.store.read(f"runs/{name}").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                # The last line of a killed run.
+                continue
+            if isinstance(entry, dict):
+                yield entry

@@ -1,0 +1,161 @@
+"""What is done and what comes next, for every video, from listings alone and in a few bytes a video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.pipeline.contract import Resource, Video
+from fimad.pipeline.stages.registry import StagePlan
+from fimad.pipeline.state.records import DONE, FAILED, PENDING, Hashes, StageIndex, id_digest, id_hashes
+from fimad.pipeline.state.workspace import Workspace
+
+Videos = Callable[[], Iterable[Video]]
+_CHUNK = 4096
+
+
+@dataclass
+class VideoWork:
+    """One video on its way through the stages of a run.
+
+    Parameters
+    ----------
+    length_s : 0 until a task has told it.
+    part : this stands for one part of a long video (`parts`), whose states it shares.
+    parts_left : so many parts are on their way; None before the video was looked at.
+    part_s : seconds that the parts have taken so far, by stage.
+    """
+
+    video: Video
+    states: bytearray
+    had_record: set[str]
+    tries: dict[str, int] = field(default_factory=dict)
+    solo: bool = False
+    recheck: bool = False
+    force: bool = False
+    length_s: float = 0.0
+    part: int | None = None
+    parts_left: int | None = None
+    part_s: dict[str, float] = field(default_factory=dict)
+
+
+class Survey:
+    """The states of the stages of a run.
+
+    Parameters
+    ----------
+    names : the stages of the run, upstream first.
+    again : also take up what failed in an earlier run for a transient reason.
+    """
+
+    def __init__(self, workspace: Workspace, plan: StagePlan, names: Sequence[str], again: bool = True) -> None:
+        self.plan = plan
+        self.names = list(names)
+        self.indexes: dict[str, StageIndex] = {}
+        self.again: dict[str, Hashes] = {}
+        for name in self.names:
+            index = workspace.index(name, plan.keys[name])
+            self.again[name] = (
+                _transient(workspace, name, plan.keys[name]) if again and len(index.failed) else np.zeros(0, np.uint64)
+            )
+            self.indexes[name] = index
+        position = {name: at for at, name in enumerate(self.names)}
+        self._inputs = [[position[each] for each in plan.inputs(name) if each in position] for name in self.names]
+        self._resources: list[Resource] = [plan.stages[name].resource for name in self.names]
+        self._groups: dict[bytes, tuple[Resource, tuple[str, ...]] | None] = {}
+        self.waiting: tuple[str, ...] = ()
+        """Stages that have videos to do, as of the last `count`."""
+
+    def states(self, video_ids: Sequence[str]) -> NDArray[np.uint8]:
+        """(videos, stages) state codes; failures that are worth another run count as pending."""
+        hashes = id_hashes(video_ids)
+        columns = []
+        for name in self.names:
+            column = self.indexes[name].states(hashes)
+            if len(self.again[name]):
+                column[(column == FAILED) & np.isin(hashes, self.again[name])] = PENDING
+            columns.append(column)
+        return np.stack(columns, axis=1) if columns else np.zeros((len(hashes), 0), np.uint8)
+
+    def count(self, videos: Videos) -> tuple[int, NDArray[np.int64]]:
+        """The number of videos, and (stages, 4) how many are in each state."""
+        total = 0
+        counts = np.zeros((len(self.names), 4), np.int64)
+        for chunk in chunks(videos(), _CHUNK):
+            states = self.states([video.video_id for video in chunk])
+            total += len(chunk)
+            for at in range(len(self.names)):
+                counts[at] += np.bincount(states[:, at], minlength=4)
+        self.waiting = tuple(name for name, row in zip(self.names, counts, strict=True) if row[PENDING])
+        return total, counts
+
+    def next_group(self, states: bytes | bytearray) -> tuple[Resource, tuple[str, ...]] | None:
+        """The next task of a video: all stages of one resource that can run in one go; None if nothing can."""
+        row = bytes(states)
+        if row not in self._groups:
+            self._groups[row] = self._find_group(row)
+        return self._groups[row]
+
+    def _find_group(self, row: bytes) -> tuple[Resource, tuple[str, ...]] | None:
+        chosen: list[int] = []
+        resource: Resource | None = None
+        for at, state in enumerate(row):
+            if state != PENDING or (resource is not None and self._resources[at] != resource):
+                continue
+            if all(row[each] == DONE or each in chosen for each in self._inputs[at]):
+                resource = self._resources[at]
+                chosen.append(at)
+        if resource is None:
+            return None
+        return resource, tuple(self.names[at] for at in chosen)
+
+    def work(self, videos: Videos, resource: Resource) -> Iterator[VideoWork]:
+        """The videos whose next task needs this resource, in the order of the corpus, read as they are asked for."""
+        for chunk in chunks(videos(), _CHUNK):
+            ids = [video.video_id for video in chunk]
+            states = self.states(ids)
+            rows = [row.tobytes() for row in states]
+            for video, row in zip(chunk, rows, strict=True):
+                group = self.next_group(row)
+                if group is not None and group[0] == resource:
+                    yield VideoWork(video, bytearray(row), self._records(video.video_id, row))
+
+    def _records(self, video_id: str, row: bytes) -> set[str]:
+        """The stages with a failure record that a success has to delete."""
+        if not any(len(each) for each in self.again.values()):
+            return set()
+        hashes = id_hashes([video_id])
+        return {
+            name
+            for name, state in zip(self.names, row, strict=True)
+            if state == PENDING and np.isin(hashes, self.again[name])[0]
+        }
+
+
+def _transient(workspace: Workspace, stage: str, key: str) -> Hashes:
+    failed = [video_id for video_id, code in workspace.entries(stage, key) if code == FAILED]
+
+    def is_transient(video_id: str) -> bool:
+        record = workspace.read_record(stage, key, video_id)
+        return record is not None and record.state == "failed" and record.transient
+
+    with ThreadPoolExecutor(16) as pool:
+        flags = list(pool.map(is_transient, failed))
+    chosen = [id_digest(each)[:8] for each, flag in zip(failed, flags, strict=True) if flag]
+    return np.sort(np.frombuffer(b"".join(chosen), dtype=">u8").astype(np.uint64))
+
+
+def chunks(items: Iterable[Video], size: int) -> Iterator[list[Video]]:
+    """Videos in lists of so many: states are looked up for thousands at a time."""
+    chunk: list[Video] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

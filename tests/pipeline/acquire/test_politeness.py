@@ -1,0 +1,123 @@
+"""The download budget and its breaker, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fimad.config import HttpConfig
+from fimad.pipeline.acquire.politeness import Politeness, host_of
+from fimad.pipeline.contract import Video
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def polite(clock: Clock, state: object = None, **options: float) -> Politeness:
+    return Politeness(HttpConfig(**{"host_spacing_s": 0.0, **options}), clock, state)  # type: ignore[arg-type]
+
+
+def test_an_hour_holds_no_more_than_the_budget_and_its_burst() -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=300)
+    started = 0
+    for _ in range(36_000):
+        while budget.acquire("a.com") == 0:
+            started += 1
+        clock.now_s += 0.1
+    assert 325 <= started <= 331
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.floats(0, 100)), max_size=60))
+def test_waiting_as_told_is_enough_and_never_too_soon(steps: list[tuple[str, float]]) -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=60, host_spacing_s=2.0)
+    starts: list[float] = []
+    for host, pause_s in steps:
+        clock.now_s += pause_s
+        wait_s = budget.acquire(host)
+        if wait_s:
+            clock.now_s += wait_s + 1e-6
+            assert budget.acquire(host) == 0
+        starts.append(clock.now_s)
+    for at, begin in enumerate(starts):
+        within = [each for each in starts[at:] if each < begin + 3600]
+        assert len(within) <= 60 + 6
+
+
+def test_hosts_are_spaced_apart() -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=36_000, host_spacing_s=5.0)
+    assert budget.acquire("a.com") == 0
+    assert budget.acquire("b.com") == 0
+    assert budget.acquire("a.com") == pytest.approx(5.0)
+    clock.now_s += 5.0
+    assert budget.acquire("a.com") == 0
+
+
+def test_the_breaker_opens_longer_each_time_and_closes_after_success() -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=36_000)
+    pauses = []
+    for _ in range(8):
+        budget.report("a.com", "bot_wall")
+        budget.report("a.com", "bot_wall")  # another that was on its way
+        pauses.append(budget.acquire("a.com"))
+        assert budget.acquire("b.com") == 0
+        assert "a.com" in budget.paused_until
+        assert "cookies" in budget.explain()
+        clock.now_s += pauses[-1]
+    assert pauses[:3] == pytest.approx([900, 1800, 3600])
+    assert pauses[-1] == pytest.approx(6 * 3600)
+    assert budget.explain() == ""
+    budget.report("a.com", "")
+    budget.report("a.com", "rate_limited", retry_after_s=7)
+    assert budget.acquire("a.com") == pytest.approx(7)
+    clock.now_s += 7
+    budget.report("a.com", "http_404")
+    assert budget.acquire("a.com") == 0
+
+
+def test_the_state_outlives_the_run() -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=60)
+    while budget.acquire("a.com") == 0:
+        pass
+    budget.report("b.com", "bot_wall")
+    state = json.loads(json.dumps(budget.state()))
+    again = polite(clock, state, videos_per_hour=60)
+    assert again.acquire("a.com") == pytest.approx(budget.acquire("a.com"))
+    assert again.acquire("b.com") == pytest.approx(900)
+    assert again.time_for_s(10) == pytest.approx(600)
+    for damaged in ({"at": "x"}, {"at": 1, "tokens": 1, "last": 5, "paused": {}, "strikes": {}}, {}):
+        assert polite(clock, damaged, videos_per_hour=60).acquire("a.com") == 0
+
+
+def test_a_clock_that_is_set_back_does_not_stop_downloads_for_ever() -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=36_000)
+    budget.acquire("a.com")
+    clock.now_s -= 86_400
+    assert budget.acquire("a.com") == 0
+
+
+def test_local_files_need_no_slot(tmp_path: Path) -> None:
+    info = tmp_path / "x.info.json"
+    info.write_text("{}")
+    assert host_of(Video("x", "info", str(info))) == "saved metadata"
+    (tmp_path / "x.mp4").write_bytes(b"x")
+    assert host_of(Video("x", "info", str(info))) == ""
+    assert host_of(Video("x", "file", str(tmp_path / "x.mp4"))) == ""
+    assert host_of(Video("x", "url", "https://www.YouTube.com/watch?v=1")) == "youtube.com"
+    assert host_of(Video("x", "url", "http://[bad")) == "unknown"
+    budget = polite(Clock(), videos_per_hour=1)
+    assert [budget.wait_s(Video("x", "file", "x")) for _ in range(5)] == [0.0] * 5

@@ -1,0 +1,164 @@
+"""The workspace: complete or not at all, one listing tells all, and temporary files belong to somebody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fimad import schema
+from fimad.errors import ConfigError, PermanentError, SetupError
+from fimad.pipeline.contract import Video
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Record, id_hashes
+from fimad.pipeline.state.workspace import Workspace
+from fimad.storage import atomic
+from fimad.storage.store import open_store
+
+ROW = pa.table({"value": ["x"]})
+IDS = st.text("abcXYZ019_-.", min_size=1, max_size=20).filter(lambda text: text[0] != ".")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(str(tmp_path / "ws"))
+
+
+def test_an_artifact_lies_where_the_architecture_says(workspace: Workspace) -> None:
+    workspace.publish("pose", "k1", "abc", ROW)
+    # ba = first byte of sha256("abc")
+    assert (Path(workspace.url) / "stages" / "pose-k1" / "ba" / "abc.parquet").is_file()
+    assert workspace.read("pose", "k1", "abc").equals(ROW)
+    assert workspace.keys() == {"pose": ["k1"]}
+
+
+def test_the_same_table_gives_the_same_bytes(workspace: Workspace) -> None:
+    row = {"clip_id": "a", "clip_index": 0, "pose_time_s": np.arange(5.0), "pose_score": np.ones(5, np.float32)}
+    table = pa.Table.from_pylist([row], schema=schema.POSE)
+    workspace.publish("pose", "a", "v", table)
+    once = workspace.store.read(workspace.name("pose", "a", "v"))
+    workspace.publish("pose", "a", "v", pa.Table.from_pylist([row], schema=schema.POSE))
+    assert workspace.store.read(workspace.name("pose", "a", "v")) == once
+    back = workspace.read("pose", "a", "v")
+    assert back.equals(table)
+    assert back.schema.field("pose_time_s").metadata == schema.POSE.field("pose_time_s").metadata
+
+
+def test_a_large_table_is_written_without_a_copy_in_memory(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = workspace.publish("pose", "k", "a", ROW)
+    monkeypatch.setattr("fimad.storage.parquet._SMALL_BYTES", 0)
+    assert workspace.publish("pose", "k", "b", ROW) == small
+    read = workspace.store.read
+    assert read(workspace.name("pose", "k", "a")) == read(workspace.name("pose", "k", "b"))
+
+
+def test_a_damaged_artifact_says_what_to_do(workspace: Workspace) -> None:
+    workspace.store.write(workspace.name("pose", "k", "a"), b"PAR1 no")
+    with pytest.raises(PermanentError, match="can't be read"):
+        workspace.read("pose", "k", "a")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(IDS, st.sets(st.sampled_from([DONE, FAILED, FILTERED])), max_size=8), IDS)
+def test_one_listing_tells_every_state(
+    tmp_path_factory: pytest.TempPathFactory, states: dict[str, set[int]], other: str
+) -> None:
+    workspace = Workspace(str(tmp_path_factory.mktemp("listing")))
+    suffixes = {DONE: ".parquet", FAILED: ".failed.json", FILTERED: ".filtered.json"}
+    for video_id, codes in states.items():
+        for code in codes:
+            workspace.store.write(workspace.name("pose", "k", video_id, suffixes[code]), b"{}")
+    index = workspace.index("pose", "k")
+    ids = [*states, other]
+    precedence = (DONE, FILTERED, FAILED)
+    expected = [next((code for code in precedence if code in states.get(each, ())), PENDING) for each in ids]
+    assert index.states(id_hashes(ids)).tolist() == expected
+
+
+def test_records_round_trip_and_a_damaged_one_counts_as_failed(workspace: Workspace) -> None:
+    record = Record("failed", "pose", "a", "deadline", "What.", "Why.", "Fix.", attempts=2, signal=9, log=("x", "ü"))
+    workspace.write_record("k", record)
+    assert workspace.read_record("pose", "k", "a") == record
+    workspace.store.write(workspace.name("pose", "k", "b", ".failed.json"), b"{")
+    damaged = workspace.read_record("pose", "k", "b")
+    assert damaged is not None
+    assert damaged.reason == "damaged_record"
+    workspace.delete_record("pose", "k", "a")
+    assert workspace.read_record("pose", "k", "a") is None
+
+
+def test_a_corpus_is_stored_once_and_read_without_repeats(workspace: Workspace) -> None:
+    first = [Video("a", "url", "https://a.example/ü"), Video("b", "file", "/b.mp4")]
+    name, count = workspace.add_batch(first)
+    assert count == 2
+    assert workspace.add_batch(iter(first)) == (name, 2)
+    workspace.add_batch([Video("b", "file", "/b.mp4"), Video("c", "info", "/c.info.json")])
+    assert len(workspace.batches()) == 2
+    assert sorted(video.video_id for video in workspace.videos()) == ["a", "b", "c"]
+    assert list(workspace.videos([name])) == first
+    workspace.close()
+
+
+def test_temporary_folders_of_the_dead_are_swept_and_others_stay(workspace: Workspace) -> None:
+    workspace.prepare()
+    tmp = Path(workspace.url) / "tmp"
+    mine = workspace.store.scratch_root()
+    machine, pid, start = mine.name.split("-")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = {
+        f"{machine}-{dead.pid}-1": True,
+        f"{machine}-{pid}-{int(start) + 1}": True,  # the same number, another process
+        "000000000000-1-1": False,  # another machine, lately
+        "000000000001-1-1": True,  # another machine, silent for days
+        "something-else": False,
+    }
+    for name in names:
+        (tmp / name).mkdir()
+        (tmp / name / "half.mp4").write_bytes(b"x")
+    past = time.time() - 10 * 24 * 3600
+    os.utime(tmp / "000000000001-1-1", (past, past))
+    assert workspace.sweep() == 3
+    assert {path.name for path in tmp.iterdir()} == {mine.name} | {name for name, gone in names.items() if not gone}
+    workspace.close()
+    assert mine.name not in {path.name for path in tmp.iterdir()}
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="No space"):
+        atomic.publish_bytes(b"data", tmp_path / "file", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_found_behind_what_a_library_made_of_it() -> None:
+    try:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise ValueError("could not write header") from error
+    except ValueError as wrapped:
+        found = atomic.find_storage_error(wrapped, "/x")
+    assert isinstance(found, SetupError)
+    assert found.reason == "disk_full"
+    assert atomic.find_storage_error(ValueError("other"), "/x") is None
+
+
+def test_wrong_addresses_are_said() -> None:
+    with pytest.raises(ConfigError):
+        open_store("  ")
+    with pytest.raises(SetupError, match="no-such-protocol"):
+        open_store("no-such-protocol://bucket/x")
+    assert open_store("file:///a/b").local == Path("/a/b")
