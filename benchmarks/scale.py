@@ -25,7 +25,7 @@ import pyarrow as pa
 from fimad.config import parse_config
 from fimad.pipeline.build import build
 from fimad.pipeline.contract import Resource, Stage, StageInput, Video
-from fimad.pipeline.inspect.progress import Silent
+from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import StageResult
 
@@ -61,7 +61,7 @@ class NoopPose(Noop):
 PATHS = tuple(f"benchmarks.scale:{kind.__name__}" for kind in (NoopDownload, NoopSegment, NoopPose))
 
 
-class Meter(Silent):
+class Meter(Observer):
     """Notes this process's memory as videos get done."""
 
     def __init__(self) -> None:

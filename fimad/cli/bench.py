@@ -16,8 +16,7 @@ from fimad.cli.output import err, out, print_json, printable
 
 if TYPE_CHECKING:
     from fimad.config import Config
-    from fimad.pipeline.inspect.plan import Plan
-    from fimad.pipeline.inspect.rates import Rates
+    from fimad.pipeline.inspect.estimate import Plan, Rates
 
 _EXAMPLES = """Examples:
 
@@ -43,8 +42,8 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure each stage on this machine, in less than a minute, and predict how long a build would take."""
+    from fimad.pipeline.inspect.estimate import measure
     from fimad.pipeline.inspect.progress import duration
-    from fimad.pipeline.inspect.rates import measure
     from fimad.pipeline.run.executor import worker_count
 
     chosen = with_run(read_config(config, workspace, settings=settings), workers=workers)
@@ -73,7 +72,7 @@ def bench(
 
 def _prediction(config: Config, sources: tuple[str, ...]) -> Callable[[Rates], Plan]:
     """What a build of `sources` costs, as soon as the rates are known."""
-    from fimad.pipeline.inspect.plan import estimate
+    from fimad.pipeline.inspect.estimate import estimate
     from fimad.pipeline.stages.registry import plan_stages
     from fimad.pipeline.state.corpus import find_videos
     from fimad.pipeline.state.workspace import Workspace

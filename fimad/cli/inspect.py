@@ -157,7 +157,7 @@ def plan(
 ) -> None:
     """Say what a build would do, and what it would cost in hours and GB, without doing it."""
     from fimad.cli.options import with_run
-    from fimad.pipeline.inspect.plan import estimate
+    from fimad.pipeline.inspect.estimate import estimate
     from fimad.pipeline.inspect.progress import duration
     from fimad.pipeline.stages.registry import plan_stages
     from fimad.pipeline.state.corpus import find_videos
@@ -193,11 +193,11 @@ def plan(
 
 def print_profile(config: Config) -> None:
     """Where the time of the last run went; the whole of it goes to files beside the run's diary."""
-    from fimad.pipeline.inspect import profiling
+    from fimad.pipeline.inspect import estimate
     from fimad.pipeline.state.workspace import Workspace
 
     workspace = Workspace(config.workspace)
-    result = profiling.profile(workspace)
+    result = estimate.profile(workspace)
     table = Table(box=None, pad_edge=False, title="Where the time went", title_justify="left")
     for name in ("stage", "videos", "seconds", "video-s per s"):
         table.add_column(name, justify="left" if name == "stage" else "right")
@@ -207,5 +207,5 @@ def print_profile(config: Config) -> None:
     out.print(table)
     for video_id, seconds in list(result["videos"].items())[:10]:
         out.print(f"  {seconds:8.1f} s  {escape(video_id)}")
-    written = ", ".join(profiling.write(workspace))
+    written = ", ".join(estimate.write_profile(workspace))
     out.print(f"Each stage of each video: {escape(written)} in {escape(config.workspace)}")

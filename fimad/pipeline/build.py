@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from fimad.config import Config
-from fimad.errors import SetupError
+from fimad.errors import FimadError, SetupError
+from fimad.pipeline.acquire.politeness import Politeness
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
 from fimad.pipeline.inspect.summary import Summary, summarise
 from fimad.pipeline.run.executor import Executor, InProcess, run_spec
-from fimad.pipeline.run.hooks import MediaRemover, PoliteGate, stopped_by_signals
-from fimad.pipeline.run.run_types import RunResult, Silent
+from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
+from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import StagePlan, plan_stages
 from fimad.pipeline.state.corpus import corpus
@@ -33,7 +35,7 @@ def build(
     *,
     only: bool = False,
     pack: bool = True,
-    show: str | Silent = "none",
+    show: str | Observer = "none",
     stage_paths: Sequence[str] | None = None,
 ) -> Summary:
     """Build what is missing or stale, and pack the dataset.
@@ -96,7 +98,7 @@ def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, o
     return plan.with_upstream(wanted)
 
 
-def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: Silent) -> None:
+def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: Observer) -> None:
     if stage is None and not names:
         first = next(iter(plan.unavailable.values()))
         raise SetupError(f"No stage can run here: {first.what}", "", first.fix, reason=first.reason)
@@ -111,7 +113,7 @@ def _run(
     plan: StagePlan,
     names: list[str],
     videos: Callable[[], Iterable[Video]],
-    observer: Silent,
+    observer: Observer,
     log: RunLog,
 ) -> RunResult:
     survey = Survey(workspace, plan, names)
@@ -126,16 +128,27 @@ def _run(
         return DaskExecutor(replace(spec, warm=survey.waiting), config.run, sorted(resources), observer)
 
     finisher = MediaRemover(workspace, config, plan, survey)
-    gate = PoliteGate(workspace, config, observer)
+
+    def pause() -> None:
+        observer.note(gate.explain())
+        keep_budget()
+
+    def keep_budget() -> None:
+        # A store that fails is the run's own error by now; a lost budget state costs a tenth of an hour's budget.
+        if gate.used:
+            with suppress(FimadError, OSError):
+                workspace.write_state("politeness", gate.state())
+
+    gate = Politeness(config.http, state=workspace.read_state("politeness"), on_pause=pause)
     runner = Runner(workspace, config, plan, survey, make_executor, observer, log, gate=gate, on_finished=finisher)
     try:
         with stopped_by_signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
             return runner.run(videos)
     finally:
-        gate.close()
+        keep_budget()
 
 
-def _forward(event: tuple[Any, ...], observer: Silent) -> None:
+def _forward(event: tuple[Any, ...], observer: Observer) -> None:
     if event[0] == "progress":
         observer.progress("", event[1], event[2])
 
@@ -156,7 +169,7 @@ def _pack(
     plan: StagePlan,
     videos: Callable[[], Iterable[Video]],
     summary: Summary,
-    observer: Silent,
+    observer: Observer,
 ) -> None:
     """Pack the dataset, unless it is the one that packing would give."""
     from fimad.dataset.pack import pack

@@ -140,7 +140,7 @@ def _chosen(rows: Rows, wanted: set[str]) -> Any:
 def add_workspace(report: Report, config: Config) -> None:
     """Funnel, failures, speed and settings of the workspace that the rows came from."""
     from fimad.config_text import config_toml
-    from fimad.pipeline.inspect.profiling import profile
+    from fimad.pipeline.inspect.estimate import profile
     from fimad.pipeline.inspect.status import records, status
     from fimad.pipeline.run.executor import worker_count
     from fimad.pipeline.stages.registry import plan_stages

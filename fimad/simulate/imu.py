@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,6 @@ _HIPS = ("left_hip", "right_hip")
 _HIDDEN = 0.01
 # The samples that an angular rate away from the ends is made from, besides its own.
 _NEIGHBOURS = 4
-# Under the largest block for which glibc adapts (32 MB).
-_FREED_BYTES = 2**24
 
 
 def simulate_imu(
@@ -57,7 +54,6 @@ def simulate_imu(
     placements = tuple(config.placements if placements is None else placements)
     rate_hz = config.rate_hz if rate_hz is None else rate_hz
     _check(placements, rate_hz)
-    _keep_memory()
     if isinstance(source, PoseSequence):
         lifted = lift(source, focal=config.focal or None, pitch_deg=config.pitch_deg, height_m=config.height_m or None)
     else:
@@ -78,16 +74,6 @@ def simulate_imu(
     made = {name: signals.signal(at) for at, name in enumerate(rig.names)}
     in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
     return ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
-
-
-@cache
-def _keep_memory() -> None:
-    """Free one large block, untouched, so that memory stays with the process from clip to clip.
-
-    Otherwise glibc gives it back after each clip and takes it again page by page: a quarter of the time. Its threshold for
-    that is twice the largest block it has seen freed (mallopt(3), M_MMAP_THRESHOLD). Other allocators don't care.
-    """
-    np.empty(_FREED_BYTES, np.uint8)
 
 
 def _check(placements: Sequence[str], rate_hz: float) -> None:

@@ -13,8 +13,8 @@ from fimad.config import Config, parse_config
 from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.build import build
 from fimad.pipeline.contract import Video
-from fimad.pipeline.inspect.progress import Silent
 from fimad.pipeline.inspect.summary import Summary
+from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.run.runner import _longest
 from fimad.pipeline.stages.registry import plan_stages
 from fimad.pipeline.state.survey import Survey, VideoWork
@@ -223,7 +223,7 @@ def test_downloads_keep_to_the_budget_while_other_stages_go_on(tmp_path: Path) -
     assert workspace.read_state("politeness")["tokens"] < 1
 
 
-class _StopAfter(Silent):
+class _StopAfter(Observer):
     """Ends a run that would wait for its budget, once so many videos are through."""
 
     class Enough(Exception):

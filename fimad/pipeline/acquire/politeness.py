@@ -40,18 +40,25 @@ def host_of(video: Video) -> str:
 
 
 class Politeness:
-    """When a download may begin; also the runner's gate.
+    """When a download may begin. `used` says whether any did.
 
     Parameters
     ----------
     http : `videos_per_hour` (a token bucket that holds a tenth of an hour's budget) and `host_spacing_s`.
     clock : seconds that only increase over runs as well (`time.time`).
     state : what `state()` of an earlier run gave.
+    on_pause : called when a breaker opens.
     """
 
     def __init__(
-        self, http: HttpConfig, clock: Callable[[], float] = time.time, state: Mapping[str, Any] | None = None
+        self,
+        http: HttpConfig,
+        clock: Callable[[], float] = time.time,
+        state: Mapping[str, Any] | None = None,
+        on_pause: Callable[[], None] = lambda: None,
     ) -> None:
+        self.used = False
+        self._on_pause = on_pause
         self._per_s = http.videos_per_hour / 3600.0
         self._capacity = max(1.0, http.videos_per_hour * _BURST_SHARE)
         self._spacing_s = http.host_spacing_s
@@ -80,6 +87,7 @@ class Politeness:
             return wait_s
         self._tokens -= 1.0
         self._last[host] = now
+        self.used = True
         return 0.0
 
     def report(self, host: str, reason: str, retry_after_s: float | None = None) -> None:
@@ -104,6 +112,7 @@ class Politeness:
         self._strikes[host] = strikes + 1
         self._paused[host] = now + min(pause_s, _MAX_PAUSE_S)
         self._why[host] = reason
+        self._on_pause()
 
     @property
     def paused_until(self) -> dict[str, float]:
@@ -141,8 +150,6 @@ class Politeness:
             "strikes": dict(self._strikes),
             "why": dict(self._why),
         }
-
-    # The runner's `Gate`.
 
     def wait_s(self, video: Video) -> float:
         """`acquire` for a video."""

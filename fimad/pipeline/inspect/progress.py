@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
-from fimad.pipeline.run.run_types import Silent
+from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.task import StageResult
 
 # Plain lines: at most one of a kind in so many seconds, so that a log of days stays readable.
@@ -17,135 +17,113 @@ _LINE_S = 10.0
 _VIDEO_S = 60.0
 
 
-class Lines(Silent):
-    """A line to stderr for each failure, one a stage every ten seconds, and one a minute for a video that takes long."""
+class Progress(Observer):
+    """A bar for each stage, with rate and time left; or lines to stderr.
 
-    def __init__(self) -> None:
+    Lines are: every failure, one every ten seconds for a stage, one a minute for a video that takes long.
+    """
+
+    def __init__(self, *, bars: bool = False) -> None:
+        self._bars: Any = _bars() if bars else None
+        self._tasks: dict[str, Any] = {}
         self._left: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
+        # How far the videos are that a stage is at work on.
+        self._shares: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._said_at: dict[str, float] = {}
         self._began = self._told_at = time.monotonic()
-
-    def started(self, stages: dict[str, Counter[str]]) -> None:
-        self._began = time.monotonic()
-        for name, counts in stages.items():
-            self._left[name] = counts["pending"]
-            done = counts["done"] + counts["filtered"]
-            self._print(f"{name}: {counts['pending']} to do, {done} done before, {counts['failed']} failed before")
-
-    def result(self, video_id: str, result: StageResult) -> None:
-        name = result.stage
-        self._ended[name] += 1
-        if result.end == "failed":
-            self._bad[name] += 1
-            self._print(f"{name}: {video_id} failed ({result.reason}): {_first_line(result.what)}")
-        now = time.monotonic()
-        last = self._ended[name] >= self._left[name]
-        if last or now - self._said_at.get(name, 0.0) >= _LINE_S:
-            self._said_at[name] = now
-            rate = self._ended[name] / max(1e-9, now - self._began)
-            left_s = (self._left[name] - self._ended[name]) / rate if rate else 0.0
-            failed = f", {self._bad[name]} failed" if self._bad[name] else ""
-            eta = "" if last else f", about {duration(left_s)} left"
-            self._print(f"{name}: {self._ended[name]}/{self._left[name]}{failed}{eta}")
-
-    def progress(self, video_id: str, stages: tuple[str, ...], share: float) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= _VIDEO_S:
-            self._told_at = now
-            self._print(f"{', '.join(stages)}: {video_id or 'this video'} is at {share:.0%}")
-
-    def note(self, message: str) -> None:
-        self._print(message)
-
-    @staticmethod
-    def _print(text: str) -> None:
-        sys.stderr.write(f"fimad: {_visible(text)}\n")
-        sys.stderr.flush()
-
-
-class Bars(Silent):
-    """One rich bar a stage, with rate and time left. A long video moves its bars while it is worked on."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.fields[stage]:<11}"),
-            BarColumn(),
-            TextColumn("{task.fields[shown]:>13}"),
-            TextColumn("{task.fields[rate]:>12}"),
-            TimeElapsedColumn(),
-            TextColumn("eta"),
-            TimeRemainingColumn(),
-            TextColumn("[red]{task.fields[bad]}[/]"),
-            console=Console(stderr=True),
-        )
-        self._tasks: dict[str, Any] = {}
-        self._bad: Counter[str] = Counter()
-        self._ended: Counter[str] = Counter()
-        self._left: Counter[str] = Counter()
-        self._shares: dict[tuple[str, str], float] = {}
-        self._began = time.monotonic()
+        # Outcomes and shares come from two threads.
         self._lock = threading.Lock()
 
     def started(self, stages: dict[str, Counter[str]]) -> None:
         self._began = time.monotonic()
         for name, counts in stages.items():
-            if counts["pending"]:
-                self._left[name] = counts["pending"]
-                self._tasks[name] = self._progress.add_task(
-                    name, total=counts["pending"], stage=name, shown=f"0/{counts['pending']}", rate="", bad=""
-                )
+            self._left[name] = left = counts["pending"]
+            if self._bars is None:
+                done = counts["done"] + counts["filtered"]
+                self.note(f"{name}: {left} to do, {done} done before, {counts['failed']} failed before")
+            elif left:
+                self._tasks[name] = self._bars.add_task(name, total=left, shown=f"0/{left}", rate="", bad="")
         if self._tasks:
-            self._progress.start()
+            self._bars.start()
 
     def result(self, video_id: str, result: StageResult) -> None:
+        name = result.stage
         with self._lock:
-            self._shares.pop((result.stage, video_id), None)
-            self._ended[result.stage] += 1
-            if result.end == "failed":
-                self._bad[result.stage] += 1
-            self._show(result.stage)
+            self._shares[name].pop(video_id, None)
+            self._ended[name] += 1
+            self._bad[name] += result.end == "failed"
+            if self._bars is not None:
+                self._move(name)
+                return
+        if result.end == "failed":
+            self.note(f"{name}: {video_id} failed ({result.reason}): {result.what.partition(chr(10))[0][:300]}")
+        now = time.monotonic()
+        left = self._left[name] - self._ended[name]
+        if left <= 0 or now - self._said_at.get(name, 0.0) >= _LINE_S:
+            self._said_at[name] = now
+            failed = f", {self._bad[name]} failed" if self._bad[name] else ""
+            eta = f", about {duration(left * (now - self._began) / self._ended[name])} left" if left > 0 else ""
+            self.note(f"{name}: {self._ended[name]}/{self._left[name]}{failed}{eta}")
 
     def progress(self, video_id: str, stages: tuple[str, ...], share: float) -> None:
-        with self._lock:
-            for stage in stages:
-                self._shares[stage, video_id] = min(1.0, max(0.0, share))
-                self._show(stage)
+        if self._bars is not None:
+            with self._lock:
+                for stage in stages:
+                    self._shares[stage][video_id] = min(1.0, max(0.0, share))
+                    self._move(stage)
+        elif time.monotonic() - self._told_at >= _VIDEO_S:
+            self._told_at = time.monotonic()
+            self.note(f"{', '.join(stages)}: {video_id or 'this video'} is at {share:.0%}")
 
-    def _show(self, stage: str) -> None:
+    def _move(self, stage: str) -> None:
         if stage not in self._tasks:
             return
-        ended = self._ended[stage]
-        partly = sum(share for (name, _), share in self._shares.items() if name == stage)
-        rate = (ended + partly) / max(1e-9, time.monotonic() - self._began)
-        self._progress.update(
+        ended, left = self._ended[stage], self._left[stage]
+        done = ended + sum(self._shares[stage].values())
+        rate = done / max(1e-9, time.monotonic() - self._began)
+        self._bars.update(
             self._tasks[stage],
-            completed=min(ended + partly, float(self._left[stage])),
-            shown=f"{ended}/{self._left[stage]}",
+            completed=min(done, float(left)),
+            shown=f"{ended}/{left}",
             rate=f"{rate:.1f}/s" if rate >= 1 else f"{rate * 3600:.0f}/h",
             bad=f"{self._bad[stage]} failed" if self._bad[stage] else "",
         )
 
     def note(self, message: str) -> None:
-        from rich.markup import escape
-
-        self._progress.console.print(escape(_visible(message)))
+        visible = "".join(c if c.isprintable() else "�" for c in message)
+        if self._bars is not None:
+            self._bars.console.print(visible, markup=False)
+        else:
+            sys.stderr.write(f"fimad: {visible}\n")
+            sys.stderr.flush()
 
     def close(self) -> None:
-        self._progress.stop()
+        if self._bars is not None:
+            self._bars.stop()
 
 
-def observer_for(kind: str) -> Silent:
+def _bars() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description:<11}"),
+        BarColumn(),
+        TextColumn("{task.fields[shown]:>13}"),
+        TextColumn("{task.fields[rate]:>12}"),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+        TextColumn("[red]{task.fields[bad]}[/]"),
+        console=Console(stderr=True),
+    )
+
+
+def observer_for(kind: str) -> Observer:
     """``auto``: bars on a terminal, else lines; ``lines``; ``none``."""
-    if kind == "none":
-        return Silent()
-    if kind == "auto" and sys.stderr.isatty():
-        return Bars()
-    return Lines()
+    return Observer() if kind == "none" else Progress(bars=kind == "auto" and sys.stderr.isatty())
 
 
 def duration(seconds: float) -> str:
@@ -157,11 +135,3 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86400:.1f} days"
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0][:300]
-
-
-def _visible(text: str) -> str:
-    return "".join(c if c.isprintable() else "�" for c in text)

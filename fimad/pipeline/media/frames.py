@@ -8,6 +8,7 @@ pass of its own.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class _Subscription:
     consumer: FrameConsumer
     due_s: list[float] = field(default_factory=list)
     index: list[int] = field(default_factory=list)
+    spent_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.due_s = [start for start, _ in self.consumer.request.ranges_s]
@@ -57,6 +59,18 @@ class _Subscription:
             taken.append(number)
         return taken
 
+    def push(self, number: int, time_s: float, view: View) -> None:
+        began = time.perf_counter()
+        self.consumer.push(number, Frame(time_s, self.index[number], view))
+        self.index[number] += 1
+        self.spent_s += time.perf_counter() - began
+
+    def finish(self) -> pa.Table:
+        began = time.perf_counter()
+        table = self.consumer.finish()
+        self.spent_s += time.perf_counter() - began
+        return table
+
 
 @dataclass
 class DecodeReport:
@@ -67,9 +81,12 @@ class DecodeReport:
     disordered: int = 0
 
 
-def run_frame_stages(stages: Sequence[FrameStage], item: StageInput) -> dict[str, pa.Table]:
+def run_frame_stages(
+    stages: Sequence[FrameStage], item: StageInput, seconds: dict[str, float] | None = None
+) -> dict[str, pa.Table]:
     """The artifacts of several frame stages from one pass over the video.
 
+    `seconds` is filled with the time of each stage; what they share, which is decoding, is split evenly.
     Raises `PermanentError` if the media file is not there or its pictures are larger than the configuration takes on.
     """
     if item.media is None:
@@ -79,23 +96,28 @@ def run_frame_stages(stages: Sequence[FrameStage], item: StageInput) -> dict[str
             "Run `fimad build --stage download` again.",
             reason="no_media",
         )
-    consumers = {stage.name: stage.consumer(item) for stage in stages}
+    began = time.perf_counter()
+    subscriptions = [_Subscription(stage.consumer(item)) for stage in stages]
     threads = max(stage.config.run.threads for stage in stages)
     max_side_px = max(stage.config.download.max_side_px for stage in stages)
     report = DecodeReport()
-    _feed(list(consumers.values()), item, threads=threads, max_side_px=max_side_px, report=report)
+    _feed(subscriptions, item, threads=threads, max_side_px=max_side_px, report=report)
     if report.damaged or report.disordered:
         item.log.warning("%d damaged packets, %d frames out of order", report.damaged, report.disordered)
-    return {name: consumer.finish() for name, consumer in consumers.items()}
+    tables = {stage.name: each.finish() for stage, each in zip(stages, subscriptions, strict=True)}
+    if seconds is not None:
+        shared = max(0.0, time.perf_counter() - began - sum(each.spent_s for each in subscriptions)) / len(stages)
+        seconds.update({stage.name: each.spent_s + shared for stage, each in zip(stages, subscriptions, strict=True)})
+    return tables
 
 
 def _feed(
-    consumers: list[FrameConsumer], item: StageInput, *, threads: int, max_side_px: int, report: DecodeReport
+    subscriptions: list[_Subscription], item: StageInput, *, threads: int, max_side_px: int, report: DecodeReport
 ) -> None:
-    subscriptions = [_Subscription(consumer) for consumer in consumers]
-    spans = _merged([span for consumer in consumers for span in consumer.request.ranges_s])
+    requests = [each.consumer.request for each in subscriptions]
+    spans = _merged([span for request in requests for span in request.ranges_s])
     total = sum(end - start for start, end in spans) or 1.0
-    converters = {side: Converter(side) for side in {each.request.short_side_px for each in consumers}}
+    converters = {side: Converter(side) for side in {request.short_side_px for request in requests}}
     before, done = -math.inf, 0.0
     assert item.media is not None  # noqa: S101  (checked by the caller)
     for start, end in spans:
@@ -109,9 +131,7 @@ def _feed(
             views = {side: View(picture, converter) for side, converter in converters.items()}
             for subscription in subscriptions:
                 for number in subscription.wanted(time_s):
-                    view = views[subscription.consumer.request.short_side_px]
-                    subscription.consumer.push(number, Frame(time_s, subscription.index[number], view))
-                    subscription.index[number] += 1
+                    subscription.push(number, time_s, views[subscription.consumer.request.short_side_px])
             item.progress((done + time_s - start) / total)
         done += end - start
 

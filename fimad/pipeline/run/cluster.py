@@ -23,7 +23,7 @@ from fimad.config import RunConfig
 from fimad.errors import SetupError
 from fimad.pipeline.run import worker
 from fimad.pipeline.run.executor import Executor, worker_count
-from fimad.pipeline.run.run_types import Silent
+from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.task import Outcome, RunSpec, Task
 
 # Workers that are restarted, or that a batch system is about to start, are waited for so long.
@@ -88,7 +88,7 @@ class DaskExecutor(Executor):
     observer : is told how far long tasks are.
     """
 
-    def __init__(self, spec: RunSpec, run: RunConfig, resources: Sequence[str], observer: Silent) -> None:
+    def __init__(self, spec: RunSpec, run: RunConfig, resources: Sequence[str], observer: Observer) -> None:
         import dask
         from distributed import Client
 

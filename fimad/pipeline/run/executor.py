@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from fimad.config import Config, RunConfig
+from fimad.pipeline.run.failures import Emit
 from fimad.pipeline.run.lane import Lane
-from fimad.pipeline.run.videolog import Emit
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import Outcome, RunSpec, Task

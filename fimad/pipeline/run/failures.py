@@ -1,8 +1,11 @@
-"""What an exception in a stage means for the item and for the run."""
+"""What an exception in a stage means for the item and for the run, and the log lines that go with it."""
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +15,8 @@ from fimad.storage import atomic
 
 # A disk with less room than this is full, whatever a library made of the error.
 _FULL_BYTES = 256 * 1024
+
+Emit = Callable[[tuple[Any, ...]], None]
 
 
 class NoMediaError(Exception):
@@ -71,3 +76,24 @@ def _disk_is_full(scratch: str) -> bool:
         return shutil.disk_usage(scratch).free < _FULL_BYTES
     except OSError:
         return False
+
+
+class _Tail(logging.Handler):
+    def __init__(self, lines: deque[str], emit: Emit) -> None:
+        super().__init__()
+        self.lines = lines
+        self.tell = emit
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.levelname.lower()}: {record.getMessage()}"[:2000]
+        self.lines.append(line)
+        # At once, because a crash leaves no time for it.
+        self.tell(("log", line))
+
+
+def video_log(video_id: str, lines: deque[str], emit: Emit) -> logging.Logger:
+    """A logger whose messages are kept in `lines`, and told to `emit` as ``("log", line)``."""
+    # Not registered with the logging module: one logger a video would never be freed.
+    log = logging.Logger(f"fimad.video.{video_id}", logging.INFO)
+    log.addHandler(_Tail(lines, emit))
+    return log

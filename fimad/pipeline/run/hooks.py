@@ -1,4 +1,4 @@
-"""What a build hangs onto its runner: the download budget, the removal of used media, and signals."""
+"""What a build hangs onto its runner: the removal of used media, and signals."""
 
 from __future__ import annotations
 
@@ -6,51 +6,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 from fimad.config import Config
-from fimad.errors import FimadError
-from fimad.pipeline.acquire.politeness import Politeness
-from fimad.pipeline.contract import Video
-from fimad.pipeline.run.run_types import Silent
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.records import DONE
 from fimad.pipeline.state.survey import Survey, VideoWork
 from fimad.pipeline.state.workspace import Workspace
-from fimad.pipeline.task import StageResult
-
-
-class PoliteGate:
-    """`Politeness` for the runner: says when a breaker opens, and keeps the budget for the next run."""
-
-    def __init__(self, workspace: Workspace, config: Config, observer: Silent) -> None:
-        self._workspace = workspace
-        self._observer = observer
-        self._politeness = Politeness(config.http, state=workspace.read_state("politeness"))
-        self._said = ""
-        self._used = False
-
-    def wait_s(self, video: Video) -> float:
-        wait_s = self._politeness.wait_s(video)
-        self._used = self._used or wait_s == 0
-        return wait_s
-
-    def ended(self, video: Video, result: StageResult) -> None:
-        self._politeness.ended(video, result)
-        said = " ".join(sorted(self._politeness.paused_until))
-        if said and said != self._said:
-            self._observer.note(self._politeness.explain())
-            self.close()
-        self._said = said
-
-    def close(self) -> None:
-        """Store what is left of the budget."""
-        if self._used:
-            # A store that fails is the run's own error by now; a lost budget state costs a tenth of an hour's budget.
-            with suppress(FimadError, OSError):
-                self._workspace.write_state("politeness", self._politeness.state())
 
 
 class MediaRemover:

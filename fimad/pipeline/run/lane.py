@@ -24,8 +24,7 @@ import pyarrow as pa
 from fimad.config import Config
 from fimad.errors import FimadError, PermanentError, SetupError, TransientError
 from fimad.pipeline.contract import FrameStage, Stage, StageInput, Video
-from fimad.pipeline.run.failures import NoMediaError, describe_failure
-from fimad.pipeline.run.videolog import Emit, video_log
+from fimad.pipeline.run.failures import Emit, NoMediaError, describe_failure, video_log
 from fimad.pipeline.stages.registry import load_stage, plan_stages
 from fimad.pipeline.state.parts import part_name, plan_parts
 from fimad.pipeline.state.workspace import Workspace
@@ -295,9 +294,10 @@ class _TaskRun:
             began = time.perf_counter()
             tables = {batch[0]: stages[0].run(item)}
             return tables, {batch[0]: time.perf_counter() - began}
-        from fimad.pipeline.run.timing import run_timed
+        from fimad.pipeline.media.frames import run_frame_stages
 
-        return run_timed([stage for stage in stages if isinstance(stage, FrameStage)], item)
+        seconds: dict[str, float] = {}
+        return run_frame_stages([stage for stage in stages if isinstance(stage, FrameStage)], item, seconds), seconds
 
     def _item(self, stages: Sequence[Stage], part: int | None) -> StageInput:
         names = {each for stage in stages for each in stage.upstream if each in self.lane.spec.keys}

@@ -1,54 +1,32 @@
-"""What the runner talks to, and what it returns."""
+"""Who watches a run, and what it returns."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from fimad.errors import FimadError
-from fimad.pipeline.contract import Video
 from fimad.pipeline.state.records import Record
 from fimad.pipeline.task import StageResult
 
 
-class Gate(Protocol):
-    """Says when a download may begin (see `politeness`)."""
-
-    def wait_s(self, video: Video) -> float:
-        """Seconds until a download of this video may begin; 0 takes the slot."""
-
-    def ended(self, video: Video, result: StageResult) -> None:
-        """How a download ended: bot walls and 429 open the breaker."""
-
-
-class Observer(Protocol):
-    """Watches a run, to show it."""
-
-    def started(self, stages: dict[str, Counter[str]]) -> None: ...
-
-    def result(self, video_id: str, result: StageResult) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-
-class Silent:
-    """Shows nothing."""
+class Observer:
+    """Watches a run, to show it; this one shows nothing."""
 
     def started(self, stages: dict[str, Counter[str]]) -> None:
-        pass
+        """What there is to do: for each stage how many videos are pending, done, failed and filtered."""
 
     def result(self, video_id: str, result: StageResult) -> None:
-        pass
+        """A stage of a video ended."""
 
     def progress(self, video_id: str, stages: tuple[str, ...], share: float) -> None:
-        pass
+        """How far a long task is; `video_id` is empty where there is one task at a time."""
 
     def note(self, message: str) -> None:
-        pass
+        """Something that the user should know."""
 
     def close(self) -> None:
-        pass
+        """The run is over."""
 
 
 @dataclass

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 
 from fimad.config import Config
 from fimad.errors import FimadError, SetupError
+from fimad.pipeline.acquire.politeness import Politeness
 from fimad.pipeline.contract import Resource
 from fimad.pipeline.run.executor import Executor
-from fimad.pipeline.run.run_types import Gate, Observer, RunResult, StageTally
+from fimad.pipeline.run.run_types import Observer, RunResult, StageTally
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Record
 from fimad.pipeline.state.runlog import RunLog
@@ -54,7 +55,7 @@ class Runner:
         make_executor: Callable[[], Executor],
         observer: Observer,
         log: RunLog,
-        gate: Gate | None = None,
+        gate: Politeness | None = None,
         on_finished: Callable[[VideoWork], None] = lambda work: None,
     ) -> None:
         self.workspace = workspace

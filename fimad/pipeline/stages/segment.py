@@ -166,7 +166,7 @@ class SegmentStage(Stage):
             count = min(math.ceil(duration_s / limits.fixed_s), MAX_CLIPS)
             return [(at * limits.fixed_s, min((at + 1) * limits.fixed_s, duration_s)) for at in range(count)]
         if limits.fallback == "scene" and media is not None:
-            from fimad.pipeline.media.scenes import find_cuts
+            from fimad.pipeline.media.cuts import find_cuts
 
             edges = [0.0, *find_cuts(media, limits.scene_threshold, limits.min_clip_s)[: MAX_CLIPS - 1], duration_s]
             return list(itertools.pairwise(edges))

@@ -12,7 +12,7 @@ def test_a_video_that_takes_minutes_is_heard_of(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    lines = progress.Lines()
+    lines = progress.Progress()
     for step in range(9):
         now = 100.0 + 20 * step
         lines.progress("long\x1b[2J", ("pose", "camera"), 0.1 * step)
