@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +20,27 @@ import pyarrow as pa
 from fimad.config import Config, SegmentConfig
 from fimad.errors import Filtered, PermanentError
 from fimad.pipeline.contract import Stage, StageInput
-from fimad.pipeline.stages.chapters import label_of, parse_description
+from fimad.pipeline.stages.chapters import label_of, read_description
 from fimad.schema import SEGMENT
 
 MAX_CLIPS = 10_000
+# Windows and scenes of a file's own length: ten hours of tenths of a second are a mistake, four hours of seconds are not.
+MAX_SPANS = 100_000
+# What yt-dlp calls a chapter that the platform gives no title.
+_UNTITLED = re.compile(r"<Untitled Chapter \d+>")
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter as published; times in s, not checked: they may be NaN, negative, missing or in any order."""
+    """A chapter as published; times in s, not checked: they may be NaN, negative, missing or in any order.
+
+    A `stray` is a line of a description whose time is out of order among the others.
+    """
 
     start_s: float
     end_s: float | None
     title: str | None
+    stray: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,12 @@ def mend(chapters: Sequence[Chapter], duration_s: float, limits: SegmentConfig) 
     Beginnings below 0 become 0. A chapter ends at its own end, at the beginning of the next one in time, or at the end of
     the video, whichever comes first; one that states no end, or one before its beginning, ends at the next. What can't be
     mended is kept with a reason: ``invalid_time`` (not a number), ``beyond_end`` (begins after the video ends), ``empty``
-    (no time is left). By length: ``too_short`` (below `min_clip_s`), ``too_long`` (`max_clip_s` or more).
+    (no time is left), ``out_of_order`` (a stray). By length: ``too_short`` (below `min_clip_s`), ``too_long`` (`max_clip_s` or more).
 
     Returns one clip per chapter, in the chapters' order.
     """
-    starts = sorted({max(0.0, chapter.start_s) for chapter in chapters if math.isfinite(chapter.start_s)})
+    told = [chapter.start_s for chapter in chapters if math.isfinite(chapter.start_s) and not chapter.stray]
+    starts = sorted({max(0.0, start_s) for start_s in told})
     following = dict(zip(starts, [*starts[1:], math.inf], strict=False))
     taken: set[float] = set()
     clips = []
@@ -64,6 +74,9 @@ def mend(chapters: Sequence[Chapter], duration_s: float, limits: SegmentConfig) 
             clips.append(Clip(index, 0.0, 0.0, chapter.title, "invalid_time"))
             continue
         start = max(0.0, chapter.start_s)
+        if chapter.stray:
+            clips.append(Clip(index, start, start, chapter.title, "out_of_order"))
+            continue
         bound = min(following[start], duration_s)
         end = chapter.end_s
         end = bound if end is None or not math.isfinite(end) or end <= start else min(end, bound)
@@ -96,12 +109,13 @@ def find_chapters(video: dict[str, Any], order: Iterable[str], limits: SegmentCo
     duration_s = float(video["duration_s"])
     for source in order:
         if source == "description":
-            lines = parse_description(video["description"] or "")
+            lines, strays = read_description(video["description"] or "")
             chapters = [Chapter(line.start_s, line.end_s, line.title) for line in lines]
+            chapters += [Chapter(line.start_s, line.end_s, line.title, stray=True) for line in strays]
         else:
             rows = video["chapters" if source == "platform" else "container_chapters"] or []
             chapters = [
-                Chapter(math.nan if row["start_s"] is None else row["start_s"], row["end_s"], row["title"])
+                Chapter(math.nan if row["start_s"] is None else row["start_s"], row["end_s"], _told(row["title"]))
                 for row in rows
             ]
         if len(chapters) > MAX_CLIPS:
@@ -112,16 +126,21 @@ def find_chapters(video: dict[str, Any], order: Iterable[str], limits: SegmentCo
                 reason="too_many_chapters",
             )
         clips = mend(chapters, duration_s, limits)
-        if any(clip.filtered not in ("invalid_time", "beyond_end", "empty") for clip in clips):
+        if any(clip.filtered not in ("invalid_time", "beyond_end", "empty", "out_of_order") for clip in clips):
             return source, clips
     return "", []
+
+
+def _told(title: str | None) -> str | None:
+    """A title that somebody gave; None for the one that yt-dlp fills in."""
+    return None if title is None or _UNTITLED.fullmatch(title) else title
 
 
 class SegmentStage(Stage):
     """Cuts a video into clips; one row per chapter, kept or not."""
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download",)
 
     def __init__(self, config: Config) -> None:
@@ -163,18 +182,30 @@ class SegmentStage(Stage):
         if limits.fallback == "whole":
             return [(0.0, duration_s)]
         if limits.fallback == "fixed":
-            count = min(math.ceil(duration_s / limits.fixed_s), MAX_CLIPS)
+            count = math.ceil(duration_s / limits.fixed_s)
+            _check_count(count, "windows", "Raise `segment.fixed_s`.")
             return [(at * limits.fixed_s, min((at + 1) * limits.fixed_s, duration_s)) for at in range(count)]
         if limits.fallback == "scene" and media is not None:
             from fimad.pipeline.media.cuts import find_cuts
 
-            edges = [0.0, *find_cuts(media, limits.scene_threshold, limits.min_clip_s)[: MAX_CLIPS - 1], duration_s]
+            edges = [0.0, *find_cuts(media, limits.scene_threshold, limits.min_clip_s), duration_s]
+            _check_count(len(edges) - 1, "scenes", "Raise `segment.scene_threshold` or `segment.min_clip_s`.")
             return list(itertools.pairwise(edges))
         raise Filtered(
             "The video has no chapters.",
             "Its platform, its file and its description name none.",
             'Set `segment.fallback` to "whole", "scene" or "fixed" to take it on all the same.',
             reason="no_chapters",
+        )
+
+
+def _check_count(count: int, what: str, fix: str) -> None:
+    if count > MAX_SPANS:
+        raise PermanentError(
+            f"The video has {count} {what}; at most {MAX_SPANS} are taken on.",
+            "They are very short for a video of this length.",
+            fix,
+            reason="too_many_clips",
         )
 
 

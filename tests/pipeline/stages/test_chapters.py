@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimad.pipeline.stages.chapters import label_of, parse_description
+from fimad.pipeline.stages.chapters import label_of, parse_description, read_description
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -55,6 +55,109 @@ def test_ranges_give_both_ends() -> None:
     assert [(line.start_s, line.end_s, line.title) for line in lines] == [(0, 45, "Squats"), (60, 90, "Lunges")]
 
 
+# Each reads as squats from 0 s to what is given (None: to the next), then lunges from 30 or 30.5 s.
+TWO = [
+    ("0:00〜0:04 スクワット", "0:30〜0:34 ランジ"),
+    ("0:00～0:04 Squats", "0:30～0:34 Lunges"),
+    ("0:00−0:04 Squats", "0:30−0:34 Lunges"),
+    ("0:00―0:04: Squats", "0:30―0:34: Lunges"),
+    ("0:00 ‒ 0:04 | Squats", "0:30 ‒ 0:34 | Lunges"),
+    ("0:00 → 0:04 Squats", "0:30 ⇒ 0:34 Lunges"),
+    ("0:00...0:04 Squats", "0:30…0:34 Lunges"),
+    ("(0:00) - (0:04) Squats", "[0:30] – [0:34] Lunges"),
+    ("0:00 a 0:04 Squats", "0:30 a 0:34 Lunges"),
+    ("0:00 à 0:04 Squats", "0:30 à 0:34 Lunges"),
+    ("de 0:00 à 0:04 : Squats", "de 0:30 à 0:34 : Lunges"),
+    ("0:00 bis 0:04 Squats", "0:30 hasta 0:34 Lunges"),
+    ("0:00から0:04まで スクワット", "0:30から0:34まで ランジ"),
+    ("Squats: 0:00 - 0:04", "Lunges: 0:30 ~ 0:34"),
+    ("Squats (0:00 - 0:04) https://a.example/1:23", "Lunges (0:30 - 0:34) https://a.example/x"),
+]
+
+
+@pytest.mark.parametrize(("one", "two"), TWO)
+def test_ranges_in_any_sign_and_language(one: str, two: str) -> None:
+    lines = parse_description(f"{one}\n{two}")
+    names = [("スクワット", "ランジ") if "ス" in one else ("Squats", "Lunges")]
+    assert [(line.start_s, line.end_s) for line in lines] == [(0, 4), (30, 34)]
+    assert [tuple(line.title for line in lines)] == names
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("1️⃣ 0:00 Squats", "2️⃣ 0:30 Lunges"),
+        ("① 0:00 Squats", "② 0:30 Lunges"),
+        ("Exercise 1 0:00 Squats", "Exercise 2 0:30 Lunges"),
+        ("Übung 1: 0:00 Squats", "Übung 2: 0:30 Lunges"),
+        ("1 0:00 Squats", "2 0:30 Lunges"),
+        ("1.0:00 Squats", "2.0:30 Lunges"),
+        ("(1) 0:00 Squats", "(2) 0:30 Lunges"),
+        ("#1. 0:00 Squats", "#2. 0:30 Lunges"),
+        ("【0:00】Squats", "【0:30】Lunges"),
+        ("「0:00」 Squats", "「0:30」 Lunges"),
+        ("（0:00）Squats", "（0:30）Lunges"),
+        ("<0:00> Squats", "<0:30> Lunges"),
+        ("**0:00** Squats", "**0:30** Lunges"),
+        ("[0:00](https://a.example/?t=0) Squats", "[0:30](https://a.example/?t=30) Lunges"),
+        ("0：00 Squats", "0：30 Lunges"),
+        ("٠:٠٠ Squats", "٠:٣٠ Lunges"),
+        ("0:00\u200b Squats", "\ufeff0:30 Lunges"),
+        ("\u200f0:00\u200e Squats", "0:30\u2060\u200b Lunges\u200b"),
+        ("0:00\u00ad - Squats", "\u202a0:30\u202c Lunges"),
+        ("Squats 0:00 (0:20)", "Lunges 0:30 [0:45]"),
+    ],
+)
+def test_numbers_brackets_and_invisible_signs_around_a_time(one: str, two: str) -> None:
+    assert found(f"{one}\n{two}") == [(0, "Squats"), (30, "Lunges")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("00:00:00,000 Squats\n00:00:30,500 Lunges", [(0, "Squats"), (30.5, "Lunges")]),
+        ("0:00.25 Squats\n0:30.5 Lunges", [(0.25, "Squats"), (30.5, "Lunges")]),
+        ("0:00, 500 Squats\n0:30,Lunges", [(0, "500 Squats"), (30, "Lunges")]),
+    ],
+)
+def test_milliseconds(text: str, expected: list[tuple[float, str]]) -> None:
+    assert found(text) == expected
+
+
+# Where a line can be read in two ways.
+TIES = [
+    "0:00 Squats 0:03 work 0:01 rest\n0:04 Lunges 0:03 work 0:01 rest\n0:08 Plank 0:03 work",
+    "0:00 Squats (0:45)\n1:00 Lunges (0:45)",
+    "0:00 (0:45) Squats\n1:00 (0:45) Lunges",
+    "0:00 - Squats - 0:45\n0:45 - Lunges - 1:30",
+    "0:00 Squats\n1:00 Lunges\nIn all 5:00",
+    "Squats 0:00\nLunges 1:00\n5:00 in all",
+    "0:00 Squats\n5:00 Lunges\n3:00 Plank",
+]
+
+
+@pytest.mark.parametrize("text", TIES)
+def test_ties_are_decided_as_by_yt_dlp(text: str) -> None:
+    from yt_dlp import YoutubeDL
+    from yt_dlp.extractor.common import InfoExtractor
+
+    extractor = InfoExtractor(YoutubeDL({"quiet": True}))
+    theirs = extractor._extract_chapters_from_description(text, 3600)
+    if text == TIES[5]:
+        # A single time-first line is no list.
+        theirs = [{"start_time": 0, "title": "Squats"}, {"start_time": 60, "title": "Lunges"}]
+    assert found(text) == [(each["start_time"], each["title"]) for each in theirs]
+
+
+def test_lines_out_of_order_are_told() -> None:
+    kept, strays = read_description("0:00 Intro\n5:00 Late\n6:00 More\n1:00 Stray\n7:00 End")
+    assert [line.start_s for line in kept] == [0, 300, 360, 420]
+    assert [(line.start_s, line.title) for line in strays] == [(60, "Stray")]
+    kept, strays = read_description("0:00 Squats\n1:00 Lunges\n0:00 Sentadillas\n1:00 Zancadas")
+    assert [line.title for line in kept] == ["Squats", "Lunges"]
+    assert [line.title for line in strays] == ["Sentadillas", "Zancadas"]
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared material is not on this machine")
 def test_real_descriptions() -> None:
     cases = json.loads((SHARED / "vectors" / "youtube_description_chapters.json").read_text())
@@ -79,6 +182,63 @@ def test_a_clean_list_comes_back(seconds: list[int]) -> None:
     seconds.sort()
     text = "\n".join(f"{s // 3600}:{s // 60 % 60:02}:{s % 60:02} move {at}" for at, s in enumerate(seconds))
     assert found(text) == [(s, f"move {at}") for at, s in enumerate(seconds)]
+
+
+PIECES = [
+    *("#1. ", "1️⃣ ", "1 ", "1) ", "Exercise 1 ", "0:10", "0:10 ", "00:00:30,500 ", "0:10 - ", "0:10〜", " to ", " à "),
+    *(
+        "(0:45) ",
+        "[",
+        "【",
+        "](",
+        "https://",
+        "<a ",
+        "<br>",
+        "\n",
+        " ",
+        "\u200b",
+        "a",
+        "スクワット",
+        "-",
+        ":",
+        "٣",
+        ".",
+    ),
+]
+HOSTILE = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=40).map("".join)
+
+
+@given(HOSTILE, st.integers(1, 50))
+def test_hostile_lists_give_chapters_in_order(text: str, times: int) -> None:
+    kept, strays = read_description(text * times)
+    assert all(before.start_s < after.start_s for before, after in itertools.pairwise(kept))
+    assert all(line.title and (line.end_s is None or line.end_s > line.start_s) for line in [*kept, *strays])
+    assert len(kept) != 1
+    assert kept or not strays
+
+
+@given(st.lists(st.integers(0, 600), min_size=1, max_size=30))
+def test_no_line_of_a_list_disappears(seconds: list[int]) -> None:
+    text = "\n".join(f"{s // 60}:{s % 60:02} move {at}" for at, s in enumerate(seconds))
+    kept, strays = read_description(text)
+    if len(set(seconds)) < 2:
+        assert not kept
+    else:
+        lines = sorted([(line.start_s, line.title) for line in [*kept, *strays]])
+        assert lines == sorted((float(s), f"move {at}") for at, s in enumerate(seconds))
+
+
+def test_blanks_and_numbers_before_a_time_take_no_time() -> None:
+    # Each took minutes or years with patterns that try again what they tried before.
+    for text in (
+        "#1. " * 30,
+        "#1. " * 40_000,
+        "0:10" + " " * 190_000,
+        ("0:10" + " " * 2000 + "\n") * 90,
+        "1 " * 90_000,
+    ):
+        parse_description(text + "x 0:10 squat")
+        parse_description("0:00 a\n" + text)
 
 
 def test_a_long_hostile_line_takes_no_time() -> None:

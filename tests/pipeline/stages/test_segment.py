@@ -17,7 +17,7 @@ from fimad.config import SegmentConfig
 from fimad.errors import Filtered, PermanentError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.stages.download import DownloadStage
-from fimad.pipeline.stages.segment import Chapter, SegmentStage, mend
+from fimad.pipeline.stages.segment import Chapter, SegmentStage, find_chapters, mend
 from fimad.schema import SEGMENT
 
 LIMITS = SegmentConfig()
@@ -124,6 +124,40 @@ def test_what_a_video_without_chapters_becomes(tmp_path: Path) -> None:
     with pytest.raises(Filtered) as caught:
         run(path, tmp_path, segment={"fallback": "none"})
     assert caught.value.reason == "no_chapters"
+
+
+def test_windows_of_a_long_video_are_all_there() -> None:
+    stage = SegmentStage(config(segment={"fallback": "fixed", "fixed_s": 1}))
+    assert len(stage._fallback(4 * 3600.0, None)) == 14_400
+    stage = SegmentStage(config(segment={"fallback": "fixed", "fixed_s": 0.01}))
+    with pytest.raises(PermanentError) as caught:
+        stage._fallback(4 * 3600.0, None)
+    assert caught.value.reason == "too_many_clips"
+    assert "1440000 windows" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("title", "label"), [("<Untitled Chapter 1>", None), ("<Untitled Chapter 12>", None), ("Untitled", "untitled")]
+)
+@pytest.mark.parametrize("column", ["chapters", "container_chapters"])
+def test_a_title_that_yt_dlp_filled_in_is_none(column: str, title: str, label: str | None) -> None:
+    row = {"start_s": 0.0, "end_s": 5.0, "title": title}
+    video = {"duration_s": 10.0, "description": None, "chapters": None, "container_chapters": None, column: [row]}
+    _, (clip,) = find_chapters(video, LIMITS.chapters, LIMITS)
+    assert clip.title == (None if label is None else title)
+
+
+def test_lines_out_of_order_keep_their_rows() -> None:
+    text = "0:00 Intro\n0:50 Late\n1:00 More\n0:10 Stray\n1:10 End"
+    video = {"duration_s": 80.0, "description": text, "chapters": None, "container_chapters": None}
+    _, made = find_chapters(video, LIMITS.chapters, LIMITS)
+    assert [(clip.start_s, clip.end_s, clip.filtered) for clip in made] == [
+        (0, 50, None),
+        (50, 60, None),
+        (60, 70, None),
+        (70, 80, None),
+        (10, 10, "out_of_order"),
+    ]
 
 
 def test_scene_cuts(tmp_path: Path) -> None:
