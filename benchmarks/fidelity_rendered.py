@@ -22,7 +22,7 @@ from fimad.config import Config, SimulateConfig
 from fimad.models import locate
 from fimad.pipeline.media.frames import decode
 from fimad.pipeline.media.pictures import Converter, View
-from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker
+from fimad.pose.landmarker import LiteRtLandmarker
 from fimad.simulate import PoseSequence, Trajectories, simulate_imu
 from fimad.skeleton import LANDMARKS
 

@@ -29,8 +29,8 @@ from fimad.config import Config
 from fimad.models import locate
 from fimad.pipeline.media.pictures import ArrayView
 from fimad.pipeline.media.probe import open_media
-from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker, PoseEstimator
-from fimad.pipeline.stages.pose.mediapipe_tasks import TasksLandmarker
+from fimad.pose.landmarker import LiteRtLandmarker, PoseEstimator
+from fimad.pose.mediapipe_tasks import TasksLandmarker
 
 FLOORS = {"same_median": 1.0, "tracked_over_tasks": 1.8}
 

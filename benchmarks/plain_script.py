@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fimad import models
-from fimad.pipeline.stages.pose.mediapipe_tasks import task_bundle
+from fimad.pose.mediapipe_tasks import task_bundle
 
 
 def _pose(path: Path) -> list[dict[str, Any]]:

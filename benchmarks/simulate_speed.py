@@ -26,7 +26,7 @@ from benchmarks.landmarker import frames
 from fimad.config import Config
 from fimad.models import locate
 from fimad.pipeline.media.pictures import ArrayView
-from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker
+from fimad.pose.landmarker import LiteRtLandmarker
 from fimad.simulate import PoseSequence, simulate_imu
 from fimad.simulate.placements import PLACES
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS, PLACEMENTS

@@ -40,9 +40,9 @@ from fimad.demo import VIDEO
 from fimad.pipeline.media.audio import decode_ranges
 from fimad.pipeline.media.pictures import ArrayView
 from fimad.pipeline.media.probe import open_media, video_stream
-from fimad.pipeline.stages.pose.landmarker import LandmarkModel
-from fimad.pipeline.stages.pose.roi import Roi
 from fimad.pipeline.stages.speech import load_recogniser
+from fimad.pose.detector import Roi
+from fimad.pose.landmarker import LandmarkModel
 
 # At least, or for overhead and memory at most.
 FLOORS = {"ceiling_share": 0.90, "speedup_2": 1.8, "over_script": 2.5}

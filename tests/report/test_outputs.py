@@ -51,7 +51,7 @@ def truth_px(times: Any) -> Any:
 def seen(weights: Any, row: dict[str, Any]) -> dict[str, Any]:
     """A stretch of the demo, as the real landmarker sees it."""
     from fimad.pipeline.media.pictures import ArrayView
-    from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker
+    from fimad.pose.landmarker import LiteRtLandmarker
     from fimad.report.overlay import _pictures
 
     landmarker = LiteRtLandmarker(weights("pose/detector"), weights("pose/full"))

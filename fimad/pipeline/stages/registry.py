@@ -15,7 +15,7 @@ STAGES = (
     "fimad.pipeline.stages.download:DownloadStage",
     "fimad.pipeline.stages.segment:SegmentStage",
     "fimad.pipeline.stages.transcribe:TranscribeStage",
-    "fimad.pipeline.stages.pose.stage:PoseStage",
+    "fimad.pipeline.stages.pose:PoseStage",
     "fimad.pipeline.stages.camera:CameraStage",
     "fimad.pipeline.stages.embed:EmbedStage",
     "fimad.pipeline.stages.simulate:SimulateStage",

@@ -18,7 +18,7 @@ from fimad.errors import PermanentError
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, StageInput, Video
 from fimad.pipeline.media.frames import DecodeReport, decode, run_frame_stages
 from fimad.pipeline.media.pictures import ArrayView, Converter, Picture, View
-from fimad.pipeline.stages.pose.roi import Roi
+from fimad.pose.detector import Roi
 from tests.pipeline.makers import DEMO, stage_input, video
 
 

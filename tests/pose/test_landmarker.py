@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from fimad.pipeline.media.cuts import CutDetector
 from fimad.pipeline.media.frames import decode
 from fimad.pipeline.media.pictures import ArrayView, Converter
-from fimad.pipeline.stages.pose.detector import anchor_centres, weighted_suppression
-from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker, refine
-from fimad.pipeline.stages.pose.mediapipe_tasks import TasksLandmarker
-from fimad.pipeline.stages.pose.roi import MARGIN, Roi, roi_from_points
-from fimad.pipeline.stages.pose.tflite import TfliteModel
+from fimad.pose.detector import MARGIN, Roi, anchor_centres, roi_from_points, weighted_suppression
+from fimad.pose.landmarker import LiteRtLandmarker, refine
+from fimad.pose.mediapipe_tasks import TasksLandmarker
+from fimad.pose.tflite import TfliteModel
 from tests.pipeline.makers import DEMO
 
 Weights = Callable[[str], Path]

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.pipeline.contract import FrameView
-from fimad.pipeline.stages.pose.landmarker import Landmarks
+from fimad.pose.landmarker import Landmarks, Picture
 
 # Of the picture's size: a torso's middle that moves further between two frames belongs to somebody else.
 _JUMP = 0.25
@@ -114,7 +113,7 @@ class TasksLandmarker:
         """Free the models."""
         self._landmarker.close()
 
-    def __call__(self, view: FrameView, time_s: float) -> Landmarks | None:
+    def __call__(self, view: Picture, time_s: float) -> Landmarks | None:
         """The most certain person in a picture, or None.
 
         Tasks does not tell the person's score: presence of the landmarks, on average, stands in for it.

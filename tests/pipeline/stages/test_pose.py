@@ -14,7 +14,7 @@ from fimad.config import Config, parse_config
 from fimad.pipeline.contract import StageInput, Video
 from fimad.pipeline.media.frames import run_frame_stages
 from fimad.pipeline.stages.camera import CameraStage
-from fimad.pipeline.stages.pose.stage import PoseStage
+from fimad.pipeline.stages.pose import PoseStage
 from fimad.schema import DOWNLOAD, POSE, SEGMENT
 from tests.pipeline.makers import DEMO, ffmpeg, stage_input
 

@@ -19,10 +19,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.pipeline.contract import FrameView
-from fimad.pipeline.stages.pose.detector import Detection, PoseDetector
-from fimad.pipeline.stages.pose.roi import Roi, roi_from_points
-from fimad.pipeline.stages.pose.tflite import TfliteModel, sigmoid
+from fimad.pose.detector import Detection, PoseDetector, Roi, roi_from_points
+from fimad.pose.tflite import TfliteModel, sigmoid
 from fimad.skeleton import LANDMARKS
 
 Floats = NDArray[np.float32]
@@ -45,6 +43,21 @@ _LOST_S: Final = 1.0
 # While nobody is there, the detector looks at every frame at first, then at this interval.
 _PATIENCE_S: Final = 0.5
 _EMPTY_INTERVAL_S: Final = 0.15
+
+
+class Picture(Protocol):
+    """A picture to look for people in, upright; the pipeline's `FrameView` is one."""
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8."""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+
+    def crop(self, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
+        """A rotated square to `out`, (side_px, side_px, 3) RGB; `matrix`, (2, 3), goes from pixels here to pixels there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class Landmarks:
 class PoseEstimator(Protocol):
     """Landmarks of one person, frame by frame."""
 
-    def __call__(self, view: FrameView, time_s: float) -> Landmarks | None:
+    def __call__(self, view: Picture, time_s: float) -> Landmarks | None:
         """Look at the next frame; times must increase. None if nobody is found."""
 
     def reset(self) -> None:
@@ -98,7 +111,7 @@ class LandmarkModel:
         self._side = self._model.side_px
         self._picture = np.empty((self._side, self._side, 3), np.uint8)
 
-    def run(self, view: FrameView, roi: Roi, min_score: float) -> tuple[Landmarks, Roi | None] | None:
+    def run(self, view: Picture, roi: Roi, min_score: float) -> tuple[Landmarks, Roi | None] | None:
         """Landmarks within a region, and where the person's region is now; None if nobody is there."""
         # Bilinear, black outside of the picture, as in MediaPipe.
         view.crop(roi.crop_matrix(self._side), self._side, self._picture)
@@ -208,7 +221,7 @@ class LiteRtLandmarker:
         """Free the models."""
         del self._detector, self._model
 
-    def __call__(self, view: FrameView, time_s: float) -> Landmarks | None:
+    def __call__(self, view: Picture, time_s: float) -> Landmarks | None:
         """The person in a picture, or None. Times, s, must increase."""
         result = None
         if self._next is not None:
@@ -236,7 +249,7 @@ class LiteRtLandmarker:
         # At low frame rates more is possible, but a person's own size is the limit.
         return roi.distance(self._last) > _JUMP * min(2.0, max(1.0, (time_s - self._seen_s) / _JUMP_TIME_S))
 
-    def _look(self, view: FrameView, time_s: float) -> tuple[Landmarks, Roi | None] | None:
+    def _look(self, view: Picture, time_s: float) -> tuple[Landmarks, Roi | None] | None:
         """Ask the detector, unless it has found nobody for a while and was asked a moment ago."""
         empty = self._empty_since_s is not None and time_s - self._empty_since_s > _PATIENCE_S
         if empty and time_s - self._looked_s < _EMPTY_INTERVAL_S:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput, Unavailable
 from fimad.pipeline.media.cuts import CutDetector
-from fimad.pipeline.stages.pose.landmarker import Landmarks, PoseEstimator
 from fimad.pipeline.stages.segment import kept_clips
+from fimad.pose.landmarker import Landmarks, PoseEstimator
 from fimad.schema import POSE
 from fimad.skeleton import LANDMARKS
 
@@ -59,11 +59,11 @@ class PoseStage(FrameStage):
         detector, landmarks = (locate(name, self.config) for name in self._model_names())
         section = self.config.pose
         if section.backend == "mediapipe":
-            from fimad.pipeline.stages.pose.mediapipe_tasks import TasksLandmarker
+            from fimad.pose.mediapipe_tasks import TasksLandmarker
 
             self._estimator = TasksLandmarker(detector, landmarks, min_score=section.min_score)
         else:
-            from fimad.pipeline.stages.pose.landmarker import LiteRtLandmarker
+            from fimad.pose.landmarker import LiteRtLandmarker
 
             self._estimator = LiteRtLandmarker(
                 detector, landmarks, min_score=section.min_score, threads=self.config.run.threads
