@@ -65,8 +65,9 @@ def median_change(before: NDArray[np.float32], now: NDArray[np.float32]) -> floa
     The median, so that a person who fills one corner or an overlay that comes up does not count.
     """
     # Half of the sum of differences: the share of pixels that are in another bin.
-    changed = sorted((0.5 * np.abs(now - before).sum(axis=1)).tolist())
-    return float((changed[1] + changed[2]) / 2)
+    changed = 0.5 * np.abs(now - before).sum(axis=1).astype(np.float64)
+    # A picture of one row has two quarters.
+    return float(np.median(changed[now.any(axis=1)]))
 
 
 def colour_histograms(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
