@@ -88,7 +88,7 @@ def evaluate(
         agreement[video.stem] = _difference(pose, pose_of(video, config, without=dropped(pose.time_s)))
         turns[video.stem] = turns_of(pose, truth)
         imu = simulate_imu(pose, placements=JOINTS)
-        signals = {name: (each.acc_world_m_s2, each.sigma_m_s2) for name, each in imu.signals.items()}
+        signals = {name: (each.lin_acc_world_m_s2, each.sigma_m_s2) for name, each in imu.signals.items()}
         parts = ({name: each[at] for name, each in signals.items()} for at in (0, 1))
         stated += uncertainty(imu.time_s, *parts, truth)
         say(f"{video.stem}: {by_method['root+adaptive'][video.stem]}")
@@ -125,7 +125,7 @@ def by_segment(clips: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[s
 def _accelerations(source: PoseSequence | Trajectories, method: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     section = SimulateConfig.model_validate({"method": method})
     imu = simulate_imu(source, placements=JOINTS, config=section)
-    return imu.time_s, {name: imu.signals[name].acc_world_m_s2 for name in JOINTS}
+    return imu.time_s, {name: imu.signals[name].lin_acc_world_m_s2 for name in JOINTS}
 
 
 def _difference(some: PoseSequence, other: PoseSequence) -> float:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+#: 2: orientation, flags and the uncertainty of angular rates came in; `PLACEMENT_acc_world_m_s2` became `PLACEMENT_lin_acc_world_m_s2`.
+SCHEMA_VERSION = 2
 
 
 def field(
@@ -168,9 +169,21 @@ def imu_fields(placement: str) -> list[pa.Field]:
             f"{placement}_acc_m_s2", _F32, "specific force, sensor frame: rest reads 9.81 up", unit="m/s²", shape="m,3"
         ),
         field(f"{placement}_gyro_rad_s", _F32, "angular rate, sensor frame", unit="rad/s", shape="m,3"),
-        field(f"{placement}_acc_world_m_s2", _F32, "linear acceleration, world frame (z up)", unit="m/s²", shape="m,3"),
+        field(
+            f"{placement}_lin_acc_world_m_s2", _F32, "linear acceleration, world frame (z up)", unit="m/s²", shape="m,3"
+        ),
+        field(
+            f"{placement}_orientation",
+            _F32,
+            "unit quaternion x, y, z, w: turns vectors from the sensor's frame to the world's",
+            unit="1",
+            shape="m,4",
+        ),
         field(f"{placement}_valid", _BOOL, "False where nothing was measured; values are NaN there", shape="m"),
-        field(f"{placement}_sigma_m_s2", _F32, "standard uncertainty of the acceleration", unit="m/s²", shape="m"),
+        field(f"{placement}_sigma_m_s2", _F32, "standard uncertainty of the specific force", unit="m/s²", shape="m"),
+        field(
+            f"{placement}_gyro_sigma_rad_s", _F32, "standard uncertainty of the angular rate", unit="rad/s", shape="m"
+        ),
         field(f"{placement}_quality", pa.float32(), "summary of the clip for this placement, 0 to 1", unit="1"),
     ]
 
@@ -184,6 +197,9 @@ def simulate_schema(placements: Iterable[str]) -> pa.Schema:
             field("imu_rate_hz", pa.float64(), "samples per second", unit="Hz"),
             field("imu_root_m", _F32, "pelvis in the world frame, slow drift removed", unit="m", shape="m,3"),
             field("imu_quality", pa.float32(), "median of the placements' quality", unit="1"),
+            field(
+                "flags", pa.list_(pa.string()), "what is doubtful about the clip, one word each; empty if nothing is"
+            ),
             field("imu_report", pa.string(), "what the estimate rests on, as JSON"),
             *(each for placement in placements for each in imu_fields(placement)),
         ]

@@ -170,7 +170,7 @@ def scores(name: str, pose: PoseSequence, truth: Truth) -> dict[str, Any]:
     for title, (start_s, end_s) in spans.items():
         imu = simulated(pose, (start_s, end_s))
         now = (truth["t"] >= start_s) & (truth["t"] < end_s)
-        found = {place: imu.signals[place].acc_world_m_s2 for place in PLACES}
+        found = {place: imu.signals[place].lin_acc_world_m_s2 for place in PLACES}
         clip = score_clip(imu.time_s, found, {part: each[now] for part, each in truth.items()}, tuple(PLACES))
         for place, row in clip["placements"].items():
             error = np.linalg.norm(found[place] - at(truth, place, imu.time_s), axis=1)
@@ -187,7 +187,7 @@ def by_axis(case: Case, pose: PoseSequence, truth: Truth, method: str) -> dict[s
     """What a picture shows, as numbers: r of x, y, z, and the errors relative to the truth, over the valid samples."""
     imu = simulated(pose, case.part_s, method)
     signal = imu.signals[case.placement]
-    true, found = at(truth, case.placement, imu.time_s)[signal.valid], signal.acc_world_m_s2[signal.valid]
+    true, found = at(truth, case.placement, imu.time_s)[signal.valid], signal.lin_acc_world_m_s2[signal.valid]
     return {
         "title": case.title,
         "r": [correlation(true[:, axis], found[:, axis]) for axis in range(3)],
@@ -206,7 +206,7 @@ def ends(pose: PoseSequence, truth: Truth) -> dict[str, float]:
         end, middle = after_s <= _END_S, (after_s > _MIDDLE_S[0]) & (after_s < _MIDDLE_S[1])
         for place in PLACES:
             true = at(truth, place, imu.time_s)
-            error = imu.signals[place].acc_world_m_s2 - true
+            error = imu.signals[place].lin_acc_world_m_s2 - true
             for here, errors, truths in ((end, near, true_near), (middle, far, true_far)):
                 errors.append(rms(error[here]) ** 2)
                 truths.append(rms(true[here]) ** 2)
@@ -225,7 +225,7 @@ def picture(case: Case, pose: PoseSequence, truth: Truth) -> str:
     imu = simulated(pose, case.part_s)
     signal = imu.signals[case.placement]
     true = at(truth, case.placement, imu.time_s)
-    error = signal.acc_world_m_s2 - true
+    error = signal.lin_acc_world_m_s2 - true
     valid = signal.valid
     shown = (imu.time_s >= case.shown_s[0] - 1e-6) & (imu.time_s <= case.shown_s[1])
     time_s = imu.time_s[shown]
@@ -250,9 +250,9 @@ def picture(case: Case, pose: PoseSequence, truth: Truth) -> str:
             4, 1, figsize=(9.2, 6.2), sharex=True, layout="constrained", height_ratios=(1, 1, 1, 0.7)
         )
         figure.suptitle(case.title, x=0.01, ha="left", fontweight="bold")
-        limit = 1.1 * max(np.abs(true[shown]).max(), np.nanmax(np.abs(signal.acc_world_m_s2[shown])))
+        limit = 1.1 * max(np.abs(true[shown]).max(), np.nanmax(np.abs(signal.lin_acc_world_m_s2[shown])))
         for axis, panel in enumerate(panels[:3]):
-            values = signal.acc_world_m_s2[:, axis]
+            values = signal.lin_acc_world_m_s2[:, axis]
             panel.plot(time_s, true[shown, axis], color=_TRUE, lw=2.4)
             panel.plot(time_s, values[shown], color=colours[axis], lw=1.5)
             panel.set_ylabel(f"{'xyz'[axis]}, m/s²")

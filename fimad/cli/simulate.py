@@ -197,7 +197,7 @@ def _figures(imu: ImuSequence) -> dict[str, dict[str, float | None]]:
     for name, signal in imu.signals.items():
         valid = signal.valid
         rows[name] = {"valid_share": float(valid.mean()) if len(valid) else 0.0, "quality": signal.quality}
-        for key, values in (("acc_rms_m_s2", signal.acc_world_m_s2), ("gyro_rms_rad_s", signal.gyro_rad_s)):
+        for key, values in (("acc_rms_m_s2", signal.lin_acc_world_m_s2), ("gyro_rms_rad_s", signal.gyro_rad_s)):
             rows[name][key] = float(np.sqrt((values[valid] ** 2).sum(1).mean())) if valid.any() else None
         rows[name]["sigma_m_s2"] = float(np.median(signal.sigma_m_s2[valid])) if valid.any() else None
     return rows

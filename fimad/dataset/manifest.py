@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fimad.errors import DatasetError
+from fimad.schema import SCHEMA_VERSION
 from fimad.storage.store import Store
 
 NAME = "manifest.json"
@@ -54,6 +55,13 @@ def read_manifest(store: Store) -> dict[str, Any]:
             "It was made by another version of fimad.",
             "Install that version, or pack again.",
             reason="manifest_format",
+        )
+    if not 1 <= data.get("schema_version", 0) <= SCHEMA_VERSION:
+        raise DatasetError(
+            f"The dataset's columns are of version {data.get('schema_version')!r}; this fimad knows 1 to {SCHEMA_VERSION}.",
+            "It was packed by a newer fimad.",
+            "Install that version of fimad.",
+            reason="schema_version",
         )
     result: dict[str, Any] = data
     return result

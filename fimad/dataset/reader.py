@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fimad.dataset.torch import WindowDataset
 
 Clip = dict[str, Any]
-_INDEX = ["clip_id", "split", "label", "start_s", "end_s", "pose_share", "imu_quality"]
+_INDEX = ["clip_id", "split", "label", "start_s", "end_s", "pose_share", "imu_quality", "flags"]
 
 
 def open_dataset(path: str) -> Dataset:
@@ -121,8 +121,8 @@ class Dataset:
         return self.arrow().to_table(columns=list(columns) if columns is not None else None, filter=self._filter)
 
     def index(self) -> pa.Table:
-        """One light row per clip: id, split, label, times, quality."""
-        return self.table(_INDEX)
+        """One light row per clip: id, split, label, times, quality, and flags (from version 2 of the schema on)."""
+        return self.table([name for name in _INDEX if name in self.columns])
 
     def __len__(self) -> int:
         if self._filter is None:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from fimad.dataset.card import card
 from fimad.dataset.croissant import croissant
@@ -26,6 +28,9 @@ _GRAVITY_M_S2, _LEAST_MEDIAN_M_S2, _MOST_MEDIAN_M_S2 = 9.80665, 4.0, 40.0
 # Limbs in sports turn at up to 40 rad/s for moments; a median above that is in deg/s.
 _MOST_MEDIAN_RAD_S = 40.0
 _STILL_M_S2, _STILL_SLACK_M_S2 = 0.3, 0.5
+_UNIT_SLACK = 1e-3
+# Three columns that say the same, in float32; below the frame rate each is filtered on its own.
+_DISAGREEMENT = 0.2
 
 
 @dataclass(frozen=True)
@@ -144,9 +149,23 @@ def _is_ideal(report: str | None) -> bool:
     return not (isinstance(told, dict) and told.keys() & {"sensor", "calibrated"})
 
 
+def _whole_turns(turned: NDArray[np.floating], valid: NDArray[np.bool_]) -> bool:
+    length = np.linalg.norm(turned, axis=1)
+    return bool((np.abs(length[valid] - 1) < _UNIT_SLACK).all() and np.isnan(length[~valid]).all())
+
+
+def _disagreement(force: NDArray[np.floating], world: NDArray[np.floating], turned: NDArray[np.floating]) -> float:
+    """Median length of f − Rᵀ(a − g), m/s²."""
+    upwards = world + np.array([0.0, 0.0, _GRAVITY_M_S2])
+    return float(np.median(np.linalg.norm(force - Rotation.from_quat(turned).inv().apply(upwards), axis=1)))
+
+
 def _signal(clip: Clip, placement: str, *, ideal: bool) -> Iterator[str]:
     force, valid = clip[f"{placement}_acc_m_s2"], clip[f"{placement}_valid"]
-    world = clip[f"{placement}_acc_world_m_s2"]
+    # Version 1 of the schema had another name for it, and no orientation.
+    linear = f"{placement}_lin_acc_world_m_s2"
+    world = clip[linear if linear in clip else f"{placement}_acc_world_m_s2"]
+    turned = clip.get(f"{placement}_orientation")
     if force is None or valid is None:
         yield f"{placement} has a clock but no signal"
         return
@@ -158,6 +177,9 @@ def _signal(clip: Clip, placement: str, *, ideal: bool) -> Iterator[str]:
     if not np.isfinite(force[valid]).all() or np.isfinite(force[~valid]).any():
         yield f"{placement}: NaN must stand exactly where the signal is not valid"
         return
+    if turned is not None and not (len(turned) == len(valid) and _whole_turns(turned, valid)):
+        yield f"{placement}_orientation must hold unit quaternions where the signal is valid, and NaN elsewhere"
+        return
     if not valid.any():
         return
     length = np.linalg.norm(force[valid], axis=1)
@@ -166,6 +188,12 @@ def _signal(clip: Clip, placement: str, *, ideal: bool) -> Iterator[str]:
         yield f"{placement} at rest reads {np.median(length[still]):.2f} m/s² instead of 9.81"
     elif not _LEAST_MEDIAN_M_S2 < float(np.median(length)) < _MOST_MEDIAN_M_S2:
         yield f"{placement} reads {np.median(length):.1f} m/s² on the median: is the unit m/s²?"
+    elif (
+        ideal
+        and turned is not None
+        and (off := _disagreement(force[valid], world[valid], turned[valid])) > _DISAGREEMENT
+    ):
+        yield f"{placement}: specific force, orientation and linear acceleration disagree by {off:.2f} m/s²"
     if gyro is not None and len(gyro) == len(valid):
         turning = float(np.nanmedian(np.append(np.linalg.norm(gyro[valid], axis=1), 0.0)))
         if turning > _MOST_MEDIAN_RAD_S:

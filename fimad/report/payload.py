@@ -94,7 +94,9 @@ def explorer(row: Row, placements: tuple[str, ...]) -> str:
         parts.add("raw", np.linalg.norm(raw[:, at], axis=1), name)
         parts.add("acc", array(row, f"{name}_acc_m_s2", 3), name)
         parts.add("gyro", array(row, f"{name}_gyro_rad_s", 3), name)
-        world = array(row, f"{name}_acc_world_m_s2", 3)
+        world = array(row, f"{name}_lin_acc_world_m_s2", 3)
+        if world is None:  # version 1 of the schema
+            world = array(row, f"{name}_acc_world_m_s2", 3)
         parts.add("linear", None if world is None else np.linalg.norm(world, axis=1), name)
         parts.add("sigma", array(row, f"{name}_sigma_m_s2"), name)
     head = {

@@ -56,8 +56,11 @@ def differentiate(
     at_s = time_s if at_s is None else at_s
     if at_s is smooth.time_s:
         return smooth
-    every = np.concatenate([smooth.position, smooth.acceleration, smooth.sigma], axis=1)
-    position, acceleration, sigma = np.split(resample(smooth.time_s, every, at_s), 3, axis=1)
+    position, acceleration = np.split(
+        resample(smooth.time_s, np.concatenate([smooth.position, smooth.acceleration], axis=1), at_s), 2, axis=1
+    )
+    stated = resample(smooth.time_s, np.concatenate(list(smooth.sigma), axis=1), at_s, points=2)
+    sigma = np.stack(np.split(stated, 3, axis=1))
     return replace(smooth, time_s=at_s, position=position, acceleration=acceleration, sigma=sigma)
 
 
@@ -81,8 +84,11 @@ def _on_grid(compute: Callable[[Floats, float], tuple[Floats, Floats]]) -> Metho
 
 
 def _plain(time_s: Floats, values: Floats, position: Floats, acceleration: Floats) -> Smoothed:
-    """Without an uncertainty of their own, these methods state the spread of what they took off."""
-    spread = np.broadcast_to((values - position).std(0), values.shape)
+    """Without an uncertainty of their own, these methods state the spread of what they took off, and of its derivatives."""
+    orders = [values - position]
+    for _ in range(2):
+        orders.append(np.gradient(orders[-1], time_s, axis=0))
+    spread = np.stack([np.broadcast_to(each.std(0), values.shape) for each in orders])
     return Smoothed(time_s, position, acceleration, spread, np.ones(values.shape[1]))
 
 

@@ -16,6 +16,7 @@ from fimad.simulate.resample import middle_of, resample
 from fimad.simulate.stretches import Stretch, find_stretches, known
 from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
+from fimad.simulate.uncertainty import stated
 from fimad.simulate.vectors import dot
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
@@ -133,7 +134,7 @@ class _Signals:
         self.root_m = np.full((len(clock_s), 3), np.nan)
         self.world, self.force, self.gyro = (np.full((3, *shape), np.nan) for _ in range(3))
         self.axes = np.full((3, 3, len(clock_s), int(rig.segment.max(initial=-1)) + 1), np.nan)
-        self.sigma = np.full(shape, np.nan)
+        self.sigma, self.gyro_sigma = (np.full(shape, np.nan) for _ in range(2))
         self.valid = np.zeros(shape, bool)
         # Trust of each stretch, summed over its samples.
         self.trust = np.zeros(shape[1])
@@ -146,10 +147,11 @@ class _Signals:
         return PlacementSignal(
             acc_m_s2=self.force[:, :, at].T,
             gyro_rad_s=self.gyro[:, :, at].T,
-            acc_world_m_s2=self.world[:, :, at].T,
+            lin_acc_world_m_s2=self.world[:, :, at].T,
             rotation=turned if share == 1 else np.where(valid[:, None, None], turned, np.nan),
             valid=valid,
             sigma_m_s2=self.sigma[:, at],
+            gyro_sigma_rad_s=self.gyro_sigma[:, at],
             quality=min(1.0, float(self.trust[at]) / max(1.0, float(self.samples[at])) * share),
         )
 
@@ -157,7 +159,8 @@ class _Signals:
 def _nothing(count: int) -> PlacementSignal:
     """The signal of a sensor that can't be computed."""
     nan = np.full((count, 3), np.nan)
-    return PlacementSignal(nan, nan, nan, np.full((count, 3, 3), np.nan), np.zeros(count, bool), nan[:, 0], 0.0)
+    turned, never = np.full((count, 3, 3), np.nan), np.zeros(count, bool)
+    return PlacementSignal(nan, nan, nan, turned, never, nan[:, 0], nan[:, 0], 0.0)
 
 
 def _fill(
@@ -203,13 +206,14 @@ def _fill(
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
-    sigma = points.sigma_m_s2 @ point
-    spread = np.sqrt(np.einsum("ncp,ncp->np", sigma, sigma)) / np.clip(seen, 0.1, 1)
+    hidden = 1 / np.clip(seen, 0.1, 1)
+    spread = stated(points.sigma, joints, rig, sensors)
     for whole, part in (
         (signals.world, world),
         (signals.force, force),
         (signals.gyro, gyro),
-        (signals.sigma, spread),
+        (signals.sigma, spread.force_m_s2 * hidden),
+        (signals.gyro_sigma, spread.rate_rad_s * hidden),
     ):
         if not valid.all():
             part[..., ~valid] = np.nan

@@ -41,6 +41,9 @@ _TRUNK = (_HIPS, _SHOULDERS)
 _LEFTWARDS = ("right_hip", "left_hip")
 _SPARE = ("right_shoulder", "left_shoulder")
 _SPARE_SHARE = 0.15
+# Of a hint that lies along its segment so much counts as a lever: the roll is then that of the rest of the body.
+_LEAST_LEVER = 0.3
+_SHORTEST_M = 0.01
 
 
 def _limb(side: str) -> dict[str, Placement]:
@@ -102,6 +105,7 @@ class Rig:
     needs : (p, k) True where a sensor needs a landmark.
     segment : (p,) index of the segment, of s, on which each sensor sits.
     point : (p, k) weights that make the sensors' positions of the landmarks.
+    along, hints : (s, k) weights that make the vectors that give the segments' direction, and their roll; see `spans`.
     missing : the landmarks that are lacking, for each of the other placements.
     """
 
@@ -138,6 +142,14 @@ class Rig:
         turns: Bools = (along != 0) | (hints != 0) | (left != 0)
         of_arms = self._differences(uppers), self._differences(fores)
         parts = [along, hints, left, self._differences([_TRUNK]), *of_arms]
+        self.along = along
+        # What gives the roll: the elbow's hinge through the forearm, and the spare line where there is no hint at all.
+        self.hints = self._differences(
+            [
+                (f"{arm}_elbow", f"{arm}_wrist") if hint is None else hint if _names(hint, here) else spare
+                for _, hint, arm in segments
+            ]
+        )
         self._rows = np.concatenate(parts)
         self._ends = np.cumsum([len(part) for part in parts])[:-1]
         self._arms = _Arms(
@@ -156,6 +168,16 @@ class Rig:
             if arm:
                 turns[at] |= (of_arms[0][sides.index(arm)] != 0) | (of_arms[1][sides.index(arm)] != 0)
         self.needs: Bools = (self.point != 0) | turns[self.segment]
+
+    def spans(self, landmarks_m: Floats) -> tuple[Floats, Floats]:
+        """(n, s) lengths of the vectors `along` that give the segments' direction, and of `hints`, across it, that give their
+        roll, from (n, k, 3) `landmarks`. Where a hint lies along its segment something else gives the roll: see `axes`."""
+        landmarks = np.moveaxis(landmarks_m, 2, 0)
+        along, hints = landmarks @ self.along.T, landmarks @ self.hints.T
+        length, whole = (np.sqrt(np.einsum("cns,cns->ns", part, part)) for part in (along, hints))
+        beside = np.einsum("cns,cns->ns", along, hints) / np.maximum(length, _SHORTEST_M)
+        lever = np.sqrt(np.maximum(whole**2 - beside**2, (_LEAST_LEVER * whole) ** 2))
+        return np.maximum(length, _SHORTEST_M), np.maximum(lever, _SHORTEST_M)
 
     def points(self, landmarks_m: Floats) -> Floats:
         """(n, p, 3) positions of the sensors from (n, k, 3) `landmarks`."""

@@ -25,13 +25,14 @@ class Points:
 
     Parameters
     ----------
-    position_m, acceleration_m_s2, sigma_m_s2 : (m, 3, k) in the world frame; sigma is the uncertainty of the acceleration.
+    position_m, acceleration_m_s2 : (m, 3, k) in the world frame.
+    sigma : (3, m, 3, k) standard uncertainty of place in m, of velocity in m/s, of acceleration in m/s².
     share : (k,) of the power that stood out from the noise, on the axis where it is largest.
     """
 
     position_m: Floats
     acceleration_m_s2: Floats
-    sigma_m_s2: Floats
+    sigma: Floats
     share: Floats
 
 
@@ -48,9 +49,8 @@ def smooth_points(
         noise=_noise(tracks, config, points),
         at_s=clock_s,
     )
-    position, acceleration, sigma = (
-        part.reshape(count, 3, points) for part in (smooth.position, smooth.acceleration, smooth.sigma)
-    )
+    position, acceleration = (part.reshape(count, 3, points) for part in (smooth.position, smooth.acceleration))
+    sigma = smooth.sigma.reshape(3, count, 3, points)
     if tracks.view is not None:
         distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)
         position, acceleration = at_own_distance(clock_s, position, acceleration, distance_m, tracks.view.turn)

@@ -79,7 +79,8 @@ class Smoothed:
     ----------
     time_s : (n,) the times, s.
     position, acceleration : (n, k) in the input's unit, and per s².
-    sigma : (n, k) standard uncertainty of the acceleration: the noise that passed and the signal that was held back.
+    sigma : (3, n, k) standard uncertainty of place, velocity and acceleration: the noise that passed and the signal that was
+        held back.
     share : (k,) share of the power outside rest that stood out from the floor: 0 all noise, 1 all signal.
     """
 
@@ -104,12 +105,14 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
     size = round(_BLOCK_S * rate_hz)
     if count <= 1.5 * size:
         position, acceleration, sigma, share = _blocks(values[None], rate_hz, noise)
-        return Smoothed(time_s, position[0], acceleration[0], sigma[0] * _less_sure(time_s), share[0])
+        stated = np.repeat(sigma[:, 0], count, axis=1) * _less_sure(time_s)
+        return Smoothed(time_s, position[0], acceleration[0], stated, share[0])
     starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
     fade = np.hanning(size + 2)[1:-1, None] + 1e-6
     total = np.zeros((count, 1))
-    sums = [np.zeros(values.shape) for _ in range(3)]
+    sums = [np.zeros(values.shape) for _ in range(2)]
+    stated = np.zeros((3, *values.shape))
     shares = []
     for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
         parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, noise)
@@ -118,8 +121,9 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
             total[here] += fade
             for whole, part in zip(sums, parts, strict=False):
                 whole[here] += fade * part[at]
+            stated[:, here] += fade * parts[2][:, at]
         shares.append(parts[3])
-    position, acceleration, sigma = (whole / total for whole in sums)
+    position, acceleration, sigma = (whole / total for whole in (*sums, stated))
     return Smoothed(time_s, position, acceleration, sigma * _less_sure(time_s), np.concatenate(shares).mean(0))
 
 
@@ -131,7 +135,7 @@ def _less_sure(time_s: Floats) -> Floats:
 
 
 def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Floats, Floats, Floats]:
-    """Position and acceleration (b, n, k), sigma (b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
+    """Position and acceleration (b, n, k), sigma (3, b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
     blocks, count, channels = values.shape
     columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
     trend, bend = _trend(columns, rate_hz)
@@ -164,13 +168,14 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     wrong = _WITH_THE_BODY * floor if kinds else floor
     told = (power > _TOLD * wrong) & (frequency_hz < low)[:, None]
     lost = np.where(told, (1 - gain) ** 2 * (power - wrong), 0.0)
-    sigma = np.sqrt(2 / length * (omega2**2 * (gain**2 * wrong + lost)).sum(0))
+    missed = gain**2 * wrong + lost
+    sigma = np.sqrt(2 / length * np.stack([(omega2**order * missed).sum(0) for order in range(3)]))
     moving = frequency_hz > _MOVING_FROM_HZ
     share = (gain * np.maximum(power - floor, 0))[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
     position, acceleration = (
         np.moveaxis(part.reshape(count, blocks, channels), 1, 0) for part in (position, acceleration)
     )
-    return position, acceleration, sigma.reshape(blocks, 1, channels), share.reshape(blocks, channels)
+    return position, acceleration, sigma.reshape(3, blocks, 1, channels), share.reshape(blocks, channels)
 
 
 def _in_blocks(kinds: tuple[Kind, ...], channels: int, blocks: int) -> tuple[Kind, ...]:

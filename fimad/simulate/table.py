@@ -13,7 +13,7 @@ from fimad.simulate.types import ImuSequence
 _VECTORS = {
     "acc_m_s2": ("acc", "m_s2"),
     "gyro_rad_s": ("gyro", "rad_s"),
-    "acc_world_m_s2": ("acc_world", "m_s2"),
+    "lin_acc_world_m_s2": ("lin_acc_world", "m_s2"),
 }
 
 
@@ -21,7 +21,8 @@ def flat_table(sequences: Mapping[str, ImuSequence]) -> pa.Table:
     """Sequences by clip, one under the other.
 
     Columns: `clip_id`, `time_s`, and for each placement `P_acc_x_m_s2` (sensor frame), `P_gyro_x_rad_s`,
-    `P_acc_world_x_m_s2`, and so for y and z, `P_valid`, `P_sigma_m_s2`; NULL where a reading rests on nothing measured.
+    `P_lin_acc_world_x_m_s2`, and so for y and z, `P_orientation_x` to `_w` (unit quaternion, sensor to world), `P_valid`, `P_sigma_m_s2`,
+    `P_gyro_sigma_rad_s`; NULL where a reading rests on nothing measured.
     """
     return pa.concat_tables([_one(clip_id, imu) for clip_id, imu in sequences.items()])
 
@@ -36,6 +37,10 @@ def _one(clip_id: str, imu: ImuSequence) -> pa.Table:
             values = np.asarray(getattr(signal, field), np.float32)
             for at, axis in enumerate("xyz"):
                 columns[f"{name}_{kind}_{axis}_{unit}"] = pa.array(values[:, at], from_pandas=True)
+        turns = np.asarray(signal.orientation, np.float32)
+        for at, part in enumerate("xyzw"):
+            columns[f"{name}_orientation_{part}"] = pa.array(turns[:, at], from_pandas=True)
         columns[f"{name}_valid"] = pa.array(signal.valid)
-        columns[f"{name}_sigma_m_s2"] = pa.array(np.asarray(signal.sigma_m_s2, np.float32), from_pandas=True)
+        for kind in ("sigma_m_s2", "gyro_sigma_rad_s"):
+            columns[f"{name}_{kind}"] = pa.array(np.asarray(getattr(signal, kind), np.float32), from_pandas=True)
     return pa.table(columns)

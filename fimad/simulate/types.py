@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -66,20 +67,37 @@ class PlacementSignal:
     ----------
     acc_m_s2 : (m, 3) specific force f = Rᵀ(a − g) in the sensor frame: 9.81 up at rest, 0 in free fall.
     gyro_rad_s : (m, 3) angular rate in the sensor frame.
-    acc_world_m_s2 : (m, 3) linear acceleration in the world frame (x to the image's right, y away from the camera, z up).
+    lin_acc_world_m_s2 : (m, 3) linear acceleration in the world frame (x to the image's right, y away from the camera, z up).
     rotation : (m, 3, 3) sensor to world.
     valid : (m,) False where the sample rests on nothing measured (long gap, cut, lost person); values there are NaN.
-    sigma_m_s2 : (m,) standard uncertainty of the acceleration's length.
+    sigma_m_s2 : (m,) standard uncertainty of the specific force: RMS length of its error.
+    gyro_sigma_rad_s : (m,) standard uncertainty of the angular rate, likewise.
     quality : 0 to 1, the clip's summary for this placement.
     """
 
     acc_m_s2: Floats
     gyro_rad_s: Floats
-    acc_world_m_s2: Floats
+    lin_acc_world_m_s2: Floats
     rotation: Floats
     valid: Bools
     sigma_m_s2: Floats
+    gyro_sigma_rad_s: Floats
     quality: float
+
+    @property
+    def orientation(self) -> Floats:
+        """(m, 4) unit quaternions x, y, z, w of `rotation`, as SciPy writes them, without jumps of sign; NaN where not valid.
+
+        `Rotation.from_quat(orientation).apply(acc_m_s2) + (0, 0, -9.80665)` is `lin_acc_world_m_s2`.
+        """
+        result = np.full((len(self.valid), 4), np.nan)
+        known = np.flatnonzero(np.isfinite(self.rotation).all((1, 2)))
+        if len(known):
+            turns = Rotation.from_matrix(self.rotation[known]).as_quat()
+            # q and -q are one orientation: the nearer one is taken, so that a sequence can be interpolated.
+            flips = np.where((turns[1:] * turns[:-1]).sum(1) < 0, -1.0, 1.0)
+            result[known] = turns * np.concatenate([[1.0], np.cumprod(flips)])[:, None]
+        return result
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,7 @@ class ImuSequence:
     signals : by placement.
     root_m : (m, 3) the pelvis' position in the world frame in m, slow drift removed.
     report : what the estimate rests on (focal length, up vector and its confidence, masked spans, cut-offs), JSON-ready.
+    flags : what is doubtful about the clip, one word each, sorted.
     """
 
     time_s: Floats
@@ -100,3 +119,4 @@ class ImuSequence:
     signals: Mapping[str, PlacementSignal]
     root_m: Floats
     report: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()

@@ -121,7 +121,7 @@ class SyntheticSource:
             time_s = index * self.clip_s + np.arange(round(self.clip_s * 50)) / 50
             count = len(time_s)
             row = {**keys, "imu_time_s": time_s, "imu_rate_hz": 50.0, "imu_quality": 0.8, "imu_report": json.dumps({})}
-            row["imu_root_m"] = np.zeros(count * 3, np.float32)
+            row |= {"imu_root_m": np.zeros(count * 3, np.float32), "flags": []}
             for placement in self.config.simulate.placements:
                 world = draw.normal(0, 0.05, (count, 3))
                 valid = np.ones(count, bool)
@@ -130,11 +130,15 @@ class SyntheticSource:
                 row |= {
                     f"{placement}_acc_m_s2": force.astype(np.float32).reshape(-1),
                     f"{placement}_gyro_rad_s": np.where(valid[:, None], world, np.nan).astype(np.float32).reshape(-1),
-                    f"{placement}_acc_world_m_s2": np.where(valid[:, None], world, np.nan)
+                    f"{placement}_lin_acc_world_m_s2": np.where(valid[:, None], world, np.nan)
+                    .astype(np.float32)
+                    .reshape(-1),
+                    f"{placement}_orientation": np.where(valid[:, None], [0, 0, 0, 1], np.nan)
                     .astype(np.float32)
                     .reshape(-1),
                     f"{placement}_valid": valid,
                     f"{placement}_sigma_m_s2": np.full(count, 0.1, np.float32),
+                    f"{placement}_gyro_sigma_rad_s": np.full(count, 0.1, np.float32),
                     f"{placement}_quality": 0.8,
                 }
             rows.append(row)

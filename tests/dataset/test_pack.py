@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.dataset as pads
+import pyarrow.parquet as pq
 import pytest
 from synthetic import SyntheticSource, small_config
 
@@ -21,6 +22,7 @@ from fimad.dataset.splits import Member, assign, leaks, splits_from_file
 from fimad.dataset.text import markdown
 from fimad.dataset.verify import verify
 from fimad.errors import ConfigError, DatasetError
+from fimad.schema import SCHEMA_VERSION
 from fimad.storage.store import open_store
 
 
@@ -255,3 +257,28 @@ def test_a_hostile_channel_stays_text_in_card_and_croissant(tmp_path: Path) -> N
     assert "100% of the clips state no label." in told
     assert "50% of all clips were left out; their kind is missing." in told
     assert "<script>" not in markdown(told[0])
+
+
+def test_columns_of_an_earlier_version_can_be_read_and_those_of_a_later_can_not(tmp_path: Path) -> None:
+    config = small_config(("left_wrist",))
+    pack(SyntheticSource(2, config), config, open_store(str(tmp_path)))
+    manifest = tmp_path / "manifest.json"
+    told = json.loads(manifest.read_text())
+    renamed = {"left_wrist_lin_acc_world_m_s2": "left_wrist_acc_world_m_s2"}
+    gone = {"flags", "left_wrist_orientation", "left_wrist_gyro_sigma_rad_s"}
+    for shard in told["shards"]:
+        table = pq.read_table(tmp_path / shard["name"])
+        table = table.drop_columns([*gone]).rename_columns(renamed)
+        pq.write_table(table, tmp_path / shard["name"])
+    columns = [{**each, "name": renamed.get(each["name"], each["name"])} for each in told["columns"]]
+    told |= {"schema_version": 1, "columns": [each for each in columns if each["name"] not in gone]}
+    manifest.write_bytes(sealed(told))
+    dataset = fimad.open_dataset(str(tmp_path))
+    clip = next(dataset.clips())
+    assert clip["left_wrist_acc_world_m_s2"].shape == clip["left_wrist_acc_m_s2"].shape
+    assert dataset.index().num_rows == len(dataset)
+    assert next(dataset.windows(length_s=1))["left_wrist_acc_m_s2"].any()
+
+    manifest.write_bytes(sealed({**told, "schema_version": SCHEMA_VERSION + 1}))
+    with pytest.raises(DatasetError, match="newer fimad"):
+        fimad.open_dataset(str(tmp_path))

@@ -114,3 +114,27 @@ def test_the_command_says_what_is_wrong(whole: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(folder)])
     assert result.exit_code == 1
     assert victim.name in result.output
+
+
+@pytest.mark.parametrize(
+    ("turn", "what"),
+    [
+        ([0, 0, 0, 0.5], "unit quaternions"),
+        ([np.nan] * 4, "unit quaternions"),
+        ([np.sin(0.1), 0, 0, np.cos(0.1)], "disagree"),
+    ],
+)
+def test_an_orientation_that_does_not_fit_the_forces_is_found(tmp_path: Path, turn: list[float], what: str) -> None:
+    class Turned(SyntheticSource):
+        def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:
+            rows = super()._simulate(number, video_id)
+            valid = np.asarray(rows[0]["left_wrist_valid"])
+            turned = np.where(valid[:, None], turn, np.nan)
+            rows[0]["left_wrist_orientation"] = turned.astype(np.float32).reshape(-1)
+            return rows
+
+    config = small_config(("left_wrist",))
+    pack(Turned(1, config), config, open_store(str(tmp_path)))
+    (problem,) = verify(str(tmp_path))
+    assert problem.row == 0
+    assert what in problem.what

@@ -52,6 +52,6 @@ def test_signals_are_finite_where_they_are_valid(captured: bool) -> None:
             imu = simulate_imu(source, placements=PLACEMENTS)
         for name, signal in imu.signals.items():
             assert 0 <= signal.quality <= 1, (case, name)
-            for values in (signal.acc_m_s2, signal.gyro_rad_s, signal.acc_world_m_s2, signal.sigma_m_s2):
+            for values in (signal.acc_m_s2, signal.gyro_rad_s, signal.lin_acc_world_m_s2, signal.sigma_m_s2):
                 assert np.isfinite(values[signal.valid]).all(), (case, name)
                 assert np.isnan(values[~signal.valid]).all(), (case, name)

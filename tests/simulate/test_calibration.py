@@ -159,7 +159,7 @@ def test_only_placements_and_channels_that_were_fitted_change() -> None:
     old, new = imu.signals["left_wrist"], made.signals["left_wrist"]
     assert np.abs(new.acc_m_s2 - old.acc_m_s2).min() > 0.5
     np.testing.assert_array_equal(new.gyro_rad_s, old.gyro_rad_s)
-    assert new.acc_world_m_s2 is old.acc_world_m_s2
+    assert new.lin_acc_world_m_s2 is old.lin_acc_world_m_s2
     assert made.report == {"method": "test", "calibrated": ["left_wrist"]}
 
 

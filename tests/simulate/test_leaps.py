@@ -90,7 +90,7 @@ def test_a_cut_is_not_a_leap() -> None:
 def test_leaps_make_no_spikes_and_are_reported() -> None:
     true = waving()
     clean = simulate_imu(pose_of(true), placements=["left_wrist", "chest"])
-    largest = np.linalg.norm(clean.signals["left_wrist"].acc_world_m_s2, axis=1).max()
+    largest = np.linalg.norm(clean.signals["left_wrist"].lin_acc_world_m_s2, axis=1).max()
     seen = true.copy()
     for first in (40, 77, 120, 150):
         seen[first : first + 3, ARM, 0] += 0.8
@@ -98,7 +98,7 @@ def test_leaps_make_no_spikes_and_are_reported() -> None:
     assert imu.report["leaping_landmark_frames"] == 4 * 5 * len(ARM)
     wrist = imu.signals["left_wrist"]
     assert 0.7 < wrist.valid.mean() < 0.95
-    assert np.nanmax(np.linalg.norm(wrist.acc_world_m_s2, axis=1)) < 1.3 * largest
+    assert np.nanmax(np.linalg.norm(wrist.lin_acc_world_m_s2, axis=1)) < 1.3 * largest
     assert imu.signals["chest"].valid.all()
 
 
@@ -108,4 +108,4 @@ def test_another_person_begins_a_stretch_of_its_own() -> None:
     imu = simulate_imu(pose_of(seen), placements=["chest"])
     assert len(imu.report["stretches"]) == 2
     assert (imu.report["cuts"], imu.report["other_persons"]) == (0, 1)
-    assert np.nanmax(np.abs(imu.signals["chest"].acc_world_m_s2)) < 0.5
+    assert np.nanmax(np.abs(imu.signals["chest"].lin_acc_world_m_s2)) < 0.5

@@ -108,7 +108,7 @@ def test_camera_view_gives_the_acceleration_of_the_body_itself() -> None:
     time_s = np.arange(0, 8, 1 / 30)
     omega = 2 * np.pi
     path = np.stack([0.1 * np.sin(omega * time_s), 0 * time_s, 0.2 * np.cos(omega * time_s)], 1)
-    found = simulate_imu(pose_of(time_s, path), rate_hz=30).signals["pelvis"].acc_world_m_s2
+    found = simulate_imu(pose_of(time_s, path), rate_hz=30).signals["pelvis"].lin_acc_world_m_s2
     truth = -(omega**2) * path[: len(found)]
     middle = slice(15, -15)
     error = np.sqrt(((found - truth)[middle] ** 2).sum(1).mean() / (truth[middle] ** 2).sum(1).mean())
@@ -129,8 +129,8 @@ def test_a_given_height_sets_the_scale(tall: float) -> None:
     assert known.report["height_m"] == pytest.approx(seems_m * tall, abs=2e-3)
     assert known.report["distance_m"] == pytest.approx(unknown.report["distance_m"] * tall, rel=2e-3)
     for name, each in unknown.signals.items():
-        expected = tall * each.acc_world_m_s2
-        np.testing.assert_allclose(known.signals[name].acc_world_m_s2, expected, atol=0.02 * np.abs(expected).max())
+        expected = tall * each.lin_acc_world_m_s2
+        np.testing.assert_allclose(known.signals[name].lin_acc_world_m_s2, expected, atol=0.02 * np.abs(expected).max())
         np.testing.assert_allclose(known.signals[name].gyro_rad_s, each.gyro_rad_s, atol=5e-3)
 
 
@@ -158,9 +158,9 @@ def test_a_cut_is_no_spike() -> None:
     cut[90] = True
     camera = CameraMotion(time_s, cut, np.zeros((len(time_s), 4)), np.ones(len(time_s)))
     chest = simulate_imu(replace(pose, camera=camera)).signals["chest"]
-    assert np.nanmax(np.abs(chest.acc_world_m_s2)) < 0.05
+    assert np.nanmax(np.abs(chest.lin_acc_world_m_s2)) < 0.05
     without = simulate_imu(pose).signals["chest"]
-    assert np.nanmax(np.abs(without.acc_world_m_s2)) > 1
+    assert np.nanmax(np.abs(without.lin_acc_world_m_s2)) > 1
 
 
 def test_irregular_times_are_used_as_they_are() -> None:
@@ -207,7 +207,7 @@ def test_a_sensor_off_the_bone_and_its_gyroscope_feel_the_swing(frequency_hz: fl
     lever = (arms[0] - 2 * arms[1] + arms[2]) / step_s**2
     rate = 0.6 * omega * np.cos(omega * at_s)[:, None] * axis
     for name, guess, truth in (
-        ("lever arm", found.acc_world_m_s2 - bare.acc_world_m_s2, lever),
+        ("lever arm", found.lin_acc_world_m_s2 - bare.lin_acc_world_m_s2, lever),
         ("angular rate", np.einsum("nij,nj->ni", bare.rotation, bare.gyro_rad_s), rate),
     ):
         for part, samples in (("middle", slice(10, -10)), ("ends", [0, 1, 2, -3, -2, -1])):
@@ -222,7 +222,7 @@ def test_a_lever_arm_needs_no_long_signal(rate_hz: float) -> None:
     tracks = moving(time_s, np.zeros((len(time_s), 3)))
     found = simulate_imu(tracks, rate_hz=rate_hz, config=SimulateConfig(offset_m=(0.1, 0.1, 0.1)))
     for each in found.signals.values():
-        assert np.abs(each.acc_world_m_s2).max() < 0.01
+        assert np.abs(each.lin_acc_world_m_s2).max() < 0.01
 
 
 def test_unknown_placement_and_rate_are_refused() -> None:

@@ -36,7 +36,7 @@ def scores(weights: Callable[[str], Path]) -> Scores:
         start_s, end_s = chapter["start_time"], chapter["end_time"]
         imu = simulate_imu(part_of(pose, start_s, end_s), placements=JOINTS)
         now = (truth["t"] >= start_s) & (truth["t"] < end_s)
-        found = {name: imu.signals[name].acc_world_m_s2 for name in JOINTS}
+        found = {name: imu.signals[name].lin_acc_world_m_s2 for name in JOINTS}
         result[chapter["title"]] = score_clip(imu.time_s, found, {name: each[now] for name, each in truth.items()})
     return result
 

@@ -144,7 +144,7 @@ def test_missing_samples_stay_missing_and_change_nothing_around_them() -> None:
     for name in ("acc_m_s2", "gyro_rad_s"):
         np.testing.assert_array_equal(np.isnan(getattr(new, name)), missing)
         np.testing.assert_array_equal(getattr(new, name)[~missing], getattr(full, name)[~missing])
-    for name in ("valid", "acc_world_m_s2", "rotation", "sigma_m_s2", "quality"):
+    for name in ("valid", "lin_acc_world_m_s2", "rotation", "sigma_m_s2", "quality"):
         assert getattr(new, name) is getattr(old, name)
 
 

@@ -28,7 +28,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
     by_clip: ClassVar[bool] = True
@@ -150,15 +150,18 @@ def imu_columns(imu: ImuSequence) -> dict[str, Any]:
         "imu_rate_hz": imu.rate_hz,
         "imu_root_m": _flat(imu.root_m),
         "imu_quality": float(np.median(qualities)) if qualities else None,
+        "flags": list(imu.flags),
         "imu_report": json.dumps(imu.report, sort_keys=True),
     }
     for placement, signal in imu.signals.items():
         columns |= {
             f"{placement}_acc_m_s2": _flat(signal.acc_m_s2),
             f"{placement}_gyro_rad_s": _flat(signal.gyro_rad_s),
-            f"{placement}_acc_world_m_s2": _flat(signal.acc_world_m_s2),
+            f"{placement}_lin_acc_world_m_s2": _flat(signal.lin_acc_world_m_s2),
+            f"{placement}_orientation": _flat(signal.orientation),
             f"{placement}_valid": signal.valid,
             f"{placement}_sigma_m_s2": _flat(signal.sigma_m_s2),
+            f"{placement}_gyro_sigma_rad_s": _flat(signal.gyro_sigma_rad_s),
             f"{placement}_quality": signal.quality,
         }
     return columns

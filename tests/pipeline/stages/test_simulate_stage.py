@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.spatial.transform import Rotation
 
 from fimad.config import parse_config
 from fimad.errors import ConfigError
@@ -97,6 +98,24 @@ def test_somebody_who_stands_still_feels_gravity_alone(item: StageInput) -> None
         assert valid.mean() > 0.9
         assert np.linalg.norm(acc[valid], axis=1) == pytest.approx(9.81, abs=0.1)
     assert isinstance(json.loads(row["imu_report"]), dict)
+
+
+def test_orientation_turns_the_reading_into_acceleration(item: StageInput) -> None:
+    stage = SimulateStage(parse_config({"simulate": {"placements": ["left_upper_arm"], "mounting_deg": [20, -40, 70]}}))
+    row = stage.run(item).to_pylist()[0]
+    valid = np.array(row["left_upper_arm_valid"])
+    force, world, turns = (
+        np.reshape(row[f"left_upper_arm_{name}"], (len(valid), -1))[valid]
+        for name in ("acc_m_s2", "lin_acc_world_m_s2", "orientation")
+    )
+    assert turns.shape[1] == 4
+    np.testing.assert_allclose(np.linalg.norm(turns, axis=1), 1, atol=1e-6)
+    found = Rotation.from_quat(turns).apply(force) + np.array([0, 0, -9.80665])
+    np.testing.assert_allclose(found, world, atol=1e-4)
+    assert np.linalg.norm(np.diff(turns, axis=0), axis=1).max() < 0.1
+    assert row["flags"] == []
+    rate_sigma = np.array(row["left_upper_arm_gyro_sigma_rad_s"])
+    assert (rate_sigma[valid] > 0).all()
 
 
 def test_clips_with_nobody_are_null_and_say_so(item: StageInput) -> None:

@@ -138,10 +138,10 @@ def test_a_wrist_on_a_circle_reads_omega_squared_r(tmp_path: Path, name: str) ->
     imu = simulate_imu(read_trajectories(WRITERS[name](tmp_path / name)), placements=["left_wrist", "right_wrist"])
     wrist = imu.signals["left_wrist"]
     assert wrist.valid.all()
-    size = np.linalg.norm(wrist.acc_world_m_s2, axis=1)
+    size = np.linalg.norm(wrist.lin_acc_world_m_s2, axis=1)
     np.testing.assert_allclose(size, RADIUS_M * (2 * np.pi * TURNS_HZ) ** 2, rtol=0.03)
     # Upright and in the plane of depth, in whatever frame the file was.
-    np.testing.assert_allclose(wrist.acc_world_m_s2[:, 0], 0, atol=0.1)
+    np.testing.assert_allclose(wrist.lin_acc_world_m_s2[:, 0], 0, atol=0.1)
     still = np.linalg.norm(imu.signals["right_wrist"].acc_m_s2, axis=1)
     np.testing.assert_allclose(still, 9.80665, atol=0.02)
 
