@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from fimad.cli.motion import print_markers, print_reading
 from fimad.cli.options import ConfigOption, JsonOption, SetOption, read_config
 from fimad.cli.output import out, print_json, printable
 
@@ -22,20 +23,28 @@ _EXAMPLES = """Examples:
     fimad simulate walk.trc
     fimad simulate dance.bvh --unit cm --placement left_wrist --placement pelvis --out dance.csv
     fimad simulate squat.c3d --map names.json --rate-hz 100 --set simulate.sensor=bmi160
-    fimad simulate workspace/stages/pose/KEY/VIDEO.parquet
+    fimad simulate 16_15.amc --skeleton 16.asf --list
+    fimad simulate workspace/stages/pose-KEY/XX/VIDEO.parquet
 """
 
 
 class _Up(StrEnum):
+    X = "x"
     Y = "y"
     Z = "z"
+    DOWN_X = "-x"
+    DOWN_Y = "-y"
+    DOWN_Z = "-z"
 
 
 class _Unit(StrEnum):
     M = "m"
+    DM = "dm"
     CM = "cm"
     MM = "mm"
     IN = "in"
+    FT = "ft"
+    CMU = "cmu"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     file: Annotated[
-        Path, typer.Argument(help="Motion capture (.csv, .trc, .c3d, .bvh), or a pose artifact (.parquet).")
+        Path, typer.Argument(help="Motion (.csv, .trc, .c3d, .bvh, .amc, .npz), or a pose artifact (.parquet).")
     ],
     to: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where to: .parquet or .csv (default: FILE's name.imu.parquet).")
@@ -61,7 +70,20 @@ def simulate(
         ),
     ] = None,
     up: Annotated[_Up | None, typer.Option(help="Vertical axis, if the file does not say it or is wrong.")] = None,
-    unit: Annotated[_Unit | None, typer.Option(help="Unit of length, if the file does not say it.")] = None,
+    unit: Annotated[
+        _Unit | None, typer.Option(help="Unit of length, if the file does not say it (cmu: CMU's 1/0.45 inches).")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="Whose markers, where a file holds several people's.")] = None,
+    skeleton: Annotated[Path | None, typer.Option(help="The .asf file of an .amc file.")] = None,
+    body_model: Annotated[
+        Path | None, typer.Option(help="SMPL-X's own .npz file, for results that hold parameters alone.")
+    ] = None,
+    source_rate_hz: Annotated[
+        float | None, typer.Option(help="Frames a second of a .npz file that does not say it.")
+    ] = None,
+    list_only: Annotated[
+        bool, typer.Option("--list", help="Show what the file holds and how it would be read; write nothing.")
+    ] = False,
     config: ConfigOption = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
@@ -83,11 +105,22 @@ def simulate(
     if file.suffix.lower() == ".parquet":
         sources = _poses(file)
     else:
-        from fimad.simulate.readers import read_trajectories
+        from fimad.simulate.readers import landmarks, read_markers
 
-        read = read_trajectories(
-            file, names=_names(names), up=up.value if up else None, unit=unit.value if unit else None
+        markers = read_markers(file, skeleton=skeleton, body_model=body_model, rate_hz=source_rate_hz)
+        if list_only:
+            print_markers(markers)
+        read = landmarks(
+            markers,
+            file.name,
+            names=_names(names),
+            up=up.value if up else None,
+            unit=unit.value if unit else None,
+            subject=subject,
         )
+        if list_only:
+            print_reading(read)
+            return
         sources = {file.stem: read}
     made = {
         clip_id: to_device(
@@ -95,6 +128,7 @@ def simulate(
         )
         for clip_id, source in sources.items()
     }
+    _check_measured(made, file)
     _write(made, to)
     rows = {clip_id: _figures(imu) for clip_id, imu in made.items()}
     if as_json:
@@ -116,7 +150,7 @@ def _poses(path: Path) -> dict[str, PoseSequence | Trajectories]:
     from fimad.errors import ConfigError
     from fimad.pipeline.stages.simulate import pose_sequence
 
-    fix = "Give an artifact of the stage pose, or motion capture (.csv, .trc, .c3d, .bvh)."
+    fix = "Give an artifact of the stage pose, or motion (.csv, .trc, .c3d, .bvh, .amc, .npz)."
     try:
         table = pq.read_table(path)
         poses = [pose_sequence(table, at, None) for at in range(table.num_rows)]
@@ -164,6 +198,23 @@ def _names(path: Path | None) -> dict[str, tuple[str, ...]] | None:
             )
         result[landmark] = tuple(listed)
     return result
+
+
+def _check_measured(made: dict[str, ImuSequence], file: Path) -> None:
+    """An output without a single reading would be taken for one that has some."""
+    from fimad.errors import ConfigError
+
+    if any(signal.valid.any() for imu in made.values() for signal in imu.signals.values()):
+        return
+    lacking = {name: each for imu in made.values() for name, each in imu.report.get("missing_landmarks", {}).items()}
+    first = next(iter(lacking), "")
+    raise ConfigError(
+        f"Not one sensor of {file.name!r} has a reading.",
+        f"{first} would need {', '.join(lacking[first])}."
+        if first
+        else "Its segments are shorter than simulate.shortest_s, or nobody is seen well enough.",
+        "Look at what it holds with --list; say which marker is which with --map.",
+    )
 
 
 def _write(made: dict[str, ImuSequence], to: Path) -> None:

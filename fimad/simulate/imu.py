@@ -58,7 +58,7 @@ def simulate_imu(
     if isinstance(source, PoseSequence):
         lifted = lift(source, focal=config.focal or None, pitch_deg=config.pitch_deg, height_m=config.height_m or None)
     else:
-        lifted = Lifted(source, np.zeros(len(source.time_s), bool), {})
+        lifted = Lifted(source, source.breaks, dict(source.notes))
     tracks = lifted.trajectories
     ever: Bools = np.asarray(known(tracks.position_m).any(axis=0))
     rig = rig_of(placements, tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found))

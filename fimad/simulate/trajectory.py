@@ -9,12 +9,17 @@ body's own motion in depth cannot be told from noise and counts as drift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
+from fimad.errors import ConfigError
 from fimad.simulate.body import body_lengths, mend_depth, settle_hips, stature, swapped_sides
 from fimad.simulate.leaps import without_leaps
 from fimad.simulate.perspective import View
@@ -24,6 +29,8 @@ from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
 from fimad.simulate.upright import estimate_pitch
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
+# Motion is recorded at 1 to 10,000 frames a second; what is slower or quicker is no second.
+_STEPS_S = (1e-4, 1.0)
 # Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
 DEFAULT_FOCAL = 1.2
 _SCALE_S = 2.0
@@ -48,17 +55,72 @@ class Trajectories:
     time_s : (n,) rising.
     names : of the k points; those of `skeleton.LANDMARKS` are understood by `simulate_imu`.
     position_m : (n, k, 3) world frame (x right, y away, z up), NaN where not measured.
-    weight : (n, k) 0 to 1: how far a point is to be trusted.
+    weight : (n, k) 0 to 1: how far a point is to be trusted; by default 1 where it was measured.
     depth_axis : which axis carries the noise of monocular depth; None for motion capture.
     view : how one camera saw them; None for motion capture.
+    breaks : (n,) True where nothing connects a frame with the one before; by default nowhere.
+    rotations : by segment (`SEGMENTS`), (n, 3, 3) from a frame that is fixed to the segment to the world, or a SciPy
+        `Rotation` of n; which frame that is does not matter.
+    notes : what a reader had to decide, for the report.
+
+    Raises
+    ------
+    ConfigError : shapes that do not fit, times that do not rise or are no seconds.
     """
 
     time_s: Floats
     names: tuple[str, ...]
     position_m: Floats
-    weight: Floats
+    weight: Floats = field(default_factory=lambda: np.zeros(0))
     depth_axis: int | None = None
     view: View | None = None
+    breaks: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    rotations: Mapping[str, Floats] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fix = "Trajectories(time_s (n,), names (k,), position_m (n, k, 3)); times in seconds, lengths in metres."
+        put = functools.partial(object.__setattr__, self)
+        put("time_s", np.asarray(self.time_s, float))
+        put("names", tuple(self.names))
+        put("position_m", np.asarray(self.position_m, float))
+        count, points = len(self.time_s), len(self.names)
+        if self.time_s.ndim != 1 or self.position_m.shape != (count, points, 3):
+            raise ConfigError(
+                f"{count} times and {points} names do not fit positions of the shape {self.position_m.shape}.",
+                "Axes are exchanged, or one point has no name.",
+                fix,
+            )
+        steps = np.diff(self.time_s)
+        if not np.isfinite(self.time_s).all() or (steps <= 0).any():
+            at = int(np.flatnonzero(~(steps > 0))[0]) if len(steps) and (~(steps > 0)).any() else 0
+            raise ConfigError(
+                f"Times do not rise: number {at + 1} is {self.time_s[at] if count else None}, "
+                f"the next is {self.time_s[at + 1] if count > at + 1 else None}.",
+                "Rows are double, out of order, or have no time.",
+                fix,
+            )
+        if len(steps) and not _STEPS_S[0] <= float(np.median(steps)) <= _STEPS_S[1]:
+            raise ConfigError(
+                f"The times are {np.median(steps):.6g} apart.",
+                "They are milliseconds, or numbers of frames.",
+                fix,
+            )
+        if not len(self.weight):
+            put("weight", np.isfinite(self.position_m).all(2).astype(float))
+        if not len(self.breaks):
+            put("breaks", np.zeros(count, bool))
+        matrices = {
+            name: np.asarray(each.as_matrix() if isinstance(each, Rotation) else each, float)
+            for name, each in self.rotations.items()
+        }
+        put("rotations", matrices)
+        for shape, what in (
+            *(((self.weight.shape, (count, points)), "weight"), ((self.breaks.shape, (count,)), "breaks")),
+            *((((each.shape, (count, 3, 3))), f"rotations[{name!r}]") for name, each in matrices.items()),
+        ):
+            if shape[0] != shape[1]:
+                raise ConfigError(f"{what} has the shape {shape[0]}, not {shape[1]}.", "Axes are exchanged.", fix)
 
 
 @dataclass(frozen=True)
@@ -67,7 +129,7 @@ class Lifted:
 
     trajectories: Trajectories
     breaks: Bools
-    report: dict[str, float | int | str | bool]
+    report: dict[str, Any]
 
 
 def lift(

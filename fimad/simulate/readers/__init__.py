@@ -1,49 +1,83 @@
-"""Motion capture files as `Trajectories`: CSV, TRC, C3D and BVH, one module each.
+"""Motion from files as `Trajectories`: motion capture, animation, and results of body models; one module a format.
 
 A reader gives `Markers`, what the file says in its own names, units and axes; `markers.landmarks` makes landmarks in the
-world frame of them.
+world frame of them, and believes nothing that a human body contradicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from fimad.errors import ConfigError
-from fimad.simulate.readers.markers import Markers, landmarks
+from fimad.simulate.readers.markers import UNITS_M, Markers, Up, landmarks
 from fimad.simulate.trajectory import Trajectories
 
-FORMATS = {".csv": "csv", ".trc": "trc", ".c3d": "c3d", ".bvh": "bvh"}
+__all__ = ["FORMATS", "UNITS_M", "Markers", "Up", "landmarks", "read_markers", "read_motion"]
+
+FORMATS = {".csv": "csv", ".trc": "trc", ".c3d": "c3d", ".bvh": "bvh", ".amc": "amc", ".npz": "npz"}
 # A recording of an hour at 200 Hz with 100 markers has 0.6 GB as text.
 _MOST_BYTES = 2 * 1024**3
 
 
-def read_trajectories(
-    path: Path,
+def read_motion(
+    path: str | Path,
     *,
-    names: Mapping[str, tuple[str, ...]] | None = None,
-    up: Literal["y", "z"] | None = None,
+    names: Mapping[str, str | Sequence[str]] | None = None,
+    up: Up | None = None,
     unit: str | None = None,
+    subject: str | None = None,
+    skeleton: str | Path | None = None,
+    body_model: str | Path | None = None,
+    rate_hz: float | None = None,
 ) -> Trajectories:
-    """A motion capture file's landmarks.
+    """A recording's landmarks, in m, in the world frame (x right, y away, z up).
 
     Parameters
     ----------
-    path : a file whose name ends in .csv, .trc, .c3d or .bvh.
-    names : landmark to the markers whose mean it is; adds to, and wins over, the names that are known.
-    up : the file's vertical axis, where it does not say so or is wrong. By default z for CSV, y for TRC and BVH; C3D says.
-    unit : m, cm, mm or in, where the file does not say so or is wrong.
+    path : a file whose name ends in .csv, .trc, .c3d, .bvh, .amc or .npz.
+    names : landmark to its marker, or to several whose mean it is; adds to, and wins over, the names that are known.
+    up : the file's vertical axis, where it does not say so or is wrong. By custom z for CSV and AMASS, y for TRC, BVH and AMC.
+    unit : a key of `UNITS_M`, where the file does not say so or is wrong.
+    subject : whose markers, where a file holds several people's (``subject:marker``).
+    skeleton : the .asf file of an .amc file.
+    body_model : SMPL-X's own .npz file, where an archive holds parameters alone.
+    rate_hz : frames a second of an archive that does not say it.
 
     Raises
     ------
-    ConfigError : the file can't be read, or holds no landmark.
+    ConfigError : the file can't be read, holds no landmark, or contradicts what a human body can be.
+
+    Examples
+    --------
+    >>> from fimad.simulate import read_motion, simulate_imu
+    >>> imu = simulate_imu(read_motion("walk.trc"), placements=["left_ankle"])  # doctest: +SKIP
+    >>> imu.signals["left_ankle"].acc_m_s2.shape  # doctest: +SKIP
+    (119, 3)
     """
-    if path.suffix.lower() not in FORMATS:
+    path = Path(path)
+    markers = read_markers(path, skeleton=skeleton, body_model=body_model, rate_hz=rate_hz)
+    return landmarks(markers, path.name, names=names, up=up, unit=unit, subject=subject)
+
+
+def read_markers(
+    path: str | Path,
+    *,
+    skeleton: str | Path | None = None,
+    body_model: str | Path | None = None,
+    rate_hz: float | None = None,
+) -> Markers:
+    """What a file holds, in its own names, unit and axes; parameters as in `read_motion`."""
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in FORMATS:
         raise ConfigError(
-            f"{path.name!r} is no motion capture file that fimad can read.",
-            "Its name does not end in one of the known ways.",
+            f"{path.name!r} is no recording of motion that fimad can read.",
+            "Results of body models as .pkl or .pt could run code when they are read; write them with numpy.savez."
+            if kind in (".pkl", ".pt", ".pth", ".joblib")
+            else "Its name does not end in one of the known ways.",
             f"The formats are: {', '.join(FORMATS)}.",
         )
     try:
@@ -58,6 +92,11 @@ def read_trajectories(
             "It is read as a whole.",
             "Cut the recording into parts of up to 2 GB.",
         )
-    module = import_module(f"fimad.simulate.readers.{FORMATS[path.suffix.lower()]}")
-    read: Callable[[Path], Markers] = module.read
-    return landmarks(read(path), path.name, names=names, up=up, unit=unit)
+    options: dict[str, Any] = {}
+    if kind == ".amc" and skeleton is not None:
+        options["skeleton"] = Path(skeleton)
+    if kind == ".npz":
+        options = {"model": None if body_model is None else Path(body_model), "rate_hz": rate_hz}
+    read: Any = import_module(f"fimad.simulate.readers.{FORMATS[kind]}").read
+    markers: Markers = read(path, **options)
+    return markers

@@ -1,41 +1,29 @@
-"""Markers and joints by the names that laboratories give them, and landmarks made of them."""
+"""What a motion capture file holds, and landmarks made of it.
+
+`Markers` is the file in its own names, unit and axes. `landmarks` turns it into `Trajectories` in the world frame, and believes
+nothing that a human body contradicts: unit and size (`proportions`), the vertical (`proportions`), times (`clocks`), frames
+that no motion leads to (`jumps`). What it guessed stands in the notes; what can't be decided is an error.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
 from fimad.errors import ConfigError
+from fimad.simulate.readers import clocks, jumps, proportions
+from fimad.simulate.readers.names import columns_of, segment_joints, some
 from fimad.simulate.trajectory import Trajectories
 from fimad.simulate.types import Floats
-from fimad.skeleton import LANDMARKS
 
-Up = Literal["y", "z"]
-UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
-
-# In this order the first that a file has is taken; a plus joins markers whose mean is meant. Where BVH files call a joint
-# by the bone that begins there (LeftArm, lhumerus), that comes first, since their LeftShoulder is the collar bone.
-# Sources: MediaPipe, COCO, OpenPose and HALPE keypoints (TRC of Pose2Sim), Vicon Plug-in Gait, OpenSim, CMU's ASF and its
-# usual BVH conversions.
-_PARTS: dict[str, tuple[str, ...]] = {
-    "shoulder": ("{side}arm", "{s}humerus", "{side}shoulder", "{s}shoulder", "{s}sho", "{s}acr"),
-    "elbow": ("{side}forearm", "{s}radius", "{side}elbow", "{s}elbow", "{s}elb"),
-    "wrist": ("{side}hand", "{side}wrist", "{s}wrist", "{s}wra+{s}wrb", "{s}wri"),
-    "index": ("{side}index", "{s}index", "{s}wra"),
-    "pinky": ("{side}pinky", "{s}pinky", "{s}wrb"),
-    "hip": ("{side}upleg", "{s}femur", "{side}hip", "{s}hip", "{s}hjc", "{s}asi+{s}psi", "{s}asis+{s}psis"),
-    "knee": ("{side}leg", "{s}tibia", "{side}knee", "{s}knee", "{s}kjc", "{s}lfc+{s}mfc", "{s}kne"),
-    "ankle": ("{side}foot", "{s}foot", "{side}ankle", "{s}ankle", "{s}ajc", "{s}lmal+{s}mmal", "{s}ank"),
-    "heel": ("{side}heel", "{s}heel", "{s}hee", "{s}cal"),
-    "foot_index": ("{side}footindex", "{side}toebase", "{s}toes", "{s}bigtoe", "{s}toe"),
-    "ear": ("{side}ear", "{s}ear", "{s}fhd+{s}bhd"),
-}
-# From hip to ankle an adult has 0.6 to 1.0 m, a child less; units differ by more than that.
-_LEG_M = (0.35, 1.1)
+Up = Literal["x", "y", "z", "-x", "-y", "-z"]
+#: CMU's unit is that of its ASF files (`length 0.45`): 1 / 0.45 inches.
+UNITS_M = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048, "cmu": 0.0254 / 0.45}
+# No room that people are measured in is larger; what lies outside stands for something else (9999999, -16512).
+_ROOM_M = 200.0
 
 
 @dataclass(frozen=True)
@@ -44,11 +32,16 @@ class Markers:
 
     Parameters
     ----------
-    time_s : (n,) rising.
+    time_s : (n,) as written.
     names : of the k markers or joints.
     position : (n, k, 3) in `unit`; NaN where not measured.
     unit : a key of `UNITS_M`, or None if the file does not say.
-    up : the vertical axis.
+    up : the vertical axis, by the file or by its format's custom.
+    rate_hz : frames a second, where the file states it.
+    resolution_s : the smallest step that the file's times can tell; 0 if they are not rounded.
+    rotation : (n, k, 3, 3) from each joint's own frame to the file's axes, or None where the file has no orientations.
+    up_guessed : whether `up` was told from the body, for want of a custom.
+    notes : what the reader had to decide, for the report.
     """
 
     time_s: Floats
@@ -56,77 +49,84 @@ class Markers:
     position: Floats
     unit: str | None
     up: Up
+    rate_hz: float | None = None
+    resolution_s: float = 0.0
+    rotation: Floats | None = None
+    up_guessed: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def landmarks(
     markers: Markers,
     source: str,
     *,
-    names: Mapping[str, tuple[str, ...]] | None = None,
+    names: Mapping[str, str | Sequence[str]] | None = None,
     up: Up | None = None,
     unit: str | None = None,
+    subject: str | None = None,
 ) -> Trajectories:
-    """Landmarks in m in the world frame (x right, y away, z up). Raises `ConfigError` where none is found."""
-    index = {_plain(name): at for at, name in reversed(list(enumerate(markers.names)))}
-    columns: dict[str, list[int]] = {}
-    for name in LANDMARKS:
-        for wanted in ((names or {}).get(name), *_known(name)):
-            if wanted and all(_plain(each) in index for each in wanted):
-                columns[name] = [index[_plain(each)] for each in wanted]
-                break
-    lost = [name for name in names or {} if name not in columns]
-    if lost:
-        raise ConfigError(
-            f"{lost[0]!r} is to be made of {', '.join((names or {})[lost[0]])}, which {source!r} does not hold.",
-            "The name of a landmark or marker is misspelt.",
-            f"The markers are: {_some(markers.names)}.",
-        )
-    if not columns:
-        raise ConfigError(
-            f"{source!r} has no marker whose name fimad knows.",
-            f"Its markers are: {_some(markers.names)}.",
-            'Say which is which: --map names.json with {"left_wrist": "MARKER", "left_hip": ["ONE", "OTHER"], ...}',
-        )
-    if not len(markers.time_s) or not bool((np.diff(markers.time_s) > 0).all()):
-        raise ConfigError(f"The times of {source!r} do not rise.", "It is damaged, or parts were joined.", "")
+    """Landmarks in m in the world frame (x right, y away, z up). Raises `ConfigError` where that can't be told."""
+    if up is not None and up not in _AXES:
+        raise ConfigError(f"There is no vertical {up!r}.", "It is misspelt.", f"Say one of {', '.join(_AXES)}.")
+    if unit is not None and unit not in UNITS_M:
+        raise ConfigError(f"There is no unit {unit!r}.", "It is misspelt.", f"Say one of {', '.join(UNITS_M)}.")
+    notes = dict(markers.notes)
+    position = _seen(markers)
+    columns, who = columns_of(markers, source, names, subject, position)
+    if who:
+        notes["subject"] = who
     # A mean of markers is known where all of them are.
-    position = np.stack([markers.position[:, each].mean(1) for each in columns.values()], 1)
-    if (up or markers.up) == "y":
-        position = np.stack([position[..., 0], -position[..., 2], position[..., 1]], -1)
-    scale = UNITS_M[unit or markers.unit or _likely_unit(position, list(columns), source)]
-    weight = np.isfinite(position).all(2).astype(float)
-    return Trajectories(markers.time_s, tuple(columns), position * scale, weight)
-
-
-def _known(landmark: str) -> list[tuple[str, ...]]:
-    side, _, part = landmark.partition("_")
-    known = [tuple(one.format(side=side, s=side[0]) for one in each.split("+")) for each in _PARTS.get(part, ())]
-    return [*known, (landmark,)]
-
-
-def _plain(name: str) -> str:
-    """Without the subject's name before a colon, and without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower())
-
-
-def _likely_unit(position: Floats, names: list[str], source: str) -> str:
-    """The unit in which a leg is as long as legs are."""
-    for side in ("left", "right"):
-        joints = [f"{side}_{part}" for part in ("hip", "knee", "ankle")]
-        if not set(joints) <= set(names):
-            continue
-        hip, knee, ankle = (position[:, names.index(each)] for each in joints)
-        leg = np.nanmedian(np.linalg.norm(hip - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1))
-        fitting = [unit for unit, metres in UNITS_M.items() if _LEG_M[0] < leg * metres < _LEG_M[1]]
-        if len(fitting) == 1:
-            return fitting[0]
+    points = np.stack([position[:, each].mean(1) for each in columns.values()], 1)
+    if not np.isfinite(points).all(2).any():
         raise ConfigError(
-            f"{source!r} does not say its unit, and a leg of {leg:.3g} fits {' and '.join(fitting) or 'none'}.",
-            "BVH and CSV files have no unit.",
-            f"Give it: --unit {'|'.join(UNITS_M)}",
+            f"{source!r} measures none of {some(tuple(columns))}.",
+            "All their values are empty, zero or stand for 'not seen'.",
+            "Look at the file with --list; name other markers with --map.",
         )
-    raise ConfigError(f"{source!r} does not say its unit.", "", f"Give it: --unit {'|'.join(UNITS_M)}")
+    time_s, clock = clocks.fitted(markers.time_s, markers.rate_hz, markers.resolution_s, source)
+    notes.update(clock)
+    landmark_names = tuple(columns)
+    unit, said = proportions.settle_unit(points, landmark_names, unit, markers.unit, UNITS_M, source)
+    notes.update(said)
+    axes, said = proportions.settle_up(points, landmark_names, up, markers.up, source)
+    notes.update({**said, **({"up_source": "body"} if markers.up_guessed and up is None else {})})
+    turn = _AXES[axes]
+    points = points @ turn.T * UNITS_M[unit]
+    points[np.abs(points).max(2) > _ROOM_M] = np.nan
+    points, breaks, said = jumps.mend(time_s, points, landmark_names)
+    notes.update(said)
+    weight = np.isfinite(points).all(2).astype(float)
+    rotations = _rotations(markers, columns, turn) if markers.rotation is not None else {}
+    return Trajectories(time_s, landmark_names, points, weight, breaks=breaks, rotations=rotations, notes=notes)
 
 
-def _some(names: tuple[str, ...], most: int = 40) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _seen(markers: Markers) -> Floats:
+    """Positions with what stands for 'not seen' as NaN: a point at exactly 0 0 0 that is elsewhere at other times."""
+    position = markers.position.copy()
+    if markers.rotation is not None:
+        # Joints of a skeleton are always there, and a root may well stand in the origin.
+        return position
+    zero = (position == 0).all(2)
+    # A point that never leaves the origin is the origin (hip-centred skeletons), not a lost marker.
+    position[zero & ~zero.all(0)] = np.nan
+    # Three equal coordinates are a sentinel (-9999 -9999 -9999).
+    position[(position[..., :1] == position[..., 1:]).all(2) & ~zero] = np.nan
+    return position
+
+
+#: World from file, by the file's vertical. People face y- in the world where the file's custom is known to face z+ (y up).
+_AXES: dict[str, Floats] = {
+    "z": np.eye(3),
+    "-z": np.diag([1.0, -1.0, -1.0]),
+    "y": np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
+    "-y": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
+    "x": np.array([[0, 1.0, 0], [0, 0, 1], [1, 0, 0]]),
+    "-x": np.array([[0, 1.0, 0], [0, 0, -1], [-1, 0, 0]]),
+}
+
+
+def _rotations(markers: Markers, columns: Mapping[str, list[int]], turn: Floats) -> dict[str, Floats]:
+    """By segment: (n, 3, 3) from the joint's own frame to the world, of the joint that carries the segment."""
+    assert markers.rotation is not None  # noqa: S101  (asked for only then)
+    found = segment_joints(markers.names, columns)
+    return {segment: turn @ markers.rotation[:, at] for segment, at in found.items()}

@@ -11,7 +11,7 @@ import pytest
 
 from fimad.errors import ConfigError
 from fimad.simulate import simulate_imu
-from fimad.simulate.readers import read_trajectories
+from fimad.simulate.readers import read_motion
 
 RATE_HZ = 100.0
 RADIUS_M, TURNS_HZ = 0.3, 1.0
@@ -135,7 +135,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_wrist_on_a_circle_reads_omega_squared_r(tmp_path: Path, name: str) -> None:
-    imu = simulate_imu(read_trajectories(WRITERS[name](tmp_path / name)), placements=["left_wrist", "right_wrist"])
+    imu = simulate_imu(read_motion(WRITERS[name](tmp_path / name)), placements=["left_wrist", "right_wrist"])
     wrist = imu.signals["left_wrist"]
     assert wrist.valid.all()
     size = np.linalg.norm(wrist.lin_acc_world_m_s2, axis=1)
@@ -147,25 +147,25 @@ def test_a_wrist_on_a_circle_reads_omega_squared_r(tmp_path: Path, name: str) ->
 
 
 def test_units_stand_in_the_file_or_follow_from_the_leg(tmp_path: Path) -> None:
-    wanted = read_trajectories(write_csv(tmp_path / "m.csv")).position_m
+    wanted = read_motion(write_csv(tmp_path / "m.csv")).position_m
     for unit, scale in (("mm", 1000.0), ("cm", 100.0), ("in", 1 / 0.0254)):
         said = write_csv(tmp_path / "said.csv", unit, scale)
-        np.testing.assert_allclose(read_trajectories(said).position_m, wanted, atol=1e-5)
+        np.testing.assert_allclose(read_motion(said).position_m, wanted, atol=1e-5)
         silent = write_csv(tmp_path / "silent.csv", "", scale)
-        np.testing.assert_allclose(read_trajectories(silent).position_m, wanted, atol=1e-5)
+        np.testing.assert_allclose(read_motion(silent).position_m, wanted, atol=1e-5)
     with pytest.raises(ConfigError, match="does not say its unit") as caught:
-        read_trajectories(write_csv(tmp_path / "odd.csv", "", 7.0))
+        read_motion(write_csv(tmp_path / "odd.csv", "", 7.0))
     assert "--unit" in caught.value.fix
 
 
 def test_lost_markers_are_null_where_long_and_bridged_where_short(tmp_path: Path) -> None:
-    long = read_trajectories(write_csv(tmp_path / "long.csv", lost=slice(200, 260)))
+    long = read_motion(write_csv(tmp_path / "long.csv", lost=slice(200, 260)))
     imu = simulate_imu(long, placements=["left_wrist", "right_wrist"])
     assert imu.signals["right_wrist"].valid.all()
     lost = (imu.time_s > 2.02) & (imu.time_s < 2.58)
     np.testing.assert_array_equal(imu.signals["left_wrist"].valid, ~((imu.time_s > 1.99) & (imu.time_s < 2.6)))
     assert np.isnan(imu.signals["left_wrist"].acc_m_s2[lost]).all()
-    short = read_trajectories(write_c3d(tmp_path / "short.c3d", gap=slice(200, 210)))
+    short = read_motion(write_c3d(tmp_path / "short.c3d", gap=slice(200, 210)))
     assert simulate_imu(short, placements=["left_wrist"]).signals["left_wrist"].valid.all()
 
 
@@ -173,13 +173,13 @@ def test_names_of_a_laboratory_can_be_given(tmp_path: Path) -> None:
     names = tuple(f"subject:M{at}" for at in range(len(BODY_M)))
     path = write_c3d(tmp_path / "own.c3d", names)
     with pytest.raises(ConfigError, match="no marker whose name") as caught:
-        read_trajectories(path)
+        read_motion(path)
     assert "--map" in caught.value.fix
-    given = read_trajectories(path, names={"left_wrist": ("M4",), "left_hip": ("M6", "m7")})
+    given = read_motion(path, names={"left_wrist": ("M4",), "left_hip": ("M6", "m7")})
     assert given.names == ("left_wrist", "left_hip")
     np.testing.assert_allclose(given.position_m[:, 1], np.tile([0, 0, 0.92], (len(given.time_s), 1)), atol=1e-5)
     with pytest.raises(ConfigError, match="M99"):
-        read_trajectories(path, names={"left_wrist": ("M99",)})
+        read_motion(path, names={"left_wrist": ("M99",)})
 
 
 HOSTILE = {
@@ -206,7 +206,7 @@ def test_broken_files_are_an_error_in_three_parts(tmp_path: Path, name: str) -> 
     path = tmp_path / name
     path.write_bytes(HOSTILE[name])
     with pytest.raises(ConfigError) as caught:
-        read_trajectories(path)
+        read_motion(path)
     assert name in caught.value.what
     with pytest.raises(ConfigError, match="can't be read"):
-        read_trajectories(tmp_path / "not-there.csv")
+        read_motion(tmp_path / "not-there.csv")
