@@ -34,7 +34,7 @@ def wrist(read: Trajectories, name: str = "left_wrist") -> ImuSequence:
 def error_share(imu: ImuSequence) -> float:
     """By how much the wrist's acceleration is off, where it is valid, away from the ends."""
     signal = imu.signals["left_wrist"]
-    size = np.linalg.norm(signal.acc_world_m_s2, axis=1)[10:-10]
+    size = np.linalg.norm(signal.lin_acc_world_m_s2, axis=1)[10:-10]
     assert np.isfinite(size).mean() > 0.5
     return float(np.nanmedian(np.abs(size / TRUTH_M_S2 - 1)))
 
@@ -108,7 +108,7 @@ def test_a_t_pose_at_the_beginning_does_not_spoil_what_follows(tmp_path: Path, f
     late = imu.time_s > frames / 120 + 0.05
     assert imu.signals["left_wrist"].valid[late].all()
     assert not imu.signals["left_wrist"].valid[~late & (imu.time_s < frames / 120)].any()
-    off = imu.signals["left_wrist"].acc_world_m_s2 - clean.signals["left_wrist"].acc_world_m_s2
+    off = imu.signals["left_wrist"].lin_acc_world_m_s2 - clean.signals["left_wrist"].lin_acc_world_m_s2
     assert np.sqrt((off[late][15:-15] ** 2).sum(1).mean()) < 0.02 * TRUTH_M_S2
 
 
@@ -245,7 +245,7 @@ def test_what_stands_for_not_seen_is_not_a_place(tmp_path: Path, filler: float) 
         imu = wrist(read_motion(path))
         gone = (imu.time_s > 1.03) & (imu.time_s < 1.96)
         assert not imu.signals["left_wrist"].valid[gone].any()
-        size = np.linalg.norm(imu.signals["left_wrist"].acc_world_m_s2, axis=1)
+        size = np.linalg.norm(imu.signals["left_wrist"].lin_acc_world_m_s2, axis=1)
         assert np.nanmax(size) < 1.3 * TRUTH_M_S2
 
 
