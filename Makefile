@@ -68,11 +68,12 @@ test: $(VENV)/.dev  ## Run the default test suite
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev  ## Check style and types
+lint: $(VENV)/.dev  ## Check style, types, imports and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 
 fimad: $(RUN_STAMP)  ## Rebuild FiMAD from its published list: FIMAD_LIST=links.txt FIMAD_SPLIT=split.json
 	@test -f '$(FIMAD_LIST)' || { echo "There is no $(FIMAD_LIST): give FIMAD_LIST=FILE, one video address a line (see data_cards/fimad.md)"; exit 2; }

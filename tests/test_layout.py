@@ -1,0 +1,71 @@
+"""The rooms of the house: how many doors a package has, who may reach for what, and what the pages say of it.
+
+Which package may import which is held by import-linter (`make lint`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "fimad").rglob("*.py"))
+OUTSIDE = sorted(path for folder in ("benchmarks", "tools") for path in (ROOT / folder).rglob("*.py"))
+#: More modules than this in one folder are a corridor.
+MOST_MODULES = 14
+
+
+def test_no_package_is_a_corridor() -> None:
+    modules = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    crowded = {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > MOST_MODULES}
+    assert not crowded, f"more than {MOST_MODULES} modules in one folder: {crowded}"
+    assert modules[ROOT / "fimad" / "pipeline"] <= 3
+
+
+def package_of(path: Path) -> str:
+    return ".".join(path.parent.relative_to(ROOT).parts)
+
+
+def reached_for(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Names with an underscore that a module takes from modules of `fimad`: the line, the module and the name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bound: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fimad"):
+            for each in node.names:
+                if each.name.startswith("_") and not each.name.startswith("__"):
+                    yield node.lineno, node.module, each.name
+                full = f"{node.module}.{each.name}"
+                if (ROOT / full.replace(".", "/")).with_suffix(".py").is_file() or (
+                    ROOT / full.replace(".", "/")
+                ).is_dir():
+                    bound[each.asname or each.name] = full
+        elif isinstance(node, ast.Import):
+            bound.update(
+                {each.asname: each.name for each in node.names if each.asname and each.name.startswith("fimad.")}
+            )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in bound:
+            if node.attr.startswith("_") and not node.attr.startswith("__"):
+                yield node.lineno, bound[node.value.id], node.attr
+
+
+def test_nothing_outside_a_package_reaches_for_a_name_with_an_underscore() -> None:
+    reaching = [
+        f"{path.relative_to(ROOT)}:{line}: {module}.{name}"
+        for path in [*MODULES, *OUTSIDE]
+        for line, module, name in reached_for(path)
+        if package_of(path) != module.rpartition(".")[0]
+    ]
+    assert not reaching, "\n".join(reaching)
+
+
+def test_reaching_is_noticed(tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(
+        "from fimad.simulate.imu import _fill\nfrom fimad.pipeline.media import cuts\nimport fimad.skeleton as names\n"
+        "cuts._hsv\nnames._x\ncuts.is_cut\n"
+    )
+    assert [name for _, _, name in reached_for(other)] == ["_fill", "_hsv", "_x"]
