@@ -9,7 +9,7 @@
   other file and compared with the rest: another device, other people, other exercises.
 
 The distance is the first Wasserstein distance between the distributions, in the unit of the channel. Compared are: nothing; the
-same mean and standard deviation; 100 levels of ranks, as in IMUTube (doi:10.1145/3411841); and `fimad.simulate.calibration`.
+same mean and standard deviation; 100 levels of ranks, as in IMUTube (doi:10.1145/3411841); and `fimad.simulate.devices.calibration`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from scipy.io import loadmat
 
 from fimad.config import SimulateConfig
 from fimad.simulate import Trajectories, simulate_imu
-from fimad.simulate.calibration import CHANNELS, fit_map, wasserstein
-from fimad.simulate.differentiate import METHODS
+from fimad.simulate.devices.calibration import CHANNELS, fit_map, wasserstein
+from fimad.simulate.smoothing.differentiate import METHODS
 
 _G_M_S2 = 9.80665
 _FITTED, _HELD_OUT = (1, 2, 3), (4, 5)

@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 
 import fimad
 from fimad.config import Config
-from fimad.dataset.pack import pack
-from fimad.dataset.rows import video_rows
+from fimad.dataset.packing.pack import pack
+from fimad.dataset.packing.rows import video_rows
 from fimad.dataset.windows import clip_windows, columns_for
 from fimad.schema import dataset_schema
 from fimad.storage.parquet import encodings

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import signal
 
 from benchmarks.fidelity_scores import rms
-from fimad.simulate.differentiate import METHODS, differentiate
 from fimad.simulate.imu import GRAVITY_M_S2
+from fimad.simulate.smoothing.differentiate import METHODS, differentiate
 
 RATES_HZ = (24, 25, 30, 50, 60)
 FREQUENCIES_HZ = (0.5, 1.2, 2.0)

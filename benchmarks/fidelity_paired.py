@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from benchmarks.fidelity_scores import correlation, rms
 from fimad.simulate import angular_rate
-from fimad.simulate.differentiate import central, differentiate, savitzky_golay
-from fimad.simulate.irregular import uniform
+from fimad.simulate.smoothing.differentiate import central, differentiate, savitzky_golay
+from fimad.simulate.smoothing.irregular import uniform
 
 _GRAVITY_M_S2 = 9.80665
 _WINDOWS_S = (0.03, 0.05, 0.06, 0.08, 0.12)

@@ -47,9 +47,10 @@ def reached_for(path: Path) -> Iterator[tuple[int, str, str]]:
                 {each.asname: each.name for each in node.names if each.asname and each.name.startswith("fimad.")}
             )
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in bound:
-            if node.attr.startswith("_") and not node.attr.startswith("__"):
-                yield node.lineno, bound[node.value.id], node.attr
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in bound):
+            continue
+        if node.attr.startswith("_") and not node.attr.startswith("__"):
+            yield node.lineno, bound[node.value.id], node.attr
 
 
 def test_nothing_outside_a_package_reaches_for_a_name_with_an_underscore() -> None:

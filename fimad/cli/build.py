@@ -150,7 +150,7 @@ def print_summary(summary: Summary) -> None:
 def _print_dataset(summary: Summary) -> None:
     from rich.markup import escape
 
-    from fimad.dataset.text import counted
+    from fimad.dataset.pages.text import counted
 
     packed = summary.packed
     out.print(f"\ndataset: {escape(summary.dataset)}" + ("" if packed is not None else " (unchanged)"))

@@ -49,7 +49,7 @@ def calibrate(
     """
     from fimad.dataset.channels import device_readings, virtual_readings
     from fimad.errors import ConfigError
-    from fimad.simulate.calibration import Calibration, fit_map, wasserstein
+    from fimad.simulate.devices.calibration import Calibration, fit_map, wasserstein
     from fimad.simulate.placements import PLACES
 
     if placement not in PLACES:

@@ -48,7 +48,7 @@ def remove(
 
     Example: fimad remove dQw4w9WgXcQ --dataset dataset --reason "asked by its author"
     """
-    from fimad.dataset.remove import remove as take_down
+    from fimad.dataset.packing.remove import remove as take_down
 
     count = take_down(dataset, video, reason)
     out.print(f"{count} clips of {video} removed from {dataset}", markup=False)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from fimad.dataset.reader import open_dataset
 from fimad.errors import ConfigError
-from fimad.simulate.calibration import ACC, CHANNELS, GYRO
+from fimad.simulate.devices.calibration import ACC, CHANNELS, GYRO
 from fimad.simulate.types import Floats
 
 #: Readings by channel, each (n,); channels may differ in length, since only their distributions matter.

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from fimad.dataset.card import card
-from fimad.dataset.croissant import croissant
 from fimad.dataset.manifest import NAME, canonical, read_manifest
+from fimad.dataset.packing.rows import schema_hash
+from fimad.dataset.pages.card import card
+from fimad.dataset.pages.croissant import croissant
 from fimad.dataset.reader import Clip, Dataset, open_dataset
-from fimad.dataset.rows import schema_hash
 from fimad.errors import DatasetError
 from fimad.storage.store import Store, open_store
 

@@ -172,7 +172,7 @@ def _pack(
     observer: Observer,
 ) -> None:
     """Pack the dataset, unless it is the one that packing would give."""
-    from fimad.dataset.pack import pack
+    from fimad.dataset.packing.pack import pack
 
     source = WorkspaceSource(workspace, config, plan, videos)
     fingerprint = source.fingerprint()

@@ -9,7 +9,7 @@ import numpy as np
 
 from fimad.errors import ConfigError, SetupError
 from fimad.report.payload import array, pose_of
-from fimad.simulate.trajectory import lift
+from fimad.simulate.lifting.trajectory import lift
 from fimad.skeleton import BONES, LANDMARK_INDEX
 
 _SIDES = {"left": "#0b6bcb", "right": "#b8500b"}

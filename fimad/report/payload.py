@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from fimad.simulate.lifting.trajectory import lift
 from fimad.simulate.placements import Rig, rotation
-from fimad.simulate.trajectory import lift
 from fimad.simulate.types import Floats, PoseSequence
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
 

@@ -10,8 +10,8 @@ import numpy as np
 from fimad.errors import ConfigError, SetupError
 from fimad.report.payload import array, pose_of
 from fimad.report.sources import placements_of
+from fimad.simulate.lifting.trajectory import lift
 from fimad.simulate.placements import Rig, rotation
-from fimad.simulate.trajectory import lift
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
 
 _SIDES = {"left": (11, 107, 203), "right": (184, 80, 11)}

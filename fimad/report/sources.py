@@ -63,7 +63,7 @@ class WorkspaceRows:
 
     def tables(self, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
         """The rows, one table per video."""
-        from fimad.dataset.rows import video_rows
+        from fimad.dataset.packing.rows import video_rows
 
         schema = dataset_schema(self._config.simulate.placements)
         stages = ("download", "segment", "transcribe", "pose", "simulate", "embed")

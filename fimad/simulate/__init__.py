@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fimad.simulate.calibration import Calibration, calibrate_imu, fit_calibration
-from fimad.simulate.device import to_device
+from fimad.simulate.devices.calibration import Calibration, calibrate_imu, fit_calibration
+from fimad.simulate.devices.device import to_device
+from fimad.simulate.devices.parts import SENSORS
+from fimad.simulate.devices.sensor import AxisErrors, SensorModel, apply_sensor
 from fimad.simulate.imu import GRAVITY_M_S2, angular_rate, simulate_imu
-from fimad.simulate.parts import SENSORS
+from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.readers import read_motion
-from fimad.simulate.sensor import AxisErrors, SensorModel, apply_sensor
-from fimad.simulate.trajectory import Trajectories
 from fimad.simulate.types import CameraMotion, ImuSequence, PlacementSignal, PoseSequence
 
 __all__ = [

@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
+from fimad.simulate.lifting.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.points import smooth_points
-from fimad.simulate.resample import middle_of, resample
+from fimad.simulate.smoothing.resample import middle_of, resample
 from fimad.simulate.stretches import Stretch, find_stretches, known
-from fimad.simulate.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
 from fimad.simulate.uncertainty import stated
 from fimad.simulate.vectors import dot

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fimad.config import SimulateConfig
-from fimad.simulate.components import Kind
-from fimad.simulate.differentiate import differentiate
-from fimad.simulate.perspective import at_own_distance
-from fimad.simulate.spectral import Noise
+from fimad.simulate.lifting.perspective import at_own_distance
+from fimad.simulate.lifting.trajectory import Trajectories
+from fimad.simulate.smoothing.components import Kind
+from fimad.simulate.smoothing.differentiate import differentiate
+from fimad.simulate.smoothing.spectral import Noise
 from fimad.simulate.stretches import bridge_gaps
-from fimad.simulate.trajectory import Trajectories
 from fimad.simulate.types import Floats
 
 # How much of their floors components in the picture's plane lend each other.

@@ -14,11 +14,11 @@ from typer.testing import CliRunner, Result
 
 from fimad.cli import app
 from fimad.dataset.channels import device_readings
-from fimad.dataset.pack import pack
+from fimad.dataset.packing.pack import pack
 from fimad.dataset.reader import open_dataset
 from fimad.errors import ConfigError
 from fimad.simulate import Calibration
-from fimad.simulate.calibration import ACC, CHANNELS, wasserstein
+from fimad.simulate.devices.calibration import ACC, CHANNELS, wasserstein
 from fimad.storage.store import open_store
 from tests.dataset.synthetic import SyntheticSource, small_config
 

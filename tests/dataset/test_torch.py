@@ -10,7 +10,7 @@ from synthetic import SyntheticSource, small_config
 
 import fimad
 from fimad.dataset import Dataset
-from fimad.dataset.pack import pack
+from fimad.dataset.packing.pack import pack
 from fimad.storage.store import open_store
 
 torch = pytest.importorskip("torch")

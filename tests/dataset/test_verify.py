@@ -12,7 +12,7 @@ from synthetic import SyntheticSource, small_config
 from typer.testing import CliRunner
 
 from fimad.cli import app
-from fimad.dataset.pack import pack
+from fimad.dataset.packing.pack import pack
 from fimad.dataset.verify import verify
 from fimad.storage.store import open_store
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from synthetic import SyntheticSource, small_config
 
 import fimad
-from fimad.dataset.pack import pack
+from fimad.dataset.packing.pack import pack
 from fimad.dataset.reader import Dataset
 from fimad.dataset.windows import clip_windows
 from fimad.errors import ConfigError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fimad.dataset.pack import pack
+from fimad.dataset.packing.pack import pack
 from fimad.storage.store import open_store
 from tests.dataset.synthetic import SyntheticSource, small_config
 

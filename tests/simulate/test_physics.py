@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
 from fimad.simulate import CameraMotion, PoseSequence, Trajectories, angular_rate, simulate_imu
-from fimad.simulate.differentiate import differentiate
-from fimad.simulate.spectral import Noise
+from fimad.simulate.smoothing.differentiate import differentiate
+from fimad.simulate.smoothing.spectral import Noise
 from fimad.skeleton import LANDMARKS, PLACEMENTS
 
 RNG = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from fimad.skeleton import LANDMARKS
 
 if TYPE_CHECKING:
     # SciPy takes a second: not to be loaded by a driver or a download that only asks for the stage's key.
-    from fimad.simulate.calibration import Calibration
+    from fimad.simulate.devices.calibration import Calibration
     from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ class SimulateStage(Stage):
     def models(self) -> tuple[ModelFile, ...]:
         if not self.config.simulate.calibration:
             return ()
-        from fimad.simulate.calibration import calibration_sha256
+        from fimad.simulate.devices.calibration import calibration_sha256
 
         return (ModelFile("calibration", calibration_sha256(self.config.simulate.calibration)),)
 
@@ -55,7 +55,7 @@ class SimulateStage(Stage):
         import fimad.simulate  # noqa: F401
 
         if self.config.simulate.calibration and self._calibration is None:
-            from fimad.simulate.calibration import Calibration
+            from fimad.simulate.devices.calibration import Calibration
 
             self._calibration = Calibration.load(self.config.simulate.calibration)
 

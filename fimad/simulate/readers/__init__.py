@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fimad.errors import ConfigError
+from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.readers.markers import UNITS_M, Markers, Up, landmarks
-from fimad.simulate.trajectory import Trajectories
 
 __all__ = ["FORMATS", "UNITS_M", "Markers", "Up", "landmarks", "read_markers", "read_motion"]
 

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from fimad.errors import ConfigError
+from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.readers import clocks, jumps, proportions
 from fimad.simulate.readers.names import columns_of, segment_joints, some
-from fimad.simulate.trajectory import Trajectories
 from fimad.simulate.types import Floats
 
 Up = Literal["x", "y", "z", "-x", "-y", "-z"]

@@ -19,7 +19,7 @@ from fimad.pipeline.contract import StageInput, Video, stage_key
 from fimad.pipeline.stages.simulate import SimulateStage, imu_columns, pose_sequence
 from fimad.schema import CAMERA, POSE, simulate_schema
 from fimad.simulate import SENSORS, apply_sensor, fit_calibration, simulate_imu
-from fimad.simulate.calibration import ACC
+from fimad.simulate.devices.calibration import ACC
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 N = 90

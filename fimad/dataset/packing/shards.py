@@ -1,0 +1,191 @@
+"""Shards: Parquet files of a target size, with row groups small enough that one clip is read without a hundred."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fimad.dataset.packing.rows import VideoRows
+from fimad.storage.parquet import encodings
+
+_GROUP_BYTES = 4 * 1024**2
+# Clips per shard that the manifest lists by title, so that a summary needs no shard.
+_PREVIEW = 50
+_COUNTERS = ("labels", "licences", "channels", "languages", "modalities", "left_out")
+# Columns whose means the card states, with how many rows have them.
+_MEANS = ("pose_share", "imu_quality", "transcript_no_speech")
+#: What a clip has of each modality: the column that is NULL where it has none.
+MODALITIES = {
+    "pose": "pose_time_s",
+    "virtual IMU": "imu_time_s",
+    "transcript": "transcript",
+    "video embedding": "video_embedding",
+    "text embedding": "text_embedding",
+}
+
+
+@dataclass
+class Shard:
+    """A finished shard.
+
+    Parameters
+    ----------
+    path : where a new one was written; None for one that is kept from the dataset before.
+    sums : by column, how many rows have it, and its sum over them.
+    modalities : by modality, how many rows have it.
+    newest : the last day on which a video of it was retrieved, as YYYY-MM-DD.
+    videos : content key by video id: what tells whether the shard can be kept.
+    source : name in the dataset before, of a kept one.
+    """
+
+    split: str
+    path: Path | None = None
+    sha256: str = ""
+    size_bytes: int = 0
+    videos: dict[str, str] = field(default_factory=dict)
+    rows: int = 0
+    seconds: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    channels: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    sums: dict[str, tuple[int, float]] = field(default_factory=dict)
+    modalities: Counter[str] = field(default_factory=Counter)
+    newest: str = ""
+    preview: list[tuple[str, str, str, str, float]] = field(default_factory=list)
+    name: str = ""
+    source: str = ""
+
+    def count(self, rows: VideoRows) -> None:
+        """Add a video's rows to the totals."""
+        table = rows.table
+        self.rows += table.num_rows
+        self.left_out.update(rows.left_out)
+        for name, counts in (
+            ("label", self.labels),
+            ("license", self.licences),
+            ("channel", self.channels),
+            ("language", self.languages),
+        ):
+            counts.update(value or "" for value in table.column(name).to_pylist())
+        for name, column in MODALITIES.items():
+            self.modalities[name] += table.num_rows - table.column(column).null_count
+        for name in _MEANS:
+            known = [value for value in table.column(name).to_pylist() if value is not None]
+            count, total = self.sums.get(name, (0, 0.0))
+            self.sums[name] = count + len(known), round(total + sum(known), 6)
+        self.newest = max([self.newest, *(str(day) for day in table.column("retrieved_on").to_pylist() if day)])
+        columns = [table.column(name).to_pylist() for name in ("clip_id", "title", "label", "start_s", "end_s")]
+        for clip_id, title, label, start, end in zip(*columns, strict=True):
+            self.seconds += end - start
+            if len(self.preview) < _PREVIEW:
+                self.preview.append((self.split, clip_id, title or "", label or "", end - start))
+
+    def entry(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "rows": self.rows,
+            "bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "seconds": round(self.seconds, 6),
+            "videos": self.videos,
+            "preview": [list(each) for each in self.preview],
+            "sums": {name: list(each) for name, each in sorted(self.sums.items())},
+            "newest": self.newest,
+            **{name: dict(sorted(getattr(self, name).items())) for name in _COUNTERS},
+        }
+
+    @classmethod
+    def from_manifest(cls, entry: Mapping[str, Any]) -> Shard:
+        """A shard that is kept."""
+        return cls(
+            split=entry["split"],
+            sha256=entry["sha256"],
+            size_bytes=entry["bytes"],
+            videos=dict(entry["videos"]),
+            rows=entry["rows"],
+            seconds=entry["seconds"],
+            preview=[(a, b, c, d, e) for a, b, c, d, e in entry["preview"]],
+            source=entry["name"],
+            sums={name: (count, total) for name, (count, total) in entry.get("sums", {}).items()},
+            newest=entry.get("newest", ""),
+            languages=Counter(entry.get("languages", {})),
+            modalities=Counter(entry.get("modalities", {})),
+            labels=Counter(entry["labels"]),
+            licences=Counter(entry["licences"]),
+            channels=Counter(entry["channels"]),
+            left_out=Counter(entry["left_out"]),
+        )
+
+
+class ShardWriter:
+    """Writes one split's rows into shards of about `shard_bytes`; a video's rows stay in one shard."""
+
+    def __init__(self, split: str, schema: pa.Schema, folder: Path, shard_bytes: int) -> None:
+        self.split = split
+        self.schema = schema
+        self.shards: list[Shard] = []
+        self._folder = folder
+        self._limit = shard_bytes
+        self._writer: Any = None
+        self._path = folder
+        self._shard = Shard(split)
+        self._pending: list[pa.Table] = []
+        self._pending_bytes = 0
+
+    def add(self, video_id: str, content: str, rows: VideoRows) -> None:
+        """The rows of one video."""
+        if self._writer is None:
+            self._open()
+        for at in range(rows.table.num_rows):
+            row = rows.table.slice(at, 1)
+            self._pending.append(row)
+            self._pending_bytes += row.nbytes
+            if self._pending_bytes >= _GROUP_BYTES:
+                self._flush()
+        self._shard.count(rows)
+        self._shard.videos[video_id] = content
+        if self._path.stat().st_size + self._pending_bytes >= self._limit:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the current shard."""
+        if self._writer is None:
+            return
+        self._flush()
+        self._writer.close()
+        self._writer = None
+        with self._path.open("rb") as file:
+            self._shard.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self._shard.path = self._path
+        self._shard.size_bytes = self._path.stat().st_size
+        self.shards.append(self._shard)
+        self._shard = Shard(self.split)
+
+    def _open(self) -> None:
+        self._path = self._folder / f"{self.split}-{len(self.shards):05d}.parquet"
+        split, dictionary = encodings(self.schema)
+        self._writer = pq.ParquetWriter(
+            self._path,
+            self.schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=dictionary,
+            use_byte_stream_split=split,
+            write_page_index=True,
+        )
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending))
+            self._pending, self._pending_bytes = [], 0

@@ -1,0 +1,330 @@
+"""From landmarks to metric trajectories in the world frame: scale, root, camera motion, up.
+
+In the picture's plane the 2D landmarks are far better than MediaPipe's hip-centred world landmarks, and they contain the
+body's own motion. They become metres with one number per moment, the metres per pixel at the person's distance. That comes
+from fitting the world landmarks' projection to the 2D landmarks. Its noise would act on every landmark, so it is taken over
+seconds. Depth relative to the hips comes from the world landmarks and is mended with what is known of bodies (`body`); the
+body's own motion in depth cannot be told from noise and counts as drift.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from fimad.errors import ConfigError
+from fimad.simulate.lifting.body import body_lengths, mend_depth, settle_hips, stature, swapped_sides
+from fimad.simulate.lifting.leaps import without_leaps
+from fimad.simulate.lifting.perspective import View
+from fimad.simulate.lifting.upright import estimate_pitch
+from fimad.simulate.smoothing.resample import step_of
+from fimad.simulate.stretches import known
+from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
+from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
+
+# Motion is recorded at 1 to 10,000 frames a second; what is slower or quicker is no second.
+_STEPS_S = (1e-4, 1.0)
+# Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
+DEFAULT_FOCAL = 1.2
+_SCALE_S = 2.0
+# Camera motion below this (fractions of the width, summed over a shot) is the tracker's own noise.
+_STEADY = 0.01
+_TRUSTED = 0.4
+_FAST_CAMERA = 0.05
+# A length that never changes takes some frames to be seen.
+_FEWEST = 10
+
+_TRUNK_AND_LIMBS = tuple(
+    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """Named points over time in the world frame.
+
+    Parameters
+    ----------
+    time_s : (n,) rising.
+    names : of the k points; those of `skeleton.LANDMARKS` are understood by `simulate_imu`.
+    position_m : (n, k, 3) world frame (x right, y away, z up), NaN where not measured.
+    weight : (n, k) 0 to 1: how far a point is to be trusted; by default 1 where it was measured.
+    depth_axis : which axis carries the noise of monocular depth; None for motion capture.
+    view : how one camera saw them; None for motion capture.
+    breaks : (n,) True where nothing connects a frame with the one before; by default nowhere.
+    rotations : by segment (`SEGMENTS`), (n, 3, 3) from a frame that is fixed to the segment to the world, or a SciPy
+        `Rotation` of n; which frame that is does not matter.
+    notes : what a reader had to decide, for the report.
+
+    Raises
+    ------
+    ConfigError : shapes that do not fit, times that do not rise or are no seconds.
+    """
+
+    time_s: Floats
+    names: tuple[str, ...]
+    position_m: Floats
+    weight: Floats = field(default_factory=lambda: np.zeros(0))
+    depth_axis: int | None = None
+    view: View | None = None
+    breaks: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    rotations: Mapping[str, Floats] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fix = "Trajectories(time_s (n,), names (k,), position_m (n, k, 3)); times in seconds, lengths in metres."
+        put = functools.partial(object.__setattr__, self)
+        put("time_s", np.asarray(self.time_s, float))
+        put("names", tuple(self.names))
+        put("position_m", np.asarray(self.position_m, float))
+        count, points = len(self.time_s), len(self.names)
+        if self.time_s.ndim != 1 or self.position_m.shape != (count, points, 3):
+            raise ConfigError(
+                f"{count} times and {points} names do not fit positions of the shape {self.position_m.shape}.",
+                "Axes are exchanged, or one point has no name.",
+                fix,
+            )
+        steps = np.diff(self.time_s)
+        if not np.isfinite(self.time_s).all() or (steps <= 0).any():
+            at = int(np.flatnonzero(~(steps > 0))[0]) if len(steps) and (~(steps > 0)).any() else 0
+            raise ConfigError(
+                f"Times do not rise: number {at + 1} is {self.time_s[at] if count else None}, "
+                f"the next is {self.time_s[at + 1] if count > at + 1 else None}.",
+                "Rows are double, out of order, or have no time.",
+                fix,
+            )
+        if len(steps) and not _STEPS_S[0] <= float(np.median(steps)) <= _STEPS_S[1]:
+            raise ConfigError(
+                f"The times are {np.median(steps):.6g} apart.",
+                "They are milliseconds, or numbers of frames.",
+                fix,
+            )
+        if not len(self.weight):
+            put("weight", np.isfinite(self.position_m).all(2).astype(float))
+        if not len(self.breaks):
+            put("breaks", np.zeros(count, bool))
+        matrices = {
+            name: np.asarray(each.as_matrix() if isinstance(each, Rotation) else each, float)
+            for name, each in self.rotations.items()
+        }
+        put("rotations", matrices)
+        for shape, what in (
+            *(((self.weight.shape, (count, points)), "weight"), ((self.breaks.shape, (count,)), "breaks")),
+            *((((each.shape, (count, 3, 3))), f"rotations[{name!r}]") for name, each in matrices.items()),
+        ):
+            if shape[0] != shape[1]:
+                raise ConfigError(f"{what} has the shape {shape[0]}, not {shape[1]}.", "Axes are exchanged.", fix)
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """`Trajectories` of a pose with what they rest on."""
+
+    trajectories: Trajectories
+    breaks: Bools
+    report: dict[str, Any]
+
+
+def lift(
+    pose: PoseSequence, *, focal: float | None = None, pitch_deg: float | None = None, height_m: float | None = None
+) -> Lifted:
+    """Metric world trajectories of the 33 landmarks.
+
+    Parameters
+    ----------
+    pose : see `PoseSequence`.
+    focal : focal length over the longer side of the picture; None takes the prior. In the plane it cancels out.
+    pitch_deg : how far the camera looks down, degrees; None takes it as level, and the report says what it seems to be.
+    height_m : the person's height; None takes what the pose model guesses, which is much the same for everybody.
+    """
+    longer = max(pose.width_px, pose.height_px)
+    focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
+    centred = np.stack(
+        [(pose.image[..., 0] - 0.5) * pose.width_px, (pose.image[..., 1] - 0.5) * pose.height_px], axis=-1
+    )
+    breaks, steady, masked = np.zeros(len(pose.time_s), bool), True, np.zeros(len(pose.time_s), bool)
+    if pose.camera is not None and len(pose.camera.time_s):
+        centred, breaks, masked, steady = _without_camera_motion(centred, pose.time_s, pose.width_px, pose.camera)
+    weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
+    weight[masked] = 0.0
+    distance_m = _distance(centred, pose.world_m, weight, focal_px)
+    seen = np.isfinite(distance_m)
+    slow_m = _slow(pose.time_s, distance_m, seen, breaks)
+    metres_per_px = slow_m / focal_px
+    position = np.empty_like(pose.world_m)
+    position[..., 0] = centred[..., 0] * metres_per_px[:, None]
+    position[..., 1] = pose.world_m[..., 2]
+    position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
+    position[~seen | masked] = np.nan
+    cuts = int(breaks.sum())
+    good = _whole(position)
+    lengths_m = body_lengths(position[good], pose.world_m[good]) if good is not None else np.full(5, np.nan)
+    size = height_m / stature(lengths_m) if height_m and good is not None else 1.0
+    if size != 1:
+        position, slow_m, lengths_m = position * size, slow_m * size, lengths_m * size
+    swaps, leaps = (0, 0) if good is None else _mend(pose.time_s, position, weight, breaks, good, lengths_m)
+    seen_pitch, confidence = estimate_pitch(pose.world_m)
+    pitch = 0.0 if pitch_deg is None else pitch_deg
+    turn = None
+    if pitch:
+        angle = np.deg2rad(pitch)
+        turn = np.array([[1, 0, 0], [0, np.cos(angle), np.sin(angle)], [0, -np.sin(angle), np.cos(angle)]])
+        position = position @ turn.T
+    report: dict[str, float | int | str | bool] = {
+        "focal_over_longer_side": focal_px / longer,
+        "focal_source": "prior" if focal is None else "given",
+        "pitch_deg": pitch,
+        "pitch_source": "level" if pitch_deg is None else "given",
+        "pitch_estimate_deg": round(seen_pitch, 1),
+        "pitch_confidence": round(confidence, 2),
+        "height_m": round(stature(lengths_m), 3),
+        "height_source": "pose" if size == 1 else "given",
+        "distance_m": float(np.median(distance_m[seen])) * size if seen.any() else float("nan"),
+        "camera_steady": steady,
+        "camera_masked_frames": int(masked.sum()),
+        "cuts": cuts,
+        "other_persons": int(breaks.sum()) - cuts,
+        "swapped_sides_frames": swaps,
+        "leaping_landmark_frames": leaps,
+    }
+    tracks = Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1, view=View(slow_m, turn))
+    return Lifted(tracks, breaks, report)
+
+
+def _whole(position_m: Floats) -> slice | NDArray[np.intp] | None:
+    """The frames where all landmarks were found; None if they are too few to tell lengths from."""
+    whole = known(position_m).all(1)
+    if np.count_nonzero(whole) < _FEWEST:
+        return None
+    # As a rule all frames are good, and nothing has to be picked out and put back.
+    return slice(None) if whole.all() else np.flatnonzero(whole)
+
+
+def _mend(
+    time_s: Floats,
+    position_m: Floats,
+    weight: Floats,
+    breaks: Bools,
+    good: slice | NDArray[np.intp],
+    lengths_m: Floats,
+) -> tuple[int, int]:
+    """Undo swapped sides and leaps, mend depth and settle hips, in place, in the frames where all landmarks were found; a
+    leap of the whole body is added to `breaks`. The number of swapped frames, and of landmarks in frames that leaps make
+    doubtful."""
+    found, trusted = position_m[good], weight[good]
+    order, swapped = swapped_sides(found)
+    if swapped.any():
+        found = np.take_along_axis(found, order[:, :, None], 1)
+        trusted = np.take_along_axis(trusted, order, 1)
+        weight[good] = trusted
+    leapless = without_leaps(time_s[good], found, breaks[good])
+    if leapless.doubtful.any():
+        found, trusted = leapless.position_m, np.where(leapless.doubtful, 0.0, trusted)
+        weight[good] = trusted
+    breaks[good] |= leapless.breaks
+    lost = leapless.doubtful.all(1)
+    found[..., 1] = mend_depth(time_s[good], found, trusted, lengths_m)
+    settle_hips(found)
+    found[lost] = np.nan
+    position_m[good] = found
+    return int(swapped.sum()), int(leapless.doubtful.sum())
+
+
+def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float) -> Floats:
+    """Distance of the hips from the camera along its axis, m, per frame; NaN where it can't be told.
+
+    Weighted least squares of f·(X + t_x) = u·(Z + t_z), f·(Y + t_y) = v·(Z + t_z) over the large joints.
+    """
+    rows = [LANDMARK_INDEX[name] for name in _TRUNK_AND_LIMBS]
+    u, v = centred[:, rows, 0], centred[:, rows, 1]
+    x, y, z = (world_m[:, rows, axis] for axis in range(3))
+    w = weight[:, rows] ** 2
+    finite = np.isfinite(u) & np.isfinite(x)
+    u, v, x, y, z = (np.where(finite, part, 0.0) for part in (u, v, x, y, z))
+    w = np.where(finite, w, 0.0)
+
+    def mean(values: Floats) -> Floats:
+        result: Floats = (w * values).sum(1) / np.maximum(w.sum(1), 1e-9)
+        return result
+
+    # Eliminating t_x and t_y leaves one unknown, t_z, per frame.
+    du, dv = u - mean(u)[:, None], v - mean(v)[:, None]
+    bx, by = focal_px * x - u * z, focal_px * y - v * z
+    bx, by = bx - mean(bx)[:, None], by - mean(by)[:, None]
+    spread = (w * (du**2 + dv**2)).sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance: Floats = (w * (du * bx + dv * by)).sum(1) / spread
+    usable = (w.sum(1) > 2) & (spread > 0) & (distance > 0.2)
+    distance[~usable] = np.nan
+    return distance
+
+
+def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
+    """Values averaged robustly over seconds, shot by shot; gaps are filled."""
+    result = np.ones_like(values)
+    shots = np.cumsum(breaks)
+    for shot in range(int(shots[-1]) + 1 if len(shots) else 0):
+        here = np.flatnonzero(shots == shot)
+        at = here[seen[here]]
+        if not len(at):
+            continue
+        step = step_of(time_s[here])
+        filled = np.interp(time_s[here], time_s[at], values[at])
+        middle = np.median(values[at])
+        size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
+        smooth = ndimage.gaussian_filter1d(ndimage.median_filter(filled, size, mode="nearest"), _SCALE_S / step)
+        # A person who stays at one distance (within the noise of this estimate) gets one scale.
+        still = np.ptp(smooth) < 0.15 * middle
+        result[here] = middle if still else smooth
+    return result
+
+
+def _without_camera_motion(
+    centred: Floats, time_s: Floats, width_px: int, camera: CameraMotion
+) -> tuple[Floats, Bools, Bools, bool]:
+    """Landmarks as a camera that does not move would see them; cuts; frames that can't be mended; whether it was steady."""
+    count = len(time_s)
+    cuts = np.zeros(count, bool)
+    for moment in camera.time_s[camera.cut]:
+        at = int(np.searchsorted(time_s, moment - 1e-6))
+        if 0 < at < count:
+            cuts[at] = True
+    masked = np.zeros(count, bool)
+    path = _camera_path(camera)
+    steady = bool(np.abs(path).max() < _STEADY) if len(path) else True
+    if steady:
+        return centred, cuts, masked, True
+    unsure = (camera.confidence < _TRUSTED) & (np.abs(camera.motion).max(1) > _FAST_CAMERA) & ~camera.cut
+    nearest = np.clip(np.searchsorted(camera.time_s, time_s), 0, len(camera.time_s) - 1)
+    masked = unsure[nearest]
+    moved = np.stack([np.interp(time_s, camera.time_s, path[:, axis]) for axis in range(4)], 1)
+    angle, shrink = -moved[:, 2], np.exp(-moved[:, 3])
+    offset = centred - (moved[:, :2] * width_px)[:, None]
+    cos, sin = (np.cos(angle) * shrink)[:, None], (np.sin(angle) * shrink)[:, None]
+    mended = np.stack([offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], -1)
+    return mended, cuts, masked, False
+
+
+def _camera_path(camera: CameraMotion) -> Floats:
+    """Motion summed over each shot: where the first frame's background is now. (m, 4) as `CameraMotion.motion`."""
+    path = np.zeros_like(camera.motion)
+    for at in range(1, len(path)):
+        if camera.cut[at]:
+            continue
+        dx, dy, turn, grow = camera.motion[at] if camera.confidence[at] >= _TRUSTED else np.zeros(4)
+        x, y = path[at - 1, :2]
+        cos, sin, scale = np.cos(turn), np.sin(turn), np.exp(grow)
+        path[at] = (
+            scale * (cos * x - sin * y) + dx,
+            scale * (sin * x + cos * y) + dy,
+            path[at - 1, 2] + turn,
+            path[at - 1, 3] + grow,
+        )
+    return path

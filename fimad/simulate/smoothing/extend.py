@@ -1,0 +1,98 @@
+"""Continue a motion beyond its ends, so that a stretch can be taken for one period of a longer one.
+
+A Fourier method takes its input for periodic. Mirroring the ends keeps value and slope, but forces the acceleration there to
+zero. Linear prediction goes on as the motion went: an exercise repeats itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import fft, sparse
+
+from fimad.simulate.smoothing.resample import weights
+from fimad.simulate.types import Floats
+
+# How much is added at each end, and how far back the prediction looks: a good part of a repetition.
+_EXTENT_S = 1.0
+_MEMORY_S = 0.7
+# Prediction runs on a coarser clock: what it can foresee of a motion lies below a few Hz.
+_RATE_HZ = 15.0
+# Over this time the coarse prediction takes over from the last sample's own value.
+_JOIN_S = 0.1
+
+
+def close_loop(values: Floats, rate_hz: float) -> Floats:
+    """Append to (n, k) samples the samples that lead from their end back to their beginning.
+
+    Both ends are predicted by an autoregressive model (Burg 1967, "Maximum entropy spectral analysis") and cross-faded.
+    The total length is one for which Fourier transforms are quick.
+    """
+    count = len(values)
+    length = fft.next_fast_len(count + round(2 * _EXTENT_S * rate_hz), real=True)
+    stride = max(1, round(rate_hz / _RATE_HZ))
+    ahead, before = _continued(values, stride, length - count, rate_hz)
+    fade = 0.5 * (1 + np.cos(np.pi * np.arange(1, length - count + 1) / (length - count + 1)))[:, None]
+    return np.concatenate([values, before[::-1] + fade * (ahead - before[::-1])])
+
+
+def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple[Floats, Floats]:
+    """`count` samples that follow (n, k), and as many that come before, the nearest first."""
+    means = [_means(part, stride) for part in (values, values[::-1])]
+    order = min(len(means[0]) // 3, max(4, round(_MEMORY_S * rate_hz / stride)))
+    # Forwards and backwards a stationary process has the same coefficients.
+    middle = means[0].mean(0)
+    coefficients = np.concatenate([_burg(means[0] - middle, order)] * 2, axis=1)
+    ends = np.concatenate([part[-order:] - middle for part in means], axis=1)
+    if stride == 1:
+        both = _predict(ends, coefficients, count)
+    else:
+        steps = -(-count // stride) + 1
+        after = np.arange(count + 1.0)
+        curve = _between(order, steps, stride, count) @ np.concatenate([ends, _predict(ends, coefficients, steps)])
+        # The samples' own end and the coarse curve differ by a little: no step where they meet.
+        last = np.concatenate([values[-1] - middle, values[0] - middle])
+        both = (curve + (last - curve[0]) * np.exp(-after / (_JOIN_S * rate_hz))[:, None])[1:]
+    ahead, before = np.split(both, 2, axis=1)
+    return ahead + middle, before + middle
+
+
+@lru_cache(maxsize=16)
+def _between(before: int, after: int, stride: int, count: int) -> sparse.csr_array:
+    """Matrix that makes samples 0 to `count` of means over `stride`: `before` of them up to sample 0, `after` from there."""
+    # A mean stands for the middle of its samples.
+    knots: Floats = np.arange(-before, after, dtype=float) * stride + (stride + 1) / 2
+    return weights(knots, np.arange(count + 1.0), points=4)
+
+
+def _means(values: Floats, stride: int) -> Floats:
+    """(n // stride, k) means over so many samples, counted from the end."""
+    if stride == 1:
+        return values
+    means: Floats = values[len(values) % stride :].reshape(-1, stride, values.shape[1]).mean(1)
+    return means
+
+
+def _burg(values: Floats, order: int) -> Floats:
+    """(order, k) coefficients of x[t] = Σ a[j]·x[t−1−j], by Burg's recursion: always stable."""
+    single = values.astype(np.float32)  # enough for a guess
+    forward, backward = single[1:], single[:-1]
+    coefficients = np.zeros((0, values.shape[1]))
+    for _ in range(order):
+        power = np.einsum("ij,ij->j", forward, forward) + np.einsum("ij,ij->j", backward, backward)
+        reflection = 2 * np.einsum("ij,ij->j", forward, backward) / np.maximum(power, np.float32(1e-20))
+        coefficients = np.concatenate([coefficients - reflection * coefficients[::-1], reflection[None]])
+        forward, backward = (forward - reflection * backward)[1:], (backward - reflection * forward)[:-1]
+    return coefficients
+
+
+def _predict(values: Floats, coefficients: Floats, count: int) -> Floats:
+    """(count, k) samples that the model gives after (n, k)."""
+    order = len(coefficients)
+    result = np.empty((order + count, values.shape[1]))
+    result[:order] = values[len(values) - order :]
+    backwards = np.ascontiguousarray(coefficients[::-1])
+    for at in range(count):
+        np.einsum("ij,ij->j", backwards, result[at : at + order], out=result[order + at])
+    return result[order:]
