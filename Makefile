@@ -59,8 +59,7 @@ $(VENV)/.dev: pyproject.toml tools/system_packages.sh | $(BIN)/python
 	@touch $@
 
 demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component
-	@$(BIN)/fimad models fetch --missing-ok
-	@$(BIN)/fimad build fimad/demo/workout.mp4 --workspace $(WORKSPACE) --dataset $(DATASET)
+	@$(BIN)/fimad demo --workspace $(WORKSPACE) --dataset $(DATASET) $(if $(filter-out 0,$(EMBED)),,--without embed)
 
 test: $(VENV)/.dev  ## Run the default test suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -78,7 +77,6 @@ lint: $(VENV)/.dev  ## Check style, types, imports and dependencies
 fimad: $(RUN_STAMP)  ## Rebuild FiMAD from its published list: FIMAD_LIST=links.txt FIMAD_SPLIT=split.json
 	@test -f '$(FIMAD_LIST)' || { echo "There is no $(FIMAD_LIST): give FIMAD_LIST=FILE, one video address a line (see data_cards/fimad.md)"; exit 2; }
 	@test -f '$(FIMAD_SPLIT)' || { echo "There is no $(FIMAD_SPLIT): give FIMAD_SPLIT=FILE, the authors' split (see data_cards/fimad.md)"; exit 2; }
-	@$(BIN)/fimad models fetch --missing-ok
 	$(BIN)/fimad build '$(FIMAD_LIST)' --config recipes/fimad.toml --set 'pack.split_file=$(abspath $(FIMAD_SPLIT))' $(FIMAD_ARGS)
 
 # Every benchmark ends with an error if it falls below its floor; the rest still run.

@@ -143,10 +143,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the build")
+    parser.add_argument("--without", action="append", default=[], metavar="STAGE", help="a stage to do without")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     build_options = ["--workers", str(options.workers)]
+    for stage in options.without:
+        build_options += ["--without", stage]
     for setting in options.set:
         build_options += ["--set", setting]
     folder = Path(tempfile.mkdtemp())

@@ -49,7 +49,7 @@ def measure(video: Path, workers: int, rate_hz: float, folder: Path) -> dict[str
         "segment.fallback=fixed",
         f"segment.fixed_s={_CLIP_S}",
         f"pose.rate_hz={rate_hz}",
-        "embed.pretrained=none",
+        'run.without=["embed"]',
         "download.max_duration_s=20000",
     ]
     command = [sys.executable, "-m", "fimad", "build", str(video), "--workers", str(workers)]

@@ -190,8 +190,7 @@ def build(videos: list[Path], folder: Path, workers: int, checkpoint: Path | Non
     if checkpoint is not None:
         command += ["--set", f"embed.pretrained={checkpoint}", "--set", f"embed.batch_size={_BATCH}"]
     else:
-        # Weights that are nowhere leave the stage out.
-        command += ["--set", "embed.pretrained=none"]
+        command += ["--without", "embed"]
     began = time.perf_counter()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)

@@ -99,6 +99,10 @@ class Filtered(FimadError):
     default_reason = "filtered"
 
 
+# Reason of a stage that the user agreed to do without.
+LEFT_OUT = "left_out"
+
+
 @dataclass(frozen=True)
 class Unavailable:
     """Why a stage can't run at all on this machine (weights that can't be had), said once, up front."""
@@ -106,3 +110,8 @@ class Unavailable:
     reason: str
     what: str
     fix: str
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the user asked for a run without it."""
+        return self.reason == LEFT_OUT

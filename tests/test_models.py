@@ -30,7 +30,7 @@ class Fake:
     def describe(self) -> str:
         return f"fake source of {self.content!r:.20}"
 
-    def fetch(self, folder: Path, max_bytes: int) -> None:
+    def fetch(self, folder: Path, max_bytes: int, say: object = None) -> None:
         self.calls += 1
         if self.content is None:
             raise SourceError("no way there")

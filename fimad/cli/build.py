@@ -12,6 +12,7 @@ from fimad.cli.options import (
     DatasetOption,
     JsonOption,
     SetOption,
+    WithoutOption,
     WorkspaceOption,
     read_config,
     with_run,
@@ -56,6 +57,7 @@ def build(
         int | None, typer.Option(min=0, help="Worker processes; 0 runs in this process. Default: one a core.")
     ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
+    without: WithoutOption = None,
     settings: SetOption = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed item.")] = False,
     max_failures: Annotated[int | None, typer.Option(min=0, help="Stop after so many failures; 0: never.")] = None,
@@ -69,6 +71,7 @@ def build(
         read_config(config, workspace, dataset, settings),
         workers=workers,
         scheduler=scheduler,
+        without=without,
         fail_fast=fail_fast or None,
         max_failures=max_failures,
     )
@@ -126,7 +129,10 @@ def print_summary(summary: Summary) -> None:
     out.print(f"\n{summary.videos} video{'s' if summary.videos != 1 else ''} in {duration(summary.seconds)}\n")
     out.print(table)
     for name, why in summary.unavailable.items():
-        out.print(f"[yellow]{name} was left out:[/] {escape(printable(why.what))}\n  Next: {escape(why.fix)}")
+        if why.agreed:
+            out.print(f"[yellow]{escape(printable(why.what))}[/] Its columns are NULL.")
+        else:
+            out.print(f"[yellow]{name} can't run here:[/] {escape(printable(why.what))}\n  Next: {escape(why.fix)}")
     for problem in summary.problems[:10]:
         source, what = escape(printable(problem.source)), escape(printable(problem.what))
         out.print(f"[red]no video[/] {source} ({escape(problem.reason)}): {what}")

@@ -19,7 +19,19 @@ OK, SOME_FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 # Command modules in the order of `fimad --help`. Each has `register(app: typer.Typer) -> None`, and imports what is
 # heavy inside its commands, so that `fimad --help` and shell completion stay quick.
-MODULES = ("init", "build", "inspect", "maintain", "models", "simulate", "calibrate", "dataset", "report", "bench")
+MODULES = (
+    "init",
+    "demo",
+    "build",
+    "inspect",
+    "maintain",
+    "models",
+    "simulate",
+    "calibrate",
+    "dataset",
+    "report",
+    "bench",
+)
 
 EPILOG = (
     "Exit codes: 0 all is well; 1 some items failed, or a check did not pass; 2 wrong usage or configuration; "
@@ -49,6 +61,14 @@ class ErrorGroup(TyperGroup):
                 raise
             print_error(error)
             ctx.exit(exit_code(error))
+        except ImportError as error:
+            from fimad import libraries
+
+            setup = libraries.explain(error, ("build",))
+            if setup is None or os.environ.get("FIMAD_TRACEBACK"):
+                raise
+            print_error(setup)
+            ctx.exit(ENVIRONMENT)
         except KeyboardInterrupt:
             err.print("Interrupted. The same command goes on where this one stopped.")
             ctx.exit(INTERRUPTED)

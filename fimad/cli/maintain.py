@@ -13,6 +13,7 @@ from fimad.cli.options import (
     DatasetOption,
     JsonOption,
     SetOption,
+    WithoutOption,
     WorkspaceOption,
     read_config,
     with_run,
@@ -39,6 +40,7 @@ def retry(
     dataset: DatasetOption = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Worker processes, as for `fimad build`.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
+    without: WithoutOption = None,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +51,9 @@ def retry(
     from fimad.pipeline.stages.registry import plan_stages
     from fimad.pipeline.state.workspace import Workspace
 
-    chosen = with_run(read_config(config, workspace, dataset, settings), workers=workers, scheduler=scheduler)
+    chosen = with_run(
+        read_config(config, workspace, dataset, settings), workers=workers, scheduler=scheduler, without=without
+    )
     place = Workspace(chosen.workspace)
     cleared = clear_failures(place, plan_stages(chosen), stage, reason)
     place.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fimad.config import Config
-from fimad.errors import FimadError, SetupError
+from fimad.errors import ConfigError, FimadError, SetupError
 from fimad.pipeline.acquire.politeness import Politeness
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
@@ -19,7 +20,8 @@ from fimad.pipeline.run.executor import Executor, InProcess, run_spec
 from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
 from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
-from fimad.pipeline.stages.registry import StagePlan, plan_stages
+from fimad.pipeline.stages.readiness import prepared
+from fimad.pipeline.stages.registry import AGREED, StagePlan
 from fimad.pipeline.state.corpus import corpus
 from fimad.pipeline.state.packing import WorkspaceSource
 from fimad.pipeline.state.runlog import RunLog
@@ -55,12 +57,12 @@ def build(
     raise: they are in the summary and in the workspace.
     """
     began = time.monotonic()
+    observer = progress.observer_for(show) if isinstance(show, str) else show
+    config, plan = _prepared(config, stage_paths, stage, observer, only=only, pack=pack)
     workspace = Workspace(config.workspace)
     workspace.prepare()
     log = RunLog(workspace)
-    observer = progress.observer_for(show) if isinstance(show, str) else show
     try:
-        plan = plan_stages(config, stage_paths)
         names = choose_stages(plan, workspace, stage, only=only)
         videos, problems = corpus(workspace, config, sources)
         for problem in problems:
@@ -70,7 +72,7 @@ def build(
         result = _run(workspace, config, plan, names, videos, observer, log)
         summary = summarise(workspace, plan, result)
         summary.problems = problems
-        if pack and not result.stopped and _wants_pack(config, plan, stage, only=only):
+        if pack and not result.stopped and _wants_pack(config, stage, only=only):
             _pack(workspace, config, plan, videos, summary, observer)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
@@ -98,13 +100,50 @@ def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, o
     return plan.with_upstream(wanted)
 
 
+def _prepared(
+    config: Config,
+    stage_paths: Sequence[str] | None,
+    stage: str | None,
+    observer: Observer,
+    *,
+    only: bool,
+    pack: bool,
+) -> tuple[Config, StagePlan]:
+    """Make sure of all that the run needs; raises `SetupError` before anything is touched."""
+    packs = pack and _wants_pack(config, stage, only=only)
+
+    def wanted(plan: StagePlan) -> list[str]:
+        if stage is None:
+            return list(plan.stages)
+        names = set() if stage == "pack" else {plan.check_name(stage), *plan.upstream(stage)}
+        if packs:
+            # Without a key its artifacts can't be found: packing would make its columns NULL.
+            names |= plan.stages.keys() - plan.keys.keys()
+        return [name for name in plan.stages if name in names]
+
+    if stage in config.run.without:
+        raise ConfigError(
+            f"Stage {stage} is asked for and left out at once.",
+            "`--without` or `run.without` names it.",
+            "Take it out of one of the two.",
+        )
+    agreed = _left_out_before(config) if packs else ()
+    return prepared(config, stage_paths, wanted, agreed=agreed, say=observer.note)
+
+
+def _left_out_before(config: Config) -> list[str]:
+    """Stages that the dataset which is there was built without, as its user asked."""
+    try:
+        manifest = json.loads(open_store(config.dataset).read("manifest.json"))
+        return [name for name, what in manifest["unavailable"].items() if str(what).endswith(AGREED)]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return []
+
+
 def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: Observer) -> None:
-    if stage is None and not names:
-        first = next(iter(plan.unavailable.values()))
-        raise SetupError(f"No stage can run here: {first.what}", "", first.fix, reason=first.reason)
     if stage is None:
-        for name, why in plan.unavailable.items():
-            observer.note(f"{name} is left out: {why.what} {why.fix}")
+        for name in plan.left_out:
+            observer.note(plan.unavailable[name].what)
 
 
 def _run(
@@ -153,7 +192,7 @@ def _forward(event: tuple[Any, ...], observer: Observer) -> None:
         observer.progress("", event[1], event[2])
 
 
-def _wants_pack(config: Config, plan: StagePlan, stage: str | None, *, only: bool) -> bool:
+def _wants_pack(config: Config, stage: str | None, *, only: bool) -> bool:
     if stage is None or stage == "pack":
         return True
     return not only and _dataset_exists(config)

@@ -21,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fimad.config import Config, Section, section_json
+from fimad.errors import FimadError
 from fimad.errors import Unavailable as Unavailable
 from fimad.model_sources import ModelFile as ModelFile
 
@@ -104,9 +105,26 @@ class Stage(ABC):
         """Pretrained models whose bytes the output depends on. Must not load or download them."""
         return ()
 
+    def requires(self) -> tuple[str, ...]:
+        """Import names of the libraries that it can't do without, beyond those that every installation has.
+
+        They are looked for before any video is touched (`fimad.libraries`), and not imported for it.
+        """
+        return ()
+
+    def weights(self) -> tuple[str, ...]:
+        """Names of the pretrained models that it loads (`fimad.models`); what of them is not here, a build fetches."""
+        return ()
+
     def unavailable(self) -> Unavailable | None:
-        """Why this stage can't run here, or None. Cheap; asked once at the start of a run."""
-        return None
+        """Why this stage can't run here, or None. Cheap; asked once at the start of a run. By default: its weights."""
+        from fimad.models import unavailable
+
+        try:
+            found = (unavailable(name, self.config) for name in self.weights())
+        except FimadError as error:
+            return Unavailable(reason="no_weights", what=error.what, fix=error.fix)
+        return next((each for each in found if each is not None), None)
 
     def setup(self) -> None:
         """Load models. Called once per process before the first video; must be safe to call again."""

@@ -99,6 +99,16 @@ class FakeSimulate(FakeStage):
     optional: ClassVar[tuple[str, ...]] = ("transcribe",)
 
 
+class NeedsLibrary(FakePose):
+    def requires(self) -> tuple[str, ...]:
+        return "no_such_library", "json"
+
+
+class NeedsWeights(FakePose):
+    def weights(self) -> tuple[str, ...]:
+        return ("kind/one",)
+
+
 class NoTranscribe(FakeTranscribe):
     def unavailable(self) -> Unavailable | None:
         return Unavailable("weights", "there are no weights.", "Fetch them.")
@@ -126,6 +136,12 @@ def misbehave(item: StageInput, stage: str) -> None:
         time.sleep(len(hoard))
     if behaviour == "filtered":
         raise Filtered("Left out.", "It is too long.", reason="too_long")
+    if behaviour == "no_library":
+        raise ModuleNotFoundError("No module named 'cv2'", name="cv2")
+    if behaviour == "no_libgl":
+        raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory", name="cv2")
+    if behaviour == "no_cuda":
+        raise OSError("libcudart.so.13: cannot open shared object file: No such file or directory")
     if behaviour == "permanent":
         raise PermanentError("It is private.", "The owner hid it.", "Leave it.", reason="private")
     if behaviour == "transient":

@@ -138,13 +138,17 @@ def test_fail_fast_and_max_failures_stop_the_run(tmp_path: Path) -> None:
     assert (second.stopped, second.failed) == ("max_failures", 3)
 
 
-def test_an_unavailable_stage_is_left_out_of_what_can_do_without_it(tmp_path: Path) -> None:
+def test_an_unavailable_stage_ends_the_run_unless_it_is_left_out_on_purpose(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     workspace = fakes.corpus(config, "ok")
     paths = tuple(path.replace("FakeTranscribe", "NoTranscribe") for path in fakes.PATHS)
-    without = go(config, paths=paths)
+    with pytest.raises(SetupError, match="there are no weights") as caught:
+        go(config, paths=paths)
+    assert "--without transcribe" in caught.value.fix
+    assert not list((tmp_path / "ws").rglob("*.parquet"))
+    without = go(make_config(tmp_path, run={"without": ["transcribe"]}), paths=paths)
     assert "transcribe" not in without.stages
-    assert without.unavailable["transcribe"].fix == "Fetch them."
+    assert without.unavailable["transcribe"].agreed
     assert value(workspace, without, "simulate", "v00") == "simulate(pose(media, segment(media), media of v00))"
     complete = go(config)
     assert complete.stages["simulate"]["key"] != without.stages["simulate"]["key"]

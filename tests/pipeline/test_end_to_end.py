@@ -53,7 +53,7 @@ def settings(tmp_path: Path, **run: object) -> Config:
         "workspace": str(tmp_path / "ws"),
         "dataset": str(tmp_path / "ds"),
         "pose": {"model": "lite", "rate_hz": 10},
-        "run": run,
+        "run": {"without": ["embed"], **run},
     }
     return parse_config(data)
 

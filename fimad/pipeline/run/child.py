@@ -20,6 +20,7 @@ from collections import deque
 from multiprocessing.connection import Connection
 from typing import Any
 
+from fimad import libraries
 from fimad.errors import SetupError
 from fimad.pipeline.task import RunSpec, StageResult
 
@@ -100,6 +101,12 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
             lane.check()
     except SetupError as error:
         pipe.send(error)
+        return
+    except (ImportError, OSError) as error:
+        library = libraries.explain(error, ("build",))
+        if library is None:
+            raise
+        pipe.send(library)
         return
     scratch.append(str(lane.workspace.store.scratch_root()))
     pipe.send(scratch[0])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from fimad import libraries
 from fimad.errors import Filtered, FimadError, TransientError
 from fimad.pipeline.task import StageResult
 from fimad.storage import atomic
@@ -23,8 +24,11 @@ class NoMediaError(Exception):
     """The media file that `download` published is gone."""
 
 
-def describe_failure(stage: str, error: Exception, scratch: str) -> StageResult:
-    """What an exception means for the item: filtered, failed for good, worth another try, or the end of the run."""
+def describe_failure(stage: str, error: Exception, scratch: str, requires: Iterable[str] = ()) -> StageResult:
+    """What an exception means for the item: filtered, failed for good, worth another try, or the end of the run.
+
+    `requires` are the modules that the stage says it needs.
+    """
     if isinstance(error, NoMediaError):
         return StageResult(stage, "no_media", reason="no_media", what=f"The media file {error} is gone.")
     if isinstance(error, Filtered):
@@ -34,6 +38,10 @@ def describe_failure(stage: str, error: Exception, scratch: str) -> StageResult:
         storage = atomic.storage_error(OSError(28, "No space left on device"), scratch)
     if storage is not None:
         return _failed(stage, storage, "fatal")
+    library = libraries.explain(error, libraries.extras_of(requires))
+    if library is not None:
+        # This machine lacks something, whatever the video: the run ends, and no video is blamed.
+        return _failed(stage, library, "fatal")
     if isinstance(error, TransientError):
         return replace(_failed(stage, error, "transient"), retry_after_s=error.retry_after_s)
     if isinstance(error, FimadError):

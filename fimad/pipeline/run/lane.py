@@ -392,8 +392,8 @@ class _TaskRun:
         self.lane.emit(("result", result))
 
     def _failure(self, name: str, error: Exception, seconds: float) -> StageResult:
-        result = describe_failure(name, error, str(self.lane.workspace.store.scratch_root()))
-        lines = list(self._lines)
+        scratch = str(self.lane.workspace.store.scratch_root())
+        result, lines = describe_failure(name, error, scratch, self.lane.plain(name).requires()), list(self._lines)
         if not isinstance(error, FimadError | NoMediaError):
             lines += traceback.format_exc().strip().splitlines()[-12:]
         return replace(result, seconds=seconds, log=tuple(lines[-_LOG_LINES:]))

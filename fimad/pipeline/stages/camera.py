@@ -57,6 +57,9 @@ class CameraStage(FrameStage):
     def schema(self) -> pa.Schema:
         return CAMERA
 
+    def requires(self) -> tuple[str, ...]:
+        return "av", "cv2"
+
     def consumer(self, item: StageInput) -> CameraConsumer:
         clips = kept_clips(item.tables["segment"])
         section = self.config.camera

@@ -33,6 +33,9 @@ class DownloadStage(Stage):
     def schema(self) -> pa.Schema:
         return DOWNLOAD
 
+    def requires(self) -> tuple[str, ...]:
+        return "av", "yt_dlp", "imageio_ffmpeg", "webvtt"
+
     def run(self, item: StageInput) -> pa.Table:
         """Raises `Filtered`, `PermanentError` or `TransientError`; the reasons are in `media` and `yterrors`."""
         if item.video.kind == "url":

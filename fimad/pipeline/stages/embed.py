@@ -15,8 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fimad import clip_weights, models
-from fimad.errors import FimadError
-from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput, Unavailable
+from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import EMBED
 
@@ -42,25 +41,19 @@ class EmbedStage(FrameStage):
         return EMBED
 
     def _weights(self) -> Path:
+        own = clip_weights.own_checkpoint(self.config.embed.pretrained)
+        return own or models.locate(self.weights()[0], self.config)
+
+    def requires(self) -> tuple[str, ...]:
+        return "av", "cv2", "torch", "open_clip", "PIL"
+
+    def weights(self) -> tuple[str, ...]:
         section = self.config.embed
         own = clip_weights.own_checkpoint(section.pretrained)
-        return own or models.locate(f"{clip_weights.PREFIX}{section.model}/{section.pretrained}", self.config)
+        return () if own else (f"{clip_weights.PREFIX}{section.model}/{section.pretrained}",)
 
     def models(self) -> tuple[ModelFile, ...]:
         return (ModelFile(f"{clip_weights.PREFIX}{self.config.embed.model}", clip_weights.sha256(self._weights())),)
-
-    def unavailable(self) -> Unavailable | None:
-        if not clip_weights.installed():
-            return Unavailable(
-                reason="not_installed",
-                what="CLIP embeddings need PyTorch and open_clip, which are not installed.",
-                fix="pip install 'fimad[embed]'",
-            )
-        try:
-            self._weights()
-        except FimadError as error:
-            return Unavailable(reason="no_weights", what=error.what, fix=error.fix)
-        return None
 
     def setup(self) -> None:
         if self._encoder is None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput, Unavailable
+from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
 from fimad.pipeline.media.cuts import CutDetector
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pose.landmarker import Landmarks, PoseEstimator
@@ -37,26 +37,24 @@ class PoseStage(FrameStage):
     def schema(self) -> pa.Schema:
         return POSE
 
-    def _model_names(self) -> tuple[str, ...]:
+    def requires(self) -> tuple[str, ...]:
+        engine = {"litert": "ai_edge_litert", "mediapipe": "mediapipe"}[self.config.pose.backend]
+        return "av", "cv2", "flatbuffers", engine
+
+    def weights(self) -> tuple[str, ...]:
         return "pose/detector", f"pose/{self.config.pose.model}"
 
     def models(self) -> tuple[ModelFile, ...]:
         from fimad.models import model_file
 
-        return tuple(model_file(name, self.config) for name in self._model_names())
-
-    def unavailable(self) -> Unavailable | None:
-        from fimad.models import unavailable
-
-        found = (unavailable(name, self.config) for name in self._model_names())
-        return next((each for each in found if each is not None), None)
+        return tuple(model_file(name, self.config) for name in self.weights())
 
     def setup(self) -> None:
         if self._estimator is not None:
             return
         from fimad.models import locate
 
-        detector, landmarks = (locate(name, self.config) for name in self._model_names())
+        detector, landmarks = (locate(name, self.config) for name in self.weights())
         section = self.config.pose
         if section.backend == "mediapipe":
             from fimad.pose.mediapipe_tasks import TasksLandmarker

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+from fimad import libraries
 from fimad.config import Config
-from fimad.errors import ConfigError, FimadError
+from fimad.errors import LEFT_OUT, ConfigError, FimadError
 from fimad.pipeline.contract import Stage, Unavailable, stage_key
 
 # Import paths, upstream first. A stage's module imports its libraries lazily: naming a stage must cost nothing.
@@ -20,6 +21,9 @@ STAGES = (
     "fimad.pipeline.stages.embed:EmbedStage",
     "fimad.pipeline.stages.simulate:SimulateStage",
 )
+
+# How a manifest tells a stage that the user agreed to do without from one that could not run.
+AGREED = "is left out, as asked for."
 
 
 def load_stage(path: str, config: Config) -> Stage:
@@ -48,6 +52,11 @@ class StagePlan:
     unavailable: dict[str, Unavailable]
 
     @property
+    def left_out(self) -> list[str]:
+        """Stages that the user agreed to do without, and those that can't be done without them."""
+        return [name for name, why in self.unavailable.items() if why.agreed]
+
+    @property
     def runnable(self) -> list[str]:
         """Names of the stages that can run here, upstream first."""
         return [name for name in self.stages if name not in self.unavailable]
@@ -62,6 +71,17 @@ class StagePlan:
                 wanted.add(name)
                 pending.extend(self.stages[name].upstream)
         return [name for name in self.runnable if name in wanted]
+
+    def upstream(self, name: str) -> list[str]:
+        """The stages that a stage rests on, directly or not."""
+        found: set[str] = set()
+        pending = list(self.stages[name].upstream)
+        while pending:
+            other = pending.pop()
+            if other not in found and other in self.stages:
+                found.add(other)
+                pending.extend(self.stages[other].upstream)
+        return [other for other in self.stages if other in found]
 
     def downstream(self, name: str) -> list[str]:
         """The stages that rest on a stage, directly or not."""
@@ -96,16 +116,11 @@ def plan_stages(config: Config, paths: Sequence[str] | None = None) -> StagePlan
         stage = load_stage(path, config)
         stages[stage.name] = stage
         names[stage.name] = path
-        missing = _missing_upstream(stage, unavailable)
-        why = stage.unavailable()
-        if why is None and missing is not None:
-            why = Unavailable(
-                reason="upstream_unavailable",
-                what=f"{stage.name} needs {missing}, which can't run here.",
-                fix=unavailable[missing].fix,
-            )
+        why = _why_not(stage, config, unavailable)
         if why is not None:
             unavailable[stage.name] = why
+            if why.agreed:
+                continue
         usable = {name: key for name, key in keys.items() if name not in unavailable or name not in stage.optional}
         try:
             if all(name in keys for name in stage.upstream if name not in stage.optional):
@@ -115,6 +130,23 @@ def plan_stages(config: Config, paths: Sequence[str] | None = None) -> StagePlan
             if why is None:
                 raise
     return StagePlan(names, stages, keys, unavailable)
+
+
+def _why_not(stage: Stage, config: Config, unavailable: dict[str, Unavailable]) -> Unavailable | None:
+    """Why a stage can't run: not wanted, not installed, no weights, or resting on one that can't."""
+    if stage.name in config.run.without:
+        return Unavailable(LEFT_OUT, f"{stage.name} {AGREED}", f"Take {stage.name} out of `run.without` (`--without`).")
+    missing = _missing_upstream(stage, unavailable)
+    if missing is not None and unavailable[missing].agreed:
+        return Unavailable(LEFT_OUT, f"{stage.name} needs {missing}, which {AGREED}", unavailable[missing].fix)
+    lacking = libraries.needs(f"Stage {stage.name}", stage.requires())
+    if lacking is not None:
+        return Unavailable(lacking.reason, lacking.what, lacking.fix)
+    why = stage.unavailable()
+    if why is None and missing is not None:
+        what = f"{stage.name} needs {missing}, which can't run here."
+        return Unavailable("upstream_unavailable", what, unavailable[missing].fix)
+    return why
 
 
 def _missing_upstream(stage: Stage, unavailable: dict[str, Unavailable]) -> str | None:

@@ -151,6 +151,9 @@ class SegmentStage(Stage):
     def schema(self) -> pa.Schema:
         return SEGMENT
 
+    def requires(self) -> tuple[str, ...]:
+        return ("av", "cv2") if self.needs_media else ()
+
     def run(self, item: StageInput) -> pa.Table:
         """Raises `Filtered` (``no_chapters``) for a video without chapters if `segment.fallback` is ``none``."""
         limits = self.config.segment

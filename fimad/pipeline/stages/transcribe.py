@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from fimad.pipeline.contract import ModelFile, Stage, StageInput, Unavailable
+from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.media.audio import decode_ranges
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pipeline.stages.speech import Recogniser, Segment, Speech, Word, load_recogniser
@@ -84,15 +84,17 @@ class TranscribeStage(Stage):
         section = self.config.transcribe
         return f"{section.engine}/{section.model}"
 
+    def requires(self) -> tuple[str, ...]:
+        engine = {"faster-whisper": ("faster_whisper",), "openai-whisper": ("whisper", "torch")}
+        return "av", *engine[self.config.transcribe.engine]
+
+    def weights(self) -> tuple[str, ...]:
+        return (self._model_name(),)
+
     def models(self) -> tuple[ModelFile, ...]:
         from fimad.models import model_file
 
         return (model_file(self._model_name(), self.config),)
-
-    def unavailable(self) -> Unavailable | None:
-        from fimad.models import unavailable
-
-        return unavailable(self._model_name(), self.config)
 
     def setup(self) -> None:
         if self._recogniser is None:
