@@ -73,7 +73,7 @@ def build(
         summary = summarise(workspace, plan, result)
         summary.problems = problems
         if pack and not result.stopped and _wants_pack(config, stage, only=only):
-            _pack(workspace, config, plan, videos, summary, observer)
+            _pack(workspace, config, plan, videos, summary, observer, stage)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
         return summary
@@ -209,11 +209,23 @@ def _pack(
     videos: Callable[[], Iterable[Video]],
     summary: Summary,
     observer: Observer,
+    stage: str | None,
 ) -> None:
-    """Pack the dataset, unless it is the one that packing would give."""
+    """Pack the dataset, unless it is the one that packing would give, or would lack what was not tried yet."""
     from fimad.dataset.packing.pack import pack
+    from fimad.dataset.text import counted
 
     source = WorkspaceSource(workspace, config, plan, videos)
+    pending = ", ".join(f"{name} of {counted(count, 'video')}" for name, count in source.pending().items())
+    if pending and stage == "pack":
+        raise ConfigError(
+            f"Not packed: {pending} is still to be done.",
+            "Their columns would be NULL.",
+            "Run `fimad build`, which packs at its end, or do without with `--without STAGE`.",
+        )
+    if pending:
+        observer.note(f"The dataset stays as it is: {pending} is still to be done. `fimad build` does it, and packs.")
+        return
     fingerprint = source.fingerprint()
     store = open_store(config.dataset)
     memory = "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]

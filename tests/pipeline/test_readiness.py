@@ -188,6 +188,22 @@ def test_a_good_dataset_is_never_replaced_by_a_hollow_one(
     assert digest(demo_dataset.parent) == before
 
 
+def test_a_stage_that_is_still_to_be_done_is_not_packed_as_null(demo_dataset: Path, tmp_path: Path) -> None:
+    from fimad.demo import VIDEO
+
+    embed = {"model": "fimad-demo-tiny", "pretrained": str(demo_dataset.parent / "clip.safetensors")}
+    config = make_config(tmp_path, pose={"model": "lite", "rate_hz": 14}, embed=embed)
+    config = config.model_copy(
+        update={"workspace": str(demo_dataset.parent / "workspace"), "dataset": str(demo_dataset)}
+    )
+    before = digest(demo_dataset)
+    summary = build(config, [str(VIDEO)], "transcribe")
+    assert (summary.exit_code, summary.dataset) == (0, "")
+    with pytest.raises(ConfigError, match="pose of 1 video"):
+        build(config, [str(VIDEO)], "pack")
+    assert digest(demo_dataset) == before
+
+
 _BARE = """
 import sys
 

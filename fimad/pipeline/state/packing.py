@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,18 @@ class WorkspaceSource:
                 for name in self.stages:
                     if name not in done and name not in self.plan.unavailable:
                         yield self._reason(video_id, name)
+
+    def pending(self) -> Counter[str]:
+        """How many videos could be in the dataset with a stage that was not tried on them yet, by stage."""
+        found: Counter[str] = Counter()
+        inputs = {name: [self.stages.index(each) for each in self.plan.inputs(name)] for name in self.stages}
+        ids = self.video_ids()
+        for start in range(0, len(ids), 4096):
+            for row in self._survey.states(ids[start : start + 4096]):
+                for name, state in zip(self.stages, row, strict=True):
+                    if state == PENDING and all(row[at] == DONE for at in inputs[name]):
+                        found[name] += 1
+        return found
 
     def _done(self) -> Iterator[tuple[str, list[str]]]:
         ids = self.video_ids()
