@@ -213,7 +213,7 @@ def _pack(
 ) -> None:
     """Pack the dataset, unless it is the one that packing would give, or would lack what was not tried yet."""
     from fimad.dataset.packing.pack import pack
-    from fimad.dataset.text import counted
+    from fimad.dataset.pages.text import counted
 
     source = WorkspaceSource(workspace, config, plan, videos)
     pending = ", ".join(f"{name} of {counted(count, 'video')}" for name, count in source.pending().items())
