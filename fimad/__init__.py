@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fimad.dataset import open_dataset
     from fimad.pipeline.build import build
-    from fimad.simulate import simulate_imu
+    from fimad.simulate import compare, read_motion, simulate_imu
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "build", "open_dataset", "simulate_imu"]
+__all__ = ["__version__", "build", "compare", "open_dataset", "read_motion", "simulate_imu"]
 
-_LAZY = {"build": "fimad.pipeline.build", "open_dataset": "fimad.dataset", "simulate_imu": "fimad.simulate"}
+_LAZY = {
+    "build": "fimad.pipeline.build",
+    "open_dataset": "fimad.dataset",
+    **dict.fromkeys(("compare", "read_motion", "simulate_imu"), "fimad.simulate"),
+}
 
 
 def __getattr__(name: str) -> Any:

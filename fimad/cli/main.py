@@ -28,6 +28,7 @@ MODULES = (
     "models",
     "simulate",
     "calibrate",
+    "compare",
     "dataset",
     "report",
     "bench",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fimad.simulate.comparison import Comparison, Score, compare
 from fimad.simulate.devices.calibration import Calibration, calibrate_imu, fit_calibration
 from fimad.simulate.devices.device import to_device
 from fimad.simulate.devices.parts import SENSORS
@@ -9,6 +10,7 @@ from fimad.simulate.devices.sensor import AxisErrors, SensorModel, apply_sensor
 from fimad.simulate.imu import GRAVITY_M_S2, angular_rate, simulate_imu
 from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.readers import read_motion
+from fimad.simulate.recording import Recording, read_recording
 from fimad.simulate.types import CameraMotion, ImuSequence, PlacementSignal, PoseSequence
 
 __all__ = [
@@ -17,16 +19,21 @@ __all__ = [
     "AxisErrors",
     "Calibration",
     "CameraMotion",
+    "Comparison",
     "ImuSequence",
     "PlacementSignal",
     "PoseSequence",
+    "Recording",
+    "Score",
     "SensorModel",
     "Trajectories",
     "angular_rate",
     "apply_sensor",
     "calibrate_imu",
+    "compare",
     "fit_calibration",
     "read_motion",
+    "read_recording",
     "simulate_imu",
     "to_device",
 ]
