@@ -99,6 +99,9 @@ class CameraConfig(Section):
     short_side_px: int = Field(180, ge=64, le=1080, description="size at which the background is tracked")
     rate_hz: float = Field(15.0, ge=0, description="frames per second to look at; 0 means every frame")
     cut_threshold: float = Field(0.5, gt=0, le=1, description="histogram difference that counts as a cut")
+    motion: Literal["estimate", "fixed"] = Field(
+        "estimate", description="follow the background, or take it that the camera stands still (a tripod)"
+    )
 
 
 class EmbedConfig(Section):

@@ -144,7 +144,22 @@ CAMERA = pa.schema(
             "similarity from the previous frame's background: shift x, y in fractions of the width, rotation in rad, log scale",
             shape="k,4",
         ),
-        field("camera_confidence", _F32, "share of background features that agree", unit="1", shape="k"),
+        field(
+            "camera_confidence",
+            _F32,
+            "share of background features that agree; 0 where there are too few, and the motion is unknown",
+            unit="1",
+            shape="k",
+        ),
+        field(
+            "camera_person_change",
+            _F32,
+            "mean change of luminance, of 255, since the previous frame where the person is; NaN where nobody is",
+            shape="k",
+        ),
+        field(
+            "camera_person_light", _F32, "mean luminance, of 255, where the person is; NaN where nobody is", shape="k"
+        ),
     ]
 )
 

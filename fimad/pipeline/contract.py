@@ -58,6 +58,7 @@ class StageInput:
         artifact under the video's id, and returns the name to put into the `media` column.
     log : messages of this video; the tail is kept with a failure.
     progress : call with a share from 0 to 1 for long work.
+    beside : for frame stages: the consumers of upstream stages that share the pass, and see each frame first.
     """
 
     video: Video
@@ -67,6 +68,7 @@ class StageInput:
     publish_file: Callable[[Path, str], str]
     log: logging.Logger
     progress: Callable[[float], None] = field(default=lambda share: None)
+    beside: Mapping[str, FrameConsumer] = field(default_factory=dict)
 
 
 class Stage(ABC):
@@ -230,9 +232,16 @@ class FrameConsumer(Protocol):
 
 
 class FrameStage(Stage):
-    """A stage that looks at frames. Several of them share one pass over the video (`frames.run_frame_stages`)."""
+    """A stage that looks at frames. Several of them share one pass over the video (`frames.run_frame_stages`).
+
+    Class attributes
+    ----------------
+    same_pass : upstream frame stages whose results it can take frame by frame, in the pass that makes them
+        (`StageInput.beside`), as well as from their artifacts. Both ways must give the same table.
+    """
 
     needs_media: ClassVar[bool] = True
+    same_pass: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def consumer(self, item: StageInput) -> FrameConsumer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -84,7 +84,7 @@ class DecodeReport:
 def run_frame_stages(
     stages: Sequence[FrameStage], item: StageInput, seconds: dict[str, float] | None = None
 ) -> dict[str, pa.Table]:
-    """The artifacts of several frame stages from one pass over the video.
+    """The artifacts of several frame stages, upstream first, from one pass over the video.
 
     `seconds` is filled with the time of each stage; what they share, which is decoding, is split evenly.
     Raises `PermanentError` if the media file is not there or its pictures are larger than the configuration takes on.
@@ -97,7 +97,11 @@ def run_frame_stages(
             reason="no_media",
         )
     began = time.perf_counter()
-    subscriptions = [_Subscription(stage.consumer(item)) for stage in stages]
+    consumers: dict[str, FrameConsumer] = {}
+    item = replace(item, beside=consumers)
+    for stage in stages:
+        consumers[stage.name] = stage.consumer(item)
+    subscriptions = [_Subscription(each) for each in consumers.values()]
     threads = max(stage.config.run.threads for stage in stages)
     max_side_px = max(stage.config.download.max_side_px for stage in stages)
     report = DecodeReport()

@@ -205,13 +205,15 @@ class _TaskRun:
         first = next(name for name in remaining if ready(name))
         if self.task.solo or not isinstance(self.lane.plain(first), FrameStage):
             return [first]
-        return [
-            name
-            for name in remaining
-            if ready(name)
-            and isinstance(self.lane.plain(name), FrameStage)
-            and not self._bad & set(self.lane.plain(name).upstream)
-        ] or [first]
+        batch: list[str] = []
+        for name in remaining:
+            stage = self.lane.plain(name)
+            if not isinstance(stage, FrameStage) or self._bad & set(stage.upstream):
+                continue
+            waits = {each for each in stage.upstream if each in remaining}
+            if waits <= set(stage.same_pass) & set(batch):
+                batch.append(name)
+        return batch or [first]
 
     def _found(self, name: str) -> bool:
         if self.task.force or not self.task.recheck:
@@ -300,7 +302,8 @@ class _TaskRun:
         return run_frame_stages([stage for stage in stages if isinstance(stage, FrameStage)], item, seconds), seconds
 
     def _item(self, stages: Sequence[Stage], part: int | None) -> StageInput:
-        names = {each for stage in stages for each in stage.upstream if each in self.lane.spec.keys}
+        made_now = {stage.name for stage in stages}
+        names = {each for stage in stages for each in stage.upstream if each in self.lane.spec.keys} - made_now
         tables = {name: self._table(name) if part is None else self._part(name, part) for name in sorted(names)}
         batch = tuple(stage.name for stage in stages)
         count = len(self._parts or ()) or 1

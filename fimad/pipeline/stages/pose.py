@@ -140,12 +140,19 @@ class _PoseConsumer:
         self._estimators = [estimator.fresh() for _ in clips]
         self._cuts = [CutDetector() for _ in clips]
         self._recorders = [_Recorder() for _ in clips]
+        self._latest: list[Landmarks | None] = [None for _ in clips]
 
     def push(self, range_index: int, frame: Frame) -> None:
         estimator = self._estimators[range_index]
         if self._cuts[range_index](frame.colours):
             estimator.reset()
-        self._recorders[range_index].add(frame.time_s, estimator(frame.view, frame.time_s))
+        found = self._latest[range_index] = estimator(frame.view, frame.time_s)
+        self._recorders[range_index].add(frame.time_s, found)
+
+    def landmarks(self, range_index: int, time_s: float) -> NDArray[Any] | None:
+        """See `persons.PersonSource`."""
+        latest = self._latest[range_index]
+        return None if latest is None else latest.image
 
     def finish(self) -> pa.Table:
         tables = [self._row(at).cast(POSE) for at in range(len(self._clips))]

@@ -21,12 +21,13 @@ from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError
 from fimad.simulate.lifting.body import body_lengths, mend_depth, settle_hips, stature, swapped_sides
+from fimad.simulate.lifting.camera import without_camera_motion
 from fimad.simulate.lifting.leaps import without_leaps
 from fimad.simulate.lifting.perspective import View
 from fimad.simulate.lifting.upright import estimate_pitch
 from fimad.simulate.smoothing.resample import step_of
 from fimad.simulate.stretches import known
-from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
+from fimad.simulate.types import Bools, Floats, PoseSequence
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 # Motion is recorded at 1 to 10,000 frames a second; what is slower or quicker is no second.
@@ -34,10 +35,6 @@ _STEPS_S = (1e-4, 1.0)
 # Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
 DEFAULT_FOCAL = 1.2
 _SCALE_S = 2.0
-# Camera motion below this (fractions of the width, summed over a shot) is the tracker's own noise.
-_STEADY = 0.01
-_TRUSTED = 0.4
-_FAST_CAMERA = 0.05
 # A length that never changes takes some frames to be seen.
 _FEWEST = 10
 
@@ -149,9 +146,8 @@ def lift(
     centred = np.stack(
         [(pose.image[..., 0] - 0.5) * pose.width_px, (pose.image[..., 1] - 0.5) * pose.height_px], axis=-1
     )
-    breaks, steady, masked = np.zeros(len(pose.time_s), bool), True, np.zeros(len(pose.time_s), bool)
-    if pose.camera is not None and len(pose.camera.time_s):
-        centred, breaks, masked, steady = _without_camera_motion(centred, pose.time_s, pose.width_px, pose.camera)
+    steadied = without_camera_motion(centred, pose.time_s, pose.width_px, pose.camera)
+    centred, breaks, masked = steadied.centred, steadied.cuts.copy(), steadied.masked
     weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
     weight[masked] = 0.0
     distance_m = _distance(centred, pose.world_m, weight, focal_px)
@@ -187,7 +183,8 @@ def lift(
         "height_m": round(stature(lengths_m), 3),
         "height_source": "pose" if size == 1 else "given",
         "distance_m": float(np.median(distance_m[seen])) * size if seen.any() else float("nan"),
-        "camera_steady": steady,
+        "camera_steady": steadied.steady,
+        "camera_unknown_share": round(steadied.unknown_share, 3),
         "camera_masked_frames": int(masked.sum()),
         "cuts": cuts,
         "other_persons": int(breaks.sum()) - cuts,
@@ -284,47 +281,3 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
         still = np.ptp(smooth) < 0.15 * middle
         result[here] = middle if still else smooth
     return result
-
-
-def _without_camera_motion(
-    centred: Floats, time_s: Floats, width_px: int, camera: CameraMotion
-) -> tuple[Floats, Bools, Bools, bool]:
-    """Landmarks as a camera that does not move would see them; cuts; frames that can't be mended; whether it was steady."""
-    count = len(time_s)
-    cuts = np.zeros(count, bool)
-    for moment in camera.time_s[camera.cut]:
-        at = int(np.searchsorted(time_s, moment - 1e-6))
-        if 0 < at < count:
-            cuts[at] = True
-    masked = np.zeros(count, bool)
-    path = _camera_path(camera)
-    steady = bool(np.abs(path).max() < _STEADY) if len(path) else True
-    if steady:
-        return centred, cuts, masked, True
-    unsure = (camera.confidence < _TRUSTED) & (np.abs(camera.motion).max(1) > _FAST_CAMERA) & ~camera.cut
-    nearest = np.clip(np.searchsorted(camera.time_s, time_s), 0, len(camera.time_s) - 1)
-    masked = unsure[nearest]
-    moved = np.stack([np.interp(time_s, camera.time_s, path[:, axis]) for axis in range(4)], 1)
-    angle, shrink = -moved[:, 2], np.exp(-moved[:, 3])
-    offset = centred - (moved[:, :2] * width_px)[:, None]
-    cos, sin = (np.cos(angle) * shrink)[:, None], (np.sin(angle) * shrink)[:, None]
-    mended = np.stack([offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], -1)
-    return mended, cuts, masked, False
-
-
-def _camera_path(camera: CameraMotion) -> Floats:
-    """Motion summed over each shot: where the first frame's background is now. (m, 4) as `CameraMotion.motion`."""
-    path = np.zeros_like(camera.motion)
-    for at in range(1, len(path)):
-        if camera.cut[at]:
-            continue
-        dx, dy, turn, grow = camera.motion[at] if camera.confidence[at] >= _TRUSTED else np.zeros(4)
-        x, y = path[at - 1, :2]
-        cos, sin, scale = np.cos(turn), np.sin(turn), np.exp(grow)
-        path[at] = (
-            scale * (cos * x - sin * y) + dx,
-            scale * (sin * x + cos * y) + dy,
-            path[at - 1, 2] + turn,
-            path[at - 1, 3] + grow,
-        )
-    return path

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fimad.pipeline.stages.camera import BackgroundTracker
+from fimad.pipeline.media.background import BackgroundTracker
 
 Pixels = NDArray[np.uint8]
 
@@ -108,3 +108,66 @@ def test_a_picture_without_anything_in_it_says_nothing() -> None:
     push(tracker, blank)
     cut, motion, confidence = push(tracker, blank + 1)
     assert (cut, motion, confidence) == (False, (0.0, 0.0, 0.0, 0.0), 0.0)
+
+
+def plain_room(person_at: int) -> Pixels:
+    """A plain wall and floor with next to nothing to follow, and somebody with a pattern."""
+    picture = np.full((180, 320, 3), 200, np.uint8)
+    picture[140:] = 120
+    return with_person(picture, person_at)
+
+
+def mask_at(person_at: int) -> Pixels:
+    mask = np.zeros((180, 320), np.uint8)
+    mask[36:174, max(0, person_at - 4) : person_at + 64] = 255
+    return mask
+
+
+def push_with(tracker: BackgroundTracker, rgb: Pixels, person: Pixels | None) -> tuple[bool, tuple[float, ...], float]:
+    return tracker.push(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), rgb[2::4, 2::4], person)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stripes", [False, True])
+def test_the_person_is_not_the_background(stripes: bool) -> None:
+    """Side steps before a plain wall: whatever moves is the person; a few things in the room show that the camera stands."""
+    tracker = BackgroundTracker(0.5)
+    for at in range(30):
+        where = round(120 + 60 * np.sin(at / 4))
+        shown = plain_room(where)
+        if stripes:
+            shown[20:60, 10:13] = 40
+            shown[100:103, 270:310] = 40
+        _, motion, confidence = push_with(tracker, shown, mask_at(where))
+        assert motion == (0.0, 0.0, 0.0, 0.0)
+        assert (confidence > 0.4) == (stripes or at == 0)
+
+
+def test_a_moving_camera_is_found_though_the_person_fills_the_picture() -> None:
+    picture = scene(7)
+    tracker = BackgroundTracker(0.5)
+    path, noise = 0.0, np.random.default_rng(1)
+    for at in range(20):
+        x = 12 * np.sin(at / 3)
+        shown = view(picture, x=x)
+        person = np.zeros((180, 320), np.uint8)
+        person[:, 60:260] = 255
+        # Somebody who moves against the camera.
+        shown[:, 60:260] = view(scene(8), x=-3 * x)[:, 60:260]
+        shown = np.clip(shown + noise.normal(0, 1, shown.shape), 0, 255).astype(np.uint8)
+        _, motion, confidence = push_with(tracker, shown, person)
+        path += 320 * motion[0]
+        assert confidence > 0.4
+        assert path == pytest.approx(x, abs=0.5)
+
+
+def test_a_long_pan_and_zoom_do_not_drift() -> None:
+    picture = scene(9, 900, 1400)
+    tracker = BackgroundTracker(0.5)
+    place = np.zeros(4)
+    for at in range(75):
+        x, grow = 240 * np.sin(at / 24), 1 + 0.15 * np.sin(at / 15)
+        _, motion, _ = push(tracker, view(picture, x=x * grow, grow=grow))
+        place[0] = np.exp(motion[3]) * place[0] + motion[0]
+        place[3] += motion[3]
+        assert place[3] == pytest.approx(np.log(grow), abs=0.01)
+        assert 320 * place[0] == pytest.approx(x * grow, abs=2.5)
