@@ -31,7 +31,7 @@ BENCH_LONG_VIDEO_ARGS ?= --rate-hz 3
 # --video2dataset PYTHON measures beside it.
 BENCH_ACQUISITION_ARGS ?=
 
-.PHONY: help demo test test-slow lint bench fimad docs-table docs-images clean
+.PHONY: help demo test test-slow lint hooks bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -73,6 +73,9 @@ lint: $(VENV)/.dev  ## Check style, types, imports and dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+
+hooks: $(VENV)/.dev  ## Run lint's checks before every commit (pre-commit)
+	$(BIN)/pre-commit install
 
 fimad: $(RUN_STAMP)  ## Rebuild FiMAD from its published list: FIMAD_LIST=links.txt FIMAD_SPLIT=split.json
 	@test -f '$(FIMAD_LIST)' || { echo "There is no $(FIMAD_LIST): give FIMAD_LIST=FILE, one video address a line (see data_cards/fimad.md)"; exit 2; }

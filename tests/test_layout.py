@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "fimad").rglob("*.py"))
 OUTSIDE = sorted(path for folder in ("benchmarks", "tools") for path in (ROOT / folder).rglob("*.py"))
@@ -70,3 +72,53 @@ def test_reaching_is_noticed(tmp_path: Path) -> None:
         "cuts._hsv\nnames._x\ncuts.is_cut\n"
     )
     assert [name for _, _, name in reached_for(other)] == ["_fill", "_hsv", "_x"]
+
+
+def tree_on_the_page() -> set[str]:
+    """Paths below `fimad` that the tree of docs/architecture.md names, folders with a slash at the end."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = page[page.index("    fimad/\n") :].partition("\n\n")[0].splitlines()[1:]
+    names: set[str] = set()
+    above: list[str] = []
+    for line in block:
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip()) - 6) // 2
+        above = [*above[:depth], name]
+        names.add("".join(above))
+    return names
+
+
+def test_the_tree_in_the_pages_is_the_real_one() -> None:
+    """All packages, and the modules of `fimad` and of `fimad/pipeline`, where a newcomer looks first."""
+    house = ROOT / "fimad"
+    packages = {f"{path.parent.relative_to(house).as_posix()}/" for path in MODULES if path.name == "__init__.py"}
+    real = packages - {"./"}
+    for folder in (house, house / "pipeline"):
+        real |= {path.relative_to(house).as_posix() for path in folder.glob("*.py") if path.name != "__init__.py"}
+    shown = tree_on_the_page()
+    assert shown == real, f"docs/architecture.md lacks {real - shown} and shows {shown - real}"
+
+
+def test_architecture_is_one_sitting() -> None:
+    assert len((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_packages_say_what_they_are_and_what_they_may_import() -> None:
+    for path in MODULES:
+        if path.name == "__init__.py" and path.parent != ROOT / "fimad":
+            said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            assert said, f"{path} does not say what lives there"
+            if path.is_relative_to(ROOT / "fimad" / "pipeline") and path.parent.name != "pipeline":
+                assert "ay import" in said, f"{path} does not say what it may import"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "decisions").glob("0*.md")), ids=lambda page: page.stem)
+def test_decisions_say_what_why_and_what_else(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## What",
+        "## Why",
+        "## Measured",
+        "## What else was tried",
+    ]
+    assert page.name in (page.parent / "README.md").read_text(encoding="utf-8")
