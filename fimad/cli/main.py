@@ -20,8 +20,7 @@ OK, SOME_FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 # Command modules in the order of `fimad --help`. Each has `register(app: typer.Typer) -> None`, and imports what is
 # heavy inside its commands, so that `fimad --help` and shell completion stay quick.
 MODULES = (
-    "init",
-    "demo",
+    "start",
     "build",
     "inspect",
     "maintain",

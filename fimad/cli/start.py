@@ -1,13 +1,15 @@
-"""`fimad demo`: a dataset from the project's own workout video, with every real component."""
+"""First steps: `fimad demo`, a dataset from the project's own workout video; `fimad init`, a configuration of one's own."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fimad.cli.options import JsonOption, SetOption, WithoutOption, read_config, with_run
-from fimad.cli.output import err, print_json
+from fimad.cli.options import CONFIG_FILE, JsonOption, SetOption, WithoutOption, read_config, with_run
+from fimad.cli.output import err, out, print_json
+from fimad.errors import ConfigError
 
 # Large, and from a hub that not everybody has a way to: the demo says so and goes on.
 _OPTIONAL = "embed"
@@ -15,6 +17,7 @@ _OPTIONAL = "embed"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    app.command("init", epilog="Examples: `fimad init`, `fimad init --output recipe.toml`")(init)
     app.command("demo", epilog="Examples: `fimad demo`, `fimad demo --without embed`")(demo)
 
 
@@ -64,3 +67,21 @@ def _why_no_clip(model: str, pretrained: str) -> str:
     except FimadError as error:
         return f"{error.what} Next: {error.fix}"
     return ""
+
+
+def init(
+    sources: Annotated[list[str] | None, typer.Argument(help="Videos to put into the file.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")] = Path(CONFIG_FILE),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a commented configuration with every option, its default and its meaning."""
+    from fimad.config_text import config_toml
+
+    if output.exists() and not force:
+        raise ConfigError(
+            f"{str(output)!r} exists already.",
+            "It may hold settings of yours.",
+            "Give another name with `--output`, or `--force` to overwrite it.",
+        )
+    output.write_text(config_toml(tuple(sources or ())), encoding="utf-8")
+    out.print(f"Wrote {output}. Next: fimad build" + ("" if sources else " VIDEO"))
