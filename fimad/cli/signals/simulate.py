@@ -11,9 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from fimad.cli.motion import print_markers, print_reading
 from fimad.cli.options import ConfigOption, JsonOption, SetOption, read_config
 from fimad.cli.output import out, print_json, printable
+from fimad.cli.signals.motion import print_markers, print_reading
 
 if TYPE_CHECKING:
     from fimad.simulate import ImuSequence, PoseSequence, Trajectories

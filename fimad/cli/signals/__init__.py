@@ -1,0 +1,1 @@
+"""Commands around the virtual IMU: `fimad simulate`, `fimad calibrate`, `fimad compare`. Parsing and printing only."""
