@@ -17,7 +17,7 @@ KEYS = {
     "segment": "427970ec95f41297",
     "transcribe": "d3e7778e79db4ad4",
     "pose": "ea75b6b24ef04046",
-    "camera": "02565570645f3afc",
+    "camera": "47208ad545b2eaec",
     "simulate": "3159b621efeb33a3",
 }
 
