@@ -128,3 +128,18 @@ def test_torch_sees_every_window_once_and_resumes(dataset: Dataset) -> None:
     rest = dataset.to_torch(seed=3, **options)
     rest.load_state_dict(half.state_dict())
     assert [(w["clip_id"], w["start_s"]) for w in begun] + ids(rest) == order
+
+
+@pytest.mark.parametrize("hole_s", [0.8, 2.0, 30.0])
+def test_nothing_is_made_up_across_a_hole_in_the_clock(hole_s: float) -> None:
+    # Samples that are not there at all: both neighbours are valid, and still nothing is known in between.
+    clip = made_clip(0.0, 40.0, 50.0, (-1.0, -1.0))
+    there = (clip["imu_time_s"] < 5) | (clip["imu_time_s"] > 5 + hole_s)
+    clip |= {name: clip[name][there] for name in ("imu_time_s", "w_acc_m_s2", "w_gyro_rad_s", "w_valid")}
+    window = next(
+        iter(clip_windows(clip, length_s=39, stride_s=None, rate_hz=50, modalities=("imu",), placements=["w"]))
+    )
+    inside = (window["time_s"] > 5.05) & (window["time_s"] < 4.95 + hole_s)
+    assert inside.any()
+    assert not window["w_valid"][inside].any()
+    assert window["w_valid"][window["time_s"] < 4.9].all()
