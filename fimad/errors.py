@@ -71,6 +71,12 @@ class PermanentError(FimadError):
     default_reason = "permanent"
 
 
+class DamagedArtifactError(PermanentError):
+    """An artifact whose bytes are not what was published. It is made again, not mended."""
+
+    default_reason = "damaged_artifact"
+
+
 class TransientError(FimadError):
     """An item that may well work later: network, 429, 5xx, a lost worker.
 

@@ -44,7 +44,10 @@ def retry(
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try failed videos again. What was filtered stays filtered."""
+    """Try failed videos again, and bring the dataset up to date: with the configured sources, or those it was last made of.
+
+    What was filtered stays filtered.
+    """
     from fimad.cli.build import print_summary, summary_json
     from fimad.pipeline.build import build as run_build
     from fimad.pipeline.inspect.upkeep import clear_failures
@@ -58,14 +61,14 @@ def retry(
     cleared = clear_failures(place, plan_stages(chosen), stage, reason)
     place.close()
     if not as_json:
-        out.print(f"{len(cleared)} failure{'' if len(cleared) == 1 else 's'} cleared.")
+        out.print(f"{cleared} failure{'' if cleared == 1 else 's'} cleared.")
     if not build or not cleared:
         if as_json:
-            print_json({"cleared": len(cleared)})
+            print_json({"cleared": cleared})
         return
-    summary = run_build(chosen.model_copy(update={"sources": ()}), show="lines" if as_json else "auto")
+    summary = run_build(chosen, again=True, show="lines" if as_json else "auto")
     if as_json:
-        print_json({"cleared": len(cleared), **summary_json(summary)})
+        print_json({"cleared": cleared, **summary_json(summary)})
     else:
         print_summary(summary)
     raise typer.Exit(summary.exit_code)

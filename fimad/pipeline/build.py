@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fimad.config import Config
-from fimad.errors import ConfigError, FimadError, SetupError
+from fimad.errors import ConfigError, DamagedArtifactError, FimadError, SetupError
 from fimad.pipeline.acquire.politeness import Politeness
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
@@ -22,12 +22,16 @@ from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.readiness import prepared
 from fimad.pipeline.stages.registry import AGREED, StagePlan
-from fimad.pipeline.state.corpus import corpus
-from fimad.pipeline.state.packing import WorkspaceSource
+from fimad.pipeline.state.corpus import Corpus, corpus
+from fimad.pipeline.state.packing import Damage, WorkspaceSource
+from fimad.pipeline.state.records import Record
 from fimad.pipeline.state.runlog import RunLog
 from fimad.pipeline.state.survey import Survey
 from fimad.pipeline.state.workspace import Workspace
 from fimad.storage.store import Store, open_store
+
+# So often artifacts that packing finds damaged are made again; then the dataset is packed without their videos.
+_ROUNDS = 3
 
 
 def build(
@@ -37,6 +41,7 @@ def build(
     *,
     only: bool = False,
     pack: bool = True,
+    again: bool = False,
     show: str | Observer = "none",
     stage_paths: Sequence[str] | None = None,
 ) -> Summary:
@@ -50,6 +55,7 @@ def build(
     stage : build this stage and what is upstream of it. What lies downstream and was built before is brought up to date
         as well, unless `only` is set.
     pack : whether to pack the dataset at the end.
+    again : without sources, build what the dataset was last made of rather than all that the workspace knows.
     show : ``auto`` (bars on a terminal, else lines), ``lines``, ``none``, or an observer of your own.
     stage_paths : import paths ``module:Class`` of the stages, upstream first; by default all of them.
 
@@ -64,16 +70,14 @@ def build(
     log = RunLog(workspace)
     try:
         names = choose_stages(plan, workspace, stage, only=only)
-        videos, problems = corpus(workspace, config, sources)
-        for problem in problems:
+        chosen = corpus(workspace, config, sources, _packed_before(workspace, config) if again else ())
+        for problem in chosen.problems:
             observer.note(f"{problem.source}: {problem.what}")
         _announce(plan, names, stage, observer)
         log.event("begin", stages=names, sources=list(sources or config.sources))
-        result = _run(workspace, config, plan, names, videos, observer, log)
-        summary = summarise(workspace, plan, result)
-        summary.problems = problems
-        if pack and not result.stopped and _wants_pack(config, stage, only=only):
-            _pack(workspace, config, plan, videos, summary, observer, stage)
+        packs = pack and _wants_pack(config, stage, only=only)
+        summary = _run_and_pack(workspace, config, plan, names, chosen, observer, log, stage=stage, packs=packs)
+        summary.problems = list(chosen.problems)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
         return summary
@@ -146,6 +150,64 @@ def _announce(plan: StagePlan, names: list[str], stage: str | None, observer: Ob
             observer.note(plan.unavailable[name].what)
 
 
+def _run_and_pack(
+    workspace: Workspace,
+    config: Config,
+    plan: StagePlan,
+    names: list[str],
+    chosen: Corpus,
+    observer: Observer,
+    log: RunLog,
+    *,
+    stage: str | None,
+    packs: bool,
+) -> Summary:
+    """Run, look whether everything is there, pack; again where packing meets damaged artifacts, which it deletes."""
+    result = _run(workspace, config, plan, names, chosen.videos, observer, log)
+    for rounds_left in reversed(range(_ROUNDS)):
+        if result.stopped:
+            break
+        source = WorkspaceSource(workspace, config, plan, chosen.videos)
+        if missing := source.missing(result.done):
+            result.error = _not_there(missing)
+            result.stopped = result.error.reason
+            break
+        if not packs:
+            break
+        summary = summarise(workspace, plan, result)
+        _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
+        for damage in source.damaged:
+            log.event("damaged", video_id=damage.video_id, stage=damage.stage, what=damage.error.what)
+            observer.note(f"{damage.error.what} It is deleted, and made again.")
+            if not rounds_left:
+                _record(workspace, plan, damage)
+        if not source.damaged or not rounds_left:
+            return summary
+        stages = {*names, *(damage.stage for damage in source.damaged)}
+        result = result.followed_by(
+            _run(workspace, config, plan, plan.with_upstream(stages), chosen.videos, observer, log)
+        )
+    return summarise(workspace, plan, result)
+
+
+def _record(workspace: Workspace, plan: StagePlan, damage: Damage) -> None:
+    """What was made anew and damaged again shows in `fimad status`; the next build tries once more."""
+    error = damage.error
+    parts = (error.reason, error.what, error.why, error.fix)
+    record = Record("failed", damage.stage, damage.video_id, *parts, transient=True, attempts=_ROUNDS)
+    workspace.write_record(plan.keys[damage.stage], record)
+
+
+def _not_there(missing: list[str]) -> SetupError:
+    return SetupError(
+        f"Artifacts that were made are not in the workspace: {', '.join(missing)}.",
+        "A worker wrote to a private folder of the same name, or somebody deletes them while this build is on.",
+        "Put the workspace where all machines see the same files, and run the command again: it makes what is missing. "
+        "The dataset was left as it was.",
+        reason="artifacts_missing",
+    )
+
+
 def _run(
     workspace: Workspace,
     config: Config,
@@ -158,13 +220,17 @@ def _run(
     survey = Survey(workspace, plan, names)
     spec = run_spec(workspace, config, plan)
     resources = {plan.stages[name].resource for name in names}
+    proofs: list[str] = []
 
     def make_executor() -> Executor:
         if config.run.workers == 0 and not config.run.scheduler:
             return InProcess(spec, lambda event: _forward(event, observer))
         from fimad.pipeline.run.cluster import DaskExecutor
 
-        return DaskExecutor(replace(spec, warm=survey.waiting), config.run, sorted(resources), observer)
+        proof = workspace.write_proof()
+        proofs.append(proof[0])
+        told = replace(spec, warm=survey.waiting, proof=proof)
+        return DaskExecutor(told, config.run, sorted(resources), observer)
 
     finisher = MediaRemover(workspace, config, plan, survey)
 
@@ -185,6 +251,8 @@ def _run(
             return runner.run(videos)
     finally:
         keep_budget()
+        for name in proofs:
+            workspace.store.delete(name)
 
 
 def _forward(event: tuple[Any, ...], observer: Observer) -> None:
@@ -202,20 +270,32 @@ def _dataset_exists(config: Config) -> bool:
     return open_store(config.dataset).exists("manifest.json")
 
 
+def _packed_name(store: Store) -> str:
+    """Name of the note of what a dataset was last packed from."""
+    return "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]
+
+
+def _packed_before(workspace: Workspace, config: Config) -> list[str]:
+    return [str(each) for each in workspace.read_state(_packed_name(open_store(config.dataset))).get("batches", ())]
+
+
 def _pack(
     workspace: Workspace,
     config: Config,
-    plan: StagePlan,
-    videos: Callable[[], Iterable[Video]],
+    source: WorkspaceSource,
+    chosen: Corpus,
     summary: Summary,
     observer: Observer,
     stage: str | None,
+    *,
+    whole: bool,
 ) -> None:
-    """Pack the dataset, unless it is the one that packing would give, or would lack what was not tried yet."""
+    """Pack the dataset, unless it is the one that packing would give, would lack what was not tried yet, or (`whole`)
+    artifacts turn out to be damaged.
+    """
     from fimad.dataset.packing.pack import pack
     from fimad.dataset.pages.text import counted
 
-    source = WorkspaceSource(workspace, config, plan, videos)
     pending = ", ".join(f"{name} of {counted(count, 'video')}" for name, count in source.pending().items())
     if pending and stage == "pack":
         raise ConfigError(
@@ -228,17 +308,23 @@ def _pack(
         return
     fingerprint = source.fingerprint()
     store = open_store(config.dataset)
-    memory = "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]
+    memory = _packed_name(store)
     before = workspace.read_state(memory)
     summary.dataset = store.url
     if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
         return
     observer.note(f"packing {store.url}")
     try:
-        summary.packed = pack(source, config, store)
+        summary.packed = pack(source, config, store, whole=whole)
+    except DamagedArtifactError:
+        # Which they are, the source has noted.
+        if not source.damaged:
+            raise
     finally:
         store.tidy()
-    workspace.write_state(memory, {"fingerprint": fingerprint, "manifest": _manifest_hash(store)})
+    if not source.damaged:
+        note = {"fingerprint": fingerprint, "manifest": _manifest_hash(store), "batches": list(chosen.batches)}
+        workspace.write_state(memory, note)
 
 
 def _manifest_hash(store: Store) -> str:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 # How one stage of one video ended. `skipped` means that an upstream stage of the same task did not get done;
-# `no_media` that the media file is not there any more and has to be downloaded again.
-End = Literal["done", "filtered", "failed", "skipped", "no_media"]
+# `no_media` that the media file is not there any more and has to be downloaded again; `gone` that its artifact, which is
+# read by others, was missing, damaged or made from other media, and has to be made again.
+End = Literal["done", "filtered", "failed", "skipped", "no_media", "gone"]
 # What to make of a failure: try again, record, try again in a fresh process with each stage by itself, or stop the run.
 Kind = Literal["transient", "permanent", "crash", "fatal"]
 
@@ -31,7 +32,8 @@ class RunSpec:
     threads : native threads of a child process.
     deadline_s, memory_limit_bytes : hard limits of one task.
     warm : stages that have videos to do: their models are loaded while the first task is on its way.
-    check : a child process first makes sure that its machine gives the same keys and reaches the workspace.
+    proof : name and content of a file that the driver wrote into the workspace: every child process has to read it.
+    check : a child process first makes sure that its machine gives the same keys and can write the workspace.
     """
 
     workspace: str
@@ -43,6 +45,7 @@ class RunSpec:
     deadline_s: float = 3600.0
     memory_limit_bytes: int = 6 * 1024**3
     warm: tuple[str, ...] = ()
+    proof: tuple[str, str] | tuple[()] = ()
     check: bool = False
 
     @property
@@ -60,6 +63,7 @@ class Task:
     solo : run frame stages one by one instead of in a shared pass, to find the one that crashes.
     recheck : look first whether a stage's artifact is there, because an earlier try may have published it.
     force : do the stages although their artifacts exist (media that was deleted is downloaded again).
+    made : with `download`: stages that were done before, and that have to be made again if the media is another one now.
     split : if the video has several parts (`parts`), leave them alone, and say how many they are.
     part : do this one of them, and publish it as a part; None for the whole video.
     """
@@ -72,6 +76,7 @@ class Task:
     solo: bool = False
     recheck: bool = False
     force: bool = False
+    made: tuple[str, ...] = ()
     split: bool = False
     part: int | None = None
 

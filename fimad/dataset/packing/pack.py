@@ -30,7 +30,7 @@ from fimad.dataset.packing.shards import Shard, ShardWriter
 from fimad.dataset.packing.splits import Member, assign, leaks, splits_from_file, without_leaks
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
-from fimad.errors import DatasetError
+from fimad.errors import DamagedArtifactError, DatasetError
 from fimad.schema import dataset_schema
 from fimad.storage.atomic import sweep
 from fimad.storage.store import Store
@@ -94,10 +94,15 @@ class Allotment:
     stages: dict[str, list[str]]
     without_split: int = 0
     leaking: list[str] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
 
 
-def pack(source: Source, config: Config, store: Store) -> PackResult:
-    """Pack everything that `source` includes into `store`. Raises `DatasetError` where splits would leak."""
+def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -> PackResult:
+    """Pack everything that `source` includes into `store`. Raises `DatasetError` where splits would leak.
+
+    A video one of whose artifacts is damaged is left out; with `whole` nothing is published then: once all was looked at,
+    `DamagedArtifactError` is raised.
+    """
     schema = dataset_schema(config.simulate.placements)
     previous = previous_manifest(store)
     tools = tool_versions()
@@ -109,6 +114,12 @@ def pack(source: Source, config: Config, store: Store) -> PackResult:
         for split in order:
             writer = ShardWriter(split, schema, scratch, config.pack.shard_bytes)
             shards += _split_shards(writer, source, config, allotment, previous, canonical(tools).decode(), store)
+        if whole and allotment.damaged:
+            raise DamagedArtifactError(
+                f"Artifacts of {len(allotment.damaged)} videos are damaged.",
+                "Something other than fimad wrote or cut them, or the disk is failing.",
+                "`fimad build` makes them anew.",
+            )
         data = describe(
             source,
             config,
@@ -163,16 +174,21 @@ def _allot(
     members: list[Member] = []
     leaking: list[str] = []
     done: dict[str, list[str]] = {}
+    damaged: set[str] = set()
     for video_id, names in source.included():
         if video_id not in removed:
+            try:
+                members.append(_member(source, video_id))
+            except DamagedArtifactError:
+                damaged.add(video_id)
+                continue
             done[video_id] = names
-            members.append(_member(source, video_id))
     before = {video: split for split, info in previous.get("splits", {}).items() for video in info["videos"]}
     if config.pack.split_file:
         listed = splits_from_file(config.pack.split_file)
         splits = {member.video_id: listed[member.video_id] for member in members if member.video_id in listed}
     else:
-        members = _tied_by_motion(source, members, done)
+        members = _tied_by_motion(source, members, done, damaged)
         members, leaking = without_leaks(members, config.pack.splits, before)
         splits = assign(members, config.pack.splits, before)
         crossing = leaks(members, splits)
@@ -184,11 +200,14 @@ def _allot(
                 reason="split_leak",
             )
     contents = {}
+    media = {member.video_id: tie for member in members for tie in member.ties if tie.startswith("media:")}
     schema_sha256 = schema_hash(schema)
     for video_id, split in splits.items():
         keys = {name: stages[name]["key"] for name in done[video_id]} | {"tools": canonical(tools).decode()}
+        if video_id in media:
+            keys["media"] = media[video_id]
         contents[video_id] = content_key(video_id, keys, schema_sha256, split, config.pack)
-    return Allotment(splits, contents, done, len(members) - len(splits), leaking)
+    return Allotment(splits, contents, done, len(members) - len(splits), leaking, damaged)
 
 
 def _member(source: Source, video_id: str) -> Member:
@@ -203,14 +222,21 @@ def _member(source: Source, video_id: str) -> Member:
     return Member(video_id, tuple(ties), labels, video.column("duration_s")[0].as_py() or 0.0)
 
 
-def _tied_by_motion(source: Source, members: list[Member], done: Mapping[str, list[str]]) -> list[Member]:
+def _tied_by_motion(
+    source: Source, members: list[Member], done: Mapping[str, list[str]], damaged: set[str]
+) -> list[Member]:
     """The members, with a tie between those that show one performance. Only poses of equally long videos are read."""
     near = candidates([(member.video_id, member.duration_s) for member in members if "pose" in done[member.video_id]])
-    prints = (
-        (member.video_id, member.duration_s, fingerprint(source.read("pose", member.video_id), member.duration_s))
-        for member in members
-        if member.video_id in near
-    )
+    prints = []
+    for member in members:
+        if member.video_id in near:
+            try:
+                pose = source.read("pose", member.video_id)
+            except DamagedArtifactError:
+                damaged.add(member.video_id)
+                continue
+            prints.append((member.video_id, member.duration_s, fingerprint(pose, member.duration_s)))
+    members = [member for member in members if member.video_id not in damaged]
     ties: dict[str, list[str]] = {}
     for pair in duplicates(prints):
         for video_id in pair:
@@ -242,7 +268,12 @@ def _split_shards(
     covered = {video for shard in kept for video in shard.videos}
     for video_id in sorted(wanted):
         if video_id not in covered:
-            tables = {name: source.read(name, video_id) for name in allotment.stages[video_id]}
+            try:
+                tables = {name: source.read(name, video_id) for name in allotment.stages[video_id]}
+            except DamagedArtifactError:
+                allotment.damaged.add(video_id)
+                del allotment.splits[video_id]
+                continue
             writer.add(video_id, wanted[video_id], video_rows(tables, schema, split, tools, config.pack))
     writer.close()
     shards = [*kept, *writer.shards]

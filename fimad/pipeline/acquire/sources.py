@@ -190,7 +190,7 @@ class _Expansion:
         path = Path(os.path.expanduser(text))
         if text and os.path.isdir(path):
             for each in _walk(path.absolute()):
-                yield from self._local(each)
+                yield from (each,) if isinstance(each, SourceFailure) else self._local(each)
         elif os.path.isfile(path):
             path = path.absolute()
             is_list = path.suffix.lower() in LIST_SUFFIXES and not path.name.lower().endswith(INFO_SUFFIX)
@@ -210,6 +210,8 @@ class _Expansion:
                 yield from self._entry(text, path)
         except FimadError as error:
             yield SourceFailure(str(path), error)
+        except OSError as error:
+            yield SourceFailure(str(path), _unreadable(path, error.strerror or str(error)))
 
     def _entry(self, text: str, origin: Path) -> Iterator[Video | SourceFailure]:
         if _URL.match(text) or _SEARCH.match(text):
@@ -298,10 +300,17 @@ def _is_single(url: str, *, in_list: bool) -> bool:
     return extractor.is_single_video(url) is True
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Media files below a folder, and info.json files that have none beside them, in the order of their names."""
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
+def _walk(folder: Path) -> Iterator[Path | SourceFailure]:
+    """Media files below a folder, and info.json files that have none beside them, in the order of their names.
+
+    A folder that can't be read is a failure of its own, and costs no other.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        yield SourceFailure(str(folder), _unreadable(folder, error.strerror or str(error)))
+        return
     for entry in found:
         if entry.name.startswith("."):
             continue

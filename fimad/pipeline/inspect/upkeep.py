@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fimad.config import Config
-from fimad.pipeline.inspect.status import records
 from fimad.pipeline.stages.registry import StagePlan, plan_stages
-from fimad.pipeline.state.records import Record
 from fimad.pipeline.state.workspace import Workspace
 
 
-def clear_failures(workspace: Workspace, plan: StagePlan, stage: str | None, reason: str | None) -> list[Record]:
-    """Delete the failure records of a stage (or of all) with a reason (or any); returns them. Filtered items stay."""
+def clear_failures(workspace: Workspace, plan: StagePlan, stage: str | None, reason: str | None) -> int:
+    """Delete the failure records of a stage (or of all) with a reason (or any); returns how many. Filtered items stay."""
     names = [plan.check_name(stage)] if stage else list(plan.keys)
-    cleared: list[Record] = []
+    cleared = 0
     for name in names:
-        key = plan.keys.get(name)
-        for record in records(workspace, name, key) if key else ():
-            if record.state == "failed" and reason in (None, "", record.reason):
-                workspace.delete_record(name, plan.keys[name], record.video_id)
-                cleared.append(record)
+        if (key := plan.keys.get(name)) is None:
+            continue
+        failed: list[str] = []
+        workspace.index(name, key, failed)
+
+        def clear(video_id: str, name: str = name, key: str = key) -> bool:
+            record = workspace.read_record(name, key, video_id)
+            if record is None or record.state != "failed" or reason not in (None, "", record.reason):
+                return False
+            workspace.delete_record(name, key, video_id)
+            return True
+
+        with ThreadPoolExecutor(16) as pool:
+            cleared += sum(pool.map(clear, failed))
     return cleared
 
 

@@ -97,6 +97,7 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
         from fimad.pipeline.run.lane import Lane
 
         lane = Lane(spec, emit)
+        lane.check_place()
         if spec.check:
             lane.check()
     except SetupError as error:

@@ -56,6 +56,10 @@ class Executor(ABC):
         """How many batches a lane is handed at once, the one that it works on among them."""
         return 1
 
+    def exclude(self, worker: str) -> bool:
+        """Give a worker no more tasks; False if nobody else could do them."""
+        return False
+
     @abstractmethod
     def submit(self, tasks: Sequence[Task]) -> None:
         """Take tasks of one resource, to be done one after the other; their outcomes come from `wait`."""

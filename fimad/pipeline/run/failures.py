@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,11 +19,37 @@ from fimad.storage import atomic
 # A disk with less room than this is full, whatever a library made of the error.
 _FULL_BYTES = 256 * 1024
 
+# What a machine, a network or a network file system is short of for a while; another try, or another machine, may have it.
+_TRANSIENT = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EAGAIN", "EBUSY", "EINTR", "EIO", "EMFILE", "ENFILE", "ENOBUFS", "ENOLCK", "ENOMEM", "EREMOTEIO", "ESTALE"),
+        *("ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETRESET"),
+        *("ENETUNREACH", "ENOTCONN", "EPIPE", "ESHUTDOWN", "ETIMEDOUT"),
+    )
+    if hasattr(errno, name)
+)
+
 Emit = Callable[[tuple[Any, ...]], None]
 
 
 class NoMediaError(Exception):
-    """The media file that `download` published is gone."""
+    """The media file that `download` published is gone, or another one is in its place."""
+
+
+class GoneError(Exception):
+    """Artifacts that a stage reads have to be made again: they are missing, damaged, or made from other media.
+
+    Parameters
+    ----------
+    stages : whose artifacts.
+    """
+
+    def __init__(self, stages: list[str], reason: str, what: str) -> None:
+        super().__init__(what)
+        self.stages = stages
+        self.reason = reason
+        self.what = what
 
 
 def describe_failure(stage: str, error: Exception, scratch: str, requires: Iterable[str] = ()) -> StageResult:
@@ -55,6 +83,18 @@ def describe_failure(stage: str, error: Exception, scratch: str, requires: Itera
             why="The video is very long or very large.",
             fix="Lower `download.max_height_px` or `segment.max_clip_s`, or use a machine with more memory.",
         )
+    number = _transient_errno(error)
+    if number is not None:
+        return StageResult(
+            stage,
+            "failed",
+            kind="transient",
+            reason=f"os_{errno.errorcode.get(number, str(number)).lower()}",
+            what=f"{stage}: {type(error).__name__}: {error}",
+            why="The machine or its network file system was short of something for a moment, or broken: "
+            f"{os.strerror(number)}.",
+            fix="Run the command again; if it comes back, look at the machine (`dmesg`, `ulimit -n`, free memory).",
+        )
     if isinstance(error, ConnectionError | TimeoutError):
         return StageResult(
             stage,
@@ -73,6 +113,20 @@ def describe_failure(stage: str, error: Exception, scratch: str, requires: Itera
         why="The file is something that this stage's libraries do not expect, or fimad has a defect.",
         fix="`fimad why VIDEO` shows the log. If the file plays elsewhere, please report it.",
     )
+
+
+def _transient_errno(error: BaseException) -> int | None:
+    """The error number that says "not the item's fault", of an exception or of one behind it."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        # PyAV's errors carry FFmpeg's numbers: an "I/O error" there is a damaged file.
+        of_media = type(current).__module__.partition(".")[0] == "av"
+        if isinstance(current, OSError) and current.errno in _TRANSIENT and not of_media:
+            return current.errno
+        current = current.__cause__ or current.__context__
+    return None
 
 
 def _failed(stage: str, error: FimadError, kind: Any) -> StageResult:

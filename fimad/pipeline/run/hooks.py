@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from fimad.config import Config
+from fimad.errors import DamagedArtifactError
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.records import DONE
 from fimad.pipeline.state.survey import Survey, VideoWork
 from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.task import StageResult
 
 
 class MediaRemover:
@@ -27,23 +29,33 @@ class MediaRemover:
         self._consumers = [name for name, stage in plan.stages.items() if stage.needs_media]
         self._on = not config.http.keep_media and "download" in plan.keys
 
-    def __call__(self, work: VideoWork) -> None:
+    def __call__(self, work: VideoWork) -> StageResult | None:
+        """Delete the media of a video that is through; what is wrong if its `download` artifact is damaged."""
         if not self._on:
-            return
+            return None
         names = self._survey.names
         for name in self._consumers:
             # An unavailable consumer (no weights yet) keeps the media: a later build must not download it again.
             if name not in names and not (
                 name in self._plan.keys and self._workspace.exists(name, self._plan.keys[name], work.video.video_id)
             ):
-                return
+                return None
             if name in names and work.states[names.index(name)] == 0:
-                return
+                return None
         if "download" in names and work.states[names.index("download")] != DONE:
-            return
+            return None
         key = self._plan.keys["download"]
-        table = self._workspace.read("download", key, work.video.video_id, columns=["media"])
-        self._workspace.delete_media(key, work.video.video_id, table.column("media")[0].as_py())
+        video_id = work.video.video_id
+        try:
+            media = self._workspace.read("download", key, video_id, columns=["media"]).column("media")[0].as_py()
+        except DamagedArtifactError as error:
+            self._workspace.discard("download", key, video_id)
+            return StageResult("download", "gone", reason=error.reason, what=error.what)
+        except FileNotFoundError:
+            # Deleted meanwhile; the listing at the end tells.
+            return None
+        self._workspace.delete_media(key, video_id, media)
+        return None
 
 
 @contextmanager

@@ -47,6 +47,8 @@ class RunResult:
     before: dict[str, Counter[str]]
     tallies: dict[str, StageTally]
     failures: list[Record]
+    done: dict[str, int] = field(default_factory=dict)
+    """By stage, how many videos must have an artifact now."""
     failure_count: int = 0
     stopped: str = ""
     error: FimadError | None = None
@@ -54,3 +56,25 @@ class RunResult:
     @property
     def interrupted(self) -> bool:
         return self.stopped == "interrupted"
+
+    def followed_by(self, other: RunResult) -> RunResult:
+        """Both runs as one: what was there before the first, and what either did."""
+        tallies = dict(self.tallies)
+        for name, theirs in other.tallies.items():
+            mine = tallies.get(name, StageTally())
+            tallies[name] = StageTally(
+                mine.counts + theirs.counts,
+                mine.seconds + theirs.seconds,
+                mine.out_bytes + theirs.out_bytes,
+                max(mine.peak_bytes, theirs.peak_bytes),
+            )
+        return RunResult(
+            self.videos,
+            {**other.before, **self.before},
+            tallies,
+            self.failures + other.failures,
+            {**self.done, **other.done},
+            self.failure_count + other.failure_count,
+            other.stopped,
+            other.error,
+        )

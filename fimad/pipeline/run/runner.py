@@ -13,16 +13,16 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from fimad.config import Config
 from fimad.errors import FimadError, SetupError
 from fimad.pipeline.acquire.politeness import Politeness
 from fimad.pipeline.contract import Resource
 from fimad.pipeline.run.executor import Executor
-from fimad.pipeline.run.run_types import Observer, RunResult, StageTally
+from fimad.pipeline.run.ledger import Ledger
+from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Record
+from fimad.pipeline.state.records import DONE, PENDING
 from fimad.pipeline.state.runlog import RunLog
 from fimad.pipeline.state.survey import Survey, Videos, VideoWork
 from fimad.pipeline.state.workspace import Workspace
@@ -37,10 +37,9 @@ _TRIES = {"native_crash": 2, "deadline": 1, "memory_limit": 1}
 _MAX_BACKOFF_S = 300.0
 # So many videos may wait for the budget or for their host, in sight of the driver.
 _MOST_GATED = 1000
-
-
-# So many failures are kept for the summary; all of them are in the workspace.
-_KEPT_FAILURES = 1000
+# Who asks for a longer wait than this is recorded with a date, for a build after it: a run does not wait for a premiere.
+_LONGEST_WAIT_S = 6 * 3600.0
+_ANOTHER_DAY = frozenset(("live",))
 
 
 class Runner:
@@ -56,7 +55,7 @@ class Runner:
         observer: Observer,
         log: RunLog,
         gate: Politeness | None = None,
-        on_finished: Callable[[VideoWork], None] = lambda work: None,
+        on_finished: Callable[[VideoWork], StageResult | None] = lambda work: None,
     ) -> None:
         self.workspace = workspace
         self.config = config
@@ -75,7 +74,7 @@ class Runner:
         self._timers: list[tuple[float, int, VideoWork]] = []
         self._order = itertools.count()
         self._gated = 0
-        self._result = RunResult(0, {}, {}, [])
+        self._ledger = Ledger(workspace, plan, survey, observer)
 
     def stop(self, reason: str) -> None:
         """Make `run` return soon; safe to call from a signal handler."""
@@ -83,14 +82,8 @@ class Runner:
 
     def run(self, videos: Videos) -> RunResult:
         """Do all that can be done. Returns when nothing is left, or when it was stopped; never hangs."""
-        total, counts = self.survey.count(videos)
-        names = self.survey.names
-        before = {
-            name: Counter(dict(zip(("pending", "done", "failed", "filtered"), map(int, counts[at]), strict=True)))
-            for at, name in enumerate(names)
-        }
-        self._result = RunResult(total, before, {name: StageTally() for name in names}, [])
-        self.observer.started(before)
+        self._ledger.begin(videos)
+        result = self._ledger.result
         cursors: dict[Resource, Iterator[VideoWork]] = {each: self.survey.work(videos, each) for each in RESOURCES}
         try:
             self._loop(cursors)
@@ -99,13 +92,13 @@ class Runner:
             self.stop("interrupted")
         except FimadError as error:
             # The cluster or the store is gone: what was done is published, and the summary says what to do.
-            self._result.error = error
+            result.error = error
             self.stop(error.reason)
         finally:
             if self._executor is not None:
                 self._executor.close(kill=bool(self.stop_reason))
-        self._result.stopped = self.stop_reason
-        return self._result
+        result.stopped = self.stop_reason
+        return result
 
     def _loop(self, cursors: dict[Resource, Iterator[VideoWork]]) -> None:
         while not self.stop_reason:
@@ -135,8 +128,11 @@ class Runner:
     def _queue(self, work: VideoWork) -> None:
         group = self.survey.next_group(work.states)
         if group is None:
+            broken = self._on_finished(work)
+            if broken is not None and self._gone(work, broken) == 0.0:
+                self._queue(work)
+                return
             del self._active[work.video.video_id]
-            self._on_finished(work)
         else:
             self._ready[group[0]].append(work)
 
@@ -221,6 +217,7 @@ class Runner:
             solo=work.solo,
             recheck=work.recheck,
             force=work.force,
+            made=tuple(self.survey.done(work.states)) if "download" in group[1] else (),
             split=work.parts_left is None and not work.solo,
             part=work.part,
         )
@@ -229,6 +226,14 @@ class Runner:
         task = outcome.task
         self._running[task.resource] -= 1
         work = self._active[task.video_id]
+        fatal = next((each for each in outcome.results if each.kind == "fatal" and each.end == "failed"), None)
+        if fatal is not None and self._exclude(outcome, fatal):
+            work.recheck = True
+            outcome = replace(outcome, results=tuple(each for each in outcome.results if each.end == "done"), parts=0)
+            if task.part is None:
+                self._digest(work, outcome)
+                self._queue(work)
+                return
         if task.part is not None:
             self._take_part(work, outcome)
             return
@@ -245,6 +250,15 @@ class Runner:
             self._ready[resource].extend(replace(work, part=part) for part in range(outcome.parts))
         else:
             self._queue(work)
+
+    def _exclude(self, outcome: Outcome, fatal: StageResult) -> bool:
+        """Do without a worker that can't do anything, if there is another one; False if there is none."""
+        assert self._executor is not None  # noqa: S101  (it gave the outcome)
+        if not self._executor.exclude(outcome.worker):
+            return False
+        self.observer.note(f"{outcome.worker} gets no more tasks: {fatal.what} {fatal.fix}")
+        self.log.event("excluded", worker=outcome.worker, reason=fatal.reason, what=fatal.what)
+        return True
 
     def _take_part(self, work: VideoWork, outcome: Outcome) -> None:
         """One part less. Whatever became of it: the task that puts them together does what is missing, and says why."""
@@ -267,7 +281,7 @@ class Runner:
         for name in outcome.task.stages:
             key = self.plan.keys[name]
             if self.workspace.exists(name, key, work.video.video_id):
-                self._set(work, name, DONE)
+                self._ledger.set_state(work, name, DONE)
                 continue
             result = StageResult(
                 name,
@@ -291,14 +305,13 @@ class Runner:
             if result.stage == "download" and self.gate is not None:
                 self.gate.ended(work.video, result)
             if result.end == "done":
-                self._done(work, result)
+                self._ledger.done(work, result)
             elif result.end == "filtered":
-                self._write_record(work, result, 1)
-                self._set(work, result.stage, FILTERED)
-                self._tally(work, result)
+                self._ledger.filtered(work, result)
             elif result.end == "no_media":
-                work.force = True
-                self._set(work, "download", PENDING)
+                wait_s = max(wait_s, self._no_media(work, result))
+            elif result.end == "gone":
+                wait_s = max(wait_s, self._gone(work, result))
             elif result.end == "failed":
                 if result.kind == "crash" and len(crashed) > 1:
                     work.solo = work.recheck = True
@@ -306,9 +319,35 @@ class Runner:
                 wait_s = max(wait_s, self._failed(work, result, again=outcome.task.force))
         return wait_s
 
+    def _gone(self, work: VideoWork, result: StageResult) -> float:
+        """Make an artifact again that others need; not for ever, in case a disk damages whatever is written to it."""
+        if result.stage not in self.survey.names:
+            return 0.0
+        tries = work.tries["gone " + result.stage] = work.tries.get("gone " + result.stage, 0) + 1
+        if tries > self.config.run.attempts:
+            again = (
+                "It was made again, and the same happened. The disk damages what it is given, or somebody deletes it."
+            )
+            self._fail(work, replace(result, end="failed", kind="transient", why=again, fix="Look at the disk."), tries)
+            return 0.0
+        self._ledger.again(work, result)
+        work.parts_left = None
+        return 0.0 if tries == 1 else self._backoff(tries)
+
+    def _no_media(self, work: VideoWork, result: StageResult) -> float:
+        """Download once more; media that vanishes again and again is that video's failure."""
+        tries = work.tries["no_media"] = work.tries.get("no_media", 0) + 1
+        if tries > self.config.run.attempts:
+            why = "It was downloaded again, and was gone again: somebody deletes it, or the store loses it."
+            self._fail(work, replace(result, end="failed", kind="transient", why=why, fix="Look at the disk."), tries)
+            return 0.0
+        work.force = True
+        self._ledger.set_state(work, "download", PENDING)
+        return 0.0
+
     def _media_gone(self, work: VideoWork, result: StageResult) -> None:
         """Media that was deleted after use can't be had again: what was made of it stays, the stages that need it fail."""
-        self._set(work, "download", DONE)
+        self._ledger.set_state(work, "download", DONE)
         while (group := self.survey.next_group(work.states)) is not None:
             for name in group[1]:
                 if self.plan.stages[name].needs_media:
@@ -317,22 +356,16 @@ class Runner:
             else:
                 return
 
-    def _done(self, work: VideoWork, result: StageResult) -> None:
-        if result.stage in work.had_record:
-            self.workspace.delete_record(result.stage, self.plan.keys[result.stage], work.video.video_id)
-            work.had_record.discard(result.stage)
-        self._set(work, result.stage, DONE)
-        self._tally(work, result)
-
     def _failed(self, work: VideoWork, result: StageResult, *, again: bool) -> float:
         """Record a failure, or return how long to wait before the next try. `again`: media was fetched a second time."""
         if result.kind == "fatal":
-            self._result.error = SetupError(result.what, result.why, result.fix, reason=result.reason)
+            self._ledger.result.error = SetupError(result.what, result.why, result.fix, reason=result.reason)
             self.stop(result.reason)
             return 0.0
         tries = work.tries[result.stage] = work.tries.get(result.stage, 0) + 1
         limit = {"transient": self.config.run.attempts, "crash": _TRIES.get(result.reason, 1)}.get(result.kind, 1)
-        if tries < limit:
+        later = (result.retry_after_s or 0.0) > _LONGEST_WAIT_S or result.reason in _ANOTHER_DAY
+        if tries < limit and not later:
             work.recheck, work.force = True, again
             return max(self._backoff(tries) if result.kind == "transient" else 0.0, result.retry_after_s or 0.0, 1e-3)
         if again:
@@ -342,52 +375,16 @@ class Runner:
         return 0.0
 
     def _fail(self, work: VideoWork, result: StageResult, tries: int) -> None:
-        record = self._write_record(work, result, tries)
-        self._set(work, result.stage, FAILED)
-        self._tally(work, result)
-        self._result.failure_count += 1
-        if len(self._result.failures) < _KEPT_FAILURES:
-            self._result.failures.append(record)
+        self._ledger.failed(work, result, tries)
         run = self.config.run
         if run.fail_fast:
             self.stop("fail_fast")
-        elif run.max_failures and self._result.failure_count >= run.max_failures:
+        elif run.max_failures and self._ledger.result.failure_count >= run.max_failures:
             self.stop("max_failures")
 
     def _backoff(self, tries: int) -> float:
         longest = min(_MAX_BACKOFF_S, self.config.run.backoff_s * 2.0 ** (tries - 1))
         return longest * random.uniform(0.5, 1.5)  # noqa: S311  (jitter)
-
-    def _set(self, work: VideoWork, stage: str, state: int) -> None:
-        work.states[self.survey.names.index(stage)] = state
-
-    def _tally(self, work: VideoWork, result: StageResult) -> None:
-        tally = self._result.tallies[result.stage]
-        tally.counts[result.end] += 1
-        tally.seconds += result.seconds
-        tally.out_bytes += result.out_bytes
-        tally.peak_bytes = max(tally.peak_bytes, result.peak_bytes)
-        self.observer.result(work.video.video_id, result)
-
-    def _write_record(self, work: VideoWork, result: StageResult, tries: int) -> Record:
-        record = Record(
-            state="filtered" if result.end == "filtered" else "failed",
-            stage=result.stage,
-            video_id=work.video.video_id,
-            reason=result.reason,
-            what=result.what,
-            why=result.why,
-            fix=result.fix,
-            transient=result.kind == "transient" and result.end == "failed",
-            attempts=tries,
-            signal=result.signal,
-            peak_bytes=result.peak_bytes,
-            seconds=round(result.seconds, 3),
-            log=result.log,
-            failed_on=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        self.workspace.write_record(self.plan.keys[result.stage], record)
-        return record
 
 
 def _longest(queue: deque[VideoWork]) -> VideoWork:

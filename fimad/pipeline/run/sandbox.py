@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from fimad.errors import SetupError
 from fimad.pipeline.run.child import read_notes
@@ -39,6 +39,20 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 # glibc must keep the memory of a picture or a clip for the next one. Dask sets the second variable for its workers, to get
 # memory back early: 676 page faults and 1.7 ms a frame of 720p. Its own choice costs `simulate` a quarter of its time.
 _MEMORY_VARIABLES = {"MALLOC_MMAP_THRESHOLD_": str(2**24), "MALLOC_TRIM_THRESHOLD_": str(2**25)}
+
+# Signals that no native library raises by itself. The system's out-of-memory killer sends SIGKILL, too.
+_FROM_OUTSIDE = frozenset(
+    (
+        signal.SIGTERM,
+        signal.SIGKILL,
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGXCPU,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    )
+)
 
 Emit = Callable[[Task, tuple[Any, ...]], None]
 
@@ -267,7 +281,17 @@ class _Watch:
             )
 
     def died(self, code: int) -> Outcome:
-        """The outcome of the task that the child died of."""
+        """The outcome of the task that the child died of, or during which somebody ended it."""
+        if -code in _FROM_OUTSIDE:
+            return self._cut(
+                "interrupted",
+                f"The process was ended from outside by {_how_it_died(code)}; its memory peaked at "
+                f"{self.peak_bytes / 1e6:.0f} MB.",
+                "The batch system's time limit struck, somebody killed it, or the system was out of memory.",
+                "`fimad build` tries again by itself; if it is always this video, see its memory and `run.memory_limit_bytes`.",
+                number=-code,
+                kind="transient",
+            )
         return self._cut(
             "native_crash",
             f"The process ended with {_how_it_died(code)}; its memory peaked at {self.peak_bytes / 1e6:.0f} MB.",
@@ -277,7 +301,9 @@ class _Watch:
             number=-code if code < 0 else 0,
         )
 
-    def _cut(self, reason: str, what: str, why: str, fix: str, number: int = 0) -> Outcome:
+    def _cut(
+        self, reason: str, what: str, why: str, fix: str, number: int = 0, kind: Literal["crash", "transient"] = "crash"
+    ) -> Outcome:
         assert self.task is not None  # noqa: S101  (only a task can be cut)
         stages, results, lines = read_notes(self.sandbox.notes.fileno())
         ended = {result.stage for result in results}
@@ -288,7 +314,7 @@ class _Watch:
             StageResult(
                 name,
                 "failed",
-                kind="crash",
+                kind=kind,
                 reason=reason,
                 what=f"{name}: {what}",
                 why=why,

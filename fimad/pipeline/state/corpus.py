@@ -22,34 +22,58 @@ class SourceProblem:
     fix: str = ""
 
 
-def corpus(
-    workspace: Workspace, config: Config, sources: Sequence[str]
-) -> tuple[Callable[[], Iterable[Video]], list[SourceProblem]]:
-    """The videos of a run, to be read as often as needed, and what in the sources is no video.
+@dataclass(frozen=True)
+class Corpus:
+    """The videos of a run.
+
+    Parameters
+    ----------
+    videos : to be read as often as needed.
+    batches : names of the expansions in the workspace that they come from; empty for all that it knows.
+    problems : what in the sources is no video.
+    """
+
+    videos: Callable[[], Iterable[Video]]
+    batches: tuple[str, ...] = ()
+    problems: tuple[SourceProblem, ...] = ()
+
+
+def corpus(workspace: Workspace, config: Config, sources: Sequence[str], batches: Sequence[str] = ()) -> Corpus:
+    """The videos of a run: those of `sources`, of the configuration, of `batches`, or all that the workspace knows.
 
     A new expansion of sources is stored in the workspace, so that later commands find the videos by listing.
     """
     wanted = tuple(sources) or config.sources
     if not wanted:
-        return known_videos(workspace), []
+        known = known_videos(workspace)
+        chosen = tuple(batches)
+        if chosen and set(chosen) <= set(workspace.batches()):
+            return Corpus(lambda: workspace.videos(chosen), chosen)
+        return Corpus(known)
     problems: list[SourceProblem] = []
     name, count = workspace.add_batch(expand_sources(wanted, config, problems))
     workspace.write_problems(name, [asdict(problem) for problem in problems])
     if not count:
         raise _no_videos(wanted, problems)
-    return lambda: workspace.videos([name]), problems
+    return Corpus(lambda: workspace.videos([name]), (name,), tuple(problems))
 
 
 def expand_sources(sources: Sequence[str], config: Config, problems: list[SourceProblem]) -> Iterator[Video]:
     """The videos that sources name; what is none goes to `problems`."""
     from fimad.pipeline.acquire.sources import SourceFailure, expand
 
-    for item in expand(sources, config):
-        if isinstance(item, SourceFailure):
-            error = item.error
-            problems.append(SourceProblem(item.source, error.reason, error.what, error.why, error.fix))
-        else:
-            yield item
+    try:
+        for item in expand(sources, config):
+            if isinstance(item, SourceFailure):
+                error = item.error
+                problems.append(SourceProblem(item.source, error.reason, error.what, error.why, error.fix))
+            else:
+                yield item
+    except OSError as error:
+        # A share that went away, say: what is wrong with a source is not the workspace's fault.
+        what = f"The sources could not be read to their end: {error}."
+        fix = "Mend it and repeat the command."
+        problems.append(SourceProblem(", ".join(sources), "unreadable", what, "A disk or a share is gone.", fix))
 
 
 def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) -> Callable[[], Iterable[Video]]:

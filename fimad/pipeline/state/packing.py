@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from fimad.config import Config, section_json
+from fimad.errors import DamagedArtifactError
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.records import DONE, PENDING, STATES
 from fimad.pipeline.state.survey import Survey, Videos
-from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.state.workspace import Workspace, media_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class Excluded:
     state: str
     reason: str
     what: str
+
+
+@dataclass(frozen=True)
+class Damage:
+    """An artifact that could not be read, and why."""
+
+    video_id: str
+    stage: str
+    error: DamagedArtifactError
 
 
 class WorkspaceSource:
@@ -55,6 +65,9 @@ class WorkspaceSource:
         self.stages = [name for name in plan.stages if name in plan.keys]
         self._survey = Survey(workspace, plan, self.stages, again=False)
         self._ids: list[str] | None = None
+        self._media = ("", "")
+        self.damaged: list[Damage] = []
+        """What could not be read; it was deleted, to be made again."""
 
     @property
     def unavailable(self) -> dict[str, str]:
@@ -89,8 +102,33 @@ class WorkspaceSource:
                 yield video_id, done
 
     def read(self, stage: str, video_id: str) -> pa.Table:
-        """One artifact."""
-        return self.workspace.read(stage, self.plan.keys[stage], video_id)
+        """One artifact. Raises `DamagedArtifactError` after deleting it; `FileNotFoundError` if it is gone.
+
+        An artifact that was made from other media than the video's `download`, read before it, counts as damaged.
+        """
+        try:
+            table = self.workspace.read(stage, self.plan.keys[stage], video_id)
+            media = media_of(stage, table)
+            if stage == "download":
+                self._media = video_id, media
+            elif media and self._media[0] == video_id and self._media[1] not in ("", media):
+                raise DamagedArtifactError(
+                    f"The {stage} artifact of {video_id} was made from other media than the source has now.",
+                    "The source changed between two downloads.",
+                    "`fimad build` makes it anew.",
+                    reason="media_changed",
+                )
+        except DamagedArtifactError as error:
+            self.damaged.append(Damage(video_id, stage, error))
+            self.workspace.discard(stage, self.plan.keys[stage], video_id)
+            raise
+        return table
+
+    def missing(self, expected: Mapping[str, int]) -> list[str]:
+        """Stages of which the listing has fewer of the corpus' artifacts than there must be, with the numbers."""
+        _, counts = self._survey.count(self._videos)
+        found = {name: int(row[DONE]) for name, row in zip(self.stages, counts, strict=True)}
+        return [f"{name} ({count - found[name]} of {count})" for name, count in expected.items() if found[name] < count]
 
     def excluded(self) -> Iterator[Excluded]:
         """Each video that is left out, with the stage that it stopped in and the reason."""

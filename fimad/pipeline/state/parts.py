@@ -35,8 +35,8 @@ def plan_parts(segments: pa.Table) -> list[pa.Table]:
     return [segments.take(rows) for rows in parts]
 
 
-def part_name(segments: pa.Table) -> str:
-    """A name for a part that other clips, or the same clips with other times, do not have."""
+def part_name(segments: pa.Table, media: str = "") -> str:
+    """A name for a part that other clips, the same clips with other times, or those of other media do not have."""
     rows = segments.select(["clip_id", "start_s", "end_s"]).to_pylist()
-    text = repr([(row["clip_id"], row["start_s"], row["end_s"]) for row in rows])
+    text = repr([(row["clip_id"], row["start_s"], row["end_s"]) for row in rows]) + media
     return hashlib.sha256(text.encode()).hexdigest()[:16]

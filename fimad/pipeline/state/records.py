@@ -30,6 +30,13 @@ def id_hashes(video_ids: Iterable[str]) -> Hashes:
     return np.frombuffer(b"".join(id_digest(each)[:8] for each in video_ids), dtype=">u8").astype(np.uint64)
 
 
+def sorted_hashes(digests: bytes | bytearray) -> Hashes:
+    """Hashes from the first eight bytes of digests, put together; sorted."""
+    hashes = np.frombuffer(digests, dtype=">u8").astype(np.uint64)
+    hashes.sort()
+    return hashes
+
+
 @dataclass(frozen=True)
 class Record:
     """Why a video is not done in a stage.
@@ -46,6 +53,7 @@ class Record:
     seconds : how long the last attempt took.
     log : the last lines that the stage logged.
     failed_on : UTC time, ISO 8601.
+    not_before : when trying again first makes sense (a premiere, a limit of a day), the same way; empty means at once.
     """
 
     state: Literal["failed", "filtered"]
@@ -62,6 +70,7 @@ class Record:
     seconds: float = 0.0
     log: tuple[str, ...] = ()
     failed_on: str = ""
+    not_before: str = ""
 
 
 @dataclass

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fimad.pipeline.contract import Resource, Video
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.records import DONE, FAILED, PENDING, Hashes, StageIndex, id_digest, id_hashes
+from fimad.pipeline.state.records import DONE, FAILED, PENDING, Hashes, StageIndex, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 
 Videos = Callable[[], Iterable[Video]]
@@ -58,11 +59,9 @@ class Survey:
         self.indexes: dict[str, StageIndex] = {}
         self.again: dict[str, Hashes] = {}
         for name in self.names:
-            index = workspace.index(name, plan.keys[name])
-            self.again[name] = (
-                _transient(workspace, name, plan.keys[name]) if again and len(index.failed) else np.zeros(0, np.uint64)
-            )
-            self.indexes[name] = index
+            failed: list[str] = []
+            self.indexes[name] = workspace.index(name, plan.keys[name], failed if again else None)
+            self.again[name] = _transient(workspace, name, plan.keys[name], failed)
         position = {name: at for at, name in enumerate(self.names)}
         self._inputs = [[position[each] for each in plan.inputs(name) if each in position] for name in self.names]
         self._resources: list[Resource] = [plan.stages[name].resource for name in self.names]
@@ -100,6 +99,10 @@ class Survey:
             self._groups[row] = self._find_group(row)
         return self._groups[row]
 
+    def done(self, states: bytes | bytearray) -> Iterator[str]:
+        """The stages that a video is done with."""
+        return (name for name, state in zip(self.names, states, strict=True) if state == DONE)
+
     def _find_group(self, row: bytes) -> tuple[Resource, tuple[str, ...]] | None:
         chosen: list[int] = []
         resource: Resource | None = None
@@ -136,17 +139,17 @@ class Survey:
         }
 
 
-def _transient(workspace: Workspace, stage: str, key: str) -> Hashes:
-    failed = [video_id for video_id, code in workspace.entries(stage, key) if code == FAILED]
+def _transient(workspace: Workspace, stage: str, key: str, failed: Sequence[str]) -> Hashes:
+    """The failures that are worth another run by now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
 
     def is_transient(video_id: str) -> bool:
         record = workspace.read_record(stage, key, video_id)
-        return record is not None and record.state == "failed" and record.transient
+        return record is not None and record.state == "failed" and record.transient and record.not_before <= now
 
     with ThreadPoolExecutor(16) as pool:
         flags = list(pool.map(is_transient, failed))
-    chosen = [id_digest(each)[:8] for each, flag in zip(failed, flags, strict=True) if flag]
-    return np.sort(np.frombuffer(b"".join(chosen), dtype=">u8").astype(np.uint64))
+    return np.sort(id_hashes(each for each, flag in zip(failed, flags, strict=True) if flag))
 
 
 def chunks(items: Iterable[Video], size: int) -> Iterator[list[Video]]:

@@ -3,13 +3,15 @@
     stages/<stage>-<key>/<2 hex of sha256(video_id)>/<video_id>.parquet        artifact: this stage is done
                                                      <video_id>.failed.json    could not be processed
                                                      <video_id>.filtered.json  processed, and left out for a reason
-                                                     <video_id>.mp4, ...       media, beside the artifact of `download`
+                                                     <video_id>.<16 hex of its sha256>.mp4, ...   media, beside the
+                                                                               artifact of `download` that names it
     parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
 
-An artifact wins over a record beside it, and nothing is locked: two drivers may do a video twice, and publish the same.
+An artifact wins over a record beside it, and nothing is locked: two drivers may do a video twice, and publish the same. Where
+they do not, because a source changed between their downloads, artifacts say which media they were made from.
 """
 
 from __future__ import annotations
@@ -17,36 +19,47 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fimad.errors import PermanentError
-from fimad.pipeline.contract import Video
+from fimad.errors import DamagedArtifactError
+from fimad.pipeline.state.batches import Batches
 from fimad.pipeline.state.records import (
     DONE,
     FAILED,
     FILTERED,
     SUFFIXES,
-    Hashes,
     Record,
     StageIndex,
     id_digest,
-    id_hashes,
-    member,
+    sorted_hashes,
 )
 from fimad.storage import atomic
 from fimad.storage.parquet import local_path, write_groups, write_table
 from fimad.storage.store import LocalStore, open_store, scratch_base
 
+# In an artifact's metadata: the SHA-256 of the media that it was made from.
+_MEDIA = b"fimad.media"
 
-class Workspace:
+
+def media_of(stage: str, table: pa.Table) -> str:
+    """SHA-256 of the media that an artifact tells of (`download`) or was made from (all others); empty if it does not say."""
+    if stage != "download":
+        return _made_from(table.schema)
+    if "media_sha256" not in table.column_names or not table.num_rows:
+        return ""
+    return str(table.column("media_sha256")[0].as_py() or "")
+
+
+class Workspace(Batches):
     """A folder or object-store prefix that holds artifacts, records, media and the corpus."""
 
     def __init__(self, url: str) -> None:
@@ -66,9 +79,9 @@ class Workspace:
 
     # Artifacts
 
-    def publish(self, stage: str, key: str, video_id: str, table: pa.Table, version: int = 1) -> int:
-        """Publish an artifact; returns its size in bytes. The same table gives the same bytes."""
-        return self._publish(table, _origin(stage, key, version), self.name(stage, key, video_id))
+    def publish(self, stage: str, key: str, video_id: str, table: pa.Table, version: int = 1, media: str = "") -> int:
+        """Publish an artifact made from `media` (a SHA-256); returns its size in bytes. The same table gives the same bytes."""
+        return self._publish(table, _origin(stage, key, version, media), self.name(stage, key, video_id))
 
     def _publish(
         self,
@@ -95,26 +108,37 @@ class Workspace:
         return size
 
     def read(self, stage: str, key: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
-        """An artifact; `FileNotFoundError` if there is none, `PermanentError` if it is damaged."""
-        return self._read(self.name(stage, key, video_id), columns)
+        """An artifact; `FileNotFoundError` if there is none, `DamagedArtifactError` if its bytes are not what was written."""
+        return self._read(self.name(stage, key, video_id), lambda file: file.read(columns=columns, use_threads=False))
 
-    def _read(self, name: str, columns: list[str] | None = None, group: int | None = None) -> pa.Table:
+    def made_from(self, stage: str, key: str, video_id: str) -> str:
+        """SHA-256 of the media that an artifact was made from; empty if it does not say. Raises as `read` does."""
+        schema = self._read(self.name(stage, key, video_id), lambda file: file.schema_arrow)
+        return _made_from(schema)
+
+    def _read(self, name: str, take: Callable[[pq.ParquetFile], Any]) -> Any:
         try:
             source = (
                 pa.BufferReader(self.store.read(name)) if self.store.local is None else str(self.store.local / name)
             )
-            with pq.ParquetFile(source) as file:
-                # Most artifacts are small: a pool of threads costs more than it saves.
-                if group is None:
-                    return file.read(columns=columns, use_threads=False)
-                return file.read_row_group(group, columns=columns, use_threads=False)
-        except pa.ArrowInvalid as error:
-            raise PermanentError(
+            # Most artifacts are small: a pool of threads costs more than it saves.
+            with pq.ParquetFile(source, page_checksum_verification=True) as file:
+                return take(file)
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            # What the system says has a number; what pyarrow makes of damaged bytes ("Couldn't deserialize thrift") has none.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise DamagedArtifactError(
                 f"The artifact {name} can't be read: {error}.",
-                "Something other than fimad wrote or cut the file; fimad publishes whole files only.",
-                f"Delete {self.url}/{name} and run `fimad build` again: it is made anew.",
-                reason="damaged_artifact",
+                "Something other than fimad wrote or cut the file, or the disk is failing; fimad publishes whole files only.",
+                "`fimad build` deletes it and makes it anew. If it comes back, look at the disk.",
             ) from error
+
+    def discard(self, stage: str, key: str, video_id: str) -> None:
+        """Delete an artifact that has to be made again: it is damaged, or made from other media than there is now."""
+        self.store.delete(self.name(stage, key, video_id))
 
     def exists(self, stage: str, key: str, video_id: str) -> bool:
         return self.store.exists(self.name(stage, key, video_id))
@@ -136,27 +160,50 @@ class Workspace:
         """Publish a part of an artifact to be."""
         self._publish(table, {}, f"{self.part_folder(stage, key, video_id)}/{part}.parquet")
 
-    def read_part(self, stage: str, key: str, video_id: str, part: str, at: int) -> pa.Table:
-        """A part by itself, or from the artifact, where it is row group `at`."""
+    def read_part(self, stage: str, key: str, video_id: str, part: str, at: int, segments: pa.Table) -> pa.Table:
+        """The rows of the clips `segments`: a part by itself, or from the artifact, where it is row group `at`."""
         try:
-            return self._read(f"{self.part_folder(stage, key, video_id)}/{part}.parquet")
+            return self._read(f"{self.part_folder(stage, key, video_id)}/{part}.parquet", lambda file: file.read())
         except FileNotFoundError:
-            return self._read(self.name(stage, key, video_id), group=at)
+            wanted = segments.filter(pc.is_null(segments.column("filtered"))).column("clip_id").to_pylist()
+
+            def rows(file: pq.ParquetFile) -> pa.Table:
+                if at < file.num_row_groups:
+                    table = file.read_row_group(at, use_threads=False)
+                    if table.column("clip_id").to_pylist() == wanted:
+                        return table
+                # Made with other parts, by another version.
+                table = file.read(use_threads=False)
+                return table.filter(pc.is_in(table.column("clip_id"), pa.array(wanted, pa.string())))
+
+            return self._read(self.name(stage, key, video_id), rows)
 
     def join_parts(
-        self, stage: str, key: str, video_id: str, parts: Sequence[str], schema: pa.Schema, version: int = 1
+        self,
+        stage: str,
+        key: str,
+        video_id: str,
+        parts: Sequence[str],
+        schema: pa.Schema,
+        version: int = 1,
+        media: str = "",
     ) -> int:
         """Publish an artifact from its parts, one row group each, and delete them; returns its size in bytes."""
         folder = self.part_folder(stage, key, video_id)
-        tables = (self._read(f"{folder}/{part}.parquet") for part in parts)
-        size = self._publish(tables, _origin(stage, key, version), self.name(stage, key, video_id), schema)
+        tables = (self._read(f"{folder}/{part}.parquet", lambda file: file.read()) for part in parts)
+        size = self._publish(tables, _origin(stage, key, version, media), self.name(stage, key, video_id), schema)
         self.store.delete_folder(folder)
         return size
 
     # Media
 
     def publish_media(self, key: str, video_id: str, path: Path, suffix: str) -> str:
-        """Store a media file beside the artifact of `download`; returns its name relative to the artifact's folder."""
+        """Store a media file beside the artifact of `download`; returns its name relative to the artifact's folder.
+
+        The name holds a hash of the bytes: another version of the same source never takes the place of this one.
+        """
+        with path.open("rb") as file:
+            suffix = f".{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}{suffix}"
         self.store.put(path, self.name("download", key, video_id, suffix))
         return f"{video_id}{suffix}"
 
@@ -241,15 +288,15 @@ class Workspace:
             for names in pool.map(self.store.files, buckets):
                 yield from names
 
-    def index(self, stage: str, key: str) -> StageIndex:
-        """What a stage is done with."""
-        parts: dict[int, list[bytes]] = {DONE: [], FAILED: [], FILTERED: []}
+    def index(self, stage: str, key: str, failed: list[str] | None = None) -> StageIndex:
+        """What a stage is done with; ids that have a failure record are added to `failed`."""
+        # Eight bytes a video while they come in as well, not an object each.
+        parts = {code: bytearray() for code in (DONE, FAILED, FILTERED)}
         for video_id, code in self.entries(stage, key):
-            parts[code].append(id_digest(video_id)[:8])
-        arrays = {
-            code: np.sort(np.frombuffer(b"".join(each), dtype=">u8").astype(np.uint64)) for code, each in parts.items()
-        }
-        return StageIndex(arrays[DONE], arrays[FAILED], arrays[FILTERED])
+            parts[code] += id_digest(video_id)[:8]
+            if code == FAILED and failed is not None:
+                failed.append(video_id)
+        return StageIndex(*(sorted_hashes(parts[code]) for code in (DONE, FAILED, FILTERED)))
 
     # Upkeep
 
@@ -257,6 +304,12 @@ class Workspace:
         """Check that the workspace can be written, and clear what killed processes left behind."""
         self.store.check_writable()
         self.sweep()
+
+    def write_proof(self) -> tuple[str, str]:
+        """Write something that no other workspace has; its name and content. Whoever reads it works on the same one."""
+        name, text = f"tmp/{atomic.owner()}/{uuid.uuid4().hex}.proof", uuid.uuid4().hex
+        self.store.write(name, text.encode())
+        return name, text
 
     def sweep(self) -> int:
         """Remove temporary folders of processes that are gone; returns how many."""
@@ -266,92 +319,13 @@ class Workspace:
         """Remove this process's temporary folder."""
         shutil.rmtree(self.store.scratch_root(), ignore_errors=True)
 
-    # Corpus
 
-    def batches(self) -> list[str]:
-        """Names of the stored expansions of sources."""
-        return sorted(f"sources/{name}" for name in self.store.files("sources") if name.endswith(".jsonl"))
-
-    def add_batch(self, videos: Iterable[Video]) -> tuple[str, int]:
-        """Store an expansion of sources; returns its name and the number of videos. The same videos give the same name."""
-        scratch = self.store.scratch_root() / "batch.jsonl"
-        digest = hashlib.sha256()
-        count = 0
-        try:
-            with scratch.open("wb") as file:
-                for video in videos:
-                    line = json.dumps([video.video_id, video.kind, video.location], ensure_ascii=False).encode() + b"\n"
-                    digest.update(line)
-                    file.write(line)
-                    count += 1
-            name = f"sources/{digest.hexdigest()[:16]}.jsonl"
-            if count and not self.store.exists(name):
-                self.store.put(scratch, name)
-        except OSError as error:
-            known = atomic.storage_error(error, self.url)
-            if known is None:
-                raise
-            raise known from error
-        finally:
-            scratch.unlink(missing_ok=True)
-        return name, count
-
-    def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
-        """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
-        name = batch.replace(".jsonl", ".problems.json")
-        if problems:
-            self.store.write(name, json.dumps(problems, indent=1, ensure_ascii=False).encode())
-        elif self.store.exists(name):
-            self.store.delete(name)
-
-    def problems(self) -> list[dict[str, str]]:
-        """What in the sources of all batches was no video."""
-        names = sorted(name for name in self.store.files("sources") if name.endswith(".problems.json"))
-        return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
-
-    def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
-        """The videos of the given batches (by default of all), each once, a line at a time."""
-        seen: list[Hashes] = []
-        names = list(self.batches() if batches is None else batches)
-        for number, name in enumerate(names):
-            mine: list[bytes] = []
-            for chunk in _chunks(self._lines(name), 4096):
-                rows = [json.loads(line) for line in chunk]
-                hashes = id_hashes(row[0] for row in rows)
-                known = np.zeros(len(rows), dtype=bool)
-                for earlier in seen:
-                    known |= member(hashes, earlier)
-                for row, skip in zip(rows, known.tolist(), strict=True):
-                    if not skip:
-                        yield Video(row[0], row[1], row[2])
-                if number < len(names) - 1:
-                    mine.append(hashes.tobytes())
-            seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
-
-    def _lines(self, name: str) -> Iterator[bytes]:
-        if self.store.local is not None:
-            with (self.store.local / name).open("rb") as file:
-                yield from file
-        else:
-            path = self.store.get(name, self.store.scratch_root())
-            try:
-                with path.open("rb") as file:
-                    yield from file
-            finally:
-                path.unlink(missing_ok=True)
+def _made_from(schema: pa.Schema) -> str:
+    media: bytes = (schema.metadata or {}).get(_MEDIA, b"")
+    return media.decode()
 
 
-def _origin(stage: str, key: str, version: int) -> dict[str, str]:
+def _origin(stage: str, key: str, version: int, media: str) -> dict[str, str]:
     """What an artifact says of itself in its metadata."""
-    return {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)}
-
-
-def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+    about = {"fimad.stage": stage, "fimad.key": key, "fimad.stage_version": str(version)}
+    return about | ({_MEDIA.decode(): media} if media and stage != "download" else {})

@@ -13,7 +13,7 @@ from fimad.config import Config
 from fimad.errors import PermanentError
 from fimad.pipeline.build import build
 from fimad.pipeline.inspect.upkeep import delete_unused, find_unused
-from fimad.pipeline.run.lane import _TaskRun
+from fimad.pipeline.run.taskrun import TaskRun
 from fimad.pipeline.state.parts import PART_S, part_name, plan_parts
 from fimad.pipeline.state.workspace import Workspace
 from fimad.schema import SEGMENT
@@ -100,15 +100,15 @@ def test_the_same_artifacts_in_one_process_and_on_two_workers(long_video: Path, 
 def spy(monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> list[tuple[str, int | None]]:
     """Notes each pass as (first stage, part); the second part of the pose raises `error`."""
     passes: list[tuple[str, int | None]] = []
-    once = _TaskRun._run_once
+    once = TaskRun._run_once
 
-    def noted(self: _TaskRun, batch: list[str], part: int | None) -> Any:
+    def noted(self: TaskRun, batch: list[str], part: int | None) -> Any:
         passes.append((batch[0], part))
         if error is not None and "pose" in batch and part == 1:
             raise error
         return once(self, batch, part)
 
-    monkeypatch.setattr(_TaskRun, "_run_once", noted)
+    monkeypatch.setattr(TaskRun, "_run_once", noted)
     return passes
 
 
@@ -138,15 +138,26 @@ def test_a_part_that_fails_is_the_videos_failure(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_clips_that_cannot_be_read_are_the_videos_failure(long_video: Path, tmp_path: Path, workers: int) -> None:
+def test_clips_that_cannot_be_read_are_made_again(long_video: Path, tmp_path: Path, workers: int) -> None:
     build(settings(tmp_path), [str(long_video)], "segment", pack=False)
     artifact = next((tmp_path / "ws").glob("stages/segment-*/*/*.parquet"))
+    whole = artifact.read_bytes()
     artifact.write_bytes(b"no Parquet")
     summary = run(tmp_path, long_video, workers=workers)
-    assert summary.exit_code == 1
-    assert not summary.stopped
-    record = next((tmp_path / "ws").glob("stages/pose-*/*/*.failed.json")).read_text()
-    assert "damaged_artifact" in record
+    assert summary.exit_code == 0
+    assert summary.stages["simulate"]["done"] == 1
+    assert artifact.read_bytes() == whole
+
+
+def test_a_damaged_part_is_made_again(long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        spy(patched, KeyboardInterrupt())
+        run(tmp_path, long_video)
+    (left,) = (tmp_path / "ws" / "parts").glob("pose-*/*/*.parquet")
+    left.write_bytes(left.read_bytes()[:-9])
+    assert run(tmp_path, long_video, backoff_s=0.01).exit_code == 0
+    run(tmp_path / "whole", long_video)
+    assert artifacts(tmp_path) == artifacts(tmp_path / "whole")
 
 
 def test_parts_of_configurations_that_nobody_uses_are_cleared(

@@ -1,0 +1,105 @@
+"""The corpus of a workspace: what expansions of sources gave, a line a video, read a line at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fimad.pipeline.contract import Video
+from fimad.pipeline.state.records import Hashes, id_hashes, member
+from fimad.storage import atomic
+from fimad.storage.store import Store
+
+
+class Batches:
+    """The part of a workspace that knows its videos."""
+
+    store: Store
+    url: str
+
+    def batches(self) -> list[str]:
+        """Names of the stored expansions of sources."""
+        return sorted(f"sources/{name}" for name in self.store.files("sources") if name.endswith(".jsonl"))
+
+    def add_batch(self, videos: Iterable[Video]) -> tuple[str, int]:
+        """Store an expansion of sources; returns its name and the number of videos. The same videos give the same name."""
+        scratch = self.store.scratch_root() / "batch.jsonl"
+        digest = hashlib.sha256()
+        count = 0
+        try:
+            with scratch.open("wb") as file:
+                for video in videos:
+                    line = json.dumps([video.video_id, video.kind, video.location], ensure_ascii=False).encode() + b"\n"
+                    digest.update(line)
+                    file.write(line)
+                    count += 1
+            name = f"sources/{digest.hexdigest()[:16]}.jsonl"
+            if count and not self.store.exists(name):
+                self.store.put(scratch, name)
+        except OSError as error:
+            known = atomic.storage_error(error, self.url)
+            if known is None:
+                raise
+            raise known from error
+        finally:
+            scratch.unlink(missing_ok=True)
+        return name, count
+
+    def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
+        """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
+        name = batch.replace(".jsonl", ".problems.json")
+        if problems:
+            self.store.write(name, json.dumps(problems, indent=1, ensure_ascii=False).encode())
+        elif self.store.exists(name):
+            self.store.delete(name)
+
+    def problems(self) -> list[dict[str, str]]:
+        """What in the sources of all batches was no video."""
+        names = sorted(name for name in self.store.files("sources") if name.endswith(".problems.json"))
+        return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
+
+    def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
+        """The videos of the given batches (by default of all), each once, a line at a time."""
+        seen: list[Hashes] = []
+        names = list(self.batches() if batches is None else batches)
+        for number, name in enumerate(names):
+            mine: list[bytes] = []
+            for chunk in _chunks(self._lines(name), 4096):
+                rows = [json.loads(line) for line in chunk]
+                hashes = id_hashes(row[0] for row in rows)
+                known = np.zeros(len(rows), dtype=bool)
+                for earlier in seen:
+                    known |= member(hashes, earlier)
+                for row, skip in zip(rows, known.tolist(), strict=True):
+                    if not skip:
+                        yield Video(row[0], row[1], row[2])
+                if number < len(names) - 1:
+                    mine.append(hashes.tobytes())
+            seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        if self.store.local is not None:
+            with (self.store.local / name).open("rb") as file:
+                yield from file
+        else:
+            path = self.store.get(name, self.store.scratch_root())
+            try:
+                with path.open("rb") as file:
+                    yield from file
+            finally:
+                path.unlink(missing_ok=True)
+
+
+def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    chunk: list[Any] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,313 @@
+"""Nothing is lost without a word: damaged artifacts, sources that change, records beyond any cap, corpora that stay apart."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import dataset_fakes
+import psutil
+import pyarrow as pa
+import pytest
+import runner_fakes as fakes
+from typer.testing import CliRunner, Result
+
+import fimad as package
+from fimad.cli import app
+from fimad.config import Config
+from fimad.dataset.verify import verify
+from fimad.errors import DamagedArtifactError
+from fimad.pipeline.contract import Video
+from fimad.pipeline.run.executor import run_spec
+from fimad.pipeline.run.failures import describe_failure
+from fimad.pipeline.run.sandbox import Sandbox, _Watch
+from fimad.pipeline.stages.registry import plan_stages
+from fimad.pipeline.state.corpus import corpus
+from fimad.pipeline.state.records import Record
+from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.task import Task
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIMAD_TEST_TALLY", str(tmp_path / "tally"))
+    monkeypatch.setattr("fimad.pipeline.stages.registry.STAGES", dataset_fakes.PATHS)
+    return tmp_path
+
+
+def fimad(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def build(*arguments: str, workers: int = 0) -> Result:
+    return fimad("build", "--workers", str(workers), *dataset_fakes.SETTINGS, *arguments)
+
+
+def artifact(folder: Path, stage: str, video_id: str) -> Path:
+    (path,) = (folder / "workspace" / "stages").glob(f"{stage}-*/*/{video_id}.parquet")
+    return path
+
+
+def flip(path: Path, at: float, count: int = 60) -> None:
+    """Damage bytes, as a failing disk does."""
+    data = bytearray(path.read_bytes())
+    start = int(at * (len(data) - count))
+    data[start : start + count] = bytes(each ^ 0x5A for each in data[start : start + count])
+    path.write_bytes(data)
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    columns = ["video_id", "media_sha256", "end_s", "pose_share"]
+    return package.open_dataset(str(folder / "dataset")).table(columns).to_pylist()
+
+
+# Damaged artifacts
+
+
+@pytest.mark.parametrize("keep_media", ["true", "false"])
+@pytest.mark.parametrize(("stage", "at"), [("download", 0.5), ("segment", 0.0), ("pose", 0.4), ("simulate", 1.0)])
+def test_a_damaged_artifact_is_made_again_and_stops_nothing(
+    folder: Path, stage: str, at: float, keep_media: str
+) -> None:
+    dataset_fakes.corpus(folder, 3)
+    option = ("--set", f"http.keep_media={keep_media}")
+    build("--stage", "simulate", *option)
+    build("--stage", "transcribe", *option)
+    damaged = artifact(folder, stage, "video000001")
+    whole = damaged.read_bytes()
+    flip(damaged, at)
+    result = build(*option)
+    assert result.exit_code == 0, result.output
+    assert damaged.read_bytes() == whole
+    assert {row["video_id"] for row in rows(folder)} == {f"video{at:06d}" for at in range(3)}
+    assert verify(str(folder / "dataset")) == []
+    diary = "".join(path.read_text() for path in (folder / "workspace" / "runs").glob("*.jsonl"))
+    assert "can't be read" in diary
+
+
+def test_a_flipped_bit_in_a_page_is_damage_and_not_another_number(folder: Path) -> None:
+    workspace = Workspace(str(folder / "ws"))
+    table = pa.table({"x": pa.array([(at * 7919) % 65521 / 7 for at in range(50_000)], pa.float64())})
+    workspace.publish("pose", "k", "v", table)
+    path = Path(workspace.url) / workspace.name("pose", "k", "v")
+    whole = path.read_bytes()
+    found = 0
+    for at in range(0, len(whole) - 10, len(whole) // 60):
+        path.write_bytes(whole)
+        flip(path, at / len(whole), 1)
+        try:
+            assert workspace.read("pose", "k", "v").equals(table)
+        except DamagedArtifactError:
+            found += 1
+    assert found > 50
+
+
+def test_what_a_disk_damages_again_and_again_costs_its_video_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_fakes.corpus(folder, 3)
+    publish = Workspace.publish
+
+    def damages(self: Workspace, stage: str, key: str, video_id: str, *rest: Any, **more: Any) -> int:
+        size = publish(self, stage, key, video_id, *rest, **more)
+        if (stage, video_id) == ("simulate", "video000001"):
+            flip(Path(self.url) / self.name(stage, key, video_id), 0.5)
+        return size
+
+    monkeypatch.setattr(Workspace, "publish", damages)
+    build()
+    assert {row["video_id"] for row in rows(folder)} == {"video000000", "video000002"}
+    shown = json.loads(fimad("status", "--json", *dataset_fakes.SETTINGS[-2:]).stdout)
+    assert {stage["stage"]: stage["reasons"] for stage in shown["stages"]}["simulate"] == {"damaged_artifact": 1}
+    monkeypatch.undo()
+
+
+# Artifacts that were said to be done, and are not there
+
+
+def test_what_is_done_but_not_there_fails_the_build(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker with a private folder of the same name once gave exit code 0 and a dataset of nothing."""
+    dataset_fakes.corpus(folder, 3)
+    elsewhere = Workspace(str(folder / "private"))
+    publish = Workspace.publish
+
+    def private(self: Workspace, stage: str, key: str, video_id: str, *rest: Any, **more: Any) -> int:
+        place = elsewhere if (stage, video_id) == ("simulate", "video000001") else self
+        return publish(place, stage, key, video_id, *rest, **more)
+
+    monkeypatch.setattr(Workspace, "publish", private)
+    result = build()
+    assert result.exit_code == 3
+    assert "simulate (1 of 3)" in result.output.replace("\n", " ")
+    assert not (folder / "dataset").exists()
+
+
+# Sources that change
+
+
+@pytest.mark.parametrize("kind", ["url", "file"])
+def test_a_source_that_changed_is_a_new_version_and_no_row_mixes_two(folder: Path, kind: str) -> None:
+    dataset_fakes.corpus(folder, 2, kind)
+    build("--set", "http.keep_media=false")
+    before = {row["video_id"]: row["media_sha256"] for row in rows(folder)}
+    (folder / "server" / "video000001").write_bytes(b"shorter")
+    # Another model for the pose needs the media again, which is another one by now.
+    result = build("--set", "http.keep_media=false", "--set", "pose.model=heavy")
+    assert result.exit_code == 0, result.output
+    after = {row["video_id"]: (row["media_sha256"], row["end_s"], round(row["pose_share"], 6)) for row in rows(folder)}
+    assert after["video000000"] == (before["video000000"], 30.0, 0.03)
+    assert after["video000001"][0] != before["video000001"]
+    assert after["video000001"][1:] == (7.0, 0.007)
+    assert verify(str(folder / "dataset")) == []
+
+
+def test_two_drivers_that_downloaded_different_versions_do_not_mix_them(folder: Path) -> None:
+    """One driver published `download` after another had made `segment` and `pose` from what was there before."""
+    dataset_fakes.corpus(folder, 1)
+    build("--stage", "pose")
+    (folder / "server" / "video000000").write_bytes(b"shorter")
+    artifact(folder, "download", "video000000").unlink()
+    # The second driver knows nothing of the first one's artifacts: it has listed them before they were there.
+    stages = folder / "workspace" / "stages"
+    hidden = [path for path in stages.iterdir() if not path.name.startswith("download")]
+    for path in hidden:
+        path.rename(folder / path.name)
+    build("--stage", "download", "--only")
+    for path in hidden:
+        (folder / path.name).rename(path)
+    assert build().exit_code == 0
+    (row, *others) = rows(folder)
+    assert (row["end_s"], round(row["pose_share"], 6)) == (7.0, 0.007)
+    assert all(other["media_sha256"] == row["media_sha256"] for other in others)
+
+
+def test_media_of_another_version_has_another_name(folder: Path) -> None:
+    workspace = Workspace(str(folder / "ws"))
+    names = []
+    for data in (b"one", b"two", b"one"):
+        (folder / "m").write_bytes(data)
+        names.append(workspace.publish_media("k", "v.1", folder / "m", ".mp4"))
+    assert names[0] == names[2] != names[1]
+    assert all(name.startswith("v.1.") and name.endswith(".mp4") for name in names)
+
+
+# Who is to blame
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGXCPU])
+def test_a_signal_from_outside_is_an_interruption_and_no_crash(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr("fimad.pipeline.stages.registry.STAGES", fakes.PATHS)
+    fakes.corpus(Config(workspace="workspace"), "ok")
+    fimad("build", "--stage", "segment", "--workers", "0", *dataset_fakes.SETTINGS)
+    config = Config(workspace="workspace")
+    box = Sandbox(run_spec(Workspace("workspace"), config, plan_stages(config, fakes.PATHS)), "cpu")
+    wait = _Watch.wait
+
+    def interrupted(self: Any, pipe: Any, task: Any) -> Any:
+        psutil.Process(box.pid).send_signal(number)
+        return wait(self, pipe, task)
+
+    monkeypatch.setattr(_Watch, "wait", interrupted)
+    try:
+        (outcome,) = list(box.run([Task("v00", "url", "ok", ("pose",), "cpu")]))
+    finally:
+        box.close()
+    (result,) = outcome.results
+    assert (result.reason, result.kind, result.signal) == ("interrupted", "transient", number)
+
+
+@pytest.mark.parametrize("name", ["ESTALE", "EMFILE", "ENOMEM", "EIO", "ETIMEDOUT", "EHOSTUNREACH"])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_errno_tells_what_is_worth_another_try(name: str, wrapped: bool) -> None:
+    number = getattr(errno, name)
+    error: Exception = OSError(number, os.strerror(number))
+    if wrapped:
+        try:
+            try:
+                raise error
+            except OSError as inner:
+                raise ValueError("could not read") from inner
+        except ValueError as outer:
+            error = outer
+    result = describe_failure("pose", error, ".")
+    assert (result.kind, result.reason) == ("transient", f"os_{name.lower()}")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EISDIR, "x"), OSError("no number"), KeyError("x")])
+def test_other_errors_are_the_items(error: Exception) -> None:
+    assert describe_failure("pose", error, ".").kind == "permanent"
+
+
+def test_an_unreadable_source_folder_is_that_sources_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("good", "bad", "good/locked", "zgood"):
+        (folder / name).mkdir()
+    for name in ("good", "zgood"):
+        (folder / name / "a.mp4").write_bytes(name.encode())
+    scandir = os.scandir
+
+    def locked(path: Any = ".") -> Any:
+        # As root no folder is unreadable.
+        if Path(path).name in ("bad", "locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    found = corpus(Workspace("ws"), Config(), ("good", "bad", "zgood"))
+    assert len(list(found.videos())) == 2
+    assert [Path(problem.source).name for problem in found.problems] == ["locked", "bad"]
+
+
+# Retries retry
+
+
+def test_retry_has_no_cap_and_leaves_what_was_filtered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fimad.pipeline.inspect.status._MOST_RECORDS", 5)
+    workspace = dataset_fakes.corpus(folder, 40)
+    key = plan_stages(Config()).keys["download"]
+    for at in range(40):
+        state: Any = "failed" if at >= 32 else "filtered"
+        workspace.write_record(key, Record(state, "download", f"video{at:06d}", "private", "What."))
+    shown = fimad("retry", "--workers", "0", "--no-build", "--json")
+    assert json.loads(shown.stdout) == {"cleared": 8}
+    left = {code for _, code in workspace.entries("download", key)}
+    assert len(list(workspace.entries("download", key))) == 32
+    assert left == {3}
+
+
+def test_retry_keeps_to_the_corpus_of_the_dataset(folder: Path) -> None:
+    """It once put into the dataset whatever the workspace knew from other lists."""
+    workspace = dataset_fakes.corpus(folder, 2)
+    (mine,) = workspace.batches()
+    assert build().exit_code == 0
+    note = next((folder / "workspace" / "runs").glob("packed-*.json"))
+    note.write_text(json.dumps({**json.loads(note.read_text()), "batches": [mine]}))
+    server = folder / "server" / "video000007"
+    server.write_bytes(b"another list's")
+    workspace.add_batch([Video("video000007", "url", str(server))])
+    key = workspace.keys()["simulate"][0]
+    workspace.write_record(key, Record("failed", "simulate", "video000000", "unexpected", "What."))
+    (Path(workspace.url) / workspace.name("simulate", key, "video000000")).unlink()
+    assert fimad("retry", "--workers", "0", *dataset_fakes.SETTINGS).exit_code == 0
+    assert {row["video_id"] for row in rows(folder)} == {"video000000", "video000001"}
+
+
+def test_retry_keeps_configured_sources(folder: Path) -> None:
+    for name in ("mine.mp4", "other.mp4"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "fimad.toml").write_text('sources = ["mine.mp4"]\n')
+    with mock.patch("fimad.pipeline.build.build") as run:
+        run.side_effect = RuntimeError("called")
+        workspace = dataset_fakes.corpus(folder, 1)
+        key = plan_stages(Config()).keys["download"]
+        workspace.write_record(key, Record("failed", "download", "video000000", "private", "What."))
+        with pytest.raises(RuntimeError, match="called"):
+            fimad("retry", "--workers", "0")
+    assert run.call_args.args[0].sources == ("mine.mp4",)
