@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIMAD_TEST_TALLY", str(tmp_path / "tally"))
     monkeypatch.setattr("fimad.pipeline.stages.registry.STAGES", fakes.PATHS)
-    monkeypatch.setattr("fimad.pipeline.build._pack", lambda *arguments: None)
+    monkeypatch.setattr("fimad.pipeline.build._pack", lambda *arguments, **options: None)
     return tmp_path
 
 
