@@ -172,7 +172,7 @@ def test_help_of_every_command_has_an_example() -> None:
 
 
 def test_an_interrupt_outside_of_the_stages_has_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     corpus("ok")
