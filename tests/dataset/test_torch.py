@@ -72,3 +72,17 @@ def test_a_selection_travels_to_another_process(dataset: Dataset) -> None:
     chosen = dataset.select(split="train", label="squats")
     list(chosen.clips(["clip_id"]))
     assert len(pickle.loads(pickle.dumps(chosen))) == len(chosen) > 0  # noqa: S301  (our own bytes)
+
+
+def test_every_epoch_mixes_the_windows_of_a_group_anew(dataset: Dataset) -> None:
+    def by_clip(epoch: int) -> dict[str, list[float]]:
+        windows = dataset.to_torch(**OPTIONS, seed=3, buffer=1)
+        windows.set_epoch(epoch)
+        order: dict[str, list[float]] = {}
+        for clip_id, start_s in names(windows):
+            order.setdefault(clip_id, []).append(start_s)
+        return order
+
+    # Groups come in another order as well: what counts here is the order within each.
+    assert by_clip(0) == by_clip(0)
+    assert by_clip(0) != by_clip(1)
