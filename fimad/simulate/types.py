@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from fimad.errors import ConfigError, SetupError
+
+if TYPE_CHECKING:
+    import pandas
+
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+
+
+# Motion is recorded at 1 to 10,000 frames a second; what is slower or quicker is in no seconds.
+_STEPS_S = (1e-4, 1.0)
+
+
+def check_times(time_s: Floats) -> None:
+    """Raise `ConfigError` unless times rise, and are seconds."""
+    fix = "Give presentation times in s, one a frame, each later than the one before."
+    steps = np.diff(time_s)
+    wrong = np.flatnonzero(~(steps > 0))
+    if len(wrong) or not np.isfinite(time_s).all():
+        at = int(wrong[0]) if len(wrong) else 0
+        raise ConfigError(
+            f"Times do not rise: number {at + 1} is {time_s[at]:.6g}, the next {time_s[min(at + 1, len(time_s) - 1)]:.6g}.",
+            "Rows are double, out of order, or have no time.",
+            fix,
+        )
+    if len(steps) and not _STEPS_S[0] <= float(np.median(steps)) <= _STEPS_S[1]:
+        raise ConfigError(
+            f"The times are {np.median(steps):.6g} apart.", "They are milliseconds, or numbers of frames.", fix
+        )
 
 
 @dataclass(frozen=True)
@@ -57,6 +85,9 @@ class PoseSequence:
     width_px: int
     height_px: int
     camera: CameraMotion | None = None
+
+    def __post_init__(self) -> None:
+        check_times(self.time_s)
 
 
 @dataclass(frozen=True)
@@ -120,3 +151,26 @@ class ImuSequence:
     root_m: Floats
     report: dict[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+
+    def to_frame(self, clip_id: str = "") -> pandas.DataFrame:
+        """A pandas frame, one row a sample; columns as in `table.flat_table` (`left_wrist_acc_x_m_s2`, ...).
+
+        Raises `SetupError` without pandas.
+        """
+        try:
+            import pandas  # noqa: F401  (PyArrow's own message is not ours)
+        except ImportError as error:
+            raise SetupError("pandas is not installed.", "A frame is one of its.", "pip install pandas") from error
+        from fimad.simulate.table import flat_table
+
+        frame: pandas.DataFrame = flat_table({clip_id: self}).to_pandas()
+        return frame
+
+    def plot(self, path: str | Path, placement: str | None = None) -> None:
+        """Draw specific force, angular rate and their uncertainty of one sensor to a PNG, PDF or SVG.
+
+        Raises `ConfigError` for a placement that is not there, `SetupError` without matplotlib.
+        """
+        from fimad.simulate.picture import draw_signal
+
+        draw_signal(self, path, placement)

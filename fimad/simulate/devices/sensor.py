@@ -91,14 +91,28 @@ class SensorModel:
             )
 
 
-def apply_sensor(imu: ImuSequence, model: SensorModel, *, seed: int = 0, clip_id: str = "") -> ImuSequence:
-    """What `model` would have read in place of the ideal sensors.
+def apply_sensor(imu: ImuSequence, model: SensorModel | str, *, seed: int = 0, clip_id: str = "") -> ImuSequence:
+    """What `model` would have read in place of the ideal sensors; a part may be given by its name (`SENSORS`).
 
     Specific force and angular rate change; NaN stay NaN, and validity, orientation, uncertainty and the acceleration in the
     world frame stay as they are. Each clip and placement has a part of its own: its errors follow from `seed`, `clip_id` and
     the placement's name alone. Every kind of error has its own random numbers, so that one can be switched off and the others
     stay the same.
+
+    Raises `ConfigError` for a part that is not known.
+
+    Examples
+    --------
+    >>> apply_sensor(imu, "bmi160").signals["left_wrist"].acc_m_s2  # doctest: +SKIP
     """
+    if isinstance(model, str):
+        from fimad.simulate.devices.parts import SENSORS
+
+        if model not in SENSORS:
+            raise ConfigError(
+                f"There is no part {model!r}.", "The name is misspelt.", f"The parts are: {', '.join(SENSORS)}."
+            )
+        model = SENSORS[model]
     signals = {
         name: _read(signal, model, imu.rate_hz, np.random.SeedSequence([seed, *_words(f"{clip_id}/{name}")]))
         for name, signal in imu.signals.items()

@@ -27,11 +27,9 @@ from fimad.simulate.lifting.perspective import View
 from fimad.simulate.lifting.upright import estimate_pitch
 from fimad.simulate.smoothing.resample import step_of
 from fimad.simulate.stretches import known
-from fimad.simulate.types import Bools, Floats, PoseSequence
+from fimad.simulate.types import Bools, Floats, PoseSequence, check_times
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
-# Motion is recorded at 1 to 10,000 frames a second; what is slower or quicker is no second.
-_STEPS_S = (1e-4, 1.0)
 # Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
 DEFAULT_FOCAL = 1.2
 _SCALE_S = 2.0
@@ -88,21 +86,7 @@ class Trajectories:
                 "Axes are exchanged, or one point has no name.",
                 fix,
             )
-        steps = np.diff(self.time_s)
-        if not np.isfinite(self.time_s).all() or (steps <= 0).any():
-            at = int(np.flatnonzero(~(steps > 0))[0]) if len(steps) and (~(steps > 0)).any() else 0
-            raise ConfigError(
-                f"Times do not rise: number {at + 1} is {self.time_s[at] if count else None}, "
-                f"the next is {self.time_s[at + 1] if count > at + 1 else None}.",
-                "Rows are double, out of order, or have no time.",
-                fix,
-            )
-        if len(steps) and not _STEPS_S[0] <= float(np.median(steps)) <= _STEPS_S[1]:
-            raise ConfigError(
-                f"The times are {np.median(steps):.6g} apart.",
-                "They are milliseconds, or numbers of frames.",
-                fix,
-            )
+        check_times(self.time_s)
         if not len(self.weight):
             put("weight", np.isfinite(self.position_m).all(2).astype(float))
         if not len(self.breaks):
