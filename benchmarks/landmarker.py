@@ -27,8 +27,8 @@ import numpy as np
 
 from fimad.config import Config
 from fimad.models import locate
+from fimad.pipeline.media.container import open_media
 from fimad.pipeline.media.pictures import ArrayView
-from fimad.pipeline.media.probe import open_media
 from fimad.pose.landmarker import LiteRtLandmarker, PoseEstimator
 from fimad.pose.mediapipe_tasks import TasksLandmarker
 

@@ -38,8 +38,9 @@ from fimad import clip_weights, models
 from fimad.config import Config, TranscribeConfig
 from fimad.demo import VIDEO
 from fimad.pipeline.media.audio import decode_ranges
+from fimad.pipeline.media.clock import clock_of
+from fimad.pipeline.media.container import open_media
 from fimad.pipeline.media.pictures import ArrayView
-from fimad.pipeline.media.probe import open_media, video_stream
 from fimad.pipeline.stages.speech import load_recogniser
 from fimad.pose.detector import Roi
 from fimad.pose.landmarker import LandmarkModel
@@ -55,7 +56,7 @@ _BATCH = 16
 def media_seconds(path: Path) -> tuple[float, int]:
     """Length in s and number of frames, from the packets."""
     with open_media(path) as container:
-        stream = video_stream(container)
+        stream = container.streams[clock_of(path).video]
         times = [float(packet.pts * stream.time_base) for packet in container.demux(stream) if packet.pts is not None]
     return max(times) - min(times) + (max(times) - min(times)) / max(1, len(times) - 1), len(times)
 
@@ -108,7 +109,7 @@ class Ceiling:
         """Decoding to RGB, s, and landmarks of the same pictures, s: in turns, as whoever needs both has to do it."""
         decode_s = pose_s = 0.0
         with open_media(path) as container:
-            stream = video_stream(container)
+            stream = container.streams[clock_of(path).video]
             stream.thread_type = "NONE"
             pictures = container.decode(stream)
             while True:

@@ -14,7 +14,7 @@ from typing import Any
 
 from fimad.errors import PermanentError
 from fimad.pipeline.acquire.captions import MAX_CAPTION_BYTES, parse_captions
-from fimad.pipeline.media.probe import MEDIA_SUFFIXES
+from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 MAX_INFO_BYTES = 64 * 1024**2
 INFO_SUFFIX = ".info.json"

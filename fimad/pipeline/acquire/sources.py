@@ -24,7 +24,7 @@ from fimad.pipeline.acquire.infojson import INFO_SUFFIX
 from fimad.pipeline.acquire.lists import LIST_SUFFIXES, read_list
 from fimad.pipeline.acquire.netguard import Guard
 from fimad.pipeline.contract import Video
-from fimad.pipeline.media.probe import MEDIA_SUFFIXES
+from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 _LOG = logging.getLogger(__name__)
 _SAFE_ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")

@@ -18,7 +18,7 @@ from fimad.errors import Filtered, FimadError, PermanentError, SetupError
 from fimad.pipeline.acquire.captions import MAX_CAPTION_BYTES
 from fimad.pipeline.acquire.netguard import Guard
 from fimad.pipeline.acquire.yterrors import explain
-from fimad.pipeline.media.probe import FORMATS
+from fimad.pipeline.media.container import FORMATS
 
 Info = dict[str, Any]
 

@@ -16,8 +16,9 @@ from fimad.config import Config
 from fimad.demo import VIDEO
 from fimad.errors import SetupError
 from fimad.pipeline.inspect.status import status
+from fimad.pipeline.media.clock import clock_of
+from fimad.pipeline.media.container import open_media
 from fimad.pipeline.media.frames import decode
-from fimad.pipeline.media.probe import open_media, video_stream
 from fimad.pipeline.run.executor import run_spec, worker_count
 from fimad.pipeline.run.lane import Lane
 from fimad.pipeline.stages.registry import StagePlan, plan_stages
@@ -237,7 +238,8 @@ def excerpt(source: Path, target: Path, length_s: float) -> Path:
     import av
 
     with open_media(source) as container, av.open(str(target), "w") as out:
-        streams = [video_stream(container), *container.streams.audio[:1]]
+        clock = clock_of(source)
+        streams = [container.streams[index] for index in (clock.video, clock.audio) if index is not None]
         copies = {stream.index: out.add_stream_from_template(stream) for stream in streams}
         for packet in container.demux(*streams):
             # Decode order: of frames that are shown later, some may come before the cut.

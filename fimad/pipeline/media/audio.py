@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.pipeline.media.probe import open_media, origin_s
+from fimad.pipeline.media.clock import clock_of
+from fimad.pipeline.media.container import decoded, open_media
 
 RATE_HZ = 16_000
 # Presentation times jitter by a few samples in every file; only real gaps are filled with silence.
@@ -53,48 +54,36 @@ def decode_ranges(path: Path, ranges_s: Sequence[tuple[float, float]]) -> Iterat
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Decoded sound as (index of the first sample on the video's clock, samples), indices increasing."""
+    """Decoded sound as (index of the first sample on the video's clock, samples), without overlaps, indices increasing."""
     import av
 
+    clock = clock_of(path)
+    if clock.audio is None:
+        return
     with open_media(path) as container:
-        if not container.streams.audio:
-            return
-        origin = origin_s(container)
+        stream = container.streams[clock.audio]
+        base = Fraction(stream.time_base)
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE_HZ)
         position: int | None = None
-        for frame in _frames(container, container.streams.audio[0]):
+        for frame in decoded(clock.packets(container, stream), stream):
+            # Damage may leave a frame without a time: it follows the one before. Its base may be another one's.
+            frame.time_base = base
             try:
                 made = resampler.resample(frame)
             except (av.error.FFmpegError, ValueError):
                 # The stream changed its format half-way; begin anew with what comes.
                 resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE_HZ)
-                position = None
                 continue
             for block in made:
-                samples = block.to_ndarray()[0].astype(np.float32, copy=False)
-                if block.time is not None:
-                    stated = round((block.time - origin) * RATE_HZ)
-                    if position is None or abs(stated - position) > _GAP_S * RATE_HZ:
-                        # Time that runs backwards would overwrite what is there: go on where we are.
-                        position = stated if position is None else max(position, stated)
+                samples = np.nan_to_num(block.to_ndarray()[0].astype(np.float32, copy=False), posinf=0.0, neginf=0.0)
+                if block.pts is not None:
+                    stated = round(clock.time_s(block.pts, Fraction(block.time_base)) * RATE_HZ)
+                    if position is None or stated - position > _GAP_S * RATE_HZ:
+                        position = stated
+                    elif position - stated > _GAP_S * RATE_HZ:
+                        # What is there already must not be overwritten, and what follows must not come late.
+                        samples = samples[position - stated :]
                 position = position or 0
-                yield position, np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-                position += len(samples)
-
-
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    """Decoded frames; damaged packets are skipped, and a damaged end ends the stream."""
-    import av
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:
-            return
-        if packet is None:
-            return
-        try:
-            yield from packet.decode()
-        except av.error.FFmpegError:
-            continue
+                if len(samples):
+                    yield position, samples
+                    position += len(samples)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.pipeline.media.probe import open_media, origin_s, video_stream
+from fimad.pipeline.media.frames import decode
 
 _LEVELS = 8
 _SHIFT = 5  # 256 values to 8 levels
@@ -91,31 +92,15 @@ def find_cuts(path: Path, threshold: float, min_scene_s: float) -> list[float]:
     A cut is where the mean absolute change of hue, saturation and value (0 to 255 each) from one picture to the next is
     at least `threshold`: PySceneDetect's content measure, on 64 x 36 pictures. Damaged pictures are skipped.
     """
-    import av
-
     cuts: list[float] = []
     before: NDArray[np.int16] | None = None
-    with open_media(path) as container:
-        stream = video_stream(container)
-        if stream is None:
-            return cuts
-        origin = origin_s(container)
-        last_s = 0.0
-        for packet in container.demux(stream):
-            try:
-                pictures = packet.decode()
-            except av.error.FFmpegError:
-                continue
-            for picture in pictures:
-                if picture.time is None:
-                    continue
-                small = picture.to_ndarray(format="rgb24", width=_WIDTH, height=_HEIGHT, interpolation="AREA")
-                now = _hsv(small)
-                time_s = picture.time - origin
-                if before is not None and _change(before, now) >= threshold and time_s - last_s >= min_scene_s:
-                    cuts.append(time_s)
-                    last_s = time_s
-                before = now
+    last_s = 0.0
+    for picture in decode(path, 0.0, math.inf):
+        now = _hsv(picture.frame.to_ndarray(format="rgb24", width=_WIDTH, height=_HEIGHT, interpolation="AREA"))
+        if before is not None and _change(before, now) >= threshold and picture.time_s - last_s >= min_scene_s:
+            cuts.append(picture.time_s)
+            last_s = picture.time_s
+        before = now
     return cuts
 
 

@@ -1,6 +1,6 @@
 """Decode once: all stages that look at frames share one pass over the video.
 
-Times are the container's presentation timestamps, never index / fps. Frames are scaled and converted natively, straight from
+Times are presentation time stamps on the file's clock (`clock`), never index / fps. Frames are scaled and converted natively, straight from
 the decoded picture to the size that a consumer asked for, so that a shared pass gives each consumer the same pixels as a
 pass of its own.
 """
@@ -11,14 +11,16 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 import pyarrow as pa
 
 from fimad.errors import PermanentError
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameStage, StageInput
+from fimad.pipeline.media.clock import clock_of
+from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, open_media
 from fimad.pipeline.media.pictures import Converter, Picture, View
-from fimad.pipeline.media.probe import open_media, origin_s, video_stream
 
 # A gap between wanted ranges that is worth a seek rather than decoding through it.
 _SEEK_GAP_S = 2.0
@@ -79,6 +81,10 @@ class DecodeReport:
     frames: int = 0
     damaged: int = 0
     disordered: int = 0
+
+    def add_damage(self) -> None:
+        """One packet or picture that can't be used."""
+        self.damaged += 1
 
 
 def run_frame_stages(
@@ -150,45 +156,35 @@ def decode(
     import av
 
     report = report or DecodeReport()
+    clock = clock_of(media)
+    if clock.video is None:
+        return
     with open_media(media) as container:
-        stream = video_stream(container)
-        if stream is None:
-            return
+        stream = container.streams[clock.video]
         stream.thread_type = "AUTO" if threads > 1 else "NONE"
         if threads > 1:
             stream.codec_context.thread_count = threads
-        origin = origin_s(container)
-        base = float(stream.time_base)
+        base = Fraction(stream.time_base)
         stretch = float(stream.sample_aspect_ratio or 1.0)
         if not 0.1 <= stretch <= 10:
             stretch = 1.0
-        if start_s > _SEEK_GAP_S:
+        if start_s > _SEEK_GAP_S and clock.seekable:
             try:
-                container.seek(math.floor((start_s + origin) / base), stream=stream, backward=True)
+                container.seek(math.floor((Fraction(start_s) + clock.origin) / base), stream=stream, backward=True)
             except av.error.FFmpegError:
                 container.seek(0)  # no index to seek by: decode from the beginning
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                pictures = [] if packet is None else packet.decode()
-            except av.error.FFmpegError:
-                report.damaged += 1
-                if report.damaged > 10_000:
-                    return
+        stamps = FrameTimes(decoding_only=decoding_times_only(container))
+        for frame in decoded(clock.packets(container, stream), stream, report.add_damage):
+            ticks = stamps(frame)
+            if ticks is None:
+                report.add_damage()
                 continue
-            if packet is None:
+            time_s = clock.time_s(ticks, base)
+            report.frames += 1
+            if time_s >= end_s:
                 return
-            for picture in pictures:
-                if picture.pts is None:
-                    report.damaged += 1
-                    continue
-                time_s = picture.pts * base - origin
-                report.frames += 1
-                if time_s >= end_s:
-                    return
-                if time_s >= start_s:
-                    yield Picture(time_s, picture, stretch)
+            if time_s >= start_s:
+                yield Picture(time_s, frame, stretch)
 
 
 def _check_size(picture: Picture, max_side_px: int, item: StageInput) -> None:

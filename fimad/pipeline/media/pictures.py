@@ -21,6 +21,67 @@ _GRID = 48
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """How a decoded picture is made upright: one of the eight ways to lay a rectangle.
+
+    Parameters
+    ----------
+    swapped : whether rows and columns change places, before anything is flipped.
+    flip_x, flip_y : whether columns, and rows, then come in reverse.
+    """
+
+    swapped: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of(cls, frame: Any) -> Orientation:
+        """From a frame's display matrix, as ffmpeg's autorotate reads it; angles in between go to the nearest quarter."""
+        data = frame.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return UPRIGHT
+        a, b, _, c, d = np.frombuffer(bytes(data), "=i4")[:5].astype(float).tolist()
+        # The picture's x goes to (a, b), its y to (c, d).
+        swapped = abs(b) + abs(c) > abs(a) + abs(d)
+        return cls(swapped, *((c < 0, b < 0) if swapped else (a < 0, d < 0)))
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether left and right change places."""
+        return self.swapped ^ self.flip_x ^ self.flip_y
+
+    @property
+    def turns(self) -> int:
+        """Quarter turns, counter-clockwise; of a mirrored picture, those before its columns come in reverse."""
+        if self.swapped:
+            return 1 if self.flip_y else 3
+        return 2 if self.flip_y else 0
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
+        """An (h, w, ...) picture made upright; a view of the same memory."""
+        if self.swapped:
+            array = array.swapaxes(0, 1)
+        return array[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height after making upright; its own inverse."""
+        return (height, width) if self.swapped else (width, height)
+
+    def matrix(self, width: int, height: int) -> NDArray[np.float64]:
+        """(3, 3) from the pixels of a picture to those of the same picture made upright."""
+        across, down = ([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]) if self.swapped else ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+        width, height = self.size(width, height)
+        if self.flip_x:
+            across = [-across[0], -across[1], width - 1.0]
+        if self.flip_y:
+            down = [-down[0], -down[1], height - 1.0]
+        return np.array([across, down, [0.0, 0.0, 1.0]])
+
+
+UPRIGHT = Orientation()
+
+
+@dataclass(frozen=True)
 class Picture:
     """A decoded picture with its presentation time in s; `stretch` is the width of its pixels over their height."""
 
@@ -28,16 +89,14 @@ class Picture:
     frame: Any
     stretch: float
 
-    @property
-    def turns(self) -> int:
-        """Quarter turns, counter-clockwise, that make the picture upright."""
-        turns: int = round(self.frame.rotation / 90) % 4
-        return turns
+    @cached_property
+    def orientation(self) -> Orientation:
+        """How it is made upright."""
+        return Orientation.of(self.frame)
 
     def upright_size(self) -> tuple[int, int]:
         """Width and height in px when shown upright with square pixels."""
-        width, height = round(self.frame.width * self.stretch), self.frame.height
-        return (height, width) if self.turns % 2 else (width, height)
+        return self.orientation.size(round(self.frame.width * self.stretch), self.frame.height)
 
     @cached_property
     def colours(self) -> NDArray[np.uint8]:
@@ -74,12 +133,12 @@ class Converter:
     def __call__(self, picture: Picture) -> NDArray[np.uint8]:
         """(h, w, 3) RGB, upright, square pixels, scaled down to the short side; never up. Read-only."""
         converted = self._convert.reformat(self._scaled(picture), format="rgb24", threads=1)
-        return _upright(np.asarray(converted.to_ndarray(), np.uint8), picture.turns)
+        return _upright(np.asarray(converted.to_ndarray(), np.uint8), picture.orientation)
 
     def crop(self, picture: Picture, matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:
         """A rotated square of what `__call__` gives; parameters as in `View.crop`."""
         frame = self._scaled(picture)
-        matrix = matrix @ _turned(picture.turns, frame.width, frame.height)
+        matrix = matrix @ picture.orientation.matrix(frame.width, frame.height)
         if has_planes(frame):
             crop_planes(frame, matrix, side_px, out)
         else:
@@ -88,8 +147,7 @@ class Converter:
 
     def size(self, picture: Picture) -> tuple[int, int]:
         """Width and height, px, of what `__call__` gives."""
-        width, height = self._size(picture)
-        return (height, width) if picture.turns % 2 else (width, height)
+        return picture.orientation.size(*self._size(picture))
 
     def _scaled(self, picture: Picture) -> Any:
         width, height = self._size(picture)
@@ -120,34 +178,21 @@ class Converter:
         elif grey.shape == (plane.height, plane.width):
             # The decoder takes its memory back.
             grey = grey.copy()
-        return _upright(grey, picture.turns)
+        return _upright(grey, picture.orientation)
 
     def _size(self, picture: Picture) -> tuple[int, int]:
         """Width and height, px, that a picture is scaled to before it is turned upright."""
         width, height = picture.upright_size()
         scale = min(1.0, self._side / min(width, height))
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
-        return (height, width) if picture.turns % 2 else (width, height)
+        return picture.orientation.size(width, height)
 
 
-def _upright(array: NDArray[Any], turns: int) -> NDArray[np.uint8]:
-    if turns:
-        array = np.ascontiguousarray(np.rot90(array, turns))
+def _upright(array: NDArray[Any], orientation: Orientation) -> NDArray[np.uint8]:
+    if orientation != UPRIGHT:
+        array = np.ascontiguousarray(orientation(array))
     array.flags.writeable = False
     return array
-
-
-def _turned(turns: int, width: int, height: int) -> NDArray[np.float64]:
-    """(3, 3) from the pixels of a picture to those of the same picture after `turns` quarter turns counter-clockwise."""
-    return np.array(
-        (
-            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-            [[0, 1, 0], [-1, 0, width - 1], [0, 0, 1]],
-            [[-1, 0, width - 1], [0, -1, height - 1], [0, 0, 1]],
-            [[0, -1, height - 1], [1, 0, 0], [0, 0, 1]],
-        )[turns],
-        np.float64,
-    )
 
 
 def crop_rgb(rgb: NDArray[np.uint8], matrix: NDArray[np.float64], side_px: int, out: NDArray[np.uint8]) -> None:

@@ -1,8 +1,4 @@
-"""Looks at a media file without trusting it: container, real length, size, rotation, chapters, sound.
-
-Files are opened with a short list of container formats and with the `file` protocol only. Without that list FFmpeg takes
-a text file named `.mp4` that begins with ``#EXTM3U`` for a playlist, and reads whatever it names.
-"""
+"""Looks at a media file without trusting it: container, streams, real start and length, size, orientation, chapters."""
 
 from __future__ import annotations
 
@@ -14,51 +10,52 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fimad.errors import Filtered, PermanentError
+from fimad.pipeline.media.clock import Clock, clock_of, no_frames
+from fimad.pipeline.media.container import MEDIA_SUFFIXES, decoded, open_media
+from fimad.pipeline.media.frames import decode
 
 if TYPE_CHECKING:
     import logging
 
-    import av.container
-
-# Container formats that hold video, and the usual ones that hold sound alone, so that those can be told apart.
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,gif,wav,mp3,flac,aac,w64,aiff"
-OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-MEDIA_SUFFIXES = frozenset(
-    (
-        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".flv", ".wmv"),
-        *(".asf", ".ogv", ".3gp", ".3g2", ".mxf", ".gif", ".vob"),
-    )
-)
-# Start times of transport streams are arbitrary; those below this are delays that players show too.
-_ORIGIN_S = 0.5
-_FIRST_FRAME_PACKETS = 400
+# Damage at the end is looked for in the last so many seconds.
+_TAIL_S = 1.0
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What a media file really holds.
+    """What a media file really holds. Times are s on the file's clock (`clock`).
 
     Parameters
     ----------
     container : FFmpeg's name of the format.
     suffix : the usual file name suffix of that format, with the dot.
-    duration_s : from the first to the end of the last picture, s; from the packets, not from the header's claim.
-    width_px, height_px : of the upright picture.
-    rotation_deg : counter-clockwise rotation that makes the picture upright.
-    has_audio : whether there is a sound stream.
-    frames : number of packets of the video stream.
+    start_s : when the first picture is shown.
+    duration_s : when the last picture ends; from what is shown, not from the header's claim.
+    spans_s : (first, last) times of pictures without holes of over half a second in between.
+    width_px, height_px : of the upright picture, with square pixels.
+    rotation_deg : counter-clockwise rotation that makes the picture upright; of mirrored pictures, before they are flipped.
+    mirrored : whether making the picture upright flips it.
+    has_audio : whether there is a sound stream that can be decoded.
+    frames : number of pictures.
+    video_stream : index of the stream that is looked at.
+    video_choice : why that one; empty if there is no other.
     chapters : (start_s, end_s, title) as embedded; times are not checked.
     """
 
     container: str
     suffix: str
     size_bytes: int
+    start_s: float
     duration_s: float
+    spans_s: tuple[tuple[float, float], ...]
     width_px: int
     height_px: int
     rotation_deg: int
+    mirrored: bool
     has_audio: bool
     frames: int
+    video_stream: int
+    video_choice: str
     chapters: tuple[tuple[float, float, str], ...]
 
 
@@ -71,38 +68,6 @@ class Limits:
     max_side_px: int
 
 
-def open_media(path: Path, **kwargs: Any) -> av.container.InputContainer:
-    """Open a media file for reading with PyAV, restricted as the module says. Raises `av.error.FFmpegError`."""
-    import av
-
-    return av.open(f"file:{path.absolute()}", mode="r", metadata_errors="replace", options=dict(OPEN_OPTIONS), **kwargs)
-
-
-def video_stream(container: Any) -> Any:
-    """The first real video stream, or None; cover pictures of sound files are not video."""
-    from av.stream import Disposition
-
-    for stream in container.streams.video:
-        if not stream.disposition & (Disposition.attached_pic | Disposition.still_image):
-            return stream
-    return None
-
-
-def origin_s(container: Any) -> float:
-    """Where the file's own time line begins, s: to be taken off its presentation times.
-
-    Transport streams start at an arbitrary clock reading, and chapters count from the first picture. Small offsets (the
-    priming of a sound codec, a picture delay) are part of the time line and stay.
-    """
-    import av
-
-    start = container.start_time
-    if start is None:
-        return 0.0
-    seconds = float(start / av.time_base)
-    return seconds if abs(seconds) > _ORIGIN_S else 0.0
-
-
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hex digits."""
     with path.open("rb") as file:
@@ -112,8 +77,8 @@ def sha256_of(path: Path) -> str:
 def probe(path: Path, limits: Limits, log: logging.Logger) -> MediaInfo:
     """Find out what a file holds.
 
-    Reads all packets of the video stream and decodes its first picture. Raises `PermanentError` (reasons
-    ``not_a_file``, ``empty``, ``corrupt``, ``no_video``, ``no_frames``) or `Filtered` (``too_large``, ``too_long``,
+    Reads all packets, and decodes the first picture and the last ones. Raises `PermanentError` (reasons ``not_a_file``,
+    ``empty``, ``corrupt``, ``no_video``, ``no_frames``, ``broken_clock``) or `Filtered` (``too_large``, ``too_long``,
     ``too_high_resolution``).
     """
     import av
@@ -164,113 +129,104 @@ def _file_size(path: Path, limits: Limits) -> int:
 
 
 def _probe(container: Any, size: int, path: Path, limits: Limits, log: logging.Logger) -> MediaInfo:
-    stream = video_stream(container)
-    if stream is None:
+    clock = clock_of(path)
+    if clock.video is None:
         raise PermanentError(
             f"{path.name!r} holds no video ({container.format.name}).",
             "It is a sound file, or its video stream is lost.",
             "Take it off the list.",
             reason="no_video",
         )
-    width, height = stream.codec_context.width, stream.codec_context.height
-    if max(width, height) > limits.max_side_px:
+    codec = container.streams[clock.video].codec_context
+    if max(codec.width, codec.height) > limits.max_side_px:
         raise Filtered(
-            f"{path.name!r} claims pictures of {width}x{height}; the longest side taken on is {limits.max_side_px}.",
+            f"{path.name!r} claims pictures of {codec.width}x{codec.height}; the longest side taken on is {limits.max_side_px}.",
             "Decoding such pictures needs gigabytes of memory; often the header is damaged.",
             "Scale it down, or raise `download.max_side_px`.",
             reason="too_high_resolution",
         )
-    frames, duration = _measure(container, stream, log)
-    claimed = float(container.duration or 0) / 1e6
-    if math.isfinite(claimed) and abs(claimed - duration) > max(2.0, 0.1 * duration):
-        log.warning("the header claims %.1f s, the packets last %.1f s", claimed, duration)
-    if duration > limits.max_duration_s:
+    _warn(clock, container, log)
+    if clock.end_s > limits.max_duration_s:
         raise Filtered(
-            f"{path.name!r} lasts {duration:.0f} s, more than {limits.max_duration_s:.0f} s.",
+            f"{path.name!r} lasts {clock.end_s:.0f} s, more than {limits.max_duration_s:.0f} s.",
             "It is longer than the configuration takes on.",
             "Raise `download.max_duration_s` to take it on.",
             reason="too_long",
         )
-    rotation, width, height = _first_picture(path, stream.index)
-    if rotation % 180:
-        width, height = height, width
+    picture = next(iter(decode(path, clock.start_s, math.inf)), None)
+    if picture is None:
+        raise no_frames(path)
+    width, height = picture.upright_size()
+    end_s, spans_s = _shown_end(path, clock, log)
     return MediaInfo(
         container=container.format.name,
         suffix=_suffix(container.format.name),
         size_bytes=size,
-        duration_s=duration,
+        start_s=clock.start_s,
+        duration_s=end_s,
+        spans_s=spans_s,
         width_px=width,
         height_px=height,
-        rotation_deg=rotation,
-        has_audio=any(True for _ in container.streams.audio),
-        frames=frames,
-        chapters=_chapters(container),
+        rotation_deg=90 * picture.orientation.turns,
+        mirrored=picture.orientation.mirrored,
+        has_audio=_has_sound(path, clock, log),
+        frames=clock.frames,
+        video_stream=clock.video,
+        video_choice=clock.choice,
+        chapters=_chapters(container, clock.origin_s),
     )
 
 
-def _measure(container: Any, stream: Any, log: logging.Logger) -> tuple[int, float]:
-    """Number of packets, and the time that they cover, s."""
+def _warn(clock: Clock, container: Any, log: logging.Logger) -> None:
+    if clock.damage:
+        log.warning("the file is damaged: %s", clock.damage)
+    if clock.choice:
+        log.info("several video streams: %s", clock.choice)
+    parts = max(len(shifts) for shifts in clock.shifts.values())
+    if parts > 1:
+        log.warning("the time stamps restart or jump %d times; the parts are put one behind the other", parts - 1)
+    claimed = float(container.duration or 0) / 1e6
+    if math.isfinite(claimed) and abs(claimed - clock.end_s) > max(2.0, 0.1 * clock.end_s):
+        log.warning("the header claims %.1f s, the pictures end at %.1f s", claimed, clock.end_s)
+
+
+def _shown_end(path: Path, clock: Clock, log: logging.Logger) -> tuple[float, tuple[tuple[float, float], ...]]:
+    """When the last picture that can be decoded ends, and the spans that are left until then."""
+    if not clock.seekable or not clock.spans_s:
+        return clock.end_s, clock.spans_s
+    last_s = clock.spans_s[-1][1]
+    shown = [picture.time_s for picture in decode(path, max(clock.start_s, last_s - _TAIL_S), math.inf)]
+    # Two pictures' worth: what the packets say is as good until then.
+    step_s = (last_s - clock.start_s) / max(1, clock.frames - 1)
+    if not shown or last_s - max(shown) <= 2 * step_s:
+        return clock.end_s, clock.spans_s
+    log.warning("nothing can be decoded from %.2f to %.2f s", max(shown), clock.end_s)
+    spans_s = tuple((low, min(high, max(shown))) for low, high in clock.spans_s if low <= max(shown))
+    return max(shown) + step_s, spans_s
+
+
+def _has_sound(path: Path, clock: Clock, log: logging.Logger) -> bool:
     import av
 
-    base = float(stream.time_base)
-    count, disorder = 0, 0
-    first, last, end = math.inf, -math.inf, -math.inf
-    before = -math.inf
+    if clock.audio is None:
+        return False
     try:
-        for packet in container.demux(stream):
-            if packet.pts is None and packet.dts is None:
-                continue
-            time_s = (packet.pts if packet.pts is not None else packet.dts) * base
-            disorder += packet.dts is not None and packet.dts * base <= before
-            before = packet.dts * base if packet.dts is not None else before
-            count += 1
-            first, last = min(first, time_s), max(last, time_s)
-            if time_s == last:
-                end = time_s + (packet.duration or 0) * base
-    except av.error.FFmpegError as error:
-        log.warning("the file is damaged after %d packets: %s", count, error)
-    if count == 0:
-        return 0, 0.0
-    if disorder:
-        log.warning("%d timestamps do not increase", disorder)
-    # The last picture may claim to last for hours: no longer than a second, or the mean of the others, is believed.
-    mean = (last - first) / (count - 1) if count > 1 else 0.0
-    return count, last - first + min(end - last, max(1.0, 2 * mean))
+        with open_media(path) as container:
+            stream = container.streams[clock.audio]
+            if next(decoded(container.demux(stream), stream), None) is not None:
+                return True
+    except (av.error.FFmpegError, ValueError) as error:
+        log.warning("sound: %s", error)
+    log.warning("there is a sound stream, but nothing in it can be decoded")
+    return False
 
 
-def _first_picture(path: Path, index: int) -> tuple[int, int, int]:
-    """Rotation (0, 90, 180, 270), width and height of the first picture that can be decoded."""
-    import av
-
-    with open_media(path) as container:
-        stream = next(each for each in container.streams.video if each.index == index)
-        stream.thread_type = "NONE"
-        seen = 0
-        for packet in container.demux(stream):
-            seen += 1
-            if seen > _FIRST_FRAME_PACKETS:
-                break
-            try:
-                pictures = packet.decode()
-            except av.error.FFmpegError:
-                continue
-            for picture in pictures:
-                return round(picture.rotation / 90) * 90 % 360, picture.width, picture.height
-    raise PermanentError(
-        f"{path.name!r} has a video stream, but no picture can be decoded from it.",
-        "The file is damaged or cut off.",
-        "Fetch it again, or take it off the list.",
-        reason="no_frames",
-    )
-
-
-def _chapters(container: Any) -> tuple[tuple[float, float, str], ...]:
-    origin = origin_s(container)
+def _chapters(container: Any, origin_s: float) -> tuple[tuple[float, float, str], ...]:
     found = []
     for chapter in container.chapters():
         base = float(chapter["time_base"])
         title = chapter.get("metadata", {}).get("title", "")
-        found.append((chapter["start"] * base - origin, chapter["end"] * base - origin, title))
+        found.append((chapter["start"] * base - origin_s, chapter["end"] * base - origin_s, title))
     return tuple(found)
 
 

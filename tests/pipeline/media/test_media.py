@@ -10,7 +10,8 @@ import pytest
 from makers import DEMO, LOG, chapters_file, ffmpeg, video
 
 from fimad.errors import Filtered, FimadError, PermanentError
-from fimad.pipeline.media.probe import Limits, MediaInfo, open_media, origin_s, probe
+from fimad.pipeline.media.clock import clock_of
+from fimad.pipeline.media.probe import Limits, MediaInfo, probe
 
 LIMITS = Limits(max_bytes=10**9, max_duration_s=4 * 3600, max_side_px=8192)
 
@@ -145,7 +146,5 @@ def test_chapter_titles_that_are_no_text(tmp_path: Path) -> None:
 
 def test_transport_streams_begin_at_zero(tmp_path: Path) -> None:
     path = video(tmp_path / "x.ts", 2, extra=["-output_ts_offset", 1000, "-muxdelay", 0])
-    with open_media(path) as container:
-        assert origin_s(container) == pytest.approx(1000, abs=1)
-    with open_media(DEMO) as container:
-        assert origin_s(container) == 0.0
+    assert clock_of(path).origin_s == pytest.approx(1000, abs=1)
+    assert clock_of(DEMO).origin_s == 0.0

@@ -1,0 +1,104 @@
+"""Time stamps that restart, wrap or jump on the way, put on one rising line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fimad.pipeline.media.tracks import Bools, Floats, Shifts, Track
+
+# A time stamp that goes back by more than this begins a new part, s; where only presentation times are known, those of
+# reordered pictures go back too. The first and the third are those of ffmpeg (`fftools/ffmpeg_demux.c`).
+_BACK_S = 0.1
+_BACK_REORDERED_S = 1.0
+_FORWARD_S = 10.0
+# Sound that goes on for longer than this after the pictures of a part holds the next part back.
+_TRAILING_SOUND_S = 0.5
+# Parts of sound and of picture belong together if they begin within this, s.
+_TOGETHER_S = 5.0
+_MOST_PARTS = 1000
+
+
+def unrolled(video: Track, audio: Track | None, *, jumping: bool) -> dict[int, Shifts] | None:
+    """For each stream, from which packet on how many ticks are added; None if there is no telling.
+
+    Parameters
+    ----------
+    jumping : whether the format's clock may leap forward; elsewhere a leap is a hole in what was recorded.
+    """
+    tracks = [video] if audio is None or not len(audio.pts) else [video, audio]
+    stamps = [track.stamps() for track in tracks]
+    edges = []
+    for at, (own, decoding) in enumerate(stamps):
+        others = np.concatenate([np.empty(0), *(each[0] for number, each in enumerate(stamps) if number != at)])
+        edges.append(_edges(own, decoding, others if jumping else None))
+    if len(edges[0]) > _MOST_PARTS or (len(edges[0]) > 1 and len(video.pts) < 2 * len(edges[0])):
+        return None
+    pictures = _parts(video, edges[0])
+    sounds = _parts(tracks[1], edges[1]) if len(tracks) > 1 else []
+    partners = _partners(pictures, sounds)
+    shifts_s: list[float] = []
+    end_s = 0.0
+    for at, (low, high) in enumerate(pictures):
+        shifts_s.append(end_s - low if shifts_s else 0.0)
+        end_s = high + shifts_s[-1]
+        trailing_s = max((sounds[n][1] for n, each in enumerate(partners) if each == at), default=high) + shifts_s[-1]
+        if trailing_s > end_s + _TRAILING_SOUND_S:
+            end_s = trailing_s
+    result = {video.index: _ticks(edges[0], shifts_s, video.base)}
+    if len(tracks) > 1:
+        heard_s: list[float] = []
+        for (low, high), partner in zip(sounds, partners, strict=True):
+            heard_s.append(shifts_s[partner] if partner is not None else end_s - low if heard_s else 0.0)
+            end_s = high + heard_s[-1]
+        result[tracks[1].index] = _ticks(edges[1], heard_s, tracks[1].base)
+    return result
+
+
+def _edges(stamps: Floats, decoding: Bools, others: Floats | None) -> list[int]:
+    """Numbers of the packets that begin a part. Leaps forward count where `others` are given, and have nothing in them."""
+    known = np.flatnonzero(np.isfinite(stamps))
+    if len(known) < 2:
+        return [0]
+    rising, sure = stamps[known], decoding[known]
+    step = np.diff(rising)
+    back = np.where(sure[1:] & sure[:-1], step < -_BACK_S, step < -_BACK_REORDERED_S)
+    if others is not None:
+        inside = np.sort(others[np.isfinite(others)])
+        for at in np.flatnonzero(step > _FORWARD_S):
+            low, high = np.searchsorted(inside, (rising[at] + 1, rising[at + 1] - 1))
+            back[at] = low == high
+    return [0, *(int(known[at + 1]) for at in np.flatnonzero(back))]
+
+
+def _parts(track: Track, edges: list[int]) -> list[tuple[float, float]]:
+    """(start, end) of each part as stamped, s."""
+    parts = []
+    for begin, end in zip(edges, [*edges[1:], None], strict=True):
+        times, stated_s = track.shown(begin, end)
+        if not len(times):
+            parts.append((0.0, 0.0))
+            continue
+        step_s = float(np.median(np.diff(np.sort(times)))) if len(times) > 1 else 0.0
+        parts.append((float(times.min()), float(times.max()) + (stated_s or step_s)))
+    return parts
+
+
+def _partners(pictures: Sequence[tuple[float, float]], sounds: Sequence[tuple[float, float]]) -> list[int | None]:
+    """For each part of the sound, the part of the picture that belongs to it."""
+    if len(pictures) == 1:
+        # A picture without jumps is the clock.
+        return [0 if at == 0 else None for at in range(len(sounds))]
+    partners: list[int | None] = []
+    free = 0
+    for start, _ in sounds:
+        found = next((at for at in range(free, len(pictures)) if abs(pictures[at][0] - start) <= _TOGETHER_S), None)
+        if found is not None:
+            free = found + 1
+        partners.append(found)
+    return partners
+
+
+def _ticks(edges: Sequence[int], shifts_s: Sequence[float], base: float) -> Shifts:
+    return tuple((number, round(shift / base)) for number, shift in zip(edges, shifts_s, strict=True))
