@@ -40,6 +40,7 @@ _F64 = pa.list_(pa.float64())
 _BOOL = pa.list_(pa.bool_())
 
 CHAPTER = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64()), ("title", pa.string())])
+SPAN = pa.struct([("first_s", pa.float64()), ("last_s", pa.float64())])
 CAPTION = pa.struct(
     [
         ("language", pa.string()),
@@ -71,8 +72,12 @@ DOWNLOAD = pa.schema(
         field("tags", pa.list_(pa.string()), "tags"),
         field("categories", pa.list_(pa.string()), "categories"),
         field("thumbnail_url", pa.string(), "address of the thumbnail"),
-        field("duration_s", pa.float64(), "length of the media file", unit="s"),
-        field("width_px", pa.int32(), "width of the upright picture", unit="px"),
+        field("duration_s", pa.float64(), "when the last picture ends, on the media file's clock", unit="s"),
+        field("picture_start_s", pa.float64(), "when the first picture is shown, on the same clock", unit="s"),
+        field("picture_spans", pa.list_(SPAN), "times of pictures with no hole of over 0.5 s in between", unit="s"),
+        field("video_stream", pa.int32(), "index of the stream that the pictures are taken from"),
+        field("video_choice", pa.string(), "why that stream; NULL if it is the only one"),
+        field("width_px", pa.int32(), "width of the upright picture with square pixels", unit="px"),
         field("height_px", pa.int32(), "height of the upright picture", unit="px"),
         field("has_audio", pa.bool_(), "whether there is an audio stream"),
         field("chapters", pa.list_(CHAPTER), "chapters as the platform gives them"),

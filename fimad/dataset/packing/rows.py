@@ -94,11 +94,15 @@ def _cast(column: Any, wanted: pa.Field, count: int) -> Any:
 
 def _quality_mask(table: pa.Table, config: PackConfig) -> tuple[pa.Array, Counter[str]]:
     keep, dropped = [], Counter[str]()
-    for share, quality in zip(
-        table.column("pose_share").to_pylist(), table.column("imu_quality").to_pylist(), strict=True
+    frames = pc.list_value_length(table.column("pose_time_s")).to_pylist()
+    for share, quality, count in zip(
+        table.column("pose_share").to_pylist(), table.column("imu_quality").to_pylist(), frames, strict=True
     ):
         reason = None
-        if config.min_pose_share > 0 and (share is None or share < config.min_pose_share):
+        if count == 0:
+            # Damage: packets were there, and nothing could be decoded from them.
+            reason = "no_frames"
+        elif config.min_pose_share > 0 and (share is None or share < config.min_pose_share):
             reason = "pose_share"
         elif config.min_quality > 0 and (quality is None or quality < config.min_quality):
             reason = "imu_quality"

@@ -93,7 +93,8 @@ def run_frame_stages(
     """The artifacts of several frame stages, upstream first, from one pass over the video.
 
     `seconds` is filled with the time of each stage; what they share, which is decoding, is split evenly.
-    Raises `PermanentError` if the media file is not there or its pictures are larger than the configuration takes on.
+    Raises `PermanentError` if the media file is not there, its pictures are larger than the configuration takes on, or no
+    clip holds a single one.
     """
     if item.media is None:
         raise PermanentError(
@@ -112,6 +113,13 @@ def run_frame_stages(
     max_side_px = max(stage.config.download.max_side_px for stage in stages)
     report = DecodeReport()
     _feed(subscriptions, item, threads=threads, max_side_px=max_side_px, report=report)
+    if any(each.index and not sum(each.index) for each in subscriptions):
+        raise PermanentError(
+            f"No picture of {item.video.video_id!r} could be decoded in its clips.",
+            "The file was damaged or exchanged after the download.",
+            "Run `fimad build --stage download` again.",
+            reason="no_frames",
+        )
     if report.damaged or report.disordered:
         item.log.warning("%d damaged packets, %d frames out of order", report.damaged, report.disordered)
     tables = {stage.name: each.finish() for stage, each in zip(stages, subscriptions, strict=True)}

@@ -27,7 +27,7 @@ class DownloadStage(Stage):
     """
 
     name: ClassVar[str] = "download"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     resource: ClassVar[Resource] = "network"
 
     def schema(self) -> pa.Schema:
@@ -158,6 +158,10 @@ def _measured(probed: MediaInfo) -> dict[str, Any]:
     return {
         "media_bytes": probed.size_bytes,
         "duration_s": probed.duration_s,
+        "picture_start_s": probed.start_s,
+        "picture_spans": [{"first_s": first, "last_s": last} for first, last in probed.spans_s],
+        "video_stream": probed.video_stream,
+        "video_choice": probed.video_choice or None,
         "width_px": probed.width_px,
         "height_px": probed.height_px,
         "has_audio": probed.has_audio,

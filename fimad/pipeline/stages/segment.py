@@ -7,6 +7,9 @@ tools' (`{video_id}___{index}`), and a chapter that is left out keeps its row wi
 
 from __future__ import annotations
 
+import bisect
+import collections
+import dataclasses
 import itertools
 import math
 import re
@@ -24,6 +27,8 @@ from fimad.pipeline.stages.chapters import label_of, read_description
 from fimad.schema import SEGMENT
 
 MAX_CLIPS = 10_000
+# Times are sums of binary fractions.
+_ROUNDING_S = 1e-6
 # Windows and scenes of a file's own length: ten hours of tenths of a second are a mistake, four hours of seconds are not.
 MAX_SPANS = 100_000
 # What yt-dlp calls a chapter that the platform gives no title.
@@ -104,6 +109,23 @@ def _length_reason(length_s: float, limits: SegmentConfig) -> str | None:
     return None
 
 
+def with_pictures(clips: Iterable[Clip], spans_s: Sequence[tuple[float, float]]) -> list[Clip]:
+    """The clips; those in which no picture is shown have the reason ``no_frames``.
+
+    Parameters
+    ----------
+    spans_s : (first, last) times of pictures without holes in between, rising.
+    """
+    firsts, lasts = [low for low, _ in spans_s], [high for _, high in spans_s]
+
+    def shows(clip: Clip) -> bool:
+        # The first span that ends within or after the clip.
+        at = bisect.bisect_left(lasts, clip.start_s - _ROUNDING_S)
+        return at < len(lasts) and firsts[at] < clip.end_s
+
+    return [clip if clip.filtered or shows(clip) else dataclasses.replace(clip, filtered="no_frames") for clip in clips]
+
+
 def find_chapters(video: dict[str, Any], order: Iterable[str], limits: SegmentConfig) -> tuple[str, list[Clip]]:
     """The first source of chapters that has at least one with a usable time: its name and the clips; else ("", [])."""
     duration_s = float(video["duration_s"])
@@ -140,7 +162,7 @@ class SegmentStage(Stage):
     """Cuts a video into clips; one row per chapter, kept or not."""
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     upstream: ClassVar[tuple[str, ...]] = ("download",)
 
     def __init__(self, config: Config) -> None:
@@ -155,7 +177,9 @@ class SegmentStage(Stage):
         return ("av", "cv2") if self.needs_media else ()
 
     def run(self, item: StageInput) -> pa.Table:
-        """Raises `Filtered` (``no_chapters``) for a video without chapters if `segment.fallback` is ``none``."""
+        """Raises `Filtered`: ``no_chapters`` for a video without chapters if `segment.fallback` is ``none``, or a reason why
+        no clip is left.
+        """
         limits = self.config.segment
         video = item.tables["download"].to_pylist()[0]
         source, clips = find_chapters(video, limits.chapters, limits)
@@ -164,6 +188,10 @@ class SegmentStage(Stage):
             spans = self._fallback(float(video["duration_s"]), item.media)
             chapters = [Chapter(start, end, video["title"]) for start, end in spans]
             clips = mend(chapters, float(video["duration_s"]), limits)
+        spans = [(span["first_s"], span["last_s"]) for span in video.get("picture_spans") or []]
+        clips = with_pictures(clips, spans) if spans else clips
+        if not any(clip.filtered is None for clip in clips):
+            raise _nothing_left(clips)
         item.log.info("%d chapters from %s, %d kept", len(clips), source, sum(not clip.filtered for clip in clips))
         rows = [
             {
@@ -210,6 +238,17 @@ def _check_count(count: int, what: str, fix: str) -> None:
             fix,
             reason="too_many_clips",
         )
+
+
+def _nothing_left(clips: Sequence[Clip]) -> Filtered:
+    counts = collections.Counter(clip.filtered or "" for clip in clips)
+    said = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    return Filtered(
+        f"None of the video's {len(clips)} clips is left ({said}).",
+        "They are shorter or longer than `segment.min_clip_s` and `segment.max_clip_s` allow, or lie where there is no picture.",
+        "Change those limits, or take the video off the list.",
+        reason=next(iter(counts)) if len(counts) == 1 else "no_clips",
+    )
 
 
 def kept_clips(segments: pa.Table) -> list[dict[str, Any]]:

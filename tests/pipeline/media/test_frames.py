@@ -303,8 +303,13 @@ def test_a_missing_file_is_a_reason(tmp_path: Path, clip: Path) -> None:
         run_frame_stages([probe("all", [(0.0, 1.0)])], item)
 
 
-def test_ranges_beyond_the_end_are_empty(clip: Path, tmp_path: Path) -> None:
-    assert run(clip, tmp_path, probe("all", [(100.0, 110.0), (3.0, 3.0)]))["all"] == []
+def test_ranges_without_pictures_are_empty_and_all_of_them_an_error(clip: Path, tmp_path: Path) -> None:
+    rows = run(clip, tmp_path, probe("all", [(100.0, 110.0), (3.0, 3.0), (7.9, 9.0)]))["all"]
+    assert [row["range"] for row in rows] == [2, 2]
+    for ranges in ([(100.0, 110.0), (3.0, 3.0)], [(8.0, 9.0)], [(1.001, 1.03)]):
+        with pytest.raises(PermanentError, match="No picture") as caught:
+            run(clip, tmp_path, probe("all", ranges))
+        assert caught.value.reason == "no_frames"
 
 
 def test_the_demo_seeks_to_the_same_frames_as_reading_through() -> None:
