@@ -123,8 +123,8 @@ def _clock_of(path: Path, size: int, modified_ns: int) -> Clock:
         looked_at = [container.streams[each.index] for each in (video, sound) if each is not None]
         # A transport stream begins with what is looked at, as ffmpeg corrects it.
         origin = _earliest(looked_at, _start(container)) if jumping else _start(container)
-    # No picture lies before the clock's zero.
-    origin = min(origin, first * base)
+    # A whole number of the video's ticks, as in ffmpeg; and no picture lies before zero.
+    origin = min(round(origin / base), first) * base
     start_s = float(first * base - origin)
     times, last_s = video.shown(shifts=shifts[video.index])
     times = np.sort(times) - float(origin)
@@ -133,6 +133,8 @@ def _clock_of(path: Path, size: int, modified_ns: int) -> Clock:
         times += start_s - times[0]
     # What can't be decoded before the first picture, such as the pictures that lead a cut's first key frame, is not shown.
     times = times[times >= start_s - _ROUNDING_S]
+    if 2 * len(times) < video.after(first):
+        raise _broken(path)
     return Clock(
         video=video.index,
         audio=None if sound is None else sound.index,
@@ -162,12 +164,14 @@ def _earliest(streams: Iterable[Any], default: Fraction) -> Fraction:
 
 
 def _first_frame(path: Path, index: int) -> int | None:
-    """Time in ticks of the first picture that is shown; None if none can be decoded."""
+    """Time in ticks of the first picture that is shown; None if none can be decoded, for want of a decoder for one."""
     import av
 
     try:
         with open_media(path) as container:
             stream = container.streams[index]
+            if stream.codec_context is None:
+                return None
             stream.thread_type = "NONE"
             stamps = FrameTimes(decoding_only=decoding_times_only(container))
             packets = (packet for _, packet in zip(range(_FIRST_FRAME_PACKETS), container.demux(stream), strict=False))
@@ -176,7 +180,6 @@ def _first_frame(path: Path, index: int) -> int | None:
                 if ticks is not None:
                     return ticks
     except (av.error.FFmpegError, ValueError):
-        # No decoder for it, for one.
         return None
     return None
 

@@ -173,7 +173,7 @@ def _probe(container: Any, size: int, path: Path, limits: Limits, log: logging.L
         frames=clock.frames,
         video_stream=clock.video,
         video_choice=clock.choice,
-        chapters=_chapters(container, clock.origin_s),
+        chapters=_chapters(container, clock),
     )
 
 
@@ -195,14 +195,18 @@ def _shown_end(path: Path, clock: Clock, log: logging.Logger) -> tuple[float, tu
     if not clock.seekable or not clock.spans_s:
         return clock.end_s, clock.spans_s
     last_s = clock.spans_s[-1][1]
-    shown = [picture.time_s for picture in decode(path, max(clock.start_s, last_s - _TAIL_S), math.inf)]
+    tail_s, shown_s = _TAIL_S, -math.inf
+    while shown_s == -math.inf:
+        from_s = max(clock.start_s, last_s - tail_s)
+        shown_s = max((picture.time_s for picture in decode(path, from_s, math.inf)), default=-math.inf)
+        tail_s *= 4
     # Two pictures' worth: what the packets say is as good until then.
     step_s = (last_s - clock.start_s) / max(1, clock.frames - 1)
-    if not shown or last_s - max(shown) <= 2 * step_s:
+    if last_s - shown_s <= 2 * step_s:
         return clock.end_s, clock.spans_s
-    log.warning("nothing can be decoded from %.2f to %.2f s", max(shown), clock.end_s)
-    spans_s = tuple((low, min(high, max(shown))) for low, high in clock.spans_s if low <= max(shown))
-    return max(shown) + step_s, spans_s
+    log.warning("nothing can be decoded from %.2f to %.2f s", shown_s, clock.end_s)
+    spans_s = tuple((low, min(high, shown_s)) for low, high in clock.spans_s if low <= shown_s)
+    return shown_s + step_s, spans_s
 
 
 def _has_sound(path: Path, clock: Clock, log: logging.Logger) -> bool:
@@ -221,13 +225,20 @@ def _has_sound(path: Path, clock: Clock, log: logging.Logger) -> bool:
     return False
 
 
-def _chapters(container: Any, origin_s: float) -> tuple[tuple[float, float, str], ...]:
-    found = []
+def _chapters(container: Any, clock: Clock) -> tuple[tuple[float, float, str], ...]:
+    found: list[tuple[float, float, str]] = []
     for chapter in container.chapters():
         base = float(chapter["time_base"])
-        title = chapter.get("metadata", {}).get("title", "")
-        found.append((chapter["start"] * base - origin_s, chapter["end"] * base - origin_s, title))
-    return tuple(found)
+        title: str = chapter.get("metadata", {}).get("title", "")
+        found.append((chapter["start"] * base, chapter["end"] * base, title))
+
+    def within(origin_s: float) -> float:
+        spans = [(max(0.0, start - origin_s), min(clock.end_s, end - origin_s)) for start, end, _ in found]
+        return sum(max(0.0, end - start) for start, end in spans)
+
+    # ffmpeg moves a file's streams (`-output_ts_offset`) and leaves its chapters where they were: counted from the beginning.
+    origin_s = clock.origin_s if within(clock.origin_s) >= within(0.0) else 0.0
+    return tuple((start - origin_s, end - origin_s, title) for start, end, title in found)
 
 
 def _suffix(container: str) -> str:

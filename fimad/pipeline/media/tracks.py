@@ -39,8 +39,8 @@ class Track:
             stream.disposition & (Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails)
         )
         self.default = bool(stream.disposition & Disposition.default)
-        codec = stream.codec_context if stream.type == "video" else None
-        self.size = (codec.width, codec.height) if codec is not None else (0, 0)
+        codec = stream.codec_context
+        self.size = (codec.width, codec.height) if codec is not None and stream.type == "video" else (0, 0)
 
     def add(self, packet: Any) -> None:
         self.pts.append(_NONE if packet.pts is None else packet.pts)
@@ -54,6 +54,12 @@ class Track:
         known = dts != _NONE
         ticks = np.where(known, dts, pts)
         return np.where(ticks == _NONE, np.nan, ticks * self.base), known
+
+    def presented(self) -> Floats:
+        """Presentation time of each packet in s; NaN where none is stated."""
+        pts, dts = self._ticks()
+        ticks = dts if self.decoding_only else np.where(pts != _NONE, pts, dts)
+        return np.where(ticks == _NONE, np.nan, ticks * self.base)
 
     def shown(self, begin: int = 0, end: int | None = None, shifts: Shifts = ()) -> tuple[Floats, float]:
         """Presentation times of the packets `begin` to `end` that are shown, s, and how long the last of them lasts.
@@ -71,6 +77,12 @@ class Track:
             return times, 0.0
         lengths = np.frombuffer(self.length, np.int64)[begin:end][keep]
         return times, float(lengths[np.argmax(times)] * self.base)
+
+    def after(self, ticks: int) -> int:
+        """Number of packets from the one with this presentation time on, in the container's order."""
+        pts, dts = self._ticks()
+        at = np.flatnonzero(np.where(pts != _NONE, pts, dts) == ticks)
+        return len(pts) - int(at[0]) if len(at) else 0
 
     def duration_s(self) -> float:
         """From the first to the last picture."""

@@ -18,6 +18,10 @@ _TRAILING_SOUND_S = 0.5
 # Parts of sound and of picture belong together if they begin within this, s.
 _TOGETHER_S = 5.0
 _MOST_PARTS = 1000
+# Of parts with fewer pictures nobody puts a recording together: the clock itself is broken.
+_FEWEST = 10
+# A decoder holds back at most so many pictures.
+_REORDERED = 20
 
 
 def unrolled(video: Track, audio: Track | None, *, jumping: bool) -> dict[int, Shifts] | None:
@@ -32,8 +36,9 @@ def unrolled(video: Track, audio: Track | None, *, jumping: bool) -> dict[int, S
     edges = []
     for at, (own, decoding) in enumerate(stamps):
         others = np.concatenate([np.empty(0), *(each[0] for number, each in enumerate(stamps) if number != at)])
-        edges.append(_edges(own, decoding, others if jumping else None))
-    if len(edges[0]) > _MOST_PARTS or (len(edges[0]) > 1 and len(video.pts) < 2 * len(edges[0])):
+        found = _edges(own, decoding, others if jumping else None)
+        edges.append([_first_of_part(tracks[at], edge) for edge in found])
+    if len(edges[0]) > _MOST_PARTS or (len(edges[0]) > 1 and len(video.pts) < _FEWEST * len(edges[0])):
         return None
     pictures = _parts(video, edges[0])
     sounds = _parts(tracks[1], edges[1]) if len(tracks) > 1 else []
@@ -70,6 +75,21 @@ def _edges(stamps: Floats, decoding: Bools, others: Floats | None) -> list[int]:
             low, high = np.searchsorted(inside, (rising[at] + 1, rising[at + 1] - 1))
             back[at] = low == high
     return [0, *(int(known[at + 1]) for at in np.flatnonzero(back))]
+
+
+def _first_of_part(track: Track, edge: int) -> int:
+    """The packet that begins the part which was found to begin at `edge`.
+
+    Where a format states no decoding times, FFmpeg makes them up from the last few presentation times, which are still those of
+    the part before.
+    """
+    if edge == 0:
+        return 0
+    low = max(0, edge - _REORDERED)
+    times = track.presented()[low : edge + 1]
+    fall = np.maximum.accumulate(times)[:-1] - times[1:]
+    far = np.flatnonzero(fall > max(_BACK_REORDERED_S, 0.5 * np.nanmax(fall)))
+    return low + 1 + int(far[0]) if len(far) else edge
 
 
 def _parts(track: Track, edges: list[int]) -> list[tuple[float, float]]:
