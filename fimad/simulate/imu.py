@@ -63,7 +63,7 @@ def simulate_imu(
     ever: Bools = np.asarray(known(tracks.position_m).any(axis=0))
     rig = rig_of(placements, tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found))
     clock_s = _clock(tracks.time_s, rate_hz)
-    signals = _Signals(clock_s, rig)
+    signals = _Signals(clock_s, rate_hz, rig)
     for sensors, stretches in _groups(lifted, rig, config):
         for stretch in stretches:
             _fill(signals, tracks, rig, sensors, stretch, config)
@@ -126,9 +126,9 @@ def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[
 class _Signals:
     """Collects the signals of p sensors on s segments, on a clock of m samples, stretch by stretch; components first."""
 
-    def __init__(self, clock_s: Floats, rig: Rig) -> None:
+    def __init__(self, clock_s: Floats, rate_hz: float, rig: Rig) -> None:
         shape = len(clock_s), len(rig.names)
-        self.clock_s = clock_s
+        self.clock_s, self.rate_hz = clock_s, rate_hz
         self.rig = rig
         self.spans: set[tuple[float, float]] = set()
         self.root_m = np.full((len(clock_s), 3), np.nan)
@@ -188,7 +188,7 @@ def _fill(
     # A slice is written far faster than a selection.
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
-    bones = rig.axes(joints)
+    bones = rig.axes(joints, signals.rate_hz)
     world = np.moveaxis(points.acceleration_m_s2 @ point, 1, 0) + np.take(
         _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
     )

@@ -184,8 +184,10 @@ class Rig:
         points: Floats = self.point @ landmarks_m
         return points
 
-    def axes(self, landmarks_m: Floats) -> Floats:
+    def axes(self, landmarks_m: Floats, rate_hz: float | None = None) -> Floats:
         """(3, 3, n, s): the components, in the world frame, of the axes x, y, z of the segments; [axis, component].
+
+        Landmarks at `rate_hz` are a motion, over which straight arms don't twist; without a rate each frame is on its own.
 
         Components come first because NumPy is slow along a last axis of three. `rotation` gives matrices.
         """
@@ -196,16 +198,21 @@ class Rig:
         z[:], hint, left, up, upper, fore = vectors
         spare = _SPARE_SHARE * unit(across(left, z))
         if len(self._arms.side):
-            self._roll_arms(left, up, upper, fore, spare)
+            self._roll_arms(left, up, upper, fore, spare, rate_hz)
         # Where the hint lies along the segment, roll is not observable; the spare takes over smoothly.
         x[:] = unit(across(hint, z) + spare)
         y[:] = cross(z, x)
         return axes
 
-    def _roll_arms(self, left: Floats, up: Floats, upper: Floats, fore: Floats, spare: Floats) -> None:
+    def _roll_arms(
+        self, left: Floats, up: Floats, upper: Floats, fore: Floats, spare: Floats, rate_hz: float | None
+    ) -> None:
         """Put into `spare` (3, n, s) what the whole arm tells of its segments; see `_Arms` and `arms` for the others."""
-        rest = arms.untwisted(up, left, upper, self._arms.side) if up.any() else unit(across(left, upper))
+        rest = arms.swung_out(up, left, upper, self._arms.side) if up.any() else unit(across(left, upper))
         bend = arms.hinge(upper, fore, rest)
+        if rate_hz is not None:
+            bend = arms.hinge(upper, fore, arms.carried(upper, bend, rest, rate_hz))
+        bend = unit(bend)
         at, arm = self._arms.uppers
         spare[:, :, at] = bend[:, :, arm]
         at, arm = self._arms.fores
