@@ -213,7 +213,13 @@ def simulate_schema(placements: Iterable[str]) -> pa.Schema:
     return pa.schema(
         [
             *key_fields(),
-            field("imu_time_s", _F64, "IMU clock: uniform, on the video's time line", unit="s", shape="m"),
+            field(
+                "imu_time_s",
+                _F64,
+                "IMU clock: start_s + k / imu_rate_hz, on the video's time line",
+                unit="s",
+                shape="m",
+            ),
             field("imu_rate_hz", pa.float64(), "samples per second", unit="Hz"),
             field("imu_root_m", _F32, "pelvis in the world frame, slow drift removed", unit="m", shape="m,3"),
             field("imu_quality", pa.float32(), "median of the placements' quality", unit="1"),

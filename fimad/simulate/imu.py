@@ -13,7 +13,8 @@ from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.points import smooth_points
-from fimad.simulate.smoothing.resample import middle_of, resample
+from fimad.simulate.smoothing.floor import floor_band
+from fimad.simulate.smoothing.resample import PASS, band_limited, middle_of, resample, step_of
 from fimad.simulate.stretches import Stretch, find_stretches, known
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
 from fimad.simulate.uncertainty import stated
@@ -32,6 +33,7 @@ def simulate_imu(
     *,
     placements: Sequence[str] | None = None,
     rate_hz: float | None = None,
+    start_s: float | None = None,
     config: SimulateConfig | None = None,
 ) -> ImuSequence:
     """Virtual accelerometer and gyroscope signals.
@@ -40,11 +42,12 @@ def simulate_imu(
     ----------
     source : one person's landmarks from a video, or trajectories from motion capture that carry the landmarks' names.
     placements, rate_hz : override those of `config`.
+    start_s : where the clip begins; the clock is start_s + k/rate_hz. None takes the first frame.
     config : options; see `SimulateConfig`.
 
     Returns
     -------
-    ImuSequence on a uniform clock from the first to the last frame. Specific force is f = Rᵀ(a − g), with R from sensor to
+    ImuSequence on a uniform clock, until the last frame is over. What the rate can't hold is filtered out. Specific force is f = Rᵀ(a − g), with R from sensor to
     world and g = (0, 0, −9.80665) m/s²; the angular rate is that of R in the sensor frame.
 
     Raises
@@ -62,7 +65,7 @@ def simulate_imu(
     tracks = lifted.trajectories
     ever: Bools = np.asarray(known(tracks.position_m).any(axis=0))
     rig = rig_of(placements, tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found))
-    clock_s = _clock(tracks.time_s, rate_hz)
+    clock_s = _clock(tracks.time_s, rate_hz, start_s)
     signals = _Signals(clock_s, rate_hz, rig)
     for sensors, stretches in _groups(lifted, rig, config):
         for stretch in stretches:
@@ -89,12 +92,20 @@ def _check(placements: Sequence[str], rate_hz: float) -> None:
         raise ConfigError(f"rate_hz is {rate_hz}.", "A rate must be positive.", "Give samples per second, such as 50.")
 
 
-def _clock(time_s: Floats, rate_hz: float) -> Floats:
+def _clock(time_s: Floats, rate_hz: float, start_s: float | None) -> Floats:
     if not len(time_s):
         return np.zeros(0)
-    count = int(np.floor((time_s[-1] - time_s[0]) * rate_hz + 1e-6)) + 1
-    result: Floats = time_s[0] + np.arange(count) / rate_hz
+    first_s = time_s[0] if start_s is None else start_s
+    # A frame stands until the next one.
+    count = int(np.ceil((time_s[-1] + step_of(time_s) - first_s) * rate_hz - 1e-6))
+    result: Floats = first_s + np.arange(max(0, count)) / rate_hz
     return result
+
+
+def _finer(rate_hz: float, source_hz: float, method: str) -> int:
+    """How many times the sensors' rate is needed to hold all that the source has, and the products of its motions."""
+    highest_hz = floor_band(source_hz)[1] if method == "adaptive" else source_hz / 2
+    return 1 if rate_hz > 0.999 * source_hz or highest_hz <= PASS * rate_hz else int(np.ceil(2 * highest_hz / (PASS * rate_hz)))
 
 
 def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[Bools, list[Stretch]]]:
@@ -169,12 +180,21 @@ def _fill(
     """Compute the signals of `sensors` over a stretch."""
     frames = slice(stretch.first, stretch.last + 1)
     time_s = tracks.time_s[frames]
-    inside = (signals.clock_s >= time_s[0] - 1e-9) & (signals.clock_s <= time_s[-1] + 1e-9)
+    step_s = step_of(time_s)
+    # A frame stands until the next one; what comes before a clip's first frame belongs to it.
+    begin_s, end_s = time_s[0] - (step_s if stretch.first == 0 else 0.0), time_s[-1] + step_s
+    inside = (signals.clock_s > begin_s - 1e-9) & (signals.clock_s < end_s - 1e-9)
     first, count = int(inside.argmax()), int(inside.sum())
     if not count:
         return
-    here, clock_s = slice(first, first + count), signals.clock_s[inside]
+    here = slice(first, first + count)
     signals.spans.add((float(time_s[0]), float(time_s[-1])))
+    # Angular rates and lever arms are not linear: they are made on a clock that holds them, and brought to the sensors' last.
+    finer = _finer(signals.rate_hz, 1 / step_s, config.method)
+    rate_hz = finer * signals.rate_hz
+    before = int(np.floor((signals.clock_s[first] - begin_s) * rate_hz + 1e-6)) if finer > 1 else 0
+    after = int(np.floor((end_s - signals.clock_s[first + count - 1]) * rate_hz - 1e-6)) if finer > 1 else 0
+    clock_s = signals.clock_s[first] + np.arange(-before, (count - 1) * finer + 1 + max(after, 0)) / rate_hz
     columns = [tracks.names.index(name) for name in rig.landmarks]
     measured = tracks.position_m[frames][:, columns]
     # Landmarks that only other sensors need may be missing here.
@@ -182,13 +202,14 @@ def _fill(
     points = smooth_points(tracks, time_s, np.where(usable[:, None], measured, 0.0), clock_s, config)
     point = rig.point[sensors].T
     joints = np.moveaxis(points.position_m, 1, 2)
+    kept = slice(before, before + (count - 1) * finer + 1, finer)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
-        signals.root_m[here] = joints[:, hips].mean(1)
+        signals.root_m[here] = joints[kept][:, hips].mean(1)
     # A slice is written far faster than a selection.
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
-    bones = rig.axes(joints, signals.rate_hz)
+    bones = rig.axes(joints, rate_hz)
     world = np.moveaxis(points.acceleration_m_s2 @ point, 1, 0) + np.take(
         _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
     )
@@ -201,13 +222,16 @@ def _fill(
     # Between two landmarks, a sensor is hardly seen better than the worse of them: a harmonic mean.
     weight = _hold(time_s, tracks.weight[frames][:, columns], found)
     visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ rig.point[sensors].T)
-    seen = resample(time_s, visibility, clock_s, points=2)
+    seen = resample(time_s, visibility, signals.clock_s[here], points=2)
     valid = seen >= config.min_visibility
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
     hidden = 1 / np.clip(seen, 0.1, 1)
-    spread = stated(points.sigma, joints, rig, sensors)
+    spread = stated(points.sigma[:, kept], joints[kept], rig, sensors)
+    if finer > 1:
+        world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[:, kept] for part in (world, force, gyro))
+        bones = bones[:, :, kept]
     for whole, part in (
         (signals.world, world),
         (signals.force, force),
@@ -224,6 +248,12 @@ def _fill(
     share = points.share @ point
     signals.trust[sensors] += middle_of(visibility) * (0.5 + 0.5 * share) * count
     signals.samples[sensors] += count
+
+
+def _slower(values: Floats, rate_hz: float, to_hz: float) -> Floats:
+    """`band_limited`, of (3, n, p) vectors."""
+    flat = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
+    return np.moveaxis(band_limited(flat, rate_hz, to_hz).reshape(-1, 3, values.shape[2]), 0, 1)
 
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:

@@ -56,7 +56,7 @@ def test_free_fall_reads_nothing_away_from_the_ends() -> None:
     path = np.zeros((len(time_s), 3))
     path[:, 2] = -0.5 * 9.80665 * time_s**2
     config = SimulateConfig.model_validate({"method": "central"})
-    force = simulate_imu(moving(time_s, path), config=config).signals["chest"].acc_m_s2
+    force = simulate_imu(moving(time_s, path), rate_hz=60, config=config).signals["chest"].acc_m_s2
     assert np.abs(force[5:-5]).max() < 0.05
 
 

@@ -29,7 +29,7 @@ class SimulateStage(Stage):
 
     name: ClassVar[str] = "simulate"
     version: ClassVar[int] = 5
-    upstream: ClassVar[tuple[str, ...]] = ("pose", "camera")
+    upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
     by_clip: ClassVar[bool] = True
 
@@ -65,15 +65,21 @@ class SimulateStage(Stage):
     def run(self, item: StageInput) -> pa.Table:
         pose = item.tables["pose"]
         cameras = _rows_by_clip(item.tables.get("camera"))
+        begins = {row["clip_id"]: row["start_s"] for row in item.tables["segment"].to_pylist()}
         schema = self.schema()
         rows = []
         for at in range(pose.num_rows):
-            rows.append(pa.Table.from_pylist([self._clip(pose, at, cameras, item)], schema=schema))
+            rows.append(pa.Table.from_pylist([self._clip(pose, at, cameras, begins, item)], schema=schema))
             item.progress((at + 1) / pose.num_rows)
         return pa.concat_tables(rows) if rows else schema.empty_table()
 
     def _clip(
-        self, pose: pa.Table, at: int, cameras: Mapping[str, tuple[pa.Table, int]], item: StageInput
+        self,
+        pose: pa.Table,
+        at: int,
+        cameras: Mapping[str, tuple[pa.Table, int]],
+        begins_s: Mapping[str, float],
+        item: StageInput,
     ) -> dict[str, Any]:
         from fimad.simulate import simulate_imu, to_device
 
@@ -83,7 +89,7 @@ class SimulateStage(Stage):
         if sequence is None or not np.isfinite(sequence.world_m).any():
             return {**row, "imu_report": json.dumps({"reason": "nobody"})}
         try:
-            imu = simulate_imu(sequence, config=self.config.simulate)
+            imu = simulate_imu(sequence, start_s=begins_s[clip_id], config=self.config.simulate)
             imu = to_device(imu, self.config.simulate, clip_id=clip_id, calibration=self._calibration)
         except FimadError as error:
             item.log.warning("%s: %s", clip_id, error.what)

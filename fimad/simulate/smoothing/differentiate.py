@@ -54,8 +54,12 @@ def differentiate(
         )
     smooth = METHODS[method](time_s, values, noise)
     at_s = time_s if at_s is None else at_s
-    if at_s is smooth.time_s:
-        return smooth
+    if (first := int(np.searchsorted(smooth.time_s, at_s[0]))) + len(at_s) <= len(smooth.time_s):
+        same = slice(first, first + len(at_s))
+        if np.array_equal(smooth.time_s[same], at_s):
+            cut = smooth.position[same], smooth.acceleration[same], smooth.sigma[:, same]
+            return Smoothed(at_s, *cut, smooth.share)
+    at_s = np.clip(at_s, smooth.time_s[0], smooth.time_s[-1])
     position, acceleration = np.split(
         resample(smooth.time_s, np.concatenate([smooth.position, smooth.acceleration], axis=1), at_s), 2, axis=1
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from fimad.simulate.types import Floats
 
 # Smoothed motion lies far below half the frame rate: with eight points the error is below 1 % up to a third of it.
 _POINTS = 8
+# Edges of `band_limited`, over the new rate, and what it leaves beyond.
+PASS, _STOP, _STOP_DB = 0.4, 0.5, 55.0
 
 
 def resample(time_s: Floats, values: Floats, at_s: Floats, *, points: int = _POINTS) -> Floats:
     """(m, k) values at (m,) times, from (n, k) values at (n,) strictly rising times.
 
-    Lagrange's polynomial through the nearest `points` samples (fewer if there are fewer); two are a straight line.
+    Lagrange's polynomial through the nearest `points` samples (fewer if there are fewer); two are a straight line, which ends at the first and last value.
     """
     if points == 2:
         return _straight(time_s, values, at_s)
@@ -26,10 +28,33 @@ def _straight(time_s: Floats, values: Floats, at_s: Floats) -> Floats:
     """Straight lines, several times faster than their matrix."""
     if len(time_s) < 2:
         return np.repeat(values, len(at_s), axis=0)
+    at_s = np.clip(at_s, time_s[0], time_s[-1])
     first = np.clip(np.searchsorted(time_s, at_s) - 1, 0, len(time_s) - 2)
     along = ((at_s - time_s[first]) / (time_s[first + 1] - time_s[first]))[:, None]
     lower = values[first]
     result: Floats = lower + along * (values[first + 1] - lower)
+    return result
+
+
+def band_limited(values: Floats, rate_hz: float, to_hz: float) -> Floats:
+    """(n, k) values at uniform times, without what can't be told from lower frequencies at the lower rate `to_hz`.
+
+    A Kaiser-windowed sinc (Oppenheim & Schafer, Discrete-Time Signal Processing, 7.5.3): up to 0.4·to_hz nothing is lost, from
+    0.5·to_hz on everything is at least 50 dB down. Ends are continued by their reflection in the last sample.
+    """
+    if to_hz >= rate_hz or len(values) < 3:
+        return values
+    width = 2 * np.pi * (_STOP - PASS) * to_hz / rate_hz
+    half = int(np.ceil((_STOP_DB - 7.95) / (2.285 * width) / 2))
+    cut = (_STOP + PASS) * to_hz / rate_hz  # over half the rate
+    beta = 0.1102 * (_STOP_DB - 8.7)
+    taps = cut * np.sinc(cut * np.arange(-half, half + 1)) * np.kaiser(2 * half + 1, beta)
+    reach = min(half, len(values) - 1)
+    ends = 2 * values[:1] - values[reach:0:-1], 2 * values[-1:] - values[-2 : -reach - 2 : -1]
+    further = np.concatenate([ends[0], values, ends[1]])
+    # A short stretch goes on with its last value.
+    filtered = ndimage.convolve1d(further, taps / taps.sum(), axis=0, mode="nearest")
+    result: Floats = filtered[reach : reach + len(values)]
     return result
 
 

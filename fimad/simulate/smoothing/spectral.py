@@ -73,7 +73,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Smoothed:
-    """Smoothed channels and their second derivative at (n,) times.
+    """Smoothed channels and their second derivative at n times.
 
     Parameters
     ----------
@@ -100,46 +100,58 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
     values : (n, k), n >= 4, finite.
     rate_hz : sampling rate.
     noise : what is known of it.
+
+    Returns
+    -------
+    n + 2 samples, one beyond each end: a frame stands for the time until the next.
     """
     count = len(values)
     size = round(_BLOCK_S * rate_hz)
     if count <= 1.5 * size:
         position, acceleration, sigma, share = _blocks(values[None], rate_hz, noise)
-        stated = np.repeat(sigma[:, 0], count, axis=1) * _less_sure(time_s)
-        return Smoothed(time_s, position[0], acceleration[0], stated, share[0])
+        stated = np.repeat(sigma[:, 0], count + 2, axis=1) * _less_sure(time_s, rate_hz)
+        return Smoothed(_further(time_s, rate_hz), position[0], acceleration[0], stated, share[0])
     starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
-    fade = np.hanning(size + 2)[1:-1, None] + 1e-6
-    total = np.zeros((count, 1))
-    sums = [np.zeros(values.shape) for _ in range(2)]
-    stated = np.zeros((3, *values.shape))
+    fade = np.hanning(size + 4)[1:-1, None] + 1e-6
+    shape = count + 2, values.shape[1]
+    total = np.zeros((count + 2, 1))
+    sums = [np.zeros(shape) for _ in range(2)]
+    stated = np.zeros((3, *shape))
     shares = []
     for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
         parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, noise)
         for at, start in enumerate(group):
-            here = slice(start, start + size)
+            here = slice(start, start + size + 2)
             total[here] += fade
             for whole, part in zip(sums, parts, strict=False):
                 whole[here] += fade * part[at]
             stated[:, here] += fade * parts[2][:, at]
         shares.append(parts[3])
     position, acceleration, sigma = (whole / total for whole in (*sums, stated))
-    return Smoothed(time_s, position, acceleration, sigma * _less_sure(time_s), np.concatenate(shares).mean(0))
+    sigma *= _less_sure(time_s, rate_hz)
+    return Smoothed(_further(time_s, rate_hz), position, acceleration, sigma, np.concatenate(shares).mean(0))
 
 
-def _less_sure(time_s: Floats) -> Floats:
-    """(n, 1) factors on the uncertainty."""
-    from_end = np.minimum(time_s - time_s[0], time_s[-1] - time_s)[:, None]
+def _further(time_s: Floats, rate_hz: float) -> Floats:
+    """(n + 2,) times, one more before the first and one after the last."""
+    return np.concatenate([[time_s[0] - 1 / rate_hz], time_s, [time_s[-1] + 1 / rate_hz]])
+
+
+def _less_sure(time_s: Floats, rate_hz: float) -> Floats:
+    """(n + 2, 1) factors on the uncertainty."""
+    further_s = _further(time_s, rate_hz)
+    from_end = np.minimum(further_s - time_s[0], time_s[-1] - further_s)[:, None]
     factors: Floats = 1 + _END_EXCESS * np.clip(1 - from_end / _END_S, 0, 1)
     return factors
 
 
 def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Floats, Floats, Floats]:
-    """Position and acceleration (b, n, k), sigma (3, b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
+    """Position and acceleration (b, n + 2, k), sigma (3, b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
     blocks, count, channels = values.shape
     columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
     trend, bend = _trend(columns, rate_hz)
-    looped = close_loop(columns - trend, rate_hz)
+    looped = close_loop(columns - trend[1:-1], rate_hz)
     length = len(looped)
     spectrum = fft.rfft(looped, axis=0)
     frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
@@ -161,9 +173,11 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
         gain = gate(power, floor, noise.over_subtraction, least)
         smooth[:bins] = gain * spectrum[:bins]
     omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
-    position = fft.irfft(smooth, length, axis=0)[:count] + trend
+    # The loop's last sample comes before its first.
+    places = np.arange(-1, count + 1)
+    position = fft.irfft(smooth, length, axis=0)[places] + trend
     smooth[:bins] *= -omega2
-    acceleration = fft.irfft(smooth, length, axis=0)[:count] + bend
+    acceleration = fft.irfft(smooth, length, axis=0)[places] + bend
     # What was held back counts as lost signal only where it is told from noise, and where people have power.
     wrong = _WITH_THE_BODY * floor if kinds else floor
     told = (power > _TOLD * wrong) & (frequency_hz < low)[:, None]
@@ -173,7 +187,7 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     moving = frequency_hz > _MOVING_FROM_HZ
     share = (gain * np.maximum(power - floor, 0))[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
     position, acceleration = (
-        np.moveaxis(part.reshape(count, blocks, channels), 1, 0) for part in (position, acceleration)
+        np.moveaxis(part.reshape(count + 2, blocks, channels), 1, 0) for part in (position, acceleration)
     )
     return position, acceleration, sigma.reshape(3, blocks, 1, channels), share.reshape(blocks, channels)
 
@@ -188,7 +202,7 @@ def _in_blocks(kinds: tuple[Kind, ...], channels: int, blocks: int) -> tuple[Kin
 
 
 def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
-    """(n, k) curves that are taken off first, and their (k,) second derivatives: parabolas, lines, or constants.
+    """(n + 2, k) curves that are taken off first, one sample beyond each end, and their (k,) second derivatives: parabolas, lines, or constants.
 
     What flies or falls does not repeat itself, nor does a walk: a parabola, or a line, describes it. Where it does not, it
     would only be in the way of what repeats.
@@ -202,8 +216,9 @@ def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     line = slope**2 * (time_s @ time_s)
     bent = line + bend**2 * (curve @ curve) > _PARABOLA * total
     tilted = bent | (line > _LINE * total)
-    trend = np.broadcast_to(middle, columns.shape)
+    trend = np.broadcast_to(middle, (len(columns) + 2, columns.shape[1]))
     if tilted.any():
         slope, bend = np.where(tilted, slope, 0.0), np.where(bent, bend, 0.0)
-        trend = middle + np.outer(time_s, slope) + np.outer(curve, bend)
+        further_s = _further(time_s, rate_hz)
+        trend = middle + np.outer(further_s, slope) + np.outer(further_s**2 - (time_s**2).mean(), bend)
     return trend, np.where(bent, 2 * bend, 0.0)
