@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MODALITIES = ("imu", "pose", "video_embedding", "text")
 # Times closer than this share of a sample's distance are the same.
 _SAME = 1e-6
+# A window's rate below this share of the clock's is a lower one.
+_LOWER = 0.98
 # Neighbours further apart (and more than three samples' distance) have a hole between them.
 _HOLE_S = 0.5
 _ALWAYS = ("clip_id", "label", "title", "split", "start_s", "end_s")
@@ -101,8 +103,8 @@ def clip_windows(
 
     Each has `time_s` ((n,), n = round(length_s · rate_hz), on the video's clock) and, per modality:
 
-    - imu: `{placement}_acc_m_s2`, `{placement}_gyro_rad_s` (n, 3) by linear interpolation, `{placement}_valid` (n,): False
-      where a neighbour is not valid, or the time lies outside of the clip or in a hole of its clock; values are 0 there.
+    - imu: `{placement}_acc_m_s2`, `{placement}_gyro_rad_s` (n, 3) by linear interpolation, band-limited first
+      for a lower rate than the clip's, `{placement}_valid` (n,): False where a neighbour is not valid, or the time lies outside of the clip or in a hole of its clock; values are 0 there.
     - pose: `pose_world_m` (n, 33, 3), `pose_visibility` (n, 33), `pose_valid` (n,).
     - video_embedding: `video_embedding` (d,), the mean of the frames' embeddings within the window; None without any.
     - text: `transcript`, the words whose middle lies in the window, and `text_embedding` of the clip.
@@ -166,7 +168,7 @@ def _imu(window: dict[str, Any], clip: Clip, time_s: NDArray[np.float64], placem
             continue
         good = where.valid(np.asarray(valid, bool))
         for name in names:
-            values = where.mix(clip[name])
+            values = where.mix(where.limited(clip[name], np.asarray(valid, bool)))
             values[~good] = 0.0
             window[name] = values
         window[f"{placement}_valid"] = good
@@ -180,8 +182,9 @@ def _pose(window: dict[str, Any], clip: Clip, time_s: NDArray[np.float64]) -> No
         window["pose_valid"] = np.zeros(len(time_s), bool)
         return
     where = _Between(clock, time_s)
-    good = where.valid(np.isfinite(world[:, 0, 0]))
-    values = where.mix(world.reshape(len(world), -1)).reshape(-1, 33, 3)
+    found = np.isfinite(world[:, 0, 0])
+    good = where.valid(found)
+    values = where.mix(where.limited(world.reshape(len(world), -1), found)).reshape(-1, 33, 3)
     values[~good] = 0.0
     window["pose_world_m"] = values
     window["pose_visibility"] = where.mix(visibility.reshape(len(world), -1)) * good[:, None]
@@ -221,6 +224,9 @@ class _Between:
         # Across a hole in the clock nothing was measured.
         self._inside &= at_left | at_right | (span <= max(_HOLE_S, 3 * step))
         self._at_left, self._at_right = at_left, at_right
+        self._clock_s, self._step_s = clock_s, step
+        # Rates of the clock and of the window; one instant has none.
+        self._rates_hz = (1 / step, (len(time_s) - 1) / (time_s[-1] - time_s[0])) if step and len(time_s) > 1 else None
         self._share = share.astype(np.float32)[:, None]
         self._exact = np.flatnonzero(at_left | at_right)
         self._nearest = np.where(at_right, self._right, self._left)
@@ -230,6 +236,22 @@ class _Between:
         left = good[self._left] | self._at_right
         right = good[self._right] | self._at_left
         result: NDArray[np.bool_] = left & right & self._inside
+        return result
+
+    def limited(self, values: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(n, k) values without what a window of a lower rate can't hold, run by run of good ones (n,)."""
+        if self._rates_hz is None or self._rates_hz[1] > _LOWER * self._rates_hz[0]:
+            return values
+        from fimad.simulate.smoothing.resample import band_limited, reach_of  # SciPy, for few
+
+        reach = reach_of(*self._rates_hz) + 1
+        first, end = max(0, int(self._left[0]) - reach), int(self._right[-1]) + reach + 1
+        edges = np.diff(self._clock_s[first:end]) > 1.5 * self._step_s
+        runs = np.cumsum(np.concatenate([[True], edges | (np.diff(good[first:end].astype(int)) != 0)]))
+        result = values.copy()
+        for run in np.split(np.arange(first, first + len(runs)), np.flatnonzero(np.diff(runs)) + 1):
+            if good[run[0]]:
+                result[run] = band_limited(values[run], *self._rates_hz)
         return result
 
     def mix(self, values: NDArray[np.float32]) -> NDArray[np.float32]:

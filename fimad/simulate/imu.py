@@ -105,7 +105,11 @@ def _clock(time_s: Floats, rate_hz: float, start_s: float | None) -> Floats:
 def _finer(rate_hz: float, source_hz: float, method: str) -> int:
     """How many times the sensors' rate is needed to hold all that the source has, and the products of its motions."""
     highest_hz = floor_band(source_hz)[1] if method == "adaptive" else source_hz / 2
-    return 1 if rate_hz > 0.999 * source_hz or highest_hz <= PASS * rate_hz else int(np.ceil(2 * highest_hz / (PASS * rate_hz)))
+    return (
+        1
+        if rate_hz > 0.999 * source_hz or highest_hz <= PASS * rate_hz
+        else int(np.ceil(2 * highest_hz / (PASS * rate_hz)))
+    )
 
 
 def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[Bools, list[Stretch]]]:

@@ -143,3 +143,19 @@ def test_nothing_is_made_up_across_a_hole_in_the_clock(hole_s: float) -> None:
     assert inside.any()
     assert not window["w_valid"][inside].any()
     assert window["w_valid"][window["time_s"] < 4.9].all()
+
+
+@pytest.mark.parametrize(("shake_hz", "left"), [(9.0, 0.01), (6.0, 0.01), (3.0, 0.95)])
+def test_a_lower_rate_is_band_limited(shake_hz: float, left: float) -> None:
+    clip = made_clip(10.0, 20.0, 50.0, (0, 0))
+    wave = np.sin(2 * np.pi * shake_hz * clip["imu_time_s"]).astype(np.float32)
+    clip["w_acc_m_s2"] = np.repeat(wave[:, None], 3, 1)
+    clip["w_acc_m_s2"][:40], clip["w_valid"][:40] = np.nan, False
+    options: dict[str, Any] = {"length_s": 4.0, "stride_s": 1.0, "rate_hz": 10.0}
+    # Neither the clip's end nor a hole, where a filter knows one side alone.
+    inside = [w for w in clip_windows(clip, modalities=("imu",), placements=["w"], **options) if 13 < w["start_s"] < 23]
+    assert inside
+    for window in inside:
+        assert window["w_valid"].all()
+        size = np.sqrt(2) * window["w_acc_m_s2"][:, 0].std()
+        assert size < left if left < 0.5 else left < size < 1.05

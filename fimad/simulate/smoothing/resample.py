@@ -42,20 +42,21 @@ def band_limited(values: Floats, rate_hz: float, to_hz: float) -> Floats:
     A Kaiser-windowed sinc (Oppenheim & Schafer, Discrete-Time Signal Processing, 7.5.3): up to 0.4·to_hz nothing is lost, from
     0.5·to_hz on everything is at least 50 dB down. Ends are continued by their reflection in the last sample.
     """
-    if to_hz >= rate_hz or len(values) < 3:
+    if to_hz >= rate_hz or len(values) < 2:
         return values
-    width = 2 * np.pi * (_STOP - PASS) * to_hz / rate_hz
-    half = int(np.ceil((_STOP_DB - 7.95) / (2.285 * width) / 2))
+    half = reach_of(rate_hz, to_hz)
     cut = (_STOP + PASS) * to_hz / rate_hz  # over half the rate
     beta = 0.1102 * (_STOP_DB - 8.7)
     taps = cut * np.sinc(cut * np.arange(-half, half + 1)) * np.kaiser(2 * half + 1, beta)
-    reach = min(half, len(values) - 1)
-    ends = 2 * values[:1] - values[reach:0:-1], 2 * values[-1:] - values[-2 : -reach - 2 : -1]
-    further = np.concatenate([ends[0], values, ends[1]])
-    # A short stretch goes on with its last value.
-    filtered = ndimage.convolve1d(further, taps / taps.sum(), axis=0, mode="nearest")
-    result: Floats = filtered[reach : reach + len(values)]
+    further = np.pad(values, ((half, half), (0, 0)), mode="reflect", reflect_type="odd")
+    result: Floats = ndimage.convolve1d(further, taps / taps.sum(), axis=0)[half : half + len(values)]
     return result
+
+
+def reach_of(rate_hz: float, to_hz: float) -> int:
+    """How many samples on each side `band_limited` makes one of."""
+    width = 2 * np.pi * (_STOP - PASS) * to_hz / rate_hz
+    return int(np.ceil((_STOP_DB - 7.95) / (2.285 * width) / 2))
 
 
 def middle_of(values: Floats) -> Floats:
