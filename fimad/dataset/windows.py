@@ -251,7 +251,7 @@ class _Between:
         result = values.copy()
         for run in np.split(np.arange(first, first + len(runs)), np.flatnonzero(np.diff(runs)) + 1):
             if good[run[0]]:
-                result[run] = band_limited(values[run], *self._rates_hz)
+                result[run] = band_limited(values[run].astype(np.float64), *self._rates_hz)
         return result
 
     def mix(self, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.points import smooth_points
 from fimad.simulate.smoothing.floor import floor_band
 from fimad.simulate.smoothing.resample import PASS, band_limited, middle_of, resample, step_of
-from fimad.simulate.stretches import Stretch, find_stretches, known
+from fimad.simulate.stretches import Stretch, find_stretches, is_short, known
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
 from fimad.simulate.uncertainty import stated
 from fimad.simulate.vectors import dot
@@ -73,6 +73,7 @@ def simulate_imu(
     report: dict[str, Any] = dict(lifted.report)
     report["method"] = config.method
     report["stretches"] = [list(span) for span in sorted(signals.spans)]
+    report["short_stretches"] = sum(is_short(np.array(span)) for span in signals.spans)
     if rig.missing:
         report["missing_landmarks"] = rig.missing
     made = {name: signals.signal(at) for at, name in enumerate(rig.names)}

@@ -9,13 +9,19 @@ import numpy as np
 from fimad.simulate.types import Bools, Floats
 
 LONGEST_GAP_S = 0.25
-SHORTEST_S = 0.6
+# The default smoother needs about a repetition to find what stands out; a fixed filter does not.
+SHORT_S = 1.2
 
 
 def known(position_m: Floats) -> Bools:
     """(...,) whether all of the last axis' three coordinates are finite. NumPy's `all` takes ten times as long over so few."""
     found: Bools = np.isfinite(position_m[..., 0] + position_m[..., 1] + position_m[..., 2])
     return found
+
+
+def is_short(time_s: Floats) -> bool:
+    """Whether a stretch of frames at these (n,) times is too short to tell motion from noise by its spectrum."""
+    return bool(time_s[-1] - time_s[0] < SHORT_S)
 
 
 @dataclass(frozen=True)

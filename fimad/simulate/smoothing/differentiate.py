@@ -22,6 +22,7 @@ from fimad.simulate.types import Floats
 
 # Where nothing else is said: motion capture, channels of their own.
 CAPTURE = Noise(16.0)
+_HALF_WINDOW_S = 0.15
 
 Method = Callable[[Floats, Floats, Noise], Smoothed]
 
@@ -92,7 +93,10 @@ def _plain(time_s: Floats, values: Floats, position: Floats, acceleration: Float
     orders = [values - position]
     for _ in range(2):
         orders.append(np.gradient(orders[-1], time_s, axis=0))
-    spread = np.stack([np.broadcast_to(each.std(0), values.shape) for each in orders])
+    # At its ends a filter knows one side alone.
+    from_end = np.minimum(time_s - time_s[0], time_s[-1] - time_s)[:, None]
+    lopsided = 1 + np.clip(1 - from_end / _HALF_WINDOW_S, 0, 1)
+    spread = np.stack([each.std(0) * lopsided for each in orders])
     return Smoothed(time_s, position, acceleration, spread, np.ones(values.shape[1]))
 
 

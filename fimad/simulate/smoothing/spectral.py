@@ -207,7 +207,7 @@ def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     What flies or falls does not repeat itself, nor does a walk: a parabola, or a line, describes it. Where it does not, it
     would only be in the way of what repeats.
     """
-    time_s = (np.arange(len(columns)) - (len(columns) - 1) / 2) / rate_hz
+    time_s: Floats = (np.arange(len(columns), dtype=np.float64) - (len(columns) - 1) / 2) / rate_hz
     curve = time_s**2 - (time_s**2).mean()
     middle = columns.mean(0)
     centred = columns - middle
