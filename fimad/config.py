@@ -225,6 +225,9 @@ class Config(Section):
     sources: tuple[str, ...] = Field((), description="URLs, searches, lists, files or folders")
     workspace: str = Field("workspace", description="folder or fsspec URL that holds artifacts and failures")
     dataset: str = Field("dataset", description="folder or fsspec URL that the packed dataset is written to")
+    labels_from_folders: bool = Field(
+        False, description="label videos of a source folder by the folder within it that they lie in: squat/1.mp4"
+    )
     models_dir: str = Field("", description="extra folder in which pretrained weights are looked for")
     download: DownloadConfig = DownloadConfig()
     segment: SegmentConfig = SegmentConfig()

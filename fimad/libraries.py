@@ -20,7 +20,7 @@ from fimad.errors import SetupError
 EXTRA_OF = {
     **dict.fromkeys(("Cryptodome", "ai_edge_litert", "av", "cv2", "dask", "distributed", "faster_whisper"), "build"),
     **dict.fromkeys(("flatbuffers", "imageio_ffmpeg", "mediapipe", "psutil", "threadpoolctl"), "build"),
-    **dict.fromkeys(("webvtt", "yt_dlp"), "build"),
+    **dict.fromkeys(("webvtt", "yt_dlp", "charset_normalizer"), "build"),
     **dict.fromkeys(("PIL", "huggingface_hub", "open_clip", "safetensors", "torch", "torchvision"), "embed"),
     **dict.fromkeys(("whisper",), "whisper"),
     **dict.fromkeys(("s3fs",), "s3"),

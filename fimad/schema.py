@@ -40,6 +40,7 @@ _F64 = pa.list_(pa.float64())
 _BOOL = pa.list_(pa.bool_())
 
 CHAPTER = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64()), ("title", pa.string())])
+RANGE = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64())])
 SPAN = pa.struct([("first_s", pa.float64()), ("last_s", pa.float64())])
 CAPTION = pa.struct(
     [
@@ -84,6 +85,19 @@ DOWNLOAD = pa.schema(
         field("container_chapters", pa.list_(CHAPTER), "chapters embedded in the media file"),
         field("captions", pa.list_(CAPTION), "caption lines; kind is `human` or `automatic`"),
         field("retrieved_on", pa.string(), "day of retrieval (UTC), YYYY-MM-DD; a local file's modification day"),
+        field("person", pa.string(), "who is seen, as a list says: splits keep a person together"),
+        field("given_split", pa.string(), "split that a list or a folder puts the video into"),
+        field("given_label", pa.string(), "label that a list or a folder gives the whole video"),
+        field("given_clips", pa.list_(CHAPTER), "clips that a list gives, with their labels as titles"),
+        field(
+            "published_ranges",
+            pa.list_(RANGE),
+            "what of the published time line the file holds, in order; NULL means all of it, empty that it can't be told",
+        ),
+        field("published_note", pa.string(), "what was done to published times, or why they are not used"),
+        field(
+            "source_fingerprint", pa.string(), "changes with what lies beside a local file, and with what a list says"
+        ),
     ]
 )
 
@@ -94,7 +108,12 @@ SEGMENT = pa.schema(
         field("end_s", pa.float64(), "where the clip ends", unit="s", nullable=False),
         field("title", pa.string(), "chapter title as published (hostile text)"),
         field("label", pa.string(), "title without numbering, times, counts and emoji, in lower case"),
-        field("chapter_source", pa.string(), "platform, container, description, scene, fixed or whole", nullable=False),
+        field(
+            "chapter_source",
+            pa.string(),
+            "list, platform, container, description, scene, fixed or whole",
+            nullable=False,
+        ),
         field("filtered", pa.string(), "why the clip is left out; NULL if it is kept"),
     ]
 )
@@ -249,7 +268,9 @@ def dataset_schema(placements: Iterable[str]) -> pa.Schema:
             field("split", pa.string(), "the split that the video's channel belongs to", nullable=False),
             *_named(SEGMENT, "title", "label", "start_s", "end_s", "chapter_source"),
             field("video_title", pa.string(), "title of the video as published (hostile text)"),
-            *_named(DOWNLOAD, "description", "channel", "channel_id", "url", "extractor", "license", "language"),
+            *_named(
+                DOWNLOAD, "description", "channel", "channel_id", "person", "url", "extractor", "license", "language"
+            ),
             *_named(DOWNLOAD, "upload_date", "tags", "categories", "thumbnail_url", "retrieved_on", "media_sha256"),
             field("tool_versions", pa.string(), "versions of what made this row, as JSON"),
             *_without_keys(TRANSCRIBE),

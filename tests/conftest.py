@@ -13,9 +13,13 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from hypothesis import settings
 
 from fimad import models
 
+# Tests do not time: a machine that is busy fails no example.
+settings.register_profile("fimad", deadline=None)
+settings.load_profile("fimad")
 # Native thread pools of many test processes would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fimad.config import Config
 from fimad.errors import ConfigError, DamagedArtifactError, FimadError, SetupError
+from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.acquire.politeness import Politeness
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
@@ -22,6 +23,7 @@ from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.readiness import prepared
 from fimad.pipeline.stages.registry import AGREED, StagePlan
+from fimad.pipeline.state.changed import find_changed, forget
 from fimad.pipeline.state.corpus import Corpus, corpus
 from fimad.pipeline.state.packing import Damage, WorkspaceSource
 from fimad.pipeline.state.records import Record
@@ -74,7 +76,9 @@ def build(
         for problem in chosen.problems:
             observer.note(f"{problem.source}: {problem.what}")
         _announce(plan, names, stage, observer)
-        log.event("begin", stages=names, sources=list(sources or config.sources))
+        if sources or config.sources:
+            _forget_changed(workspace, plan, chosen, observer)
+        log.event("begin", stages=names, sources=[redacted(each) for each in sources or config.sources])
         packs = pack and _wants_pack(config, stage, only=only)
         summary = _run_and_pack(workspace, config, plan, names, chosen, observer, log, stage=stage, packs=packs)
         summary.problems = list(chosen.problems)
@@ -87,6 +91,14 @@ def build(
         workspace.close()
         # Once more: orphans of a killed driver may have lived on for a moment when this run began.
         workspace.sweep()
+
+
+def _forget_changed(workspace: Workspace, plan: StagePlan, chosen: Corpus, observer: Observer) -> None:
+    """What was made of sources that have changed since goes, to be made anew."""
+    changed = find_changed(workspace, plan, chosen.videos)
+    forget(workspace, changed)
+    if changed:
+        observer.note(f"{', '.join(changed[:5])}{', ...' if changed[5:] else ''}: the source changed, done anew")
 
 
 def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, only: bool) -> list[str]:

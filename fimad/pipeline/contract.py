@@ -37,11 +37,16 @@ class Video:
     video_id : stable and file-safe: matches ``[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}``.
     kind : how to get it: a URL for yt-dlp, a local media file, or a saved info.json.
     location : the URL, or the absolute path.
+    given : what a list or a folder says of the video (`acquire.given.Given`, as JSON); empty if nothing.
+    fingerprint : changes with `given`, with a local file and with what lies beside it (info.json, captions): what was made
+        of another one is made anew. Empty for what can't change.
     """
 
     video_id: str
     kind: Literal["url", "file", "info"]
     location: str
+    given: str = ""
+    fingerprint: str = ""
 
 
 @dataclass

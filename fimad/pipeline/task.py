@@ -66,6 +66,7 @@ class Task:
     made : with `download`: stages that were done before, and that have to be made again if the media is another one now.
     split : if the video has several parts (`parts`), leave them alone, and say how many they are.
     part : do this one of them, and publish it as a part; None for the whole video.
+    given, fingerprint : the video's.
     """
 
     video_id: str
@@ -79,6 +80,8 @@ class Task:
     made: tuple[str, ...] = ()
     split: bool = False
     part: int | None = None
+    given: str = ""
+    fingerprint: str = ""
 
     @property
     def name(self) -> tuple[str, int | None]:

@@ -187,6 +187,10 @@ def _allot(
     if config.pack.split_file:
         listed = splits_from_file(config.pack.split_file)
         splits = {member.video_id: listed[member.video_id] for member in members if member.video_id in listed}
+    elif any(member.split for member in members):
+        # As a list says; what it leaves open goes by the fractions, and with its person or channel.
+        listed = {member.video_id: member.split for member in members if member.split}
+        splits = assign(members, config.pack.splits, {**before, **listed})
     else:
         members = _tied_by_motion(source, members, done, damaged)
         members, leaking = without_leaks(members, config.pack.splits, before)
@@ -201,11 +205,14 @@ def _allot(
             )
     contents = {}
     media = {member.video_id: tie for member in members for tie in member.ties if tie.startswith("media:")}
+    fingerprints = {member.video_id: member.fingerprint for member in members}
     schema_sha256 = schema_hash(schema)
     for video_id, split in splits.items():
         keys = {name: stages[name]["key"] for name in done[video_id]} | {"tools": canonical(tools).decode()}
         if video_id in media:
             keys["media"] = media[video_id]
+        if fingerprints[video_id]:
+            keys["source"] = fingerprints[video_id]
         contents[video_id] = content_key(video_id, keys, schema_sha256, split, config.pack)
     return Allotment(splits, contents, done, len(members) - len(splits), leaking, damaged)
 
@@ -219,7 +226,15 @@ def _member(source: Source, video_id: str) -> Member:
     ties = [f"channel:{channel}"] if channel else []
     if media := video.column("media_sha256")[0].as_py():
         ties.append(f"media:{media}")
-    return Member(video_id, tuple(ties), labels, video.column("duration_s")[0].as_py() or 0.0)
+    if person := _first(video, "person"):
+        ties.append(f"person:{person}")
+    duration_s = video.column("duration_s")[0].as_py() or 0.0
+    given, fingerprint = _first(video, "given_split"), _first(video, "source_fingerprint")
+    return Member(video_id, tuple(ties), labels, duration_s, given, fingerprint or "")
+
+
+def _first(table: pa.Table, name: str) -> Any:
+    return table.column(name)[0].as_py() if name in table.column_names else None
 
 
 def _tied_by_motion(

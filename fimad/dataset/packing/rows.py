@@ -22,6 +22,7 @@ _FROM_VIDEO = {
         "description",
         "channel",
         "channel_id",
+        "person",
         "url",
         "extractor",
         "license",

@@ -20,12 +20,16 @@ class Member:
     ----------
     ties : names that bind videos together: the channel, the media file's hash, a shared performance.
     labels : number of clips by label.
+    split : the one that its source puts it into.
+    fingerprint : of its source.
     """
 
     video_id: str
     ties: tuple[str, ...]
     labels: Counter[str] = field(default_factory=Counter)
     duration_s: float = 0.0
+    split: str | None = None
+    fingerprint: str = ""
 
 
 def assign(

@@ -1,26 +1,35 @@
-"""Caption files to timed lines: WebVTT, SRT, SBV, YouTube's json3 and timed text, TTML.
+"""Caption files to timed lines: WebVTT, SRT, SBV, SubStation Alpha, YouTube's json3 and timed text, TTML.
 
-WebVTT, SRT and SBV are read by webvtt-py; the others are small and have no library of their own. Rolling captions (each
-line shown twice, first as it is spoken and then above the next) are reduced to one.
+WebVTT, SRT and SBV are read by webvtt-py; the others are small and have no library of their own. The encoding is found, marks
+are removed, and rolling captions (each line shown twice, first as it is spoken and then above the next) are reduced to one.
 """
 
 from __future__ import annotations
 
 import html
 import io
+import itertools
 import json
 import math
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from fimad.errors import PermanentError
+from fimad.pipeline.acquire.encodings import decoded
 
 MAX_CAPTION_BYTES = 16 * 1024**2
 # Best first: the forms that keep exact times and no markup.
-CAPTION_FORMATS = ("json3", "vtt", "srt", "ttml", "srv1", "sbv", "srv2", "srv3", "xml")
+CAPTION_FORMATS = ("json3", "vtt", "srt", "ttml", "dfxp", "srv1", "sbv", "srv2", "srv3", "xml", "ass", "ssa")
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)$")
+# Marks of SubStation Alpha, which other formats carry as well: {\\an8}, {\\pos(3,4)}; and its drawings.
+_MARKS = re.compile(r"\{[^{}\\]{0,200}\\[^{}]{0,500}\}|\{[a-zA-Z]:[^{}]{0,100}\}")
+_DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}[^{}]{0,5000}(?:\{[^{}]{0,200}\\p0[^{}]{0,200}\}|$)")
+_BLANK = re.compile(r"\\[Nnh]")
+# Cues with a shorter gap between them follow each other.
+_TOUCH_S = 0.05
 _OFFSET = re.compile(r"^(\d+(?:\.\d+)?)(h|m|s|ms)$")
 
 
@@ -33,18 +42,20 @@ class Cue:
     text: str
 
 
-def parse_captions(data: bytes, extension: str) -> list[Cue]:
-    """Read a caption file; `extension` is its suffix without the dot, as yt-dlp names formats.
+def parse_captions(data: bytes, extension: str, language: str = "") -> list[Cue]:
+    """Read a caption file; `extension` is its suffix without the dot, as yt-dlp names formats. `language` helps to tell the encoding.
 
     Raises `PermanentError` (reason ``bad_captions``) for damaged files and unknown formats. Lines without text or with
     times that make no sense are left out.
     """
     if len(data) > MAX_CAPTION_BYTES:
         raise _bad(f"it has more than {MAX_CAPTION_BYTES} bytes")
-    text = data.decode("utf-8-sig", errors="replace")
+    text = decoded(data, language)
     try:
         if extension in ("vtt", "srt", "sbv"):
             cues = _webvtt(text, extension)
+        elif extension in ("ass", "ssa"):
+            cues = _substation(text)
         elif extension == "json3":
             cues = _json3(text)
         elif extension in ("ttml", "dfxp", "srv1", "srv2", "srv3", "xml"):
@@ -65,14 +76,44 @@ def _bad(why: str) -> PermanentError:
     )
 
 
-def _cue(start_s: float, end_s: float, text: str) -> Cue | None:
-    text = " ".join(text.split())
-    if not text or not (math.isfinite(start_s) and math.isfinite(end_s)) or end_s <= start_s or end_s <= 0:
+@dataclass(frozen=True)
+class Shown:
+    """A caption as it is shown: its lines, with times in s."""
+
+    start_s: float
+    end_s: float
+    lines: tuple[str, ...]
+
+
+def _cue(start_s: float, end_s: float, text: str) -> Shown | None:
+    text = _BLANK.sub("\n", _MARKS.sub("", _DRAWING.sub("", text))) if "\\" in text or "{" in text else text
+    lines = tuple(line for line in (" ".join(line.split()) for line in text.splitlines()) if line)
+    if not lines or not (math.isfinite(start_s) and math.isfinite(end_s)) or end_s <= start_s or end_s <= 0:
         return None
-    return Cue(max(0.0, start_s), end_s, text)
+    return Shown(max(0.0, start_s), end_s, lines)
 
 
-def _webvtt(text: str, kind: str) -> list[Cue | None]:
+def _substation(text: str) -> list[Shown | None]:
+    """Dialogue lines of SubStation Alpha; their fields are in the order of the last `Format:` line of the events."""
+    fields: list[str] = []
+    events = False
+    cues: list[Shown | None] = []
+    for line in text.splitlines():
+        kind, _, rest = line.partition(":")
+        if line.startswith("["):
+            events = line.strip().lower() == "[events]"
+        elif kind == "Format" and events:
+            fields = [field.strip().lower() for field in rest.split(",")]
+        elif kind == "Dialogue" and fields:
+            values = dict(zip(fields, rest.split(",", len(fields) - 1), strict=False))
+            said = re.sub(r"\{[^{}]{0,500}\}", "", _DRAWING.sub("", values.get("text", "")))
+            cues.append(_cue(_seconds(values["start"]), _seconds(values["end"]), said))
+    if not fields:
+        raise _bad("it has no [Events] with a Format")
+    return cues
+
+
+def _webvtt(text: str, kind: str) -> list[Shown | None]:
     import webvtt
 
     try:
@@ -98,7 +139,7 @@ def _seconds(clock: str) -> float:
     raise ValueError(f"{clock[:40]!r} is not a time")
 
 
-def _json3(text: str) -> list[Cue | None]:
+def _json3(text: str) -> list[Shown | None]:
     cues = []
     for event in json.loads(text)["events"]:
         line = "".join(str(part.get("utf8", "")) for part in event.get("segs") or ())
@@ -108,11 +149,11 @@ def _json3(text: str) -> list[Cue | None]:
     return cues
 
 
-def _xml(text: str) -> list[Cue | None]:
+def _xml(text: str) -> list[Shown | None]:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise _bad("it declares a document type, which can hide an entity bomb")
     root = ElementTree.fromstring(text)  # noqa: S314  (no entities can be declared, see above)
-    cues: list[Cue | None] = []
+    cues: list[Shown | None] = []
     for node in root.iter():
         name = node.tag.rpartition("}")[2]
         if name == "text" and node.get("start") is not None:  # YouTube srv1
@@ -132,30 +173,74 @@ def _xml(text: str) -> list[Cue | None]:
 def _plain(node: ElementTree.Element) -> str:
     for child in node.iter():
         if child.tag.rpartition("}")[2] == "br":
-            child.tail = " " + (child.tail or "")
+            child.tail = "\n" + (child.tail or "")
     # YouTube escapes twice: after the XML's own unescaping there is still HTML.
     return _TAG.sub("", html.unescape("".join(node.itertext())))
 
 
-def _unroll(cues: list[Cue]) -> list[Cue]:
-    """Remove the repeated lines of rolling captions, and end each line where the next begins if they overlap."""
-    ordered = sorted(cues, key=lambda cue: (cue.start_s, cue.end_s))
+def _unroll(shown: list[Shown]) -> list[Cue]:
+    """Remove what rolling captions repeat, and end each cue where the next begins if they overlap."""
+    ordered = sorted(shown, key=lambda each: (each.start_s, each.end_s))
     kept: list[Cue] = []
-    for cue in ordered:
-        text = cue.text
-        if kept and cue.start_s <= kept[-1].end_s + 0.05:
-            before = kept[-1].text
-            if text == before:
-                kept[-1] = Cue(kept[-1].start_s, max(kept[-1].end_s, cue.end_s), before)
-                continue
-            if text.startswith(before + " "):
-                text = text[len(before) + 1 :]
-            elif before.endswith(" " + text):
-                continue
-        kept.append(Cue(cue.start_s, cue.end_s, text))
+    overlap = _overlap_of(ordered)
+    before: Shown | None = None
+    for each in ordered:
+        new = each.lines
+        if before is not None and each.start_s <= before.end_s + _TOUCH_S:
+            new = overlap(before.lines, each.lines)
+        before = each
+        if new:
+            kept.append(Cue(each.start_s, each.end_s, " ".join(new)))
+        elif kept:
+            kept[-1] = replace(kept[-1], end_s=max(kept[-1].end_s, each.end_s))
     return [
-        Cue(cue.start_s, min(cue.end_s, after.start_s), cue.text)
-        if after is not None and cue.start_s < after.start_s < cue.end_s
-        else cue
+        replace(cue, end_s=after.start_s) if after is not None and cue.start_s < after.start_s < cue.end_s else cue
         for cue, after in zip(kept, [*kept[1:], None], strict=False)
     ]
+
+
+_New = Callable[[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]
+
+
+def _overlap_of(ordered: Sequence[Shown]) -> _New:
+    """How a track repeats itself: by lines, by words (a tool joined the lines), each cue whole, or not at all.
+
+    A repeated word alone is no sign of it: people say "Jump! Jump! Jump!". Most of the track has to roll.
+    """
+    touching = [
+        (one.lines, other.lines) for one, other in itertools.pairwise(ordered) if other.start_s <= one.end_s + _TOUCH_S
+    ]
+    changing = [(one, other) for one, other in touching if one != other]
+    by_line = sum(0 < _overlap(one, other) < len(other) for one, other in changing)
+    if by_line * 2 >= len(changing) - _only_scrolled(changing) and by_line:
+        return lambda one, other: other[_overlap(one, other) :]
+    pairs = [(_words(one), _words(other)) for one, other in changing]
+    by_word = sum(_overlap(one, other) >= min(len(one), 2) for one, other in pairs)
+    if by_word >= 2 and by_word * 2 >= len(pairs):
+        return lambda one, other: _words(other)[_overlap(_words(one), _words(other)) :]
+    runs = [len(list(run)) for _, run in itertools.groupby(each.lines for each in ordered)]
+    if len(runs) >= 3 and sum(length > 1 for length in runs) >= 0.9 * len(runs):
+        return lambda one, other: () if one == other else other
+    return lambda one, other: other
+
+
+def _only_scrolled(changing: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> int:
+    """Pairs in which nothing new appears: the upper line has gone."""
+    return sum(_overlap(one, other) == len(other) for one, other in changing)
+
+
+def _words(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for line in lines for word in line.split())
+
+
+def _overlap(one: Sequence[str], other: Sequence[str]) -> int:
+    """The longest end of one that is the beginning of the other (by the failure function of Knuth, Morris and Pratt)."""
+    longest = min(len(one), len(other))
+    text = [*other[:longest], None, *one[len(one) - longest :]]
+    borders = [0] * len(text)
+    for at in range(1, len(text)):
+        length = borders[at - 1]
+        while length and text[at] != text[length]:
+            length = borders[length - 1]
+        borders[at] = length + (text[at] == text[length])
+    return borders[-1] if longest else 0

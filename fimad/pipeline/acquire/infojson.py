@@ -9,15 +9,18 @@ import json
 import logging
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fimad.errors import PermanentError
-from fimad.pipeline.acquire.captions import MAX_CAPTION_BYTES, parse_captions
+from fimad.pipeline.acquire.addresses import without_secrets
+from fimad.pipeline.acquire.beside import INFO_SUFFIX, CaptionFile, folder_of
+from fimad.pipeline.acquire.captions import CAPTION_FORMATS, MAX_CAPTION_BYTES, Cue, parse_captions
+from fimad.pipeline.acquire.timeline import Published, cues_in_file
 from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 MAX_INFO_BYTES = 64 * 1024**2
-INFO_SUFFIX = ".info.json"
 _MAX_TEXT = 200_000
 _MAX_ITEMS = 100_000
 
@@ -45,6 +48,19 @@ def _bad(path: Path, why: str) -> PermanentError:
     )
 
 
+def is_playlist(info: dict[str, Any]) -> bool:
+    """Whether metadata describes several videos together, not one."""
+    return info.get("_type") in ("playlist", "multi_video") or isinstance(info.get("entries"), list)
+
+
+def describes_playlist(path: Path) -> bool:
+    """The same of a file; False if it can't be read."""
+    try:
+        return is_playlist(read_info(path))
+    except PermanentError:
+        return False
+
+
 def info_beside(media: Path) -> Path | None:
     """The info.json that belongs to a media file, if there is one: NAME.info.json beside NAME.mp4."""
     path = media.with_name(media.stem + INFO_SUFFIX)
@@ -59,33 +75,104 @@ def media_beside(info: Path) -> Path | None:
     return next((path for path in map(info.with_name, names) if os.path.isfile(path)), None)
 
 
-def captions_beside(media: Path, info: dict[str, Any], log: logging.Logger) -> list[dict[str, Any]]:
-    """Lines of caption files beside a media file: NAME.LANGUAGE.vtt or NAME.vtt (also .srt, .sbv, .ttml, .json3).
+def captions_beside(
+    media: Path,
+    info: dict[str, Any],
+    languages: Sequence[str],
+    published: Published,
+    length_s: float,
+    log: logging.Logger,
+) -> list[dict[str, Any]]:
+    """Lines of the caption files beside a media file: one track that a human made, and one from speech recognition.
 
-    They count as human-made unless the info.json knows that language only from speech recognition.
+    Files are NAME.LANGUAGE.vtt or NAME.vtt (also .srt, .ass, .sbv, .ttml, .json3, ...). They count as human-made unless their name
+    says otherwise, or the info.json knows that language only from speech recognition. Of each kind the first of the wanted
+    `languages` is taken, else the one that is spoken, else one without a language, else the only one; of twins in several
+    formats the best that can be read. Times are brought to the file's clock, see `timeline`.
     """
     human = info.get("subtitles") if isinstance(info.get("subtitles"), dict) else {}
     automatic = info.get("automatic_captions") if isinstance(info.get("automatic_captions"), dict) else {}
+    spoken = (text_of(info.get("language")) or "").lower()
+    tracks: dict[tuple[str, str], list[CaptionFile]] = {}
+    for file in folder_of(media).captions(media.name):
+        known_only = file.language in (automatic or {}) and file.language not in (human or {})
+        kind = "automatic" if file.automatic or known_only else "human"
+        tracks.setdefault((kind, file.language), []).append(file)
     rows: list[dict[str, Any]] = []
-    for extension in ("vtt", "srt", "sbv", "ttml", "json3", "srv1"):
-        for path in sorted(media.parent.glob(f"{_glob_escape(media.stem)}*.{extension}")):
-            middle = path.name[len(media.stem) : -len(extension) - 1].strip(".")
-            if not os.path.isfile(path) or (middle and not middle.replace("-", "").replace("_", "").isalnum()):
-                continue
-            if path.name[len(media.stem)] != ".":
-                continue
-            language = middle or text_of(info.get("language")) or ""
-            kind = "automatic" if middle in (automatic or {}) and middle not in (human or {}) else "human"
-            try:
-                if path.stat().st_size > MAX_CAPTION_BYTES:
-                    log.warning("%s is left out: more than %d bytes", path.name, MAX_CAPTION_BYTES)
-                    continue
-                cues = parse_captions(path.read_bytes(), extension)
-            except (PermanentError, OSError) as error:
-                log.warning("%s is left out: %s", path.name, error)
-                continue
-            rows += caption_rows(cues, language, kind)
+    for kind in ("automatic", "human"):
+        language, cues = _chosen(
+            {each[1]: tracks[each] for each in tracks if each[0] == kind}, languages, spoken, kind, log
+        )
+        if language is None:
+            continue
+        if published.ranges == () and cues and max(cue.end_s for cue in cues) > length_s + 1:
+            log.warning("%s captions (%s) are left out: they are those of another cut", kind, language)
+            continue
+        rows += caption_rows(cues_in_file(cues, published, length_s), language or spoken, kind)
     return rows
+
+
+def choose_language(
+    offered: Sequence[str], wanted: Sequence[str], spoken: str, *, translated: bool = False
+) -> str | None:
+    """Which of the offered languages to take: None if none.
+
+    The first that is wanted, regional forms included (`en-GB` for `en`, and `en` for `en-GB`); else the spoken one; else one that has
+    no name; else the only one. With `translated`, what is not spoken is a machine's translation, and not taken.
+    """
+    base = spoken.split("-")[0]
+    if translated and base:
+        offered = [each for each in offered if each.split("-")[0].lower() in (base, "")]
+    lowered = {each.lower(): each for each in sorted(offered, reverse=True)}
+    for want in [*(each.lower() for each in wanted), spoken]:
+        for form in (want, want.split("-")[0]):
+            if form and form in lowered:
+                return lowered[form]
+        regional = sorted(each for each in lowered if want and each.split("-")[0] == want.split("-")[0])
+        if regional:
+            return lowered[regional[0]]
+    if "" in lowered:
+        return ""
+    return offered[0] if len(offered) == 1 and not base else None
+
+
+def _chosen(
+    tracks: dict[str, list[CaptionFile]], wanted: Sequence[str], spoken: str, kind: str, log: logging.Logger
+) -> tuple[str | None, list[Cue]]:
+    """The language of the track to take, and its cues; what can't be read does not count."""
+    left = dict(tracks)
+    read: dict[str, list[Cue]] = {}
+    while True:
+        language = choose_language(list(left), wanted, spoken, translated=kind == "automatic")
+        if language is None and len(read) < len(left):
+            # Not wanted by name; perhaps only one of them can be read.
+            unread = next(each for each in left if each not in read)
+            read[unread] = _first_readable(left[unread], log)
+            left = {each: files for each, files in left.items() if read.get(each, [None])}
+            continue
+        if language is None:
+            if left:
+                log.warning("%s captions in %s are not wanted: download.caption_languages", kind, ", ".join(left))
+            return None, []
+        cues = read.get(language) or _first_readable(left.pop(language), log)
+        if cues:
+            return language, cues
+
+
+def _first_readable(files: Sequence[CaptionFile], log: logging.Logger) -> list[Cue]:
+    best = sorted(files, key=lambda file: (CAPTION_FORMATS.index(file.extension), len(file.path.name)))
+    for file in best:
+        try:
+            if file.path.stat().st_size > MAX_CAPTION_BYTES:
+                log.warning("%s is left out: more than %d bytes", file.path.name, MAX_CAPTION_BYTES)
+                continue
+            cues = parse_captions(file.path.read_bytes(), file.extension, file.language)
+        except (PermanentError, OSError) as error:
+            log.warning("%s is left out: %s", file.path.name, error)
+            continue
+        if cues:
+            return cues
+    return []
 
 
 def caption_rows(cues: Any, language: str, kind: str) -> list[dict[str, Any]]:
@@ -94,10 +181,6 @@ def caption_rows(cues: Any, language: str, kind: str) -> list[dict[str, Any]]:
         {"language": language, "kind": kind, "start_s": cue.start_s, "end_s": cue.end_s, "text": cue.text}
         for cue in cues
     ]
-
-
-def _glob_escape(text: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in text)
 
 
 def text_of(value: Any) -> str | None:
@@ -155,6 +238,6 @@ def metadata_of(info: dict[str, Any]) -> dict[str, Any]:
         "language": text_of(info.get("language")),
         "tags": texts_of(info.get("tags")),
         "categories": texts_of(info.get("categories")),
-        "thumbnail_url": text_of(info.get("thumbnail")),
+        "thumbnail_url": without_secrets(text_of(info.get("thumbnail")) or "") or None,
         "chapters": chapters_of(info),
     }

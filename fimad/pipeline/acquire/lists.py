@@ -6,52 +6,48 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from fimad.errors import PermanentError
+from fimad.pipeline.acquire.columns import COLUMNS, BadRow, Row, Table, bad_row, make_row, row_of_value
+from fimad.pipeline.acquire.encodings import encoding_of
 
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"))
-# Names of the column that holds addresses, best first.
-COLUMNS = (
-    *("url", "webpage_url", "video_url", "original_url", "link", "youtube_url", "youtube_link", "contenturl", "href"),
-    *(
-        "video_id",
-        "videoid",
-        "youtube_id",
-        "ytid",
-        "yt_id",
-        "vid",
-        "path",
-        "file",
-        "filename",
-        "video_path",
-        "video",
-        "id",
-    ),
-)
 _MAX_JSON_BYTES = 256 * 1024**2
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_HEAD_BYTES = 64 * 1024
+_HEAD_LINES = 20
+# A cell may hold line breaks; one that holds more than these lacks its closing quote.
+_MOST_CELL_LINES = 1000
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$", re.IGNORECASE)
+_SEP = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
+_DELIMITERS = ",;\t|"
 
 
-def read_list(path: Path) -> Iterator[str]:
-    """The addresses, ids or paths in a list, in order.
+def read_list(path: Path) -> Iterator[Row | BadRow]:
+    """The rows of a list, in order; each that can't be read is a `BadRow`, and costs no other.
 
-    Text: one a line; empty lines and lines that begin with ``#`` are skipped, and what follows the first blank is a
-    remark. Tables: the first column with one of the names in `COLUMNS`; a CSV file without such a header needs one column
-    with URLs in its first row. JSON: an array, or one value a line, of strings or of objects with such a key.
+    Text: one address, id or path a line; empty lines and lines that begin with ``#`` are skipped, and what follows the
+    first blank is a remark. Tables: the first column with one of the names in `COLUMNS`; CSV may be delimited by commas,
+    semicolons, tabs or bars (or as a line ``sep=;`` says), TSV has no quotes, and either may lack a header if a column holds
+    URLs. JSON: an array, or one value a line, of strings or of objects with such a key. Columns named in `GIVEN_COLUMNS` say
+    more of the video: times in s or ``h:mm:ss``, label, person, channel and split. Any encoding, with or without a byte order
+    mark.
 
-    Raises `PermanentError` (reason ``bad_list``).
+    Raises `PermanentError` (reason ``bad_list``) where the list as a whole can't be read.
     """
     suffix = path.suffix.lower()
-    readers = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
-    reader = readers.get(suffix, _text)
+    readers: dict[str, Callable[[Path], Iterable[Row | BadRow]]] = {
+        ".csv": _csv,
+        ".tsv": _tsv,
+        ".parquet": _parquet,
+        ".jsonl": _jsonl,
+        ".ndjson": _jsonl,
+        ".json": _json,
+    }
     try:
-        for value in reader(path):
-            text = str(value).strip() if isinstance(value, str | int) else ""
-            if text:
-                yield text
+        yield from readers.get(suffix, _text)(path)
     except (OSError, ValueError, csv.Error, RecursionError) as error:
         # pyarrow's errors are ValueErrors and OSErrors as well.
         raise _bad(path, str(error)) from error
@@ -67,80 +63,177 @@ def _bad(path: Path, why: str) -> PermanentError:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
-        yield from file
+    with path.open("rb") as file:
+        encoding = encoding_of(file.read(_HEAD_BYTES))
+    with path.open(encoding=encoding, errors="replace", newline=None) as text:
+        for line in text:
+            yield line.removeprefix("\ufeff")
 
 
-def _text(path: Path) -> Iterator[str]:
-    for line in _lines(path):
+def _text(path: Path) -> Iterator[Row | BadRow]:
+    for number, line in enumerate(_lines(path), 1):
         words = line.split(maxsplit=1)
         if words and not words[0].startswith("#"):
             # Searches hold blanks; addresses and ids do not; a path may.
             is_address = _ADDRESS.match(words[0]) is not None or len(words) == 1
-            yield words[0].strip(",;\"'<>") if is_address else line.strip()
+            address = words[0].strip(",;\"'<>") if is_address else line.strip()
+            if address:
+                yield Row(address, f"line {number}")
 
 
-def _csv(path: Path) -> Iterator[str]:
+def _tsv(path: Path) -> Iterator[Row | BadRow]:
+    numbered = enumerate(_lines(path), 1)
+    split = ((number, line.rstrip("\r\n").split("\t")) for number, line in numbered)
+    yield from _rows(path, split)
+
+
+def _csv(path: Path) -> Iterator[Row | BadRow]:
     lines = _lines(path)
-    head = list(itertools.islice(lines, 20))
-    if not head:
-        return
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    if delimiter == "," and "," not in head[0] and ";" in head[0]:
-        delimiter = ";"
-    rows = csv.reader(itertools.chain(head, lines), delimiter=delimiter)
-    first = next(rows)
-    column = _column([cell.strip() for cell in first])
-    if column is None:
-        column = next((at for at, cell in enumerate(first) if _ADDRESS.match(cell.strip())), None)
-        if column is None and len(first) > 1:
-            raise _bad(path, f"no column of addresses among {', '.join(first)[:200]!r}")
-        column = column or 0
-        yield first[column]
-    for row in rows:
-        if len(row) > column:
-            yield row[column]
+    head = list(itertools.islice(lines, _HEAD_LINES))
+    told = _SEP.match(head[0].strip()) if head else None
+    skipped = 1 if told else 0
+    delimiter = told[1] if told else _delimiter(head)
+    yield from _rows(path, _records(itertools.chain(head[skipped:], lines), delimiter, skipped + 1))
 
 
-def _column(names: Sequence[str]) -> int | None:
-    lowered = [name.lower() for name in names]
-    return next((lowered.index(name) for name in COLUMNS if name in lowered), None)
+def _delimiter(head: Sequence[str]) -> str:
+    """What the first lines are delimited by: they get a known header, or whole addresses, and equally many cells."""
+
+    def score(delimiter: str) -> tuple[bool, int, bool, int]:
+        rows = [cells for _, cells in _records(head, delimiter, 1) if isinstance(cells, list) and any(cells)]
+        if not rows:
+            return False, 0, False, 0
+        others = _DELIMITERS.replace(delimiter, "")
+        whole = sum(
+            any(_ADDRESS.match(cell.strip()) and not any(sign in cell for sign in others) for cell in row)
+            for row in rows
+        )
+        widths = {len(row) for row in rows}
+        known = Table([cell.lstrip("# ") for cell in rows[0]]).address is not None
+        return known, whole, len(widths) == 1 and widths != {1}, -_DELIMITERS.index(delimiter)
+
+    return max(_DELIMITERS, key=score)
 
 
-def _parquet(path: Path) -> Iterator[Any]:
+_Record = tuple[int, "list[str] | str"]
+
+
+def _records(lines: Iterable[str], delimiter: str, first: int) -> Iterator[_Record]:
+    """The rows of a CSV file with the number of their first line; a text instead of cells says why there are none.
+
+    A quote that is never closed costs its own line, not what follows.
+    """
+    source = enumerate(lines, first)
+    waiting: deque[tuple[int, str]] = deque()
+    while True:
+        number, line = waiting.popleft() if waiting else next(source, (0, ""))
+        if not number:
+            return
+        cells = _cells([line], delimiter)
+        if line.count('"') % 2 and isinstance(cells, str):
+            following: list[tuple[int, str]] = []
+            quotes = line.count('"')
+            while quotes % 2 and len(following) < _MOST_CELL_LINES:
+                after = waiting.popleft() if waiting else next(source, None)
+                if after is None:
+                    break
+                following.append(after)
+                if _is_row(after[1], delimiter):
+                    # The next row begins here: the quote closes nothing.
+                    break
+                quotes += after[1].count('"')
+            else:
+                whole = _cells([line, *(each for _, each in following)], delimiter)
+                if isinstance(whole, list):
+                    cells, following = whole, []
+            waiting.extendleft(reversed(following))
+        yield number, cells
+
+
+def _is_row(line: str, delimiter: str) -> bool:
+    cells = _cells([line], delimiter)
+    return isinstance(cells, list) and len(cells) > 1 and any(_ADDRESS.match(cell.strip()) for cell in cells)
+
+
+def _cells(lines: list[str], delimiter: str) -> list[str] | str:
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
+    except csv.Error as error:
+        return str(error)
+    return rows[0] if len(rows) == 1 else []
+
+
+def _rows(path: Path, records: Iterable[_Record]) -> Iterator[Row | BadRow]:
+    table: Table | None = None
+    remark: list[str] = []
+    for number, cells in records:
+        at = f"row {number}"
+        is_remark = isinstance(cells, list) and cells[:1] != [] and cells[0].startswith("#")
+        if is_remark and (table is None or len(cells) < table.width):
+            # AudioSet's header is a remark.
+            named = [cell.lstrip("# ") for cell in cells]
+            remark = named if table is None and Table(named).address is not None else remark
+            continue
+        if isinstance(cells, str):
+            if table is None and not remark:
+                raise _bad(path, f"{at}, its first, is damaged: {cells}")
+            yield bad_row(path, at, cells)
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        if table is None:
+            table = Table(remark or cells)
+            if table.address is None:
+                column = next((at for at, cell in enumerate(cells) if _ADDRESS.match(cell.strip())), None)
+                if column is None and len(cells) > 1:
+                    raise _bad(path, f"no column of addresses among {', '.join(cells)[:200]!r}")
+                table.address, table.given = column or 0, {}
+            elif not remark:
+                continue
+        row = table.row(path, at, cells)
+        if row is not None:
+            yield row
+
+
+def _parquet(path: Path) -> Iterator[Row | BadRow]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
-        column = _column(names)
-        if column is None:
+        table = Table(names)
+        if table.address is None:
             raise _bad(path, f"no column of addresses among {', '.join(names)[:200]!r}")
-        for batch in file.iter_batches(columns=[names[column]], batch_size=10_000):
-            yield from batch.column(0).to_pylist()
+        used = sorted({table.address, *table.given.values()})
+        number = 0
+        for batch in file.iter_batches(columns=[names[at] for at in used], batch_size=10_000):
+            columns = {at: batch.column(names[at]).to_pylist() for at in used}
+            for index in range(batch.num_rows):
+                number += 1
+                values = {what: columns[at][index] for what, at in table.given.items()}
+                address = columns[table.address][index]
+                if not isinstance(address, str | int) or not str(address).strip():
+                    yield bad_row(path, f"row {number}", f"it has no address: {str(address)[:100]!r}")
+                else:
+                    yield make_row(path, f"row {number}", str(address).strip(), values)
 
 
-def _jsonl(path: Path) -> Iterator[Any]:
+def _jsonl(path: Path) -> Iterator[Row | BadRow]:
     for number, line in enumerate(_lines(path), 1):
         if line.strip():
             try:
-                yield _value(json.loads(line))
-            except ValueError as error:
-                raise _bad(path, f"line {number}: {error}") from error
+                yield row_of_value(path, f"line {number}", json.loads(line))
+            except (ValueError, RecursionError) as error:
+                yield bad_row(path, f"line {number}", str(error))
 
 
-def _json(path: Path) -> Iterable[Any]:
+def _json(path: Path) -> Iterator[Row | BadRow]:
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise _bad(path, f"it has more than {_MAX_JSON_BYTES} bytes; use JSON lines")
-    data = json.loads(path.read_bytes())
+    data = path.read_bytes()
+    data = json.loads(data.decode(encoding_of(data[:_HEAD_BYTES])))
     if isinstance(data, dict):
         data = data.get("entries", [data])
     if not isinstance(data, list):
         raise _bad(path, "it is not an array")
-    return [_value(each) for each in data]
-
-
-def _value(item: Any) -> Any:
-    if not isinstance(item, dict):
-        return item
-    lowered = {str(key).lower(): value for key, value in item.items()}
-    return next((lowered[name] for name in COLUMNS if lowered.get(name)), "")
+    for number, each in enumerate(data, 1):
+        yield row_of_value(path, f"item {number}", each)

@@ -6,37 +6,43 @@ costs no network access; only listings are asked for.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import tempfile
-import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fimad.config import Config
 from fimad.errors import ConfigError, FimadError, PermanentError
 from fimad.pipeline.acquire import infojson
-from fimad.pipeline.acquire.infojson import INFO_SUFFIX
+from fimad.pipeline.acquire.addresses import (
+    IS_URL,
+    YOUTUBE_HOSTS,
+    YOUTUBE_ID,
+    identity,
+    safe_id,
+    short_hash,
+    slug,
+    url_id,
+    watch_url,
+    with_scheme,
+    without_secrets,
+    youtube_id,
+)
+from fimad.pipeline.acquire.beside import INFO_SUFFIX, Folder, fingerprint_beside, fingerprint_info
+from fimad.pipeline.acquire.columns import BadRow, Row
+from fimad.pipeline.acquire.given import Given
 from fimad.pipeline.acquire.lists import LIST_SUFFIXES, read_list
 from fimad.pipeline.acquire.netguard import Guard
 from fimad.pipeline.contract import Video
 from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 _LOG = logging.getLogger(__name__)
-_SAFE_ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")
-_YOUTUBE_ID = re.compile(r"^[A-Za-z0-9_-]{11}$")
 _SEARCH = re.compile(r"^[a-z][a-z0-9:_]*search(?:date)?(?:\d{1,6}|all)?:", re.IGNORECASE)
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_YOUTUBE_HOSTS = frozenset(
-    ("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtube-nocookie.com", "youtu.be")
-)
 _YOUTUBE_LISTING = re.compile(r"^/(playlist\b|@|channel/|c/|user/|results\b|hashtag/|feed/|.*[?&]list=)")
-# Names that Windows keeps for devices.
-_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 _MIB = 1024**2
 
 
@@ -65,73 +71,40 @@ def expand(sources: Sequence[str], config: Config) -> Iterator[Video | SourceFai
         yield from expansion.source(source)
 
 
-def youtube_id(url: str) -> str | None:
-    """The video id of a YouTube address (watch, short, embed, live, youtu.be); None for anything else."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return None
-    if host not in _YOUTUBE_HOSTS:
-        return None
-    steps = [step for step in parts.path.split("/") if step]
-    found = ""
-    if host == "youtu.be":
-        found = steps[0] if steps else ""
-    elif steps[:1] == ["watch"]:
-        found = urllib.parse.parse_qs(parts.query).get("v", [""])[0]
-    elif len(steps) >= 2 and steps[0] in ("shorts", "embed", "live", "v", "e"):
-        found = steps[1]
-    return found if _YOUTUBE_ID.match(found) else None
-
-
-def url_video(url: str) -> Video:
-    """The video of a single-video address: YouTube's own id, else a readable slug and a hash of the address."""
+def url_video(url: str, given: str = "") -> Video:
+    """The video of a single-video address (`addresses.url_id`)."""
     own = youtube_id(url)
-    if own:
-        return Video(own, "url", f"https://www.youtube.com/watch?v={own}")
-    address = _normal(url)
-    path = urllib.parse.unquote(urllib.parse.urlsplit(address).path).rstrip("/")
-    stem = path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]
-    return Video(f"{slug(stem)}-{_hex8(address.encode())}", "url", url)
+    return _with_given(Video(own or url_id(url), "url", watch_url(own) if own else url), given, "")
 
 
-def slug(text: str) -> str:
-    """Lower-case letters, digits and hyphens of a text, at most 40; `video` if nothing is left."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "video"
-
-
-def safe_id(text: object) -> str | None:
-    """A given id, if it can be a file name as it is: on file systems that ignore case as well.
-
-    Ids with capitals are kept only if they look like YouTube's, whose 64-letter alphabet makes two that differ in case
-    alone all but impossible; such a pair in one run is refused.
-    """
-    if not isinstance(text, str) or not _SAFE_ID.match(text) or _RESERVED.match(text) or text.endswith("."):
-        return None
-    return text if text == text.lower() or _YOUTUBE_ID.match(text) else None
-
-
-def file_video(path: Path) -> Video:
+def file_video(path: Path, given: str = "") -> Video:
     """The video of a local media file: its info.json's id, else a slug of its name and a hash of its content.
 
     Raises `PermanentError` if the file or its info.json can't be read.
     """
-    info = infojson.info_beside(path)
-    if info is not None:
-        given = safe_id(infojson.read_info(info).get("id"))
-        if given:
-            return Video(given, "file", str(path))
-    return Video(f"{slug(path.stem)}-{_fingerprint(path)}", "file", str(path))
+    info_path = infojson.info_beside(path)
+    info = infojson.read_info(info_path) if info_path is not None else {}
+    own = None if infojson.is_playlist(info) else safe_id(info.get("id"))
+    video = Video(own or f"{slug(path.stem)}-{_fingerprint(path)}", "file", str(path))
+    try:
+        return _with_given(video, given, fingerprint_beside(path))
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
 
 
-def _info_video(path: Path) -> Video:
+def _info_video(path: Path, given: str = "") -> Video:
     info = infojson.read_info(path)
-    url = infojson.text_of(info.get("webpage_url")) or infojson.text_of(info.get("original_url"))
     media = infojson.media_beside(path)
     if media is not None:
-        return file_video(media)
+        return file_video(media, given)
+    if infojson.is_playlist(info):
+        raise PermanentError(
+            f"{path.name!r} describes a playlist.",
+            "yt-dlp writes one for a playlist as a whole, beside those of its videos.",
+            "Name the playlist's address as a source, or the folder: it is left out there.",
+            reason="playlist",
+        )
+    url = infojson.text_of(info.get("webpage_url")) or infojson.text_of(info.get("original_url"))
     if not url:
         raise PermanentError(
             f"{path.name!r} has no media file beside it, and no `webpage_url` to fetch one from.",
@@ -139,11 +112,18 @@ def _info_video(path: Path) -> Video:
             "Put the media file beside it under the same name.",
             reason="bad_info_json",
         )
-    return Video(safe_id(info.get("id")) or url_video(url).video_id, "info", str(path))
+    video = Video(safe_id(info.get("id")) or url_video(url).video_id, "info", str(path))
+    return _with_given(video, given, fingerprint_info(path))
+
+
+def _with_given(video: Video, given: str, beside: str) -> Video:
+    if not given and not beside:
+        return video
+    return replace(video, given=given, fingerprint=short_hash(f"{beside}\0{given}".encode()))
 
 
 def _fingerprint(path: Path) -> str:
-    """8 hex digits of a hash over size, first and last MiB: tells files apart without reading them whole."""
+    """64 bits of a hash over size, first and last MiB: tells files apart without reading them whole."""
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -154,7 +134,7 @@ def _fingerprint(path: Path) -> str:
             tail = file.read(_MIB)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
-    return _hex8(f"{size}:".encode() + head + tail)
+    return short_hash(f"{size}:".encode() + head + tail)
 
 
 def _unreadable(path: Path, why: str) -> PermanentError:
@@ -166,37 +146,26 @@ def _unreadable(path: Path, why: str) -> PermanentError:
     )
 
 
-def _hex8(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:8]
-
-
-def _normal(url: str) -> str:
-    """An address without what does not matter: fragment, case of scheme and host."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path or "/", parts.query, ""))
-
-
 class _Expansion:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._guard = Guard(config.http)
-        self._seen: dict[str, tuple[str, str]] = {}
+        self._seen: dict[str, tuple[str, str, str]] = {}
 
     def source(self, source: str) -> Iterator[Video | SourceFailure]:
-        text = source.strip()
-        if _URL.match(text) or _SEARCH.match(text):
+        text = with_scheme(source.strip())
+        if IS_URL.match(text) or _SEARCH.match(text):
             yield from self._web(text, in_list=False)
             return
         path = Path(os.path.expanduser(text))
         if text and os.path.isdir(path):
-            for each in _walk(path.absolute()):
-                yield from (each,) if isinstance(each, SourceFailure) else self._local(each)
+            yield from self._folder(path.absolute())
         elif os.path.isfile(path):
             path = path.absolute()
             is_list = path.suffix.lower() in LIST_SUFFIXES and not path.name.lower().endswith(INFO_SUFFIX)
             yield from self._list(path) if is_list else self._local(path)
-        elif _YOUTUBE_ID.match(text) and not os.path.lexists(path):
-            yield from self._web(f"https://www.youtube.com/watch?v={text}", in_list=False)
+        elif YOUTUBE_ID.fullmatch(text) and not os.path.lexists(path):
+            yield from self._web(watch_url(text), in_list=False)
         else:
             raise ConfigError(
                 f"There is no source {source!r}.",
@@ -204,27 +173,52 @@ class _Expansion:
                 "Name a URL, a search such as 'ytsearch20:home workout', a list, a file or a folder.",
             )
 
+    def _folder(self, folder: Path) -> Iterator[Video | SourceFailure]:
+        for path in _walk(folder):
+            if isinstance(path, SourceFailure):
+                yield path
+                continue
+            given = Given()
+            if self.config.labels_from_folders:
+                given = given_by_folder(path.relative_to(folder).parts[:-1], tuple(self.config.pack.splits))
+            yield from self._local(path, given.to_text())
+
     def _list(self, path: Path) -> Iterator[Video | SourceFailure]:
+        """A list's videos. Rows that say more of a video are put together first: one video may have many."""
+        said: dict[str, tuple[Row, Given]] = {}
         try:
-            for text in read_list(path):
-                yield from self._entry(text, path)
+            for row in read_list(path):
+                if isinstance(row, BadRow):
+                    yield SourceFailure(f"{path}: {row.at}", row.error)
+                elif row.given is None:
+                    yield from self._entry(row, path)
+                else:
+                    first, before = said.setdefault(_row_key(row.address, path), (row, row.given))
+                    joined = row.given if first is row else before.joined(row.given)
+                    if isinstance(joined, str):
+                        yield SourceFailure(f"{path}: {row.at}", _contradiction(row, path, joined))
+                    else:
+                        said[_row_key(row.address, path)] = (first, joined)
         except FimadError as error:
             yield SourceFailure(str(path), error)
         except OSError as error:
             yield SourceFailure(str(path), _unreadable(path, error.strerror or str(error)))
+        for row, given in said.values():
+            yield from self._entry(row, path, given.to_text())
 
-    def _entry(self, text: str, origin: Path) -> Iterator[Video | SourceFailure]:
-        if _URL.match(text) or _SEARCH.match(text):
-            yield from self._web(text, in_list=True)
+    def _entry(self, row: Row, origin: Path, given: str = "") -> Iterator[Video | SourceFailure]:
+        text = with_scheme(row.address)
+        if IS_URL.match(text) or _SEARCH.match(text):
+            yield from self._web(text, in_list=True, given=given)
             return
         path = (origin.parent / text).absolute()
         if os.path.isfile(path):
-            yield from self._local(path)
-        elif _YOUTUBE_ID.match(text):
-            yield from self._web(f"https://www.youtube.com/watch?v={text}", in_list=True)
+            yield from self._local(path, given)
+        elif YOUTUBE_ID.fullmatch(text):
+            yield from self._web(watch_url(text), in_list=True, given=given)
         else:
             yield SourceFailure(
-                f"{origin}: {text[:200]}",
+                f"{origin}: {row.at}: {text[:200]}",
                 PermanentError(
                     f"{text[:200]!r} in {origin.name} is neither a URL, a YouTube id nor a file that exists.",
                     "The line is damaged, or the list has another column for addresses.",
@@ -233,12 +227,12 @@ class _Expansion:
                 ),
             )
 
-    def _web(self, url: str, *, in_list: bool) -> Iterator[Video | SourceFailure]:
+    def _web(self, url: str, *, in_list: bool, given: str = "") -> Iterator[Video | SourceFailure]:
         try:
             if not _SEARCH.match(url):
                 self._guard.check_url(url)
             if not _SEARCH.match(url) and _is_single(url, in_list=in_list):
-                yield from self._once(url_video(url), _normal(url))
+                yield from self._once(url_video(url, given), identity(url))
                 return
             from fimad.pipeline.acquire.ytdlp import Session
 
@@ -246,43 +240,86 @@ class _Expansion:
                 for entry in session.entries(url):
                     target = str(entry["url"])
                     self._guard.check_url(target)
-                    yield from self._once(url_video(target), _normal(target))
+                    yield from self._once(url_video(target, given), identity(target))
         except FimadError as error:
             yield SourceFailure(url, error)
 
-    def _local(self, path: Path) -> Iterator[Video | SourceFailure]:
-        make: Callable[[Path], Video] = _info_video if path.name.lower().endswith(INFO_SUFFIX) else file_video
+    def _local(self, path: Path, given: str = "") -> Iterator[Video | SourceFailure]:
+        make = _info_video if path.name.lower().endswith(INFO_SUFFIX) else file_video
         try:
-            video = make(path)
+            video = make(path, given)
             yield from self._once(video, video.location)
         except FimadError as error:
             yield SourceFailure(str(path), error)
 
     def _once(self, video: Video, identity: str) -> Iterator[Video | SourceFailure]:
-        """A video, unless it came before; a failure if another one has its name."""
+        """A video, unless it came before; a failure if another one has its name, or if more is said of it than before."""
         known = self._seen.get(video.video_id.casefold())
         if known is None:
-            self._seen[video.video_id.casefold()] = (video.video_id, identity)
+            self._seen[video.video_id.casefold()] = (video.video_id, identity, video.given)
             yield video
             return
-        if known == (video.video_id, identity):
-            return
-        same_id = known[0] == video.video_id
-        if same_id and (video.kind == "url" or _URL.match(known[1]) or _same_content(known[1], identity)):
-            return
-        yield SourceFailure(
-            video.location,
-            PermanentError(
-                f"{video.location} and {known[1]} have the same name: {video.video_id} and {known[0]}.",
-                "Two different videos carry the same id in their info.json, or ids that differ in upper and lower case only.",
-                "Change the `id` in one of the info.json files, or delete that file.",
-                reason="id_collision",
-            ),
-        )
+        known_id, known_identity, known_given = known
+        same = known_id == video.video_id and _same_video(video, identity, known_identity)
+        if same and video.given and video.given != known_given:
+            yield SourceFailure(
+                without_secrets(video.location),
+                PermanentError(
+                    f"{video.video_id} was named before, and something else was said of it: {video.given[:200]}.",
+                    "Two of the sources name it, with other labels, times, persons or splits.",
+                    "Keep what is right in one of them.",
+                    reason="named_twice",
+                ),
+            )
+        elif not same:
+            names = f"{without_secrets(video.location)} and {without_secrets(known_identity)}"
+            yield SourceFailure(
+                without_secrets(video.location),
+                PermanentError(
+                    f"{names} have the same name: {video.video_id} and {known_id}.",
+                    "Two different videos carry the same id in their info.json, or ids that differ in upper and lower case only.",
+                    "Change the `id` in one of the info.json files, or delete that file.",
+                    reason="id_collision",
+                ),
+            )
 
 
-def _same_content(one: str, other: str) -> bool:
-    return _fingerprint(Path(one)) == _fingerprint(Path(other))
+def given_by_folder(folders: Sequence[str], splits: Sequence[str]) -> Given:
+    """What the folders between a source folder and a file say: the first is the label, or a split and then the label."""
+    split = None
+    if folders and folders[0] in splits:
+        split, folders = folders[0], folders[1:]
+    return Given(label=" ".join(folders[0].replace("_", " ").split()) if folders else None, split=split)
+
+
+def _row_key(address: str, origin: Path) -> str:
+    text = with_scheme(address)
+    if YOUTUBE_ID.fullmatch(text) and not os.path.isfile(origin.parent / text):
+        return watch_url(text)
+    try:
+        return identity(text) if IS_URL.match(text) else text
+    except ValueError:
+        return text
+
+
+def _contradiction(row: Row, path: Path, why: str) -> PermanentError:
+    return PermanentError(
+        f"{row.at} of {path.name} contradicts an earlier row about {row.address[:200]!r}: {why}.",
+        "The rows were joined from several lists, or one has a typing mistake.",
+        "Mend the row; what the earlier ones say is used.",
+        reason="bad_list",
+    )
+
+
+def _same_video(video: Video, identity: str, known: str) -> bool:
+    """Whether two that have one id are one video: the same address or content, or a local copy of what a platform has."""
+    if identity == known:
+        return True
+    if IS_URL.match(known) or video.kind == "url":
+        # An info.json's id and the platform's: only YouTube's are known to be nobody else's.
+        one_is_local = video.kind != "url" or not IS_URL.match(known)
+        return one_is_local and YOUTUBE_ID.fullmatch(video.video_id) is not None
+    return _fingerprint(Path(known)) == _fingerprint(Path(identity))
 
 
 def _is_single(url: str, *, in_list: bool) -> bool:
@@ -290,7 +327,7 @@ def _is_single(url: str, *, in_list: bool) -> bool:
     if youtube_id(url):
         return True
     parts = urllib.parse.urlsplit(url)
-    if (parts.hostname or "").lower() in _YOUTUBE_HOSTS:
+    if (parts.hostname or "").lower() in YOUTUBE_HOSTS:
         return _YOUTUBE_LISTING.match(f"{parts.path}?{parts.query}") is None
     if in_list or os.path.splitext(parts.path)[1].lower() in MEDIA_SUFFIXES | {".m3u8", ".mpd"}:
         return True
@@ -303,21 +340,30 @@ def _is_single(url: str, *, in_list: bool) -> bool:
 def _walk(folder: Path) -> Iterator[Path | SourceFailure]:
     """Media files below a folder, and info.json files that have none beside them, in the order of their names.
 
-    A folder that can't be read is a failure of its own, and costs no other.
+    A folder that can't be read is a failure of its own, and costs no other. What is not finished, and what describes a
+    playlist, is no video.
     """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
+        listing = Folder(folder)
     except OSError as error:
         yield SourceFailure(str(folder), _unreadable(folder, error.strerror or str(error)))
         return
     for entry in found:
-        if entry.name.startswith("."):
+        name = entry.name
+        if name.startswith((".", "~$")):
             continue
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(path)
-        elif path.suffix.lower() in MEDIA_SUFFIXES or (
-            entry.name.lower().endswith(INFO_SUFFIX) and infojson.media_beside(path) is None
-        ):
-            yield path
+        elif path.suffix.lower() in MEDIA_SUFFIXES:
+            if listing.is_unfinished(name):
+                _LOG.info("%s is left out: part of a download", path)
+            else:
+                yield path
+        elif name.lower().endswith(INFO_SUFFIX) and listing.media(name) is None:
+            if infojson.describes_playlist(path):
+                _LOG.info("%s is left out: it describes a playlist", path)
+            else:
+                yield path

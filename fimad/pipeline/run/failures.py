@@ -13,6 +13,7 @@ from typing import Any
 
 from fimad import libraries
 from fimad.errors import Filtered, FimadError, TransientError
+from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.task import StageResult
 from fimad.storage import atomic
 
@@ -55,8 +56,13 @@ class GoneError(Exception):
 def describe_failure(stage: str, error: Exception, scratch: str, requires: Iterable[str] = ()) -> StageResult:
     """What an exception means for the item: filtered, failed for good, worth another try, or the end of the run.
 
-    `requires` are the modules that the stage says it needs.
+    `requires` are the modules that the stage says it needs. Addresses in it hold no secrets.
     """
+    found = _describe(stage, error, scratch, requires)
+    return replace(found, what=redacted(found.what), why=redacted(found.why), fix=redacted(found.fix))
+
+
+def _describe(stage: str, error: Exception, scratch: str, requires: Iterable[str]) -> StageResult:
     if isinstance(error, NoMediaError):
         return StageResult(stage, "no_media", reason="no_media", what=f"The media file {error} is gone.")
     if isinstance(error, Filtered):
@@ -147,7 +153,7 @@ class _Tail(logging.Handler):
         self.tell = emit
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = f"{record.levelname.lower()}: {record.getMessage()}"[:2000]
+        line = redacted(f"{record.levelname.lower()}: {record.getMessage()}")[:2000]
         self.lines.append(line)
         # At once, because a crash leaves no time for it.
         self.tell(("log", line))

@@ -101,6 +101,7 @@ class Ledger:
             seconds=round(result.seconds, 3),
             log=result.log,
             failed_on=now.isoformat(timespec="seconds"),
+            source_fingerprint=work.video.fingerprint,
             not_before=later.isoformat(timespec="seconds") if later else "",
         )
         self._workspace.write_record(self._plan.keys[result.stage], record)

@@ -220,6 +220,8 @@ class Runner:
             made=tuple(self.survey.done(work.states)) if "download" in group[1] else (),
             split=work.parts_left is None and not work.solo,
             part=work.part,
+            given=video.given,
+            fingerprint=video.fingerprint,
         )
 
     def _take(self, outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fimad.errors import DamagedArtifactError, FimadError, PermanentError, SetupError, TransientError
+from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.contract import FrameStage, Stage, StageInput, Video
 from fimad.pipeline.run.failures import GoneError, NoMediaError, describe_failure, video_log
 from fimad.pipeline.state.parts import part_name, plan_parts
@@ -33,7 +34,7 @@ class TaskRun:
     def __init__(self, lane: Lane, task: Task) -> None:
         self.lane = lane
         self.task = task
-        self.video = Video(task.video_id, task.kind, task.location)  # type: ignore[arg-type]
+        self.video = Video(task.video_id, task.kind, task.location, task.given, task.fingerprint)  # type: ignore[arg-type]
         self.results: list[StageResult] = []
         self.media_s = 0.0
         self.split = 0
@@ -332,7 +333,7 @@ class TaskRun:
         scratch = str(self.lane.workspace.store.scratch_root())
         result, lines = describe_failure(name, error, scratch, self.lane.plain(name).requires()), list(self._lines)
         if not isinstance(error, FimadError | NoMediaError):
-            lines += traceback.format_exc().strip().splitlines()[-12:]
+            lines += redacted(traceback.format_exc()).strip().splitlines()[-12:]
         return replace(result, seconds=seconds, log=tuple(lines[-LOG_LINES:]))
 
 

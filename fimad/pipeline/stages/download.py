@@ -6,6 +6,7 @@ Local files stay where they are. Everything else comes through yt-dlp, is probed
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,10 @@ import pyarrow as pa
 
 from fimad.errors import FimadError, PermanentError
 from fimad.pipeline.acquire import infojson
-from fimad.pipeline.acquire.captions import CAPTION_FORMATS, parse_captions
+from fimad.pipeline.acquire.addresses import without_secrets
+from fimad.pipeline.acquire.captions import CAPTION_FORMATS, Cue, parse_captions
+from fimad.pipeline.acquire.given import Given
+from fimad.pipeline.acquire.timeline import Published, chapters_in_file, compare, cues_in_file
 from fimad.pipeline.contract import Resource, Stage, StageInput
 from fimad.pipeline.media.probe import Limits, MediaInfo, probe, sha256_of
 from fimad.schema import DOWNLOAD
@@ -34,7 +38,7 @@ class DownloadStage(Stage):
         return DOWNLOAD
 
     def requires(self) -> tuple[str, ...]:
-        return "av", "yt_dlp", "imageio_ffmpeg", "webvtt"
+        return "av", "yt_dlp", "imageio_ffmpeg", "webvtt", "charset_normalizer"
 
     def run(self, item: StageInput) -> pa.Table:
         """Raises `Filtered`, `PermanentError` or `TransientError`; the reasons are in `media` and `yterrors`."""
@@ -45,6 +49,9 @@ class DownloadStage(Stage):
         else:
             row = self._from_info(item, Path(item.video.location))
         row["video_id"] = item.video.video_id
+        row["source_fingerprint"] = item.video.fingerprint or None
+        row["url"] = without_secrets(row["url"]) if row["url"] else None
+        row |= _said(Given.from_text(item.video.given), row["channel_id"])
         return pa.Table.from_pylist([row], schema=DOWNLOAD)
 
     def _limits(self) -> Limits:
@@ -54,12 +61,20 @@ class DownloadStage(Stage):
     def _from_file(self, item: StageInput, path: Path) -> dict[str, Any]:
         info_path = infojson.info_beside(path)
         info = infojson.read_info(info_path) if info_path else {}
+        if infojson.is_playlist(info):
+            item.log.warning("%s is not used: it describes a playlist", info_path)
+            info = {}
         probed = probe(path, self._limits(), item.log)
-        captions = infojson.captions_beside(path, info, item.log) if self.config.download.captions else None
+        published = _compared(info, probed, item)
+        captions = None
+        if self.config.download.captions:
+            languages = self.config.download.caption_languages
+            captions = infojson.captions_beside(path, info, languages, published, probed.duration_s, item.log)
         modified = datetime.datetime.fromtimestamp(path.stat().st_mtime, tz=datetime.UTC)
         return {
             **infojson.metadata_of(info),
             **_measured(probed),
+            **_on_the_file(info, published),
             "title": infojson.text_of(info.get("title")) or infojson.text_of(path.stem),
             "media": path.absolute().as_uri(),
             "media_sha256": sha256_of(path),
@@ -90,10 +105,16 @@ class DownloadStage(Stage):
         with Session(self.config, item.scratch, item.log) as session:
             info, path = session.fetch(url)
             probed = probe(path, self._limits(), item.log)
-            captions = self._captions(session, info, item) if self.config.download.captions else None
+            published = _compared(info, probed, item)
+            captions = None
+            if self.config.download.captions:
+                captions = self._captions(
+                    session, info, item, lambda cues: cues_in_file(cues, published, probed.duration_s)
+                )
         row = {
             **infojson.metadata_of(info),
             **_measured(probed),
+            **_on_the_file(info, published),
             "media_sha256": sha256_of(path),
             "url": infojson.text_of(info.get("webpage_url")) or url,
             "extractor": infojson.text_of(info.get("extractor")),
@@ -104,16 +125,47 @@ class DownloadStage(Stage):
         row["media"] = item.publish_file(path, probed.suffix)
         return row
 
-    def _captions(self, session: Any, info: dict[str, Any], item: StageInput) -> list[dict[str, Any]] | None:
+    def _captions(
+        self, session: Any, info: dict[str, Any], item: StageInput, fit: Callable[[list[Cue]], list[Cue]]
+    ) -> list[dict[str, Any]] | None:
         rows: list[dict[str, Any]] = []
         for language, kind, tracks in choose_captions(info, self.config.download.caption_languages):
             try:
-                rows += infojson.caption_rows(_first_readable(session, tracks), language, kind)
+                rows += infojson.caption_rows(fit(_first_readable(session, tracks)), language, kind)
             except FimadError as error:
                 # Whisper can stand in for captions; they are not worth the video.
                 item.log.warning("%s captions (%s) could not be fetched: %s", kind, language, error)
                 return None
         return rows
+
+
+def _compared(info: dict[str, Any], probed: MediaInfo, item: StageInput) -> Published:
+    published = compare(info, probed.duration_s)
+    if published.note:
+        item.log.warning("published times: %s", published.note)
+    return published
+
+
+def _on_the_file(info: dict[str, Any], published: Published) -> dict[str, Any]:
+    """The columns with what the metadata say of times."""
+    ranges = published.ranges
+    return {
+        "chapters": chapters_in_file(infojson.chapters_of(info), published),
+        "published_ranges": None if ranges is None else [{"start_s": start, "end_s": end} for start, end in ranges],
+        "published_note": published.note,
+    }
+
+
+def _said(given: Given, channel_id: str | None) -> dict[str, Any]:
+    """The columns with what a list or a folder says."""
+    clips = [{"start_s": each.start_s, "end_s": each.end_s, "title": each.label} for each in given.clips]
+    return {
+        "person": given.person,
+        "channel_id": given.channel_id or channel_id,
+        "given_split": given.split,
+        "given_label": given.label,
+        "given_clips": clips or None,
+    }
 
 
 def choose_captions(info: dict[str, Any], languages: tuple[str, ...]) -> list[tuple[str, str, list[dict[str, Any]]]]:

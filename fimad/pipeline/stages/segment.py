@@ -14,7 +14,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from fimad.config import Config, SegmentConfig
 from fimad.errors import Filtered, PermanentError
+from fimad.pipeline.acquire.timeline import Published, chapters_in_file
 from fimad.pipeline.contract import Stage, StageInput
 from fimad.pipeline.stages.chapters import label_of, read_description
 from fimad.schema import SEGMENT
@@ -127,13 +128,17 @@ def with_pictures(clips: Iterable[Clip], spans_s: Sequence[tuple[float, float]])
 
 
 def find_chapters(video: dict[str, Any], order: Iterable[str], limits: SegmentConfig) -> tuple[str, list[Clip]]:
-    """The first source of chapters that has at least one with a usable time: its name and the clips; else ("", [])."""
+    """The first source of chapters that has at least one with a usable time: its name and the clips; else ("", []).
+
+    What a list gives comes before all others.
+    """
     duration_s = float(video["duration_s"])
+    given = [Chapter(row["start_s"], row["end_s"], row["title"]) for row in video.get("given_clips") or ()]
+    if given:
+        return "list", take_as_given(given, duration_s, limits)
     for source in order:
         if source == "description":
-            lines, strays = read_description(video["description"] or "")
-            chapters = [Chapter(line.start_s, line.end_s, line.title) for line in lines]
-            chapters += [Chapter(line.start_s, line.end_s, line.title, stray=True) for line in strays]
+            chapters = _described(video)
         else:
             rows = video["chapters" if source == "platform" else "container_chapters"] or []
             chapters = [
@@ -151,6 +156,27 @@ def find_chapters(video: dict[str, Any], order: Iterable[str], limits: SegmentCo
         if any(clip.filtered not in ("invalid_time", "beyond_end", "empty", "out_of_order") for clip in clips):
             return source, clips
     return "", []
+
+
+def take_as_given(chapters: Sequence[Chapter], duration_s: float, limits: SegmentConfig) -> list[Clip]:
+    """Clips of a list: as long as it says, though they may overlap; they end with the video at the latest."""
+    clips = []
+    for index, chapter in enumerate(chapters):
+        start_s = chapter.start_s
+        end_s = duration_s if chapter.end_s is None else min(chapter.end_s, duration_s)
+        reason = "beyond_end" if start_s >= duration_s else _length_reason(end_s - start_s, limits)
+        clips.append(Clip(index, start_s, start_s if reason == "beyond_end" else end_s, chapter.title, reason))
+    return clips
+
+
+def _described(video: dict[str, Any]) -> list[Chapter]:
+    """The chapters of the description, on the file's clock."""
+    lines, strays = read_description(video["description"] or "")
+    ranges = video.get("published_ranges")
+    published = Published(None if ranges is None else tuple((each["start_s"], each["end_s"]) for each in ranges))
+    rows = chapters_in_file([asdict(line) for line in lines], published) or []
+    chapters = [Chapter(row["start_s"], row["end_s"], row["title"]) for row in rows]
+    return chapters + [Chapter(line.start_s, line.end_s, line.title, stray=True) for line in strays if chapters]
 
 
 def _told(title: str | None) -> str | None:
@@ -182,10 +208,11 @@ class SegmentStage(Stage):
         """
         limits = self.config.segment
         video = item.tables["download"].to_pylist()[0]
-        source, clips = find_chapters(video, limits.chapters, limits)
+        given = video["given_label"]
+        source, clips = ("", []) if given else find_chapters(video, limits.chapters, limits)
         if not clips:
-            source = limits.fallback
-            spans = self._fallback(float(video["duration_s"]), item.media)
+            source = "whole" if given and limits.fallback == "none" else limits.fallback
+            spans = self._fallback(float(video["duration_s"]), item.media, given is not None)
             chapters = [Chapter(start, end, video["title"]) for start, end in spans]
             clips = mend(chapters, float(video["duration_s"]), limits)
         spans = [(span["first_s"], span["last_s"]) for span in video.get("picture_spans") or []]
@@ -200,7 +227,8 @@ class SegmentStage(Stage):
                 "start_s": clip.start_s,
                 "end_s": clip.end_s,
                 "title": clip.title,
-                "label": label_of(clip.title or ""),
+                # A label that was given is one already.
+                "label": given or (clip.title if source == "list" else label_of(clip.title or "")),
                 "chapter_source": source,
                 "filtered": clip.filtered,
             }
@@ -208,9 +236,9 @@ class SegmentStage(Stage):
         ]
         return pa.Table.from_pylist(rows, schema=SEGMENT)
 
-    def _fallback(self, duration_s: float, media: Path | None) -> list[tuple[float, float]]:
+    def _fallback(self, duration_s: float, media: Path | None, labelled: bool = False) -> list[tuple[float, float]]:
         limits = self.config.segment
-        if limits.fallback == "whole":
+        if limits.fallback == "whole" or (limits.fallback == "none" and labelled):
             return [(0.0, duration_s)]
         if limits.fallback == "fixed":
             count = math.ceil(duration_s / limits.fixed_s)

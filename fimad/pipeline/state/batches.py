@@ -11,6 +11,7 @@ import numpy as np
 
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.records import Hashes, id_hashes, member
+from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
 from fimad.storage.store import Store
 
@@ -20,26 +21,47 @@ class Batches:
 
     store: Store
     url: str
+    secrets: Secrets
 
     def batches(self) -> list[str]:
-        """Names of the stored expansions of sources."""
-        return sorted(f"sources/{name}" for name in self.store.files("sources") if name.endswith(".jsonl"))
+        """Names of the stored expansions of sources, the latest first: what it says of a video counts."""
+        names = sorted(f"sources/{name}" for name in self.store.files("sources") if name.endswith(".jsonl"))
+        latest = self._latest()
+        return sorted(names, key=lambda name: latest.index(name) if name in latest else len(latest))
+
+    def _latest(self) -> list[str]:
+        try:
+            data = json.loads(self.store.read("sources/latest.json"))
+        except (FileNotFoundError, ValueError):
+            return []
+        return [str(name) for name in data] if isinstance(data, list) else []
+
+    def _note_latest(self, name: str) -> None:
+        latest = self._latest()
+        if latest[:1] != [name] and len(self.batches()) > 1:
+            names = [name, *(each for each in latest if each != name)]
+            self.store.write("sources/latest.json", json.dumps(names).encode())
 
     def add_batch(self, videos: Iterable[Video]) -> tuple[str, int]:
-        """Store an expansion of sources; returns its name and the number of videos. The same videos give the same name."""
+        """Store an expansion of sources; returns its name and the number of videos. The same videos give the same name.
+
+        Addresses are stored without secrets; see `secrets`.
+        """
         scratch = self.store.scratch_root() / "batch.jsonl"
         digest = hashlib.sha256()
         count = 0
         try:
             with scratch.open("wb") as file:
                 for video in videos:
-                    line = json.dumps([video.video_id, video.kind, video.location], ensure_ascii=False).encode() + b"\n"
+                    line = json.dumps(self._row(video), ensure_ascii=False).encode() + b"\n"
                     digest.update(line)
                     file.write(line)
                     count += 1
             name = f"sources/{digest.hexdigest()[:16]}.jsonl"
             if count and not self.store.exists(name):
                 self.store.put(scratch, name)
+            if count:
+                self._note_latest(name)
         except OSError as error:
             known = atomic.storage_error(error, self.url)
             if known is None:
@@ -47,7 +69,14 @@ class Batches:
             raise known from error
         finally:
             scratch.unlink(missing_ok=True)
+        self.secrets.save()
         return name, count
+
+    def _row(self, video: Video) -> list[str]:
+        """A line of the corpus; what most videos lack is left out."""
+        location = self.secrets.public(video.location) if video.kind == "url" else video.location
+        said = [video.given, video.fingerprint] if video.given or video.fingerprint else []
+        return [video.video_id, video.kind, location, *said]
 
     def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
         """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
@@ -76,7 +105,8 @@ class Batches:
                     known |= member(hashes, earlier)
                 for row, skip in zip(rows, known.tolist(), strict=True):
                     if not skip:
-                        yield Video(row[0], row[1], row[2])
+                        location = self.secrets.whole(row[2]) if row[1] == "url" else row[2]
+                        yield Video(row[0], row[1], location, *row[3:5])
                 if number < len(names) - 1:
                     mine.append(hashes.tobytes())
             seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))

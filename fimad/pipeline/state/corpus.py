@@ -60,13 +60,15 @@ def corpus(workspace: Workspace, config: Config, sources: Sequence[str], batches
 
 def expand_sources(sources: Sequence[str], config: Config, problems: list[SourceProblem]) -> Iterator[Video]:
     """The videos that sources name; what is none goes to `problems`."""
+    from fimad.pipeline.acquire.addresses import redacted
     from fimad.pipeline.acquire.sources import SourceFailure, expand
 
     try:
         for item in expand(sources, config):
             if isinstance(item, SourceFailure):
                 error = item.error
-                problems.append(SourceProblem(item.source, error.reason, error.what, error.why, error.fix))
+                what, why, fix = redacted(error.what), redacted(error.why), redacted(error.fix)
+                problems.append(SourceProblem(redacted(item.source), error.reason, what, why, fix))
             else:
                 yield item
     except OSError as error:

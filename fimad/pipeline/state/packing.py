@@ -65,6 +65,7 @@ class WorkspaceSource:
         self.stages = [name for name in plan.stages if name in plan.keys]
         self._survey = Survey(workspace, plan, self.stages, again=False)
         self._ids: list[str] | None = None
+        self._fingerprints: dict[str, str] = {}
         self._media = ("", "")
         self.damaged: list[Damage] = []
         """What could not be read; it was deleted, to be made again."""
@@ -92,6 +93,7 @@ class WorkspaceSource:
     def video_ids(self) -> list[str]:
         """All videos of the corpus, sorted."""
         if self._ids is None:
+            self._fingerprints = {video.video_id: video.fingerprint for video in self._videos() if video.fingerprint}
             self._ids = sorted(video.video_id for video in self._videos())
         return self._ids
 
@@ -183,5 +185,6 @@ class WorkspaceSource:
         for start in range(0, len(ids), 4096):
             chunk = ids[start : start + 4096]
             digest.update("\0".join(chunk).encode())
+            digest.update("\0".join(self._fingerprints.get(each, "") for each in chunk).encode())
             digest.update(self._survey.states(chunk).tobytes())
         return digest.hexdigest()

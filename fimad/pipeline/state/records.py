@@ -54,6 +54,7 @@ class Record:
     log : the last lines that the stage logged.
     failed_on : UTC time, ISO 8601.
     not_before : when trying again first makes sense (a premiere, a limit of a day), the same way; empty means at once.
+    source_fingerprint : that of the video when it was tried.
     """
 
     state: Literal["failed", "filtered"]
@@ -71,6 +72,7 @@ class Record:
     log: tuple[str, ...] = ()
     failed_on: str = ""
     not_before: str = ""
+    source_fingerprint: str = ""
 
 
 @dataclass

@@ -7,6 +7,7 @@
                                                                                artifact of `download` that names it
     parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
+    sources/latest.json        names of the expansions, the latest first
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
 
@@ -42,6 +43,7 @@ from fimad.pipeline.state.records import (
     id_digest,
     sorted_hashes,
 )
+from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
 from fimad.storage.parquet import local_path, write_groups, write_table
 from fimad.storage.store import LocalStore, open_store, scratch_base
@@ -65,6 +67,7 @@ class Workspace(Batches):
     def __init__(self, url: str) -> None:
         self.store = open_store(url)
         self.url = self.store.url
+        self.secrets = Secrets(self.url)
 
     # Names
 

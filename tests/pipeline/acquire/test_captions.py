@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import LOG
 
 from fimad.errors import PermanentError
+from fimad.pipeline.acquire import beside
 from fimad.pipeline.acquire.captions import parse_captions
+from fimad.pipeline.acquire.infojson import captions_beside, choose_language
+from fimad.pipeline.acquire.timeline import Published
 
 VTT = """WEBVTT
 Kind: captions
@@ -64,6 +71,172 @@ def test_rolling_captions_are_said_once() -> None:
     assert " ".join(cue.text for cue in parse_captions(rolling.encode(), "vtt")) == "lift your knees up"
 
 
+def vtt(*cues: str, length_s: float = 2.0) -> bytes:
+    """Cues one after the other; ``/`` breaks a line, and a cue that begins with ``!`` lasts 10 ms."""
+    text, at = "WEBVTT\n", 0.0
+    for cue in cues:
+        end = at + (0.01 if cue.startswith("!") else length_s)
+        text += (
+            f"\n{at // 60:02.0f}:{at % 60:06.3f} --> {end // 60:02.0f}:{end % 60:06.3f}\n"
+            + cue.lstrip("!").replace("/", "\n")
+            + "\n"
+        )
+        at = end
+    return text.encode()
+
+
+@pytest.mark.parametrize(
+    "cues",
+    [
+        ("A", "A/B", "A/B/C", "B/C/D"),
+        ("A/B", "B/C", "C/D"),
+        ("A", "!A", "A/B", "!B", "B/C", "!C", "C/D", "!D"),
+        ("A", "A", "B", "B", "B", "C", "C", "D", "D"),
+        ("A", "!A", "B", "!B", "C", "!C", "D", "!D"),
+        ("A B", "B C", "B C D"),
+        ("A", "A/B", "B", "B/C", "C", "C/D", "D"),
+    ],
+)
+def test_rolling_captions_of_every_shape(cues: tuple[str, ...]) -> None:
+    words = {"A": "lift your", "B": "knees up", "C": "and hold", "D": "now breathe out"}
+    shown = ["".join(words.get(char, char) for char in cue) for cue in cues]
+    found = parse_captions(vtt(*shown), "vtt")
+    assert " ".join(cue.text for cue in found) == "lift your knees up and hold now breathe out"
+    assert all(one.end_s <= other.start_s for one, other in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(
+    "cues",
+    [
+        ("Jump!", "Jump!", "Jump!"),
+        ("One", "two", "two", "three", "three", "three", "go"),
+        ("go go go", "go on", "on and on", "and stop"),
+        ("down/down", "up/up", "up and down"),
+        ("Jump!/Jump!", "Jump!/Squat!", "Rest", "Go", "Now", "Down"),
+    ],
+)
+def test_what_people_say_again_stays(cues: tuple[str, ...]) -> None:
+    found = parse_captions(vtt(*cues), "vtt")
+    assert [cue.text for cue in found] == [cue.replace("/", " ") for cue in cues]
+    assert [cue.start_s for cue in found] == [2.0 * at for at in range(len(cues))]
+
+
+ASS = (
+    "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n\n[Events]\n"
+    "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+    "Dialogue: 0,0:00:01.00,0:00:02.50,Default,,0,0,0,,{\\an8}Keep, {\\i1}going{\\i0}\\Nand breathe\n"
+    "Comment: 0,0:00:02.00,0:00:02.50,Default,,0,0,0,,not shown\n"
+    "Dialogue: 0,0:00:02.60,0:00:02.70,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100{\\p0}\n"
+    "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\k20}St{\\k30}op\n"
+)
+MARKED = "1\n00:00:01,000 --> 00:00:02,500\n{\\an8}Keep, <i>going</i>\n{\\pos(10,20)}and breathe\n\n2\n00:00:03,000 --> 00:00:04,000\n{y:i}Stop\n"
+
+
+@pytest.mark.parametrize(
+    ("extension", "text"), [("ass", ASS), ("ssa", ASS), ("srt", MARKED), ("srt", MARKED.replace("\n", "\r\n"))]
+)
+def test_marks_of_substation_alpha_go(extension: str, text: str) -> None:
+    cues = parse_captions(text.encode(), extension)
+    assert [(cue.start_s, cue.end_s, cue.text) for cue in cues] == [(1, 2.5, "Keep, going and breathe"), (3, 4, "Stop")]
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "words"),
+    [
+        ("", "latin-1", "Fléchissez les genoux"),
+        ("", "cp1252", "Kniebeuge für Anfänger – Füße"),
+        ("", "utf-16", "Squat lentement, déjà"),
+        ("", "utf-8-sig", "Приседания"),
+        ("", "cp1251", "Приседания со штангой"),
+        ("", "shift_jis", "スクワットを始めましょう"),
+        ("pl", "cp1250", "łokcie wąsko"),
+        ("tr", "cp1254", "Şimdi çömelme, ağır"),
+        ("ru", "koi8-r", "Приседания со штангой"),
+        ("zh-TW", "big5", "深蹲開始，背部挺直"),
+    ],
+)
+def test_encodings(language: str, encoding: str, words: str) -> None:
+    (cue,) = parse_captions(f"1\n00:00:01,000 --> 00:00:03,000\n{words}\n".encode(encoding), "srt", language)
+    assert cue.text == words
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "spoken", "chosen"),
+    [
+        (["ar", "de", "en"], ("en",), "en", "en"),
+        (["ar", "de", "en"], ("de", "en"), "en", "de"),
+        (["ar", "de", "fr"], ("en",), "de", "de"),
+        (["ar", "en-GB", "en-US"], ("en",), "", "en-GB"),
+        (["ar", "en"], ("en-GB",), "", "en"),
+        (["ar", ""], ("en",), "", ""),
+        (["ar"], ("en",), "", "ar"),
+        (["ar"], ("en",), "en", None),
+        (["ar", "de"], ("en",), "", None),
+        ([], ("en",), "en", None),
+    ],
+)
+def test_the_right_language(offered: list[str], wanted: tuple[str, ...], spoken: str, chosen: str | None) -> None:
+    assert choose_language(offered, wanted, spoken) == chosen
+
+
+def test_captions_of_neighbours(tmp_path: Path) -> None:
+    for name in ("squat.mp4", "squat.2.mp4", "squat.2.b.mkv", "langs.webm"):
+        (tmp_path / name).write_bytes(b"x")
+    cue = "1\n00:00:00,000 --> 00:00:01,000\n{}\n"
+    files = [
+        "squat.en.srt",
+        "squat.2.srt",
+        "squat.2.de.srt",
+        "squat.2.b.srt",
+        "squat.3.srt",
+        "squats.srt",
+        "squat.en.forced.srt",
+    ]
+    files += ["langs.ar.srt", "langs.en.srt", "langs.en.vtt", "langs.de.srt", "langs.en-orig.srt"]
+    for name in files:
+        (tmp_path / name).write_text(
+            ("WEBVTT\n\n" if name.endswith("vtt") else "")
+            + cue.format(name).replace(",0", ".0" if name.endswith("vtt") else ",0")
+        )
+
+    def taken(name: str, info: dict[str, Any], *languages: str) -> list[tuple[str, str, str]]:
+        rows = captions_beside(tmp_path / name, info, languages or ("en",), Published(), 10.0, LOG)
+        return sorted((row["kind"], row["language"], row["text"]) for row in rows)
+
+    assert taken("squat.mp4", {}) == [("human", "en", "squat.en.srt")]
+    assert taken("squat.2.mp4", {}) == [("human", "", "squat.2.srt")]
+    assert taken("squat.2.mp4", {"language": "de"}) == [("human", "de", "squat.2.de.srt")]
+    assert taken("squat.2.b.mkv", {}) == [("human", "", "squat.2.b.srt")]
+    assert taken("langs.webm", {"language": "en"}) == [
+        ("automatic", "en", "langs.en-orig.srt"),
+        ("human", "en", "langs.en.vtt"),
+    ]
+    assert taken("langs.webm", {"language": "en"}, "de", "en") == [
+        ("automatic", "en", "langs.en-orig.srt"),
+        ("human", "de", "langs.de.srt"),
+    ]
+    info = {"language": "ar", "automatic_captions": {"ar": []}, "subtitles": {"de": []}}
+    assert taken("langs.webm", info, "fr") == [("automatic", "ar", "langs.ar.srt")]
+
+
+def test_one_listing_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at in range(50):
+        (tmp_path / f"v{at}.mp4").write_bytes(b"x")
+        (tmp_path / f"v{at}.en.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nx\n")
+    listings = 0
+
+    class Counted(beside.Folder):
+        def __init__(self, folder: Path) -> None:
+            nonlocal listings
+            listings += 1
+            super().__init__(folder)
+
+    monkeypatch.setattr(beside, "Folder", Counted)
+    for at in range(50):
+        assert len(captions_beside(tmp_path / f"v{at}.mp4", {}, ("en",), Published(), 9.0, LOG)) == 1
+    assert listings == 1
+
+
 def test_a_file_without_lines_is_no_failure() -> None:
     assert parse_captions(b"WEBVTT\n", "vtt") == []
     assert parse_captions(b'{"events": []}', "json3") == []
@@ -89,7 +262,7 @@ def test_damaged_files_say_so(extension: str, data: bytes) -> None:
     assert caught.value.reason == "bad_captions"
 
 
-@given(st.sampled_from(["vtt", "srt", "sbv", "json3", "ttml", "srv1"]), st.binary(max_size=300))
+@given(st.sampled_from(["vtt", "srt", "sbv", "json3", "ttml", "srv1", "ass"]), st.binary(max_size=300))
 def test_any_bytes_are_survived(extension: str, data: bytes) -> None:
     try:
         cues = parse_captions(data, extension)

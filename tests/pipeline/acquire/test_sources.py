@@ -17,7 +17,8 @@ from makers import config
 from servers import WebServer
 
 from fimad.errors import ConfigError
-from fimad.pipeline.acquire.sources import _SAFE_ID, SourceFailure, expand, safe_id, url_video, youtube_id
+from fimad.pipeline.acquire.addresses import SAFE_ID
+from fimad.pipeline.acquire.sources import SourceFailure, expand, safe_id, url_video, youtube_id
 from fimad.pipeline.contract import Video
 
 WATCH = "https://www.youtube.com/watch?v="
@@ -67,10 +68,10 @@ def test_other_addresses_get_a_slug_and_a_hash() -> None:
 @given(st.text(max_size=80))
 def test_ids_are_always_safe(text: str) -> None:
     made = url_video("https://example.com/" + text.replace("#", "").replace("[", "").replace("]", "")).video_id
-    assert _SAFE_ID.match(made)
+    assert SAFE_ID.fullmatch(made)
     assert made == made.lower()
     given_id = safe_id(text)
-    assert given_id is None or (_SAFE_ID.match(given_id) and not given_id.startswith("."))
+    assert given_id is None or (SAFE_ID.fullmatch(given_id) and not given_id.startswith("."))
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,40 @@ def test_folders_are_searched_in_order(tmp_path: Path) -> None:
     assert videos(tmp_path / "c.info.json") == [found[2]]
 
 
+@pytest.mark.parametrize("kind", ["playlist", "multi_video"])
+def test_what_is_no_video_is_left_out_of_a_folder(tmp_path: Path, kind: str) -> None:
+    media(tmp_path / "x.mp4")
+    (tmp_path / "x.info.json").write_text('{"id": "x-id"}')
+    playlist = tmp_path / "00 Leg day [PL1].info.json"
+    playlist.write_text(
+        json.dumps({"_type": kind, "id": "PL1", "webpage_url": WATCH.replace("watch?v", "playlist?list") + "PL1"})
+    )
+    names = [
+        "x.f137.mp4",
+        "x.f251-drc.webm",
+        "x.fhls-audio-1.m4v",
+        "x.temp.mp4",
+        "x.tmp.mkv",
+        "x.uncut.mp4",
+        "x.part",
+        "y.mp4.part",
+    ]
+    for name in [*names, "x.mp4.ytdl", "y.part-Frag3.mp4", "~$x.mp4", "._x.mp4", "z.mp4.crdownload"]:
+        media(tmp_path / name, name.encode())
+    assert [each.video_id for each in videos(tmp_path)] == ["x-id"]
+    assert [each.error.reason for each in failures(playlist)] == ["playlist"]
+    # These are names that people give.
+    for name in ("director.uncut.mp4", "set.fast.mp4", "part.mp4", "my.f1.mp4"):
+        media(tmp_path / "own" / name, name.encode())
+    assert len(videos(tmp_path / "own")) == 4
+
+
+def test_a_playlists_info_json_is_not_a_videos(tmp_path: Path) -> None:
+    media(tmp_path / "leg day.mp4")
+    (tmp_path / "leg day.info.json").write_text('{"_type": "playlist", "id": "pl-1", "entries": []}')
+    assert [each.video_id.startswith("leg-day-") for each in videos(tmp_path)] == [True]
+
+
 def test_local_ids_follow_the_content(tmp_path: Path) -> None:
     one, two = media(tmp_path / "a" / "clip.mp4", b"1"), media(tmp_path / "b" / "clip.mp4", b"2")
     copy = media(tmp_path / "c" / "clip.mp4", b"1")
@@ -185,7 +220,7 @@ def test_hostile_names_make_safe_ids(tmp_path: Path) -> None:
         media(tmp_path / name, str(at).encode())
     found = videos(tmp_path)
     assert len(found) == len(names)
-    assert all(_SAFE_ID.match(each.video_id) for each in found)
+    assert all(SAFE_ID.fullmatch(each.video_id) for each in found)
 
 
 def test_what_can_not_be_read_is_a_failure(tmp_path: Path) -> None:

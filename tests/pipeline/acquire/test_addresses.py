@@ -1,0 +1,164 @@
+"""One video has one id however its address is written, and no secret is stored."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from makers import config
+
+from fimad.pipeline.acquire.addresses import redacted, url_id, without_secrets, youtube_id
+from fimad.pipeline.acquire.sources import SourceFailure, expand
+from fimad.pipeline.contract import Video
+from fimad.pipeline.state.secrets import Secrets
+from fimad.pipeline.state.workspace import Workspace
+
+ID = "dQw4w9WgXcQ"
+
+FORMS = [
+    f"https://www.youtube.com/watch?v={ID}",
+    f"http://youtube.com/watch?v={ID}&list=PLx&index=3&t=30s",
+    f"https://www.youtube.com/watch/{ID}",
+    f"https://www.youtube.com/?v={ID}",
+    f"https://www.youtube.com?v={ID}",
+    f"https://gaming.youtube.com/watch?v={ID}",
+    f"https://music.youtube.com/watch?v={ID}",
+    f"https://m.youtube.com/#/watch?v={ID}",
+    f"https://www.youtube-nocookie.com/embed/{ID}?rel=0",
+    f"https://youtube-nocookie.com/v/{ID}",
+    f"https://www.youtubekids.com/watch?v={ID}",
+    f"https://www.youtube.com/live/{ID}?feature=share",
+    f"https://www.youtube.com/shorts/{ID}/",
+    f"https://www.youtube.com/e/{ID}",
+    f"https://www.youtube.com/vi/{ID}",
+    f"https://youtu.be/{ID}?si=abc",
+    f"https://www.youtu.be/{ID}",
+    f"https://www.youtube.com/attribution_link?a=x&u=%2Fwatch%3Fv%3D{ID}%26feature%3Dshare",
+    f"https://www.youtube.com/redirect?q=https%3A%2F%2Fyoutu.be%2F{ID}",
+    f"https://www.youtube.com/oembed?url=https%3A//www.youtube.com/watch%3Fv%3D{ID}",
+    f"HTTPS://WWW.YOUTUBE.COM:443/watch?v={ID}",
+    f"https://user@www.youtube.com/watch?v={ID}",
+    f"youtube.com/watch?v={ID}",
+    f"www.youtube.com/shorts/{ID}",
+    f"youtu.be/{ID}",
+    f"//www.youtube.com/embed/{ID}",
+    # Stray bytes at the end.
+    f"https://www.youtube.com/watch?v={ID}%0A",
+    f"https://www.youtube.com/watch?v={ID}%0D%0A",
+    f"https://www.youtube.com/watch?v={ID}%20",
+    f"https://www.youtube.com/watch?v={ID}?t=30",
+    f"https://www.youtube.com/watch?v={ID}&amp;t=30",
+    f"https://youtu.be/{ID}%22",
+    f" https://youtu.be/{ID}\n",
+]
+
+
+@pytest.mark.parametrize("url", FORMS)
+def test_forms_of_a_youtube_address(url: str) -> None:
+    assert youtube_id(url) == ID
+
+
+def test_all_forms_are_one_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join([*FORMS, ID]))
+    assert list(expand([str(path)], config())) == [Video(ID, "url", f"https://www.youtube.com/watch?v={ID}")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://www.youtube.com/watch?v={ID}x",
+        f"https://www.youtube.com/watch?v={ID[:10]}",
+        f"https://www.youtube.com/watch?v={ID[:10]}%0A",
+        f"https://www.youtube.com.evil.example/watch?v={ID}",
+        f"https://notyoutube.com/watch?v={ID}",
+        f"https://example.com/?u=https://youtu.be/{ID}",
+    ],
+)
+def test_other_addresses_are_none_of_youtubes(url: str) -> None:
+    assert youtube_id(url) is None
+
+
+def test_ids_have_64_bits_and_a_collision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = [f"https://cdn.example/v/{at}/master.m3u8" for at in range(20_000)]
+    ids = {url_id(url) for url in urls}
+    assert len(ids) == len(urls)
+    assert all(len(each.rpartition("-")[2]) == 16 for each in ids)
+    monkeypatch.setattr("fimad.pipeline.acquire.addresses.short_hash", lambda data: "0" * 16)
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join([urls[0], urls[1], urls[0], urls[2]]))
+    found = list(expand([str(path)], config()))
+    assert [each.location for each in found if isinstance(each, Video)] == urls[:1]
+    failures = [each for each in found if isinstance(each, SourceFailure)]
+    assert [each.error.reason for each in failures] == ["id_collision"] * 2
+    assert urls[1] in failures[0].error.what
+
+
+@pytest.mark.parametrize(
+    ("url", "shared"),
+    [
+        ("https://ann:s3cret@a.example/x.mp4", "https://a.example/x.mp4"),
+        ("https://s3cret@a.example:8443/x.mp4?id=7", "https://a.example:8443/x.mp4?id=7"),
+        (
+            "https://b.s3.amazonaws.com/x.mp4?X-Amz-Algorithm=A&X-Amz-Credential=s3cret&X-Amz-Expires=60&X-Amz-Signature=s3cret",
+            "https://b.s3.amazonaws.com/x.mp4",
+        ),
+        ("https://s.example/x.mp4?X-Goog-Signature=s3cret&v=2", "https://s.example/x.mp4?v=2"),
+        ("https://a.example/x.mp4?sv=2020&se=2026-01-01&sr=b&sp=r&sig=s3cret", "https://a.example/x.mp4"),
+        ("https://d.cloudfront.net/x.mp4?Expires=17&Signature=s3cret&Key-Pair-Id=s3cret", "https://d.cloudfront.net/x.mp4"),
+        ("https://d.cloudfront.net/x.mp4?Policy=s3cret-and-long-enough&Signature=s3cret", "https://d.cloudfront.net/x.mp4"),
+        ("https://a.example/watch?id=5&access_token=s3cret", "https://a.example/watch?id=5"),
+        ("https://a.example/watch?id=5&api_key=s3cret#t=3", "https://a.example/watch?id=5#t=3"),
+        ("https://a.example/watch?apikey=s3cret", "https://a.example/watch"),
+        ("https://a.example/x.mp4?hdnea=exp=1~acl=*~hmac=s3cret", "https://a.example/x.mp4"),
+        ("https://a.example/hdntl=exp=1~hmac=s3cret/x.m3u8", "https://a.example/x.m3u8"),
+        ("https://a.example/x;jsessionid=s3cret?id=1", "https://a.example/x?id=1"),
+        ("https://a.example/x.mp4#access_token=s3cret", "https://a.example/x.mp4"),
+        ("https://a.example/x.mp4?st=s3cret&e=17&token=s3cret", "https://a.example/x.mp4"),
+        # What says which video it is stays.
+        ("https://a.example/watch?key=squat&e=3&id=7", "https://a.example/watch?key=squat&e=3&id=7"),
+        ("https://a.example/p?signed=no&sort=up&t=5", "https://a.example/p?signed=no&sort=up&t=5"),
+    ],
+)  # fmt: skip
+def test_secrets_of_an_address(url: str, shared: str) -> None:
+    assert without_secrets(url) == shared
+    assert "s3cret" not in redacted(f"HTTP 403 for <{url}>, tried {url!r}")
+    assert url_id(url) == url_id(shared)
+
+
+@given(
+    st.text(max_size=60),
+    st.sampled_from(["user:s3cret@", ""]),
+    st.sampled_from(["?token=s3cret", "?a=b&X-Amz-Signature=s3cret"]),
+)
+def test_no_address_keeps_its_secret(path: str, user: str, query: str) -> None:
+    path = "".join(char for char in path if char not in "?#/\\@:[]" and char.isprintable())
+    assert "s3cret" not in without_secrets(f"https://{user}a.example/{path}{query}")
+    without_secrets(path)
+
+
+def test_secrets_lie_in_a_private_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    signed = "https://ann:s3cret@a.example/x.mp4?token=s3cret"
+    workspace = Workspace(str(tmp_path / "w"))
+    name, _ = workspace.add_batch([Video("x-1", "url", signed), Video("y-1", "url", "https://a.example/y.mp4")])
+    stored = [path.read_bytes() for path in (tmp_path / "w").rglob("*") if path.is_file()]
+    assert stored
+    assert not any(b"s3cret" in data for data in stored)
+    assert [video.location for video in Workspace(str(tmp_path / "w")).videos([name])] == [
+        signed,
+        "https://a.example/y.mp4",
+    ]
+    secrets = Secrets(workspace.url)
+    assert json.loads(secrets.path.read_text()) == {"https://a.example/x.mp4": signed}
+    assert stat.S_IMODE(os.stat(secrets.path).st_mode) == 0o600
+    # A newer signature takes the place of the old one.
+    newer = signed.replace("s3cret", "n3wer")
+    again, _ = workspace.add_batch([Video("x-1", "url", newer), Video("y-1", "url", "https://a.example/y.mp4")])
+    assert again == name
+    assert next(iter(Workspace(str(tmp_path / "w")).videos())).location == newer

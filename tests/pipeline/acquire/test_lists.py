@@ -1,0 +1,205 @@
+"""Lists as spreadsheets, data sets and people write them: each row is a video, or a failure of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from makers import config
+
+from fimad.errors import PermanentError
+from fimad.pipeline.acquire.columns import BadRow, Row
+from fimad.pipeline.acquire.given import Given
+from fimad.pipeline.acquire.lists import read_list
+from fimad.pipeline.acquire.sources import SourceFailure, expand
+from fimad.pipeline.contract import Video
+
+A, B, C = "aaaaaaaaaaa", "bbbbbbbbbbb", "-cccccccccc"
+WATCH = "https://www.youtube.com/watch?v="
+
+
+def rows(path: Path) -> list[str]:
+    """Addresses, and where bad rows are."""
+    return [each.address if isinstance(each, Row) else f"bad {each.at}" for each in read_list(path)]
+
+
+def expanded(path: Path, **sections: Any) -> tuple[list[Video], list[str]]:
+    found = list(expand([str(path)], config(**sections)))
+    failed = [
+        f"{Path(each.source.partition(': ')[0]).name} {each.error.reason}"
+        for each in found
+        if isinstance(each, SourceFailure)
+    ]
+    return [each for each in found if isinstance(each, Video)], failed
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.tsv", f'url\ttitle\n{A}\t"Squats\n{B}\tLunges\n{C}\t5" plank\n', [A, B, C]),
+        ("b.tsv", f'{WATCH}{A}\t"\n{WATCH}{B}\t""x\n', [WATCH + A, WATCH + B]),
+        ("a.csv", f'url,title\n{WATCH}{A},"Squats\n{WATCH}{B},Lunges\n{WATCH}{C},Plank\n', ["bad row 2", WATCH + B, WATCH + C]),
+        ("b.csv", f'url,title\n{WATCH}{A},Squats\n{WATCH}{B},"Lunges" x\n{WATCH}{C},Plank\n', [WATCH + A, "bad row 3", WATCH + C]),
+        ("c.csv", f'title,url\n"Squats,{A}\n"Lunges, slow",{B}\n', ["bad row 2", B]),
+        ("d.csv", f'url,title\n{A},"two\nlines"\n{B},x\n', [A, B]),
+        ("e.csv", f"title,url\nSquats,{A}\nLunges\n\nPlank,{C}\n", [A, "bad row 3", C]),
+        ("f.csv", f"url,label\n{A},Squats, deep\n{B},Lunges\n", ["bad row 2", B]),
+        ("a.jsonl", f'"{A}"\n{{"url": \n{{"url": "{B}"}}\nnull\n{{"title": "x"}}\n"{C}"\n', [A, "bad line 2", B, "bad line 4", "bad line 5", C]),
+        ("b.json", f'["{A}", 5.5, {{"id": "{B}"}}, {{}}]', [A, "bad item 2", B, "bad item 4"]),
+    ],
+)  # fmt: skip
+def test_a_bad_row_costs_itself_alone(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
+    (tmp_path / name).write_text(text)
+    assert rows(tmp_path / name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", f"{WATCH}{A};Squats, lunges\n{WATCH}{B};Plank\n"),
+        ("b.csv", f"{WATCH}{A}\tSquats\n{WATCH}{B}\tPlank, long\n"),
+        ("c.csv", f"sep=;\nurl;title, long\n{WATCH}{A};x, y\n{WATCH}{B};z\n"),
+        ("d.csv", f'"sep=\t"\ntitle\turl\nx\t{WATCH}{A}\ny\t{WATCH}{B}\n'),
+        ("e.csv", f"title|url\nx, y|{WATCH}{A}\nz|{WATCH}{B}\n"),
+        ("f.csv", f"Title, URL\nx, {WATCH}{A}\n\"y, z\", {WATCH}{B}\n"),
+        ("g.csv", f"# a remark\n# title, url\nx, {WATCH}{A}\nz, {WATCH}{B}\n"),
+        ("h.txt", f"# a remark\n{WATCH}{A} squats\n{WATCH}{B}\tplank\n"),
+        ("i.tsv", f"Title\tURL\nx\t{WATCH}{A}\ny\t{WATCH}{B}\n"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_delimiters_and_encodings(tmp_path: Path, name: str, text: str, encoding: str, newline: str) -> None:
+    (tmp_path / name).write_bytes(text.replace("\n", newline).encode(encoding))
+    assert rows(tmp_path / name) == [WATCH + A, WATCH + B]
+
+
+def test_labels_of_a_list_in_an_old_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for encoding, label in (
+        ("latin-1", "Flexión de piernas, más abajo"),
+        ("cp1251", "Приседания со штангой"),
+        ("cp1252", "Füße"),
+    ):
+        path.write_bytes(f"url;label\n{A};{label}\n".encode(encoding))
+        (row,) = read_list(path)
+        assert isinstance(row, Row)
+        assert row.given == Given(label=label)
+
+
+KINETICS = f"label,youtube_id,time_start,time_end,split\nsquat,{A},10,20,train\nlunge,{A},30,40,train\npull ups,{C},0,7.5,test\n"
+AUDIOSET = f"""# Segments csv created Sun Mar  5 10:54:31 2017
+# num_ytids=2, num_segs=3
+# YTID, start_seconds, end_seconds, positive_labels
+{A}, 10.000, 20.000, "squat"
+{A}, 30.000, 40.000, "lunge"
+{C}, 0.000, 7.500, "pull ups"
+"""
+OWN = f"video\tstart\tend\tlabel\tperson\n{A}\t0:10\t0:20\tsquat\tAnn\n{WATCH}{A}\t30\t40\tlunge\tAnn\n{C}\t0\t7,5\tpull ups\tBo\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("k.csv", KINETICS), ("a.csv", AUDIOSET), ("o.tsv", OWN)])
+def test_times_and_labels_of_a_list(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found, failed = expanded(tmp_path / name)
+    assert not failed
+    assert [each.video_id for each in found] == [A, C]
+    said = [Given.from_text(each.given) for each in found]
+    clips = [[(clip.start_s, clip.end_s, clip.label) for clip in each.clips] for each in said]
+    assert clips == [[(10, 20, "squat"), (30, 40, "lunge")], [(0, 7.5, "pull ups")]]
+    assert [each.split for each in said] == (["train", "test"] if name == "k.csv" else [None, None])
+    assert [each.person for each in said] == (["Ann", "Bo"] if name == "o.tsv" else [None, None])
+    assert len({each.fingerprint for each in found}) == 2
+
+
+def test_parquet_and_json_say_as_much(tmp_path: Path) -> None:
+    table = pa.table(
+        {"url": [A, B, None], "start": [1.5, None, 0], "end": [3.0, None, 1], "class": ["squat", "plank", "x"]}
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    lines = [{"url": A, "start": 1.5, "end": 3, "class": "squat"}, {"url": B, "class": "plank"}, {"class": "x"}]
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for name in ("a.parquet", "b.jsonl"):
+        found, failed = expanded(tmp_path / name)
+        assert failed == [f"{name} bad_list"]
+        assert [each.given for each in found] == ['{"clips":[[1.5,3.0,"squat"]]}', '{"label":"plank"}']
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (f"{A},20,10,squat,train", "ends at 10 s, and begins at 20 s"),
+        (f"{A},soon,10,squat,train", "'soon' is not a time"),
+        (f"{A},-3,10,squat,train", "'-3' is not a time"),
+        (f"{A},inf,,squat,train", "'inf' is not a time"),
+        (f"{A},1,2,squat,../train", "split '../train' is no plain word"),
+        (f"{B},5,6,squat,test", "its split is 'test' here and 'train'"),
+        (f"{B},,,squat,train", "times in one row and none in another"),
+    ],
+)
+def test_what_can_not_be_meant_is_a_failure_of_its_row(tmp_path: Path, row: str, why: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"url,start,end,label,split\n{B},1,2,plank,train\n{row}\n")
+    found = list(expand([str(path)], config()))
+    (failure,) = [each for each in found if isinstance(each, SourceFailure)]
+    assert why in failure.error.what
+    assert "row 3" in failure.source
+    assert [each.video_id for each in found if isinstance(each, Video)] == [B]
+
+
+def test_what_two_sources_say_of_one_video_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"url,label\n{A},squat\n")
+    (tmp_path / "b.csv").write_text(f"url,label\nhttps://youtu.be/{A},lunge\n")
+    found = list(expand([str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), A], config()))
+    assert [each.given for each in found if isinstance(each, Video)] == ['{"label":"squat"}']
+    assert [each.error.reason for each in found if isinstance(each, SourceFailure)] == ["named_twice"]
+
+
+def test_folders_are_labels_where_asked(tmp_path: Path) -> None:
+    for name in ("squat/1.mp4", "squat/ann/2.mp4", "jumping_jacks/1.mp4", "loose.mp4", "test/plank/3.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    found, _ = expanded(tmp_path, labels_from_folders=True)
+    said = {str(Path(each.location).relative_to(tmp_path)): Given.from_text(each.given) for each in found}
+    assert said == {
+        "squat/1.mp4": Given(label="squat"),
+        "squat/ann/2.mp4": Given(label="squat"),
+        "jumping_jacks/1.mp4": Given(label="jumping jacks"),
+        "loose.mp4": Given(),
+        "test/plank/3.mp4": Given(label="plank", split="test"),
+    }
+    assert {each.given for each in expanded(tmp_path)[0]} == {""}
+
+
+CELL = st.text(alphabet=st.sampled_from('ab",;\t|\n#\u200bé0:.'), max_size=12)
+
+
+@given(st.lists(st.lists(CELL | st.just(WATCH + A), min_size=1, max_size=4), max_size=8), st.sampled_from(",;\t|"))
+def test_any_table_gives_rows_or_says_why(
+    tmp_path_factory: pytest.TempPathFactory, table: list[list[str]], sign: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.csv"
+    body = "\n".join(sign.join(row) for row in table)
+    path.write_text(f"url{sign}label{sign}start{sign}end\n{body}\n{WATCH}{B}{sign}squat{sign}{sign}\n", newline="")
+    found = list(read_list(path))
+    # The sound row at the end is never swallowed by what comes before.
+    assert isinstance(found[-1], Row)
+    assert found[-1].address == WATCH + B
+
+
+@given(st.binary(max_size=300), st.sampled_from(["csv", "tsv", "txt", "json", "jsonl", "parquet"]))
+def test_any_bytes_are_survived(tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str) -> None:
+    path = tmp_path_factory.getbasetemp() / f"fuzz.{suffix}"
+    path.write_bytes(data)
+    try:
+        found = list(read_list(path))
+    except PermanentError:
+        return
+    assert all(each.address if isinstance(each, Row) else isinstance(each, BadRow) for each in found)

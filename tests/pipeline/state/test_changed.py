@@ -1,0 +1,135 @@
+"""What lies beside a video, or what a list says of it, is edited: what rests on it is made anew, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from makers import config, video
+
+from fimad.dataset.reader import open_dataset
+from fimad.pipeline.build import build
+from fimad.pipeline.inspect.summary import Summary
+
+STAGES = ["fimad.pipeline.stages.download:DownloadStage", "fimad.pipeline.stages.segment:SegmentStage"]
+SRT = "1\n00:00:00,000 --> 00:00:01,000\n{}\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Summary]:
+    """Builds what is named; `rows` of the dataset lie in the result's place."""
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        video(tmp_path / "in" / f"{name}.mp4", 4, tone=False, extra=("-metadata", f"title={name}"))
+        info = {"id": f"{name}-id", "title": name, "chapters": [{"start_time": 0, "end_time": 4, "title": "Squats"}]}
+        (tmp_path / "in" / f"{name}.info.json").write_text(json.dumps(info))
+
+    def go(*sources: object, **sections: Any) -> Summary:
+        settings = config(
+            **{"workspace": str(tmp_path / "w"), "dataset": str(tmp_path / "d"), "run": {"workers": 0}, **sections}
+        )
+        return build(settings, [str(each) for each in sources] or [str(tmp_path / "in")], stage_paths=STAGES)
+
+    return go
+
+
+def labels(folder: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in open_dataset(str(folder / "d")).table(["video_id", "label"]).to_pylist():
+        found.setdefault(row["video_id"], []).append(row["label"])
+    return found
+
+
+def done(summary: Summary) -> list[int]:
+    assert summary.exit_code == 0, summary
+    return [summary.stages[name]["done"] for name in ("download", "segment")]
+
+
+def edit(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_an_edited_info_json(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    assert done(run()) == [2, 2]
+    assert labels(tmp_path) == {"a-id": ["squats"], "b-id": ["squats"]}
+    assert done(run()) == [0, 0]
+    os.utime(tmp_path / "in" / "a.info.json", (1, 1))
+    assert done(run()) == [0, 0]
+    halves = [{"start_time": 0, "end_time": 2, "title": "Lunges"}, {"start_time": 2, "end_time": 4, "title": "Plank"}]
+    edit(tmp_path / "in" / "a.info.json", chapters=halves)
+    assert done(run()) == [1, 1]
+    assert labels(tmp_path) == {"a-id": ["lunges", "plank"], "b-id": ["squats"]}
+    # Named by itself, and back to what it was.
+    edit(tmp_path / "in" / "a.info.json", chapters=halves[:1])
+    assert done(run(tmp_path / "in" / "a.mp4")) == [1, 1]
+    edit(tmp_path / "in" / "a.info.json", chapters=halves)
+    assert done(run()) == [1, 1]
+    assert labels(tmp_path)["a-id"] == ["lunges", "plank"]
+
+
+def test_captions_that_are_added_and_changed(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    run()
+    (tmp_path / "in" / "b.en.srt").write_text(SRT.format("down"))
+    assert done(run()) == [1, 1]
+    (tmp_path / "in" / "b.en.srt").write_text(SRT.format("up"))
+    assert done(run()) == [1, 1]
+    (tmp_path / "in" / "notes.txt").write_text("nothing to do with it")
+    (tmp_path / "in" / "bb.en.srt").write_text(SRT.format("nobody's"))
+    assert done(run()) == [0, 0]
+    (tmp_path / "in" / "b.en.srt").unlink()
+    assert done(run()) == [1, 1]
+
+
+def test_an_info_json_that_comes_later_and_one_that_is_mended(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    path = video(tmp_path / "in" / "c.mp4", 4, tone=False)
+    run()
+    (tmp_path / "in" / "c.info.json").write_text(json.dumps({"description": "0:00 Squats\n0:02 Plank"}))
+    assert done(run()) == [1, 1]
+    (video_id,) = [each for each in labels(tmp_path) if each not in ("a-id", "b-id")]
+    assert labels(tmp_path)[video_id] == ["squats", "plank"]
+    # What was filtered for want of chapters is looked at again.
+    path.with_suffix(".info.json").write_text("{}")
+    assert done(run(segment={"fallback": "none"}))[0] == 1
+    assert video_id not in labels(tmp_path)
+    path.with_suffix(".info.json").write_text(json.dumps({"description": "0:00 Lunges\n0:02 Plank"}))
+    assert done(run(segment={"fallback": "none"})) == [1, 1]
+    assert labels(tmp_path)[video_id] == ["lunges", "plank"]
+
+
+def test_a_list_with_other_labels(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    path = tmp_path / "in" / "list.csv"
+    path.write_text(
+        "path,start,end,label,person,split\na.mp4,0,2,squat,Ann,train\na.mp4,1,3.5,lunge,Ann,train\nb.mp4,0,9,plank,Bo,test\n"
+    )
+    assert done(run(path)) == [2, 2]
+    rows = (
+        open_dataset(str(tmp_path / "d"))
+        .table(["video_id", "start_s", "end_s", "label", "person", "split", "chapter_source"])
+        .to_pylist()
+    )
+    said = sorted(
+        (row["video_id"], row["start_s"], round(row["end_s"], 1), row["label"], row["person"], row["split"])
+        for row in rows
+    )
+    assert said == [
+        ("a-id", 0, 2, "squat", "Ann", "train"),
+        ("a-id", 1, 3.5, "lunge", "Ann", "train"),
+        ("b-id", 0, 4, "plank", "Bo", "test"),
+    ]
+    assert {row["chapter_source"] for row in rows} == {"list"}
+    path.write_text(path.read_text().replace("plank", "side plank").replace("test", "val"))
+    assert done(run(path)) == [1, 1]
+    assert labels(tmp_path)["b-id"] == ["side plank"]
+    assert set(open_dataset(str(tmp_path / "d")).table(["split"]).column("split").to_pylist()) == {"train", "val"}
+    # Without the list, and by a folder's name.
+    assert done(run(tmp_path / "in")) == [2, 2]
+    assert labels(tmp_path) == {"a-id": ["squats"], "b-id": ["squats"]}
+    for name in ("b.mp4", "b.info.json"):
+        (tmp_path / "in" / "plank").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).rename(tmp_path / "in" / "plank" / name)
+    assert done(run(tmp_path / "in", labels_from_folders=True)) == [1, 1]
+    assert labels(tmp_path) == {"a-id": ["squats"], "b-id": ["plank"]}
