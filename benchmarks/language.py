@@ -1,0 +1,204 @@
+"""How well titles are understood: `python -m benchmarks.language [--titles FILE] [--held-out] [--embed] [--json FILE]`.
+
+Titles written for this project, with their kinds, exercises, sides and numbers, lie in `language_titles/`: English by
+style, others by language. Half of them (by the hash of the title) are held out: names and rules were mended by looking at
+the other half only. Precision is of the exercises that were given, recall of those that are true; a title counts as right where the
+set of its exercises is. NULL is whatever is not an exercise. Numbers are right where all of repetitions, sets and duration are.
+
+`--titles` takes a table of titles with kinds (columns kind, class, source, text) that is not part of the project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fimad.labels import TitleLabel, label_title, lexicon
+
+FOLDER = Path(__file__).parent / "language_titles"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A title and what it means."""
+
+    title: str
+    language: str
+    style: str
+    kind: str
+    exercises: frozenset[str]
+    side: str | None
+    repetitions: int | None
+    sets: int | None
+    duration_s: float | None
+
+    @property
+    def held_out(self) -> bool:
+        return hashlib.sha256(self.title.encode()).digest()[0] % 2 == 1
+
+
+def cases() -> list[Case]:
+    """All titles of the folder."""
+    made = []
+    for name in ("english", "others"):
+        with (FOLDER / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                made.append(
+                    Case(
+                        row["title"],
+                        row.get("language") or "en",
+                        row.get("style") or "language",
+                        row["kind"],
+                        frozenset(each for each in row["exercises"].split("|") if each),
+                        row["side"] or None,
+                        int(row["repetitions"]) if row["repetitions"] else None,
+                        int(row["sets"]) if row["sets"] else None,
+                        float(row["duration_s"]) if row["duration_s"] else None,
+                    )
+                )
+    return made
+
+
+def scores(pairs: Iterable[tuple[Case, TitleLabel]]) -> dict[str, Any]:
+    """Precision, recall and the rest over labelled cases."""
+    given = true = both = null_given = null_true = null_both = kinds = sides = numbers = count = languages = 0
+    for case, label in pairs:
+        count += 1
+        exercises = frozenset(label.exercises)
+        given, true, both = given + len(exercises), true + len(case.exercises), both + len(exercises & case.exercises)
+        null_given += label.kind != "exercise"
+        null_true += case.kind != "exercise"
+        null_both += label.kind != "exercise" and case.kind != "exercise"
+        kinds += label.kind == case.kind
+        sides += label.side == case.side
+        numbers += (label.repetitions, label.sets, label.duration_s) == (case.repetitions, case.sets, case.duration_s)
+        languages += label.language == case.language
+    precision, recall = (null_both / null_given if null_given else 1.0), (null_both / null_true if null_true else 1.0)
+    return {
+        "titles": count,
+        "precision": both / given if given else 1.0,
+        "recall": both / true if true else 1.0,
+        "null_f1": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+        "kind": kinds / count,
+        "side": sides / count,
+        "numbers": numbers / count,
+        "language": languages / count,
+    }
+
+
+def _table(groups: dict[str, list[tuple[Case, TitleLabel]]]) -> dict[str, Any]:
+    names = ("titles", "precision", "recall", "null_f1", "kind", "side", "numbers", "language")
+    print(f"{'':<24}" + "".join(f"{name:>11}" for name in names))
+    result = {}
+    for name, pairs in groups.items():
+        result[name] = scores(pairs)
+        print(f"{name:<24}" + "".join(f"{result[name][each]:>11.3f}" if each != "titles" else f"{result[name][each]:>11}" for each in names))
+    return result
+
+
+def _wrong(pairs: Iterable[tuple[Case, TitleLabel]]) -> None:
+    for case, label in pairs:
+        faults = []
+        if frozenset(label.exercises) != case.exercises:
+            faults.append(f"exercises {sorted(label.exercises)} for {sorted(case.exercises)}")
+        if label.kind != case.kind:
+            faults.append(f"kind {label.kind} for {case.kind}")
+        for name in ("side", "repetitions", "sets", "duration_s", "language"):
+            if getattr(label, name) != getattr(case, name):
+                faults.append(f"{name} {getattr(label, name)} for {getattr(case, name)}")
+        if faults:
+            print(f"  {case.title!r}: {'; '.join(faults)} ({label.method})")
+
+
+def speed(titles: list[str]) -> float:
+    """Titles a second on one core, none of them seen before."""
+    fresh = [f"{title} {'abcdefghij'[at % 10]}" for at, title in enumerate(titles * 20)]
+    begin = time.perf_counter()
+    for title in fresh:
+        label_title(title)
+    return len(fresh) / (time.perf_counter() - begin)
+
+
+def hostile_ms() -> float:
+    """The slowest of some titles made to do harm, in ms."""
+    made = [
+        "<b>" * 1700, "(" * 5000, "a-" * 2500, "1:" * 2500, "squat with " * 500, "\u202e" * 5000, "3x" * 2500, "&amp;" * 1000,
+        "push up and " * 420, "left right " * 450, "\x00\x1b[31m" * 800, "１" * 5000, "ﷺ" * 5000, "深" * 5000, "s'" * 2500,
+        "https://" + "a" * 5000, "single arm dumbbell " * 250, "[(" * 2500, "🔥" * 5000, "á" * 5000, "1/" * 2500, "#" * 5000,
+    ]  # fmt: skip
+    worst = 0.0
+    for title in made:
+        begin = time.perf_counter()
+        label_title(title)
+        worst = max(worst, time.perf_counter() - begin)
+    return worst * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--titles", type=Path, help="a table of titles with kinds that is not part of the project")
+    parser.add_argument("--wrong", action="store_true", help="list what is wrong in the half that is not held out")
+    parser.add_argument("--wrong-held-out", action="store_true", help="list what is wrong in the other half: for the record")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    lexicon()
+    pairs = [(case, label_title(case.title)) for case in cases()]
+    result: dict[str, Any] = {}
+    for name, chosen in (
+        ("open half", [pair for pair in pairs if not pair[0].held_out]),
+        ("held-out half", [pair for pair in pairs if pair[0].held_out]),
+    ):
+        print(f"\n{name}")
+        groups: dict[str, list[tuple[Case, TitleLabel]]] = defaultdict(list)
+        five = ("de", "es", "fr", "pt", "it")
+        for case, label in chosen:
+            groups["English" if case.language == "en" else "five languages" if case.language in five else "others"].append((case, label))
+        for case, label in chosen:
+            groups[f"  {case.style}" if case.language == "en" else f"  {case.language}"].append((case, label))
+        result[name] = _table(groups)
+    methods = Counter((label.method, frozenset(label.exercises) == case.exercises) for case, label in pairs if label.exercises)
+    print("\nmethods (right, wrong)")
+    for method in sorted({name for name, _ in methods}):
+        print(f"  {method:<12}{methods[method, True]:>6}{methods[method, False]:>6}")
+    result["methods"] = {f"{name}{'' if right else ' wrong'}": count for (name, right), count in methods.items()}
+    if options.wrong:
+        _wrong(pair for pair in pairs if not pair[0].held_out)
+    if options.wrong_held_out:
+        _wrong(pair for pair in pairs if pair[0].held_out)
+    if options.titles:
+        result["titles"] = _outside(options.titles)
+    result["titles_per_s"] = speed([case.title for case in cases()])
+    result["hostile_ms"] = hostile_ms()
+    print(f"\n{result['titles_per_s']:.0f} titles a second; the worst hostile title {result['hostile_ms']:.1f} ms")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _outside(path: Path) -> dict[str, Any]:
+    wanted = {"exercise": "exercise", "multi": "exercise", "multi_trap": "exercise", "null": "NULL", "section": "NULL"}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            label = label_title(row["text"])
+            kind = "exercise" if label.kind == "exercise" else "NULL"
+            counts[row["kind"]]["titles"] += 1
+            counts[row["kind"]]["right kind"] += kind == wanted.get(row["kind"], kind)
+            counts[row["kind"]]["named"] += bool(label.exercises)
+            counts[row["kind"]]["several"] += len(label.exercises) > 1
+    print(f"\n{path.name}")
+    for kind, each in counts.items():
+        print(f"  {kind:<14}" + ", ".join(f"{name} {count}" for name, count in each.items()))
+    return {kind: dict(each) for kind, each in counts.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Several names in one title: a list of exercises, or one that is made of several.
+
+"Push-ups + plank", "squats, lunges and burpees" are lists. "Squat to press", "lunge with curl", "burpee box jump" are one
+exercise each: it has an id of its own where the taxonomy knows it, else one made of its parts (`lunge_with_bicep_curl`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from fimad.labels.matching import Match, bag_match, exact
+from fimad.labels.taxonomy import Lexicon, lexicon
+
+_AND = frozenset("and y e et und i og och ve и та kai en ed и і".split())
+_TO = frozenset("to into zu zum a al".split())
+_WITH = frozenset("with plus mit con avec com z med met s med с".split())
+_OR = frozenset("or oder o ou lub eller of или".split())
+_BREAKS = frozenset("|,;:>+/.?!-\"")
+# A soft break may stand within one name ("Squat - goblet").
+_SOFT = frozenset("-,/:")
+
+
+@dataclass
+class Phrase:
+    """A stretch of a title between breaks.
+
+    Parameters
+    ----------
+    start, end : of its words.
+    exercises : ids, with compounds as one.
+    components : the parts of compounds.
+    method : `exact`, `reordered` or `compound`.
+    uncovered : words with a meaning of their own that no name explains.
+    weak : the only name is one that counts alone.
+    """
+
+    start: int
+    end: int
+    exercises: list[str] = field(default_factory=list)
+    components: list[str] = field(default_factory=list)
+    method: str = ""
+    used: float = 0.0
+    uncovered: int = 0
+    weak: bool = False
+
+
+def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> list[Phrase]:
+    """The stretches between breaks with what they name."""
+    made: list[Phrase] = []
+    start = 0
+    for at in range(len(words) + 1):
+        if at == len(words) or words[at] in _BREAKS:
+            if at > start:
+                inside = [match for match in found_matches if match.start >= start and match.end <= at]
+                made.append(_phrase(words, start, at, inside, found))
+            start = at + 1
+    if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
+        _across(words, made, found)
+    return made
+
+
+def _across(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Squat - goblet", "raise, lateral": one name with a break in it."""
+    signs = {word for word in words if word in _BREAKS}
+    named = [phrase for phrase in made if phrase.exercises]
+    if not signs <= _SOFT:
+        return
+    entry = bag_match([word for word in words if word not in _BREAKS], found)
+    if entry and (not named or named[0].exercises[0] in list(found.ancestors(entry.id))[1:]):
+        target = named[0] if named else made[0]
+        target.exercises = [entry.id]
+        target.method = "reordered"
+        target.weak = False
+        for phrase in made:
+            phrase.uncovered = 0
+
+
+def content(words: Sequence[str], found: Lexicon) -> list[str]:
+    """Words that mean something beside names, equipment, sides and fillers."""
+    return [
+        word
+        for word in words
+        if word[0].isalpha()
+        and len(word) > 1
+        and word not in found.fillers
+        and word not in found.modifiers
+        and (word,) not in found.equipment
+        and (word,) not in found.sides
+        and word not in _AND
+        and word not in _WITH
+        and word not in _TO
+        and word not in _OR
+        and word not in found.units
+    ]
+
+
+def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
+    phrase = Phrase(start, end)
+    named = [match for match in inside if match.entry.type == "exercise"]
+    covered = {at for match in inside for at in range(match.start, match.end)}
+    rest = content([words[at] for at in range(start, end) if at not in covered], found)
+    phrase.uncovered = len(rest)
+    strong = [match for match in named if not match.entry.weak]
+    joined = _joined(words, named) if len(named) > 1 else None
+    if not strong and not (named and not rest) and joined is None:
+        entry = bag_match(words[start:end], found) if end - start <= 8 else None
+        if entry:
+            phrase.exercises, phrase.method, phrase.used, phrase.uncovered = [entry.id], "reordered", 2, 0
+        elif named:
+            phrase.weak = True
+            phrase.used = named[0].used
+        return phrase
+    if len(named) == 1:
+        only = named[0]
+        phrase.exercises, phrase.method, phrase.used = [only.entry.id], "exact", only.used
+        _more_special(words, start, end, only, phrase, found)
+        _distributed(words, start, only, phrase, found)
+        return phrase
+    groups: list[list[Match]] = []
+    links: list[str] = []
+    for match in named:
+        link = _link(words, groups[-1][-1].end, match.start) if groups else "new"
+        if match.entry.weak and strong and (link not in ("to", "with") or not groups):
+            # "Lying", "bench" beside a name: how or where it is done.
+            continue
+        if link in ("to", "with", "next"):
+            groups[-1].append(match)
+            links.append(link)
+        elif link != "or":
+            groups.append([match])
+    for group in groups:
+        if len(group) == 1:
+            phrase.exercises.append(group[0].entry.id)
+        else:
+            phrase.exercises.append(_compound(words, group, found))
+            phrase.components += [match.entry.id for match in group]
+            phrase.method = "compound"
+        phrase.used += sum(match.used for match in group)
+    phrase.method = phrase.method or "exact"
+    return phrase
+
+
+def _joined(words: Sequence[str], named: list[Match]) -> str | None:
+    """How the first two names are joined to one, if they are."""
+    link = _link(words, named[0].end, named[1].start)
+    return link if link in ("to", "with") else None
+
+
+def _link(words: Sequence[str], end: int, start: int) -> str:
+    between = set(words[end:start])
+    if between & _AND:
+        return "and"
+    if between & _OR:
+        return "or"
+    if between & _TO:
+        return "to"
+    if between & _WITH:
+        return "with"
+    return "next" if not between or all(not word[0].isalpha() for word in between) or len(between) <= 1 else "far"
+
+
+def _more_special(words: Sequence[str], start: int, end: int, only: Match, phrase: Phrase, found: Lexicon) -> None:
+    """ "Squat sumo", "lunge reverse": the same words in the order of a longer name."""
+    if only.used >= end - start or end - start > 8:
+        return
+    entry = bag_match(words[start:end], found)
+    if entry and entry.id != only.entry.id and only.used < 2:
+        phrase.exercises, phrase.method, phrase.uncovered = [entry.id], "reordered", 0
+
+
+def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, found: Lexicon) -> None:
+    """ "Front and lateral raises": the head belongs to both."""
+    ands = [at for at in range(start, only.start) if words[at] in _AND]
+    if not ands or only.end - only.start < 1:
+        return
+    before = list(words[start : ands[-1]])
+    while before and (before[0] in found.fillers or before[0][0].isdigit()):
+        before.pop(0)
+    if not 1 <= len(before) <= 3:
+        return
+    for length in (1, 2):
+        head = list(words[only.end - length : only.end])
+        entry = exact([*before, *head], found)
+        if entry and entry.id != only.entry.id and not entry.weak:
+            phrase.exercises.insert(0, entry.id)
+            phrase.uncovered = 0
+            return
+
+
+def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
+    ids = [match.entry.id for match in group]
+    table = _known_pairs()
+    first, last = ids[0], ids[-1]
+    if first == last:
+        return first
+    for left in found.ancestors(first):
+        for right in found.ancestors(last):
+            known = table.get((left, right))
+            if known:
+                return known
+    # One is a kind of the other, said twice.
+    if first in found.ancestors(last):
+        return last
+    if last in found.ancestors(first):
+        return first
+    link = _link(words, group[0].end, group[1].start)
+    return f"{first}_{'with' if link == 'with' else 'to'}_{last}"
+
+
+@cache
+def _known_pairs() -> dict[tuple[str, str], str]:
+    """Compounds of the taxonomy by their parts."""
+    found = lexicon()
+    pairs: dict[tuple[str, str], str] = {}
+    from fimad.labels.taxonomy import words_of
+
+    for exercise in found.exercises.values():
+        for name in (exercise.id.replace("_", " "), *exercise.names.get("en", ())):
+            words = words_of(name)
+            for at in range(1, len(words) - 1):
+                if words[at] in ("to", "with", "and", "into"):
+                    left, right = exact(words[:at], found), exact(words[at + 1 :], found)
+                    if left and right and exercise.id not in (left.id, right.id):
+                        pairs.setdefault((left.id, right.id), exercise.id)
+            for at in range(1, len(words)):
+                left, right = exact(words[:at], found), exact(words[at:], found)
+                if left and right and exercise.id not in (left.id, right.id):
+                    pairs.setdefault((left.id, right.id), exercise.id)
+    return pairs

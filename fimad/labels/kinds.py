@@ -1,0 +1,197 @@
+"""What kind of clip a title announces: an exercise, a rest, a part of the workout, talk, or none of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fimad.labels.compounds import Phrase, content
+from fimad.labels.matching import Match
+from fimad.labels.numbers import Stated
+from fimad.labels.taxonomy import Lexicon
+
+# Said of talk, but of much else too: they count where no exercise is named.
+_WEAK_TALK = frozenset(
+    "like free share link links follow join story ad ads app when support code key plan goal goals demo demonstration guide "
+    "form setup comment comments opening opener important trainer format hi hey learn meet science result results review study "
+    "update topic history lesson power setup|set up|step by step|start here|follow me|the plan|what|which|who|should|"
+    "warning|motivation|technique|introducing|como|come|wie|was|jak|co|hur|cum|objectif|objetivo|goal|technik|ausführung|"
+    "technique|problem|problems|key points|pain|injury|purpose|comparison|versus|breakdown|walkthrough|results|"
+    "difference|background|coming up|preview|cues|voiceover|nutrition|solution|talking|chat|discussion|wrap up|set up|"
+    "modification options|facts|cómo|comment|как|como hacer|para|why"
+    .replace(" ", "|").split("|")
+) | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
+# Said of a pause, but parts of other things too.
+_WEAK_REST = frozenset(
+    "water pause switch breath chill relax transition recover breathe ruhe wechsel cambio transición transizione ara mola água "
+    "bere boire trinken wissel reposo entspannung relajación relaxamento rilassamento respiration vila".split()
+)
+_ASKS = frozenset(
+    "how why what which should when who where is are does can did wie warum cómo como comment pourquoi come perché porque "
+    "por как почему зачем nasıl jak dlaczego hoe waarom hur varför ¿".split()
+)
+# Behind an exercise they make a part of the workout of it: "squat circuit".
+_SECTION_HEADS = frozenset(
+    "circuit workout routine series complex program programme session class day flow training entrenamiento rutina circuito "
+    "allenamento treino séance seance entrainement zirkel".split()
+)
+_HEADS = frozenset(
+    "press row curl raise extension fly stretch pose hold jump hop kick twist lift pull push swing circle rotation walk run step "
+    "tap reach crawl drive pulse bend roll opener slam throw carry squeeze drop dip crunch touch kickback pass sweep punch "
+    "climb drag balance asana bridge plank squat lunge drill sprint shuffle raise jack deadlift thrust hinge march skip bound "
+    "toss flick flip pushdown pulldown rollout hang abduction adduction flexion clap wave strike block chop climber crawler "
+    "release mobilization cars flow up down whip handed spin tuck".split()
+)
+_BODY = frozenset(
+    "arm leg knee hip glute shoulder chest back toe heel elbow ankle wrist neck calf hamstring quad thigh butt oblique body "
+    "hand foot torso trunk spine tricep bicep lat pec delt groin adductor finger head kneeling standing seated lying side "
+    "front rear reverse cross diagonal single alternating double overhead tall half low high wide narrow bent straight "
+    "1arm 1leg upper lower inner outer ab waist pelvic belly".split()
+)
+_MAX_UNLISTED = 8
+
+
+@dataclass
+class Verdict:
+    """A kind with its confidence, and what it rests on."""
+
+    kind: str
+    confidence: float
+    method: str
+    exercises: list[str] = field(default_factory=list)
+    components: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+
+
+def decide(
+    words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated, found: Lexicon
+) -> Verdict:
+    """The kind of a title that was taken apart into words, names and phrases."""
+    exercises = [each for part in parts for each in part.exercises]
+    by_type: dict[str, list[Match]] = {"exercise": [], "rest": [], "section": [], "talk": [], "other": []}
+    for match in found_matches:
+        by_type[match.entry.type].append(match)
+    uncovered = sum(part.uncovered for part in parts)
+    used = sum(part.used for part in parts)
+    if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
+        # A sentence in which a word happens to name an exercise.
+        exercises = []
+    first = next((match for match in found_matches), None)
+    named = next((match for match in found_matches if match.entry.type == "exercise"), None)
+    talk = _talk(words, by_type["talk"], exercises, first, uncovered)
+    if talk:
+        return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
+    rest = _rest(words, by_type["rest"], bool(exercises), named)
+    if rest:
+        return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
+    if exercises:
+        head = _section_head(words, found_matches, parts, stated)
+        if head:
+            return Verdict("section", 0.75, "words", evidence=[head])
+        return _exercise(parts, exercises, uncovered)
+    return _without_names(words, by_type, parts, stated, found, uncovered)
+
+
+def _exercise(parts: list[Phrase], exercises: list[str], uncovered: int) -> Verdict:
+    named = [part for part in parts if part.exercises]
+    method = next((part.method for part in named if part.method != "exact"), "exact")
+    confidence = {"exact": 0.98, "reordered": 0.9, "compound": 0.9}[method] - 0.08 * min(uncovered, 5)
+    components = [each for part in named for each in part.components]
+    return Verdict("exercise", confidence, method, exercises, components, list(dict.fromkeys(exercises)))
+
+
+def _talk(
+    words: Sequence[str], said: list[Match], exercises: list[str], first: Match | None, uncovered: int
+) -> list[str]:
+    asks = bool(words) and next((word for word in words if word[0].isalpha()), "") in _ASKS
+    if "?" in words and (asks or not exercises or len(words) > 4):
+        return ["?"]
+    if asks and len(words) > 2 and said and said[0] is first:
+        return [said[0].entry.id]
+    strong = [match for match in said if match.entry.id not in _WEAK_TALK]
+    if strong:
+        return [match.entry.id for match in strong]
+    if said and not exercises and (uncovered <= 2 or said[0] is first):
+        return [match.entry.id for match in said]
+    return []
+
+
+def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match | None) -> list[str]:
+    if not said:
+        return []
+    first = said[0]
+    strong = [match for match in said if match.entry.id not in _WEAK_REST]
+    if not exercises:
+        return [match.entry.id for match in said]
+    # "Rest: marching", "break (next: squats)": what comes first is what is done; "squats 40 s, rest 20 s" is squats.
+    if strong and named is not None and first.start < named.start and "no" not in words[: first.start + 1]:
+        return [match.entry.id for match in strong]
+    return []
+
+
+def _section_head(
+    words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated
+) -> str:
+    """The word behind an exercise that makes it a part of the workout; "" if there is none."""
+    if stated.repetitions or len(parts) != 1 or stated.bare:
+        return ""
+    last = found_matches[-1]
+    if last.entry.type != "section" or words[last.end - 1] not in _SECTION_HEADS:
+        return ""
+    before = [match for match in found_matches if match.entry.type == "exercise"]
+    return last.entry.id if before and before[-1].end == last.start else ""
+
+
+def _without_names(
+    words: Sequence[str],
+    by_type: dict[str, list[Match]],
+    parts: list[Phrase],
+    stated: Stated,
+    found: Lexicon,
+    uncovered: int,
+) -> Verdict:
+    sections, others = by_type["section"], by_type["other"]
+    letters = [word for word in words if word[0].isalpha()]
+    covered = sum(match.used for match in sections)
+    numbered = any(word == "#" for word in words)
+    unlisted = _unlisted(words, letters, parts, found, by_type)
+    if sections and not (unlisted and uncovered and not numbered):
+        if others and others[0].start < sections[0].start and others[0].used >= covered:
+            return Verdict("other", 0.7, "words", evidence=[match.entry.id for match in others])
+        confidence = 0.95 if not uncovered else max(0.5, 0.85 - 0.1 * uncovered)
+        if uncovered <= 3 or numbered or covered >= 2:
+            return Verdict("section", confidence, "words", evidence=[match.entry.id for match in sections])
+    if unlisted:
+        return Verdict("exercise", 0.55, "unlisted", evidence=unlisted)
+    if numbered:
+        return Verdict("section", 0.6, "words", evidence=["#"])
+    if others:
+        return Verdict("other", 0.9 if not uncovered else 0.6, "words", evidence=[match.entry.id for match in others])
+    if sections:
+        return Verdict("section", 0.5, "words", evidence=[match.entry.id for match in sections])
+    if not letters and stated.sets:
+        return Verdict("section", 0.7, "words", evidence=["sets"])
+    return Verdict("other", 0.3, "none")
+
+
+def _unlisted(
+    words: Sequence[str], letters: list[str], parts: list[Phrase], found: Lexicon, by_type: dict[str, list[Match]]
+) -> list[str]:
+    """The words that say that this is an exercise that the taxonomy does not have; empty if it isn't one."""
+    if not 2 <= len(letters) <= _MAX_UNLISTED or by_type["other"]:
+        return []
+    heads = [word for word in letters if word in _HEADS]
+    if not heads:
+        return []
+    body = [word for word in letters if word in _BODY]
+    counted = bool(stated_counts(words))
+    last = next((word for word in reversed(letters) if word not in found.fillers), "")
+    known = len(heads) + len(body)
+    if last in _HEADS and (known >= 2 or len(letters) <= 4) or counted:
+        return [*heads, *body]
+    return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters, found)) + 1 else []
+
+
+def stated_counts(words: Sequence[str]) -> list[str]:
+    """The numbers that stand among the words."""
+    return [word for word in words if word.isdigit()]

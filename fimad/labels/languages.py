@@ -1,0 +1,108 @@
+"""Which language a title is in, told by its script, its letters and the names that were found in it.
+
+Titles have three words on average: statistics over letters, as language identifiers use them, are wrong for most of them,
+while a name that only one language has settles it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+from fimad.labels.taxonomy import Lexicon
+
+_SCRIPTS = {
+    "HIRAGANA": "ja", "KATAKANA": "ja", "HANGUL": "ko", "CJK": "zh", "CYRILLIC": "ru", "ARABIC": "ar", "HEBREW": "he",
+    "GREEK": "el", "DEVANAGARI": "hi", "THAI": "th", "BENGALI": "bn", "TAMIL": "ta", "TELUGU": "te",
+}  # fmt: skip
+# Letters that point to a language among those that share the Latin or another script.
+_LETTERS = {
+    "ñ": "es", "¿": "es", "¡": "es", "ã": "pt", "õ": "pt", "ß": "de", "ä": "de", "ö": "de", "ü": "de", "ê": "fr pt", "è": "fr it",
+    "à": "fr it", "ç": "fr pt", "œ": "fr", "ù": "fr it", "û": "fr", "î": "fr", "ô": "fr pt", "ì": "it", "ò": "it", "í": "es pt",
+    "ó": "es pt pl", "á": "es pt cs hu", "é": "fr es pt", "ú": "es pt", "ł": "pl", "ą": "pl", "ę": "pl", "ż": "pl", "ś": "pl",
+    "ź": "pl", "ć": "pl hr", "ń": "pl", "ş": "tr", "ğ": "tr", "ı": "tr", "å": "sv no da", "ø": "da no", "æ": "da no",
+    "ř": "cs", "ě": "cs", "ů": "cs", "ž": "cs hr", "č": "cs hr", "š": "cs hr", "đ": "hr vi", "ő": "hu", "ű": "hu", "ă": "ro vi",
+    "ț": "ro", "ș": "ro", "і": "uk", "ї": "uk", "є": "uk", "ґ": "uk", "ы": "ru", "э": "ru", "ъ": "ru", "پ": "fa", "چ": "fa",
+    "گ": "fa", "ک": "fa", "ی": "fa", "ạ": "vi", "ế": "vi", "ị": "vi", "ộ": "vi", "ấ": "vi",
+}  # fmt: skip
+# Units and number words that a title's numbers were taken off with.
+_COUNTING = {
+    "sekunden": "de", "sekunde": "de", "sek": "de", "minuten": "de nl", "wiederholungen": "de", "runden": "de", "segundos": "es pt",
+    "seg": "es pt", "minutos": "es pt", "repeticiones": "es", "rondas": "es", "veces": "es", "secondes": "fr", "fois": "fr",
+    "repetitions": "en fr", "secondi": "it", "minuti": "it", "ripetizioni": "it", "giri": "it", "repeticoes": "pt",
+    "rodadas": "pt", "vezes": "pt", "seconden": "nl", "herhalingen": "nl", "sekund": "pl", "powtorzen": "pl", "sekunder": "sv da no",
+    "saniye": "tr", "tekrar": "tr", "detik": "id", "menit": "id", "sekuntia": "fi", "giay": "vi", "seconds": "en", "secs": "en",
+    "minutes": "en fr", "reps": "en", "rounds": "en", "sets": "en", "treinta": "es", "trenta": "it", "trente": "fr", "trinta": "pt",
+    "sekundi": "hr", "masodperc": "hu", "secunde": "ro", "minuty": "pl", "links": "de nl", "rechts": "de nl", "izquierda": "es",
+    "derecha": "es", "gauche": "fr", "droite": "fr", "droit": "fr", "esquerda": "pt", "direita": "pt", "sinistra": "it", "destra": "it",
+    "destro": "it", "sinistro": "it", "izquierdo": "es", "derecho": "es", "esquerdo": "pt", "direito": "pt",
+    "mit": "de", "con": "es it", "avec": "fr", "com": "pt", "und": "de", "et": "fr", "kurze": "de", "lado": "es pt", "lato": "it",
+    "cote": "fr", "seite": "de",
+}  # fmt: skip
+_COUNTING_TABLE = {word: tuple(codes.split()) for word, codes in _COUNTING.items()}
+_LETTER_TABLE = {letter: tuple(codes.split()) for letter, codes in _LETTERS.items()}
+
+
+def script_language(text: str) -> str:
+    """The language that a script that is not Latin stands for; "" for Latin letters or none."""
+    counts: Counter[str] = Counter()
+    letters = 0
+    for char in text[:300]:
+        if char.isalpha():
+            letters += 1
+            if ord(char) >= 0x370:
+                name = unicodedata.name(char, "").split(" ")[0]
+                if name in _SCRIPTS:
+                    counts[_SCRIPTS[name]] += 1
+    if not counts or sum(counts.values()) * 2 < letters:
+        return ""
+    if counts["ja"]:
+        return "ja"
+    return counts.most_common(1)[0][0]
+
+
+def letter_votes(text: str) -> Counter[str]:
+    """Votes of letters with accents, for lower-case text with its accents."""
+    votes: Counter[str] = Counter()
+    if text.isascii():
+        return votes
+    for char in set(text):
+        codes = _LETTER_TABLE.get(char)
+        if codes:
+            for code in codes:
+                votes[code] += 1
+    return votes
+
+
+def tell(title: str, text: str, words: Iterable[str], named: Iterable[frozenset[str]], lexicon: Lexicon) -> str | None:
+    """The language's code, or None where nothing tells.
+
+    Parameters
+    ----------
+    text : the cleaned title: its units and number words vote.
+    words : canonical words; function words vote.
+    named : for each name found, the languages that have it.
+    """
+    votes: Counter[str] = Counter()
+    for languages in named:
+        for each in languages:
+            # What few languages say counts for more.
+            votes[each] += 4 / len(languages)
+    for word in words:
+        for each in lexicon.languages.get(word, ()):
+            votes[each] += 1 / len(lexicon.languages[word])
+    for word in text.split():
+        for each in _COUNTING_TABLE.get(word, ()):
+            votes[each] += 1.5
+    script = script_language(title) if not title.isascii() else ""
+    if script:
+        related = {"ru": ("ru", "uk"), "ar": ("ar", "fa"), "zh": ("zh", "ja")}.get(script, (script,))
+        letters = letter_votes(title.lower())
+        return max(related, key=lambda code: (votes[code] + 2 * letters[code], code == script))
+    for code, count in letter_votes(title.lower()).items():
+        votes[code] += 1.5 * count
+    if not votes:
+        return "en" if title.isascii() and any(char.isalpha() for char in title) else None
+    # An English word may be borrowed by others; where it is a draw it is English.
+    return max(sorted(votes), key=lambda code: (round(votes[code], 6), code == "en"))

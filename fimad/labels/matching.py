@@ -1,0 +1,250 @@
+"""Names in a title: the longest known ones, words in between skipped, words misspelt mended.
+
+The words of a title are laid over a trie of all names; a name may be interrupted by words that only say how, how heavy or
+on which side ("bent over *dumbbell* row"). Of all that fits, the set without overlaps that covers most wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from fimad.labels.taxonomy import Entry, Lexicon, Node, lexicon
+from fimad.labels.text import canonical
+
+# Of more words the rest is not looked at: no name of an exercise is that long.
+MAX_WORDS = 48
+_MAX_SKIPPED = 3
+# They say how where they stand beside a name; within one they make another.
+_NO_SKIP = frozenset(
+    "press reach touch up down out over front back side jump hop knee elbow toe hands core ab glute pulse hold walk march "
+    "twisted butterfly pause power cardio upper lower full body to with and in on".split()
+)
+_CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
+_MIN_FUZZY = 5
+# Words of their own that lie one letter from a word of an exercise.
+_NOT_MISSPELT = frozenset(
+    "plant blank flank squad beach bride clear cleat twin swine chart plane place planet price court state plate bridge "
+    "crunchy planner pusher should curly curse jumper press lunch launch bunch branch brush crush cleanse sweet street "
+    "strength lover power tower flower raider rise kicks wrist waste paste rope robe stack stick shape share there where "
+    "their these those quick quiet quite shock short shirt skirt sport spots steps great green grape grasp class clash "
+    "class mount month mouth south round sound found would could after other about above again start begin video music "
+    "title intro outro today tonight tomorrow coach trainer client person people woman women girls house horse human money "
+    "party point paint print river water wait white world work words thing think three trunk chain chair hello heavy "
+    "learn leave level light local major meter model moral motor".split()
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A name found: words `start` to `end`, of which `used` (joints count little) are its own."""
+
+    start: int
+    end: int
+    entry: Entry
+    used: float
+    others: tuple[Entry, ...] = ()
+
+
+@cache
+def _skippable() -> frozenset[str]:
+    found = lexicon()
+    single = {key[0] for key in (*found.equipment, *found.sides) if len(key) == 1}
+    return (found.modifiers | found.fillers | single) - _NO_SKIP
+
+
+def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = frozenset()) -> list[Match]:
+    """The names among the words, in order, without overlaps."""
+    size = min(len(words), MAX_WORDS)
+    skippable = _skippable()
+    best: list[tuple[float, Match | None]] = [(0.0, None)] * (size + 1)
+    root = found.root
+    for at in range(size - 1, -1, -1):
+        score, chosen = best[at + 1][0], None
+        first = root.next.get(words[at])
+        if first is not None:
+            for end, node, used, skipped in _walk(first, words, at + 1, size, skippable):
+                entry, value = _pick(node.entries, languages, used)
+                # One long name rather than two short ones.
+                total = value - 2.0 - 0.5 * skipped + best[end][0]
+                if total > score:
+                    score, chosen = total, Match(at, end, entry, used, tuple(node.entries))
+        best[at] = (score, chosen)
+    taken = []
+    at = 0
+    while at < size:
+        chosen = best[at][1]
+        if chosen is None:
+            at += 1
+        else:
+            taken.append(chosen)
+            at = chosen.end
+    return taken
+
+
+def _walk(
+    first: Node, words: Sequence[str], start: int, size: int, skippable: frozenset[str]
+) -> list[tuple[int, Node, float, int]]:
+    ends = []
+    pending = [(first, start, 0.6 if words[start - 1] in _GEAR else 1.0, 0)]
+    while pending:
+        node, at, used, skipped = pending.pop()
+        if node.entries:
+            ends.append((at, node, used, skipped))
+        hole = 0
+        here = at
+        while here < size and node.next:
+            following = node.next.get(words[here])
+            if following is not None:
+                more = 0.3 if words[here] in _JOINTS else 0.6 if words[here] in _GEAR else 1.0
+                pending.append((following, here + 1, used + more, skipped + hole))
+            if skipped + hole >= _MAX_SKIPPED or words[here] not in skippable:
+                break
+            hole += 1
+            here += 1
+    return ends
+
+
+# Words that join names; they carry less of one than the words that they join.
+_JOINTS = frozenset(("to", "with", "and", "into", "or"))
+_GEAR = frozenset("dumbbell barbell kettlebell band cable machine bodyweight standing seated lying alternating".split())
+_VALUE = {"exercise": 10.0, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
+
+
+def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple[Entry, float]:
+    """Of the meanings of one name: that of the title's language, else English, else any; and what it is worth."""
+    best, best_rank, best_value = entries[0], -1.0, 0.0
+    for entry in entries:
+        value = _VALUE[entry.type] * used
+        if entry.weak:
+            value *= 0.35
+        rank = value
+        if languages and not languages.isdisjoint(entry.languages):
+            rank += 4.0
+        elif "en" in entry.languages:
+            rank += 1.0
+        if rank > best_rank:
+            best, best_rank, best_value = entry, rank, value
+    return best, best_value
+
+
+def bag_match(words: Sequence[str], found: Lexicon) -> Entry | None:
+    """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
+    content = [word for word in words if word not in found.fillers and word[0].isalnum()]
+    if not 2 <= len(content) <= 6:
+        return None
+    entry = found.bags.get(frozenset(content))
+    if entry is None:
+        plain = [word for word in content if word not in found.modifiers and (word,) not in found.equipment]
+        if len(plain) < len(content) and len(plain) >= 2:
+            entry = found.bags.get(frozenset(plain))
+    return entry
+
+
+def exact(words: Sequence[str], found: Lexicon) -> Entry | None:
+    """The exercise that is called exactly so; None if there is none."""
+    node: Node | None = found.root
+    for word in words:
+        node = node.next.get(word) if node else None
+    if node:
+        for entry in node.entries:
+            if entry.type == "exercise":
+                return entry
+    return None
+
+
+def is_cjk(word: str) -> bool:
+    """Whether a word is of a script that puts no blanks between words."""
+    code = ord(word[0])
+    return any(low <= code <= high for low, high in _CJK)
+
+
+@lru_cache(maxsize=65536)
+def mend(word: str) -> tuple[tuple[str, ...], str]:
+    """An unknown word as known ones: the words, and ``split`` or ``fuzzy``; itself and "" where nothing is near."""
+    found = lexicon()
+    if is_cjk(word):
+        return _segmented(word, found.words, found.units), "split"
+    if len(word) >= 6:
+        parts = _split(word, found)
+        if parts:
+            return parts, "split"
+    if len(word) >= _MIN_FUZZY and word.isascii() and word not in _NOT_MISSPELT:
+        near = _nearest(word)
+        if near:
+            return (near,), "fuzzy"
+    return (word,), ""
+
+
+def segment(word: str, found: Lexicon) -> tuple[str, ...]:
+    """A run of characters without blanks as its known words and what lies between them."""
+    return _segmented(word, found.words, found.units)
+
+
+@lru_cache(maxsize=16384)
+def _segment_cached(word: str) -> tuple[str, ...]:
+    found = lexicon()
+    return _segmented(word, found.words, found.units)
+
+
+def _segmented(word: str, known: frozenset[str], units: dict[str, str]) -> tuple[str, ...]:
+    parts: list[str] = []
+    loose = ""
+    at = 0
+    while at < len(word):
+        for length in range(min(12, len(word) - at), 0, -1):
+            piece = word[at : at + length]
+            if piece in known or (length < 3 and piece in units):
+                if loose:
+                    parts.append(loose)
+                    loose = ""
+                parts.append(piece)
+                at += length
+                break
+        else:
+            loose += word[at]
+            at += 1
+    if loose:
+        parts.append(loose)
+    return tuple(parts)
+
+
+def _split(word: str, found: Lexicon) -> tuple[str, ...]:
+    """ "Lateralraise", "Kurzhantelcurls": two known words that follow each other in a name, or are long enough."""
+    best: tuple[str, ...] = ()
+    for at in range(2, len(word) - 1):
+        left, right = canonical(word[:at]), canonical(word[at:])
+        # A German compound may join with an s.
+        if left[-1] not in found.words or right[0] not in found.words:
+            continue
+        joined = (left[-1], right[0]) in found.pairs
+        if (joined or (at >= 4 and len(word) - at >= 4)) and (not best or joined):
+            best = (*left, *right)
+            if joined:
+                return best
+    return best
+
+
+@cache
+def _spellings() -> dict[tuple[str, int], list[str]]:
+    buckets: dict[tuple[str, int], list[str]] = {}
+    for word in sorted(lexicon().exercise_words):
+        if len(word) >= _MIN_FUZZY and word.isascii() and word.isalpha():
+            buckets.setdefault((word[0], len(word)), []).append(word)
+    return buckets
+
+
+def _nearest(word: str) -> str:
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    reach = 1 if len(word) < 8 else 2
+    buckets = _spellings()
+    choices = [
+        each
+        for length in range(len(word) - reach, len(word) + reach + 1)
+        for each in buckets.get((word[0], length), ())
+    ]
+    near = process.extractOne(word, choices, scorer=OSA.distance, score_cutoff=reach) if choices else None
+    return str(near[0]) if near else ""

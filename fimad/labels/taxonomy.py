@@ -1,0 +1,254 @@
+"""The taxonomy of exercises and the vocabulary of titles, loaded once and indexed for matching."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from fimad.labels.text import canonical, clean, tokens
+
+KINDS = ("exercise", "rest", "section", "talk", "other")
+ANY = "*"
+
+
+class Entry(NamedTuple):
+    """What a name stands for.
+
+    Parameters
+    ----------
+    type : ``exercise``, or another kind of clip (``rest``, ``section``, ``talk``, ``other``).
+    id : of the exercise; else the phrase itself.
+    languages : in which it is said so.
+    weak : counts only where nothing else is said.
+    """
+
+    type: str
+    id: str
+    languages: frozenset[str]
+    weak: bool
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of the taxonomy.
+
+    Parameters
+    ----------
+    id : stable name in snake case.
+    parent : the exercise that it is a kind of, "" for none.
+    names : what it is called, by language, without those that only count alone.
+    """
+
+    id: str
+    parent: str
+    pattern: str
+    body: tuple[str, ...]
+    position: str
+    equipment: tuple[str, ...]
+    names: dict[str, tuple[str, ...]] = field(repr=False)
+
+
+class Node:
+    """A node of the trie of names: by canonical word."""
+
+    __slots__ = ("entries", "next")
+
+    def __init__(self) -> None:
+        self.next: dict[str, Node] = {}
+        self.entries: list[Entry] = []
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """A name as its canonical words; numbers and fractions are words, signs are nothing."""
+    return join_limbs([word for token in tokens(clean(name)) for word in _words(token)])
+
+
+def _words(token: Any) -> Iterable[str]:
+    if token.kind == "w":
+        # "21s": the letter belongs to the number before it.
+        return () if token.glued and token.text == "s" else canonical(token.text)
+    if token.kind in ("n", "f"):
+        return (token.text,)
+    if token.text == "&":
+        return ("and",)
+    return ()
+
+
+_ONE = frozenset(("single", "1", "one"))
+
+
+def join_limbs(words: list[str]) -> tuple[str, ...]:
+    """"Single arm", "one arm", "1 arm" become one word, and so do legs."""
+    if not _ONE.isdisjoint(words):
+        joined: list[str] = []
+        for word in words:
+            if word in ("arm", "leg", "hand") and joined and joined[-1] in _ONE:
+                joined[-1] = "1leg" if word == "leg" else "1arm"
+            else:
+                joined.append(word)
+        return tuple(joined)
+    return tuple(words)
+
+
+@dataclass
+class Lexicon:
+    """Everything that titles are matched against. Made by `lexicon()`; treat it as read-only."""
+
+    version: int
+    exercises: dict[str, Exercise]
+    root: Node
+    # The words of a name in any order, for names of two words and more.
+    bags: dict[frozenset[str], Entry]
+    words: frozenset[str]
+    exercise_words: frozenset[str]
+    number_words: frozenset[str]
+    modifiers: frozenset[str]
+    fillers: frozenset[str]
+    equipment: dict[tuple[str, ...], str]
+    sides: dict[tuple[str, ...], str]
+    first_words: frozenset[str]
+    units: dict[str, str]
+    languages: dict[str, frozenset[str]]
+    pairs: frozenset[tuple[str, str]]
+
+    def ancestors(self, exercise: str) -> Iterator[str]:
+        """The exercise itself, then what it is a kind of, and so on."""
+        while exercise:
+            yield exercise
+            known = self.exercises.get(exercise)
+            exercise = known.parent if known else ""
+
+
+@cache
+def load_taxonomy() -> tuple[int, dict[str, Exercise]]:
+    """The taxonomy's version and its exercises by id."""
+    data = _taxonomy_toml()
+    found = {
+        name: Exercise(
+            name,
+            each.get("parent", ""),
+            each["pattern"],
+            tuple(each["body"]),
+            each.get("position", ""),
+            tuple(each.get("equipment", ())),
+            {
+                language: tuple(alias for alias in names if not alias.startswith("~"))
+                for language, names in {"en": [], **each.get("names", {})}.items()
+            },
+        )
+        for name, each in data["exercise"].items()
+    }
+    return data["version"], found
+
+
+@cache
+def _taxonomy_toml() -> dict[str, Any]:
+    return _toml("taxonomy.toml")
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files("fimad.labels").joinpath(name).read_text(encoding="utf-8"))
+
+
+_POSTURES = frozenset(("posture", "gesture", "sport", "balance", "throw"))
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The index of taxonomy and vocabulary; made at the first call, in about a quarter of a second."""
+    version, exercises = load_taxonomy()
+    vocabulary = _toml("vocabulary.toml")
+    raw = _taxonomy_toml()["exercise"]
+    circumstances = {
+        key[0] for section in ("equipment", "modifiers") for names in vocabulary[section].values() for key in map(words_of, names) if len(key) == 1
+    }
+    found: dict[tuple[str, ...], dict[tuple[str, str], tuple[set[str], bool]]] = {}
+
+    def add(name: str, language: str, kind: str, id_: str, weak: bool = False) -> None:
+        spellings = [name, name.translate(_UMLAUTS)] if language == "de" else [name]
+        for spelling in spellings:
+            key = words_of(spelling)
+            if key:
+                # "Standing", "biceps": how or what with, more often than what.
+                if kind == "exercise" and len(key) == 1:
+                    weak = weak or key[0] in circumstances or exercises[id_].pattern in _POSTURES
+                languages, was_weak = found.setdefault(key, {}).setdefault((kind, id_), (set(), weak))
+                languages.add(language)
+                found[key][(kind, id_)] = (languages, was_weak and weak)
+
+    for name in exercises:
+        add(name.replace("_", " "), "en", "exercise", name)
+        for language, aliases in raw[name].get("names", {}).items():
+            for alias in aliases:
+                add(alias.lstrip("~"), language, "exercise", name, alias.startswith("~"))
+    for kind in KINDS[1:]:
+        for language, phrases in vocabulary[kind].items():
+            for phrase in phrases:
+                add(phrase, language, kind, phrase)
+
+    root = Node()
+    bags: dict[frozenset[str], Entry] = {}
+    vocabulary_words: set[str] = set()
+    exercise_words: set[str] = set()
+    first_words: set[str] = set()
+    pairs: set[tuple[str, str]] = set()
+    for key, meanings in found.items():
+        node = root
+        for word in key:
+            node = node.next.setdefault(word, Node())
+        for (kind, id_), (languages, weak) in meanings.items():
+            entry = Entry(kind, id_, frozenset(languages), weak)
+            node.entries.append(entry)
+            if kind == "exercise" and not weak and len(set(key)) > 1:
+                bags.setdefault(frozenset(key), entry)
+        vocabulary_words.update(key)
+        if any(kind == "exercise" for kind, _ in meanings):
+            exercise_words.update(key)
+        pairs.update(zip(key, key[1:], strict=False))
+    equipment = _phrases(vocabulary["equipment"])
+    sides = _phrases(vocabulary["side"])
+    languages_of: dict[str, set[str]] = {}
+    small: dict[str, set[str]] = {"fillers": set(), "modifiers": set()}
+    for section, words in small.items():
+        for language, phrases in vocabulary[section].items():
+            for phrase in phrases:
+                key = words_of(phrase)
+                words.update(key)
+                if section == "fillers":
+                    for word in key:
+                        languages_of.setdefault(word, set()).add(language)
+    for key in (*equipment, *sides):
+        vocabulary_words.update(key)
+        first_words.add(key[0])
+    vocabulary_words |= small["modifiers"] | small["fillers"]
+    units = {unit: kind for kind, names in vocabulary["units"].items() for name in names for unit in _unit_forms(name)}
+    return Lexicon(
+        version,
+        exercises,
+        root,
+        bags,
+        frozenset(vocabulary_words),
+        frozenset(exercise_words),
+        frozenset(word for word in vocabulary_words if word[0].isdigit()),
+        frozenset(small["modifiers"] | {"1arm", "1leg"}),
+        frozenset(small["fillers"] - {"up", "down", "out"}),
+        equipment,
+        sides,
+        frozenset(first_words),
+        units,
+        {word: frozenset(each) for word, each in languages_of.items()},
+        frozenset(pairs),
+    )
+
+
+def _unit_forms(name: str) -> set[str]:
+    return {clean(name), *words_of(name)} if " " not in name else {clean(name)}
+
+
+def _phrases(section: dict[str, list[str]]) -> dict[tuple[str, ...], str]:
+    return {words_of(name): value for value, names in section.items() for name in names if words_of(name)}

@@ -1,0 +1,176 @@
+"""Titles to tokens: cleaned, folded, one canonical form for each word.
+
+A word's canonical form drops what does not tell exercises apart: case, accents, plural endings, British and American
+spelling, abbreviations. Names and titles go through the same functions, so that they meet.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+# A chapter title is a line; what is longer is text, and only its beginning is looked at.
+MAX_TITLE = 240
+
+
+class Token(NamedTuple):
+    """A piece of a title: kind ``w`` word, ``n`` number, ``c`` clock, ``f`` fraction, ``p`` sign; glued to the last?"""
+
+    kind: str
+    text: str
+    glued: bool
+
+
+class _Fold(dict[int, str | None]):
+    """Per character: lower case without accents; controls out; emoji and other symbols to a blank. Filled as it is used."""
+
+    def __missing__(self, code: int) -> str | None:
+        char = chr(code)
+        self[code] = folded = _fold_char(char)
+        return folded
+
+
+_EXTRA = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "ð": "d", "þ": "th", "İ": "i"}
+_SIGNS = {
+    "’": "'", "‘": "'", "´": "'", "`": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "″": '"', "′": "'",
+    "×": "x", "✕": "x", "✖": "x", "х": "х", "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "―": "-", "→": ">", "➡": ">",
+    "►": ">", "▶": ">", "•": "|", "·": "|", "●": "|", "▪": "|", "│": "|", "⁄": "/", "，": ",", "、": ",", "。": ".", "・": "|",
+    "「": '"', "」": '"', "【": "(", "】": ")", "〜": "-", "～": "-", "+": "+", "_": " ", "=": " ", "*": " ", "¿": " ", "¡": " ",
+}  # fmt: skip
+
+
+def _fold_char(char: str) -> str | None:
+    if char in _SIGNS:
+        return _SIGNS[char]
+    if char in _EXTRA:
+        return _EXTRA[char]
+    kind = unicodedata.category(char)
+    if kind[0] == "Z" or char in "\t\n\r":
+        return " "
+    if kind[0] == "C" or kind == "Me":
+        return None
+    if kind == "Mn":
+        # Vowel signs of Indian and Thai scripts are part of the word; accents, tashkeel and niqqud are not.
+        return char if 0x0900 <= ord(char) <= 0x0EFF or ord(char) in (0x3099, 0x309A) else None
+    if kind in ("So", "Sk"):
+        return " "
+    lower = char.lower()
+    if ord(char) < 0x80:
+        return lower
+    if ord(char) < 0x0530 or 0x1E00 <= ord(char) < 0x2000:
+        if lower in ("й", "ї"):
+            return lower
+        base = "".join(each for each in unicodedata.normalize("NFD", lower) if unicodedata.category(each) != "Mn")
+        return _EXTRA.get(base, base)
+    return lower
+
+
+_FOLD = _Fold()
+_KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
+_KEYCAP_TEN = "\U0001f51f"
+_TAG = re.compile(r"</?(?:a|abbr|b|big|br|code|div|em|font|h[1-6]|i|li|mark|p|s|script|small|span|strong|sub|sup|u|ul)\b[^<>]*/?>", re.I)
+_LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
+_TOKEN = re.compile(
+    r"(?P<c>(?<![\d:])\d{0,3}:\d{2}(?::\d{2})?(?![\d:]))"
+    r"|(?P<f>(?<![\d/])\d{1,3}/\d{1,3}(?![\d/]))"
+    r"|(?P<n>\d+(?:[.,]\d+)?)"
+    r"|(?P<w>[^\W\d_](?:[^\W\d_]|[\u0900-\u0dff\u0e31-\u0e4e\u3099\u309a]|'(?=[^\W\d_]))*)"
+    r"|(?P<p>\S)"
+)  # fmt: skip
+
+
+def clean(title: str) -> str:
+    """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
+    text = title[: 4 * MAX_TITLE]
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    if "&" in text and ";" in text:
+        text = html.unescape(text)
+    if "http" in text or "www." in text or "@" in text:
+        text = _LINK.sub(" ", text)
+    if not text.isascii():
+        text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
+        text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE])
+    return text.translate(_FOLD)[:MAX_TITLE]
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a cleaned text."""
+    found = []
+    last = -1
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or "p"
+        found.append(Token(kind, match.group(), match.start() == last))
+        last = match.end()
+    return found
+
+
+_WORDS = {
+    "db": "dumbbell", "dbs": "dumbbell", "dumbell": "dumbbell", "dumbel": "dumbbell", "dumbbel": "dumbbell",
+    "kb": "kettlebell", "kbs": "kettlebell", "bb": "barbell", "mb": "medicine ball", "medball": "medicine ball",
+    "med": "medicine", "alt": "alternating", "alternate": "alternating", "alternated": "alternating",
+    "sa": "1arm", "sl": "1leg", "bw": "bodyweight", "oh": "overhead", "ghd": "ghd", "bwt": "bodyweight",
+    "legged": "leg", "armed": "arm", "handed": "arm", "lateral": "side", "laterally": "side", "sideways": "side",
+    "sideway": "side", "flye": "fly", "flie": "fly", "kicker": "kick", "toucher": "touch", "tapper": "tap",
+    "ups": "up", "calve": "calf", "calves": "calf", "abs": "ab", "abdominal": "abdominal", "tri": "tricep", "bi": "bicep",
+    "tyre": "tire", "burpies": "burpee", "burpie": "burpee", "burpe": "burpee", "jumpin": "jump", "curtsey": "curtsy",
+    "jumping": "jump", "walking": "walk", "running": "run", "jogging": "jog", "marching": "march",
+    "skipping": "skip", "twisting": "twist", "punching": "punch", "kicking": "kick", "squatting": "squat",
+    "lunging": "lunge", "planking": "plank", "swinging": "swing", "pressing": "press", "lifting": "lift",
+    "crunching": "crunch", "curling": "curl", "climbing": "climb", "crawling": "crawl", "hopping": "hop",
+    "pulling": "pull", "pushing": "push", "reaching": "reach", "tapping": "tap", "stepping": "step",
+    "bouncing": "bounce", "rolling": "roll", "rotating": "rotation", "dipping": "dip", "bridging": "bridge",
+    "clapping": "clap", "shrugging": "shrug", "balancing": "balance", "hanging": "hang", "thrusting": "thrust",
+    "raising": "raise", "circling": "circle", "bounding": "bound", "breathing": "breathe", "rowing": "rowing",
+    "stretches": "stretch", "pushup": "push up", "pushups": "push up", "pressup": "press up", "situp": "sit up",
+    "pullup": "pull up", "chinup": "chin up", "stepup": "step up", "deads": "deadlift",
+    "wk": "week", "wod": "wod", "ex": "exercise", "rnd": "round", "rds": "round", "rd": "round", "min": "min",
+    "wu": "warm up", "cd": "cool down", "cooldown": "cool down", "warmup": "warm up", "warmups": "warm up",
+    "&": "and", "plie": "plie", "sldl": "sldl", "rdl": "rdl", "coolin": "cool", "warming": "warm", "cooling": "cool",
+    "w": "w", "bicept": "bicep", "tricept": "tricep", "xbody": "cross body", "crossbody": "cross body",
+    "theres": "there", "lets": "let", "todays": "today", "highknees": "high knee", "buttkicks": "butt kick",
+    "jumprope": "jump rope", "ropeskipping": "rope skip", "benchpress": "bench press", "legpress": "leg press",
+    "armcurl": "arm curl", "legcurl": "leg curl", "stairclimber": "stair climber", "facepull": "face pull",
+    "inch": "inch", "rt": "right", "lt": "left", "squad": "squad", "hiits": "hiit", "hips": "hip",
+    "singlearm": "1arm", "singleleg": "1leg", "onearm": "1arm", "oneleg": "1leg", "jjs": "jumping jack",
+    "jj": "jump jack", "mtn": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
+    "dus": "double under",
+}  # fmt: skip
+_KEEP_S = ("ss", "us", "is")
+
+
+def stem(word: str) -> str:
+    """A word without its plural ending. Crude on purpose: names and titles are treated alike."""
+    if len(word) < 4 or not word.isascii() or word[-1] != "s":
+        return word
+    if word.endswith("'s"):
+        return word[:-2]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    if word.endswith("ones") and len(word) > 5:
+        return word[:-2]
+    if word.endswith(("ales", "ores")) and len(word) > 6:
+        return word[:-2]
+    if word.endswith(_KEEP_S):
+        return word
+    return word[:-1]
+
+
+@lru_cache(maxsize=65536)
+def canonical(word: str) -> tuple[str, ...]:
+    """The canonical forms of a folded word; usually one, several for what stands for several words."""
+    if "'" in word:
+        word = word[:-2] if word.endswith("'s") else word
+        if "'" in word:
+            # French and Italian articles: d'ane, l'ours, all'indietro.
+            return tuple(part for each in word.split("'") for part in canonical(each) if len(each) > 1) or (word,)
+    found = _WORDS.get(word)
+    if found is None:
+        word = stem(word)
+        found = _WORDS.get(word, word)
+    return tuple(found.split()) if " " in found else (found,)

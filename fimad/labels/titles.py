@@ -1,0 +1,360 @@
+"""A title's label: its kind, its exercises and what else it states, from its words alone.
+
+    >>> from fimad.labels import label_title
+    >>> label = label_title("3. DB Squats (L) 3x12")
+    >>> label.exercises, label.side, label.sets, label.repetitions, label.equipment
+    (('squat',), 'left', 3, 12, ('dumbbell',))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from fimad.labels.compounds import Phrase, phrases
+from fimad.labels.kinds import Verdict, decide
+from fimad.labels.languages import tell
+from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment
+from fimad.labels.numbers import Stated, take_numbers
+from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
+from fimad.labels.text import Token, clean, tokens
+
+_BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
+_MAX_ASIDES = 4
+_MAX_TOKENS = 64
+# Equipment that a name may hold as a word of its own and that it is really done with.
+_IN_NAMES = frozenset(
+    "dumbbell barbell ez_bar kettlebell band cable medicine_ball trap_bar landmine mace sled sandbag battle_ropes "
+    "ab_wheel foam_roller suspension_trainer".split()
+)
+# Words of other languages that English has as well: alone they don't tell.
+_ENGLISH = frozenset(
+    "come was ara son dos tour del die co salut ben mage pass dag hoe wat tag brust part mal fine fin taille ventre arme "
+    "lever am art bilan bras pont table chat chaise vertical marcha barra ballon como cap mos ore most deska asse coupe "
+    "tree child course scale boot bike corda dip ring ab kor del hip jak hur cum set ride camp pause po no on son case "
+    "crow mill taco bar sit talk plan sol free start".split()
+)
+_OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
+
+
+@dataclass(frozen=True)
+class TitleLabel:
+    """What a title says. Nothing is dropped: the title itself stays beside it.
+
+    Parameters
+    ----------
+    kind : ``exercise``, ``rest``, ``section``, ``talk`` or ``other``.
+    confidence : 0 to 1, of the kind and, where there are some, of the exercises.
+    method : how it was found: ``exact``, ``inflected``, ``reordered``, ``split``, ``fuzzy``, ``compound``, ``unlisted`` (an exercise
+        that the taxonomy does not have), ``words`` (a kind told by its words), ``none``.
+    exercises : ids of the taxonomy, in the order of the title; a compound such as "lunge with curl" is one.
+    components : what the compounds are made of.
+    side : ``left``, ``right``, ``both`` or None.
+    repetitions, sets, duration_s, rest_s, tempo : as stated.
+    equipment : as stated.
+    language : code of the title's language, or None.
+    evidence : the words that settled the kind.
+    """
+
+    kind: str
+    confidence: float
+    method: str
+    exercises: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    side: str | None = None
+    repetitions: int | None = None
+    sets: int | None = None
+    duration_s: float | None = None
+    rest_s: float | None = None
+    tempo: str | None = None
+    equipment: tuple[str, ...] = ()
+    language: str | None = None
+    evidence: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that `fimad labels FILE --json` prints."""
+        return {
+            "kind": self.kind,
+            "exercises": list(self.exercises),
+            "components": list(self.components),
+            "side": self.side,
+            "repetitions": self.repetitions,
+            "sets": self.sets,
+            "duration_s": self.duration_s,
+            "rest_s": self.rest_s,
+            "tempo": self.tempo,
+            "equipment": list(self.equipment),
+            "language": self.language,
+            "confidence": self.confidence,
+            "method": self.method,
+            "evidence": list(self.evidence),
+        }
+
+
+@dataclass
+class Reading:
+    """A title or an aside of it, taken apart."""
+
+    words: list[str]
+    stated: Stated
+    matches: list[Match]
+    phrases: list[Phrase]
+    mended: set[str]
+
+
+def label_title(title: str | None) -> TitleLabel:
+    """Label one title by its words alone; about 10,000 a second."""
+    return _label((title or "")[:1200])
+
+
+@lru_cache(maxsize=16384)
+def _label(title: str) -> TitleLabel:
+    found = lexicon()
+    text = clean(title)
+    main, asides = _without_brackets(text)
+    reading = _read(main, found, frozenset())
+    language = tell(
+        title, text, reading.words, [match.entry.languages for match in reading.matches], found
+    )
+    if language not in (None, "en"):
+        reading = _read(main, found, frozenset((language or "",)))
+    _drop_borrowed(reading, title, language)
+    verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found)
+    notes = [_read(aside, found, frozenset((language,) if language else ())) for aside in asides[:_MAX_ASIDES]]
+    verdict = _with_asides(verdict, reading, notes, found)
+    everything = [reading, *notes]
+    repetitions, duration_s = _counts(reading, verdict, found)
+    sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
+    for note in notes:
+        stated = note.stated
+        if repetitions is None:
+            repetitions = stated.repetitions[0] if stated.repetitions else _lone_number(note)
+        duration_s = stated.duration_s if duration_s is None else duration_s
+        sets = sets or stated.sets
+        rest_s = stated.rest_s if rest_s is None else rest_s
+        tempo = tempo or stated.tempo
+    side = next((each for each in (_side(part.words, part.matches, found) for part in everything) if each), None)
+    equipment = dict.fromkeys(each for part in everything for each in _equipment(part, found))
+    return TitleLabel(
+        verdict.kind,
+        round(verdict.confidence, 3),
+        _method(verdict, reading),
+        tuple(dict.fromkeys(verdict.exercises)),
+        tuple(verdict.components),
+        side,
+        repetitions,
+        sets,
+        duration_s,
+        rest_s,
+        tempo,
+        tuple(equipment),
+        language,
+        tuple(verdict.evidence),
+    )
+
+
+def _without_brackets(text: str) -> tuple[str, list[str]]:
+    if "(" not in text and "[" not in text and "{" not in text:
+        return text, []
+    asides = [next(part for part in match.groups() if part is not None) for match in _BRACKETS.finditer(text)]
+    main = _BRACKETS.sub(" ", text)
+    if not any(char.isalpha() for char in main):
+        # "(Squats)", "12 [push ups]".
+        return f"{main} {' '.join(asides)}", []
+    return main, [aside for aside in asides if aside.strip()]
+
+
+def _read(text: str, found: Lexicon, languages: frozenset[str]) -> Reading:
+    stated = Stated()
+    pieces = tokens(text)
+    if not text.isascii():
+        pieces = _cut(pieces, found)
+    words = take_numbers(pieces[:_MAX_TOKENS], found, stated)[:MAX_WORDS]
+    stated.bare = [each for each in stated.bare if each[0] < len(words)]
+    mended: set[str] = set()
+    known = found.words
+    if any(word not in known and word.isalpha() for word in words):
+        words = _mended(words, found, stated, mended)
+    joined = words if "1" not in words and "single" not in words and "one" not in words else list(join_limbs(words))
+    if len(joined) != len(words):
+        stated.bare = [(at, value) for at, value in _moved(stated.bare, words, joined)]
+        words = joined
+    got = matches(words, found, languages)
+    return Reading(words, stated, got, phrases(words, got, found), mended)
+
+
+def _cut(pieces: list[Token], found: Lexicon) -> list[Token]:
+    """Runs of scripts without blanks, cut into known words and units."""
+    cut: list[Token] = []
+    for piece in pieces:
+        if piece.kind == "w" and is_cjk(piece.text) and piece.text not in found.words:
+            parts = segment(piece.text, found)
+            cut += [Token("w", part, piece.glued if not at else True) for at, part in enumerate(parts)]
+        else:
+            cut.append(piece)
+    return cut
+
+
+def _mended(words: list[str], found: Lexicon, stated: Stated, mended: set[str]) -> list[str]:
+    out: list[str] = []
+    moved: dict[int, int] = {}
+    for at, word in enumerate(words):
+        moved[at] = len(out)
+        if word in found.words or not word.isalpha():
+            out.append(word)
+            continue
+        parts, how = mend(word)
+        if how:
+            mended.add(how)
+        out.extend(parts)
+    stated.bare = [(moved[at], value) for at, value in stated.bare]
+    return out
+
+
+def _moved(bare: list[tuple[int, int]], before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
+    result = []
+    for _, value in bare:
+        text = str(value)
+        if text in after:
+            result.append((after.index(text), value))
+    return result
+
+
+def _drop_borrowed(reading: Reading, title: str, language: str | None) -> None:
+    """Names of other languages that are English words, in what is otherwise English."""
+    if language not in (None, "en") and len(reading.matches) > 1:
+        return
+    kept = [
+        match
+        for match in reading.matches
+        if "en" in match.entry.languages
+        or match.used > 1
+        or reading.words[match.start] not in _ENGLISH
+        or not title.isascii()
+        or len(reading.words) == 1
+    ]
+    if len(kept) < len(reading.matches):
+        reading.matches[:] = kept
+        reading.phrases[:] = phrases(reading.words, kept, lexicon())
+
+
+def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found: Lexicon) -> Verdict:
+    """What stands in brackets may name the exercise, or make it a more special one: "Squat (goblet)"."""
+    if verdict.kind not in ("exercise", "other"):
+        return verdict
+    for note in notes:
+        named = [each for phrase in note.phrases for each in phrase.exercises]
+        if verdict.kind == "exercise" and len(verdict.exercises) == 1:
+            core = [word for match in reading.matches if match.entry.type == "exercise" for word in reading.words[match.start : match.end]]
+            entry = bag_match([*note.words, *core], found)
+            if entry and verdict.exercises[0] in list(found.ancestors(entry.id))[1:]:
+                verdict.exercises = [entry.id]
+                verdict.method = "reordered"
+        elif not verdict.exercises and named and "next" not in note.words and verdict.method == "none":
+            return decide(note.words, note.matches, note.phrases, note.stated, found)
+        elif verdict.kind == "exercise" and not verdict.exercises and named and "next" not in note.words:
+            verdict.exercises = named[:1]
+            verdict.method = "exact"
+    return verdict
+
+
+def _method(verdict: Verdict, reading: Reading) -> str:
+    if verdict.method in ("exact", "compound") and reading.mended and verdict.exercises:
+        if "fuzzy" in reading.mended:
+            return "fuzzy"
+        if verdict.method == "exact":
+            return "split"
+    return verdict.method
+
+
+def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | None, float | None]:
+    stated = reading.stated
+    repetitions: int | None = None
+    if stated.repetitions:
+        several = len(verdict.exercises) > 1 and len(set(stated.repetitions)) > 1
+        repetitions = None if several else stated.repetitions[0]
+    if stated.bare and verdict.kind == "exercise":
+        covered = {at for match in reading.matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
+        values = []
+        for at, value in stated.bare:
+            if at in covered or not 2 <= value <= 1000:
+                continue
+            leading = not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
+            trailing = at == len(reading.words) - 1
+            hold = bool(verdict.exercises) and any(
+                found.exercises[each].pattern in _OFF_HOLD for each in verdict.exercises if each in found.exercises
+            )
+            if (leading and at + 1 < len(reading.words)) or (trailing and value >= 5 and not hold):
+                values.append(value)
+        if repetitions is None and values and len(set(values)) == 1:
+            repetitions = values[0]
+    return repetitions, stated.duration_s
+
+
+def _lone_number(note: Reading) -> int | None:
+    """ "Squats (20)": a number alone in brackets."""
+    if len(note.stated.bare) == 1 and len(note.words) == 1 and note.stated.bare[0][1] >= 3:
+        return note.stated.bare[0][1]
+    return None
+
+
+def _side(words: list[str], found_matches: list[Match], found: Lexicon) -> str | None:
+    sides: list[str] = []
+    size = len(words)
+    first_words = found.first_words
+    at = 0
+    while at < size:
+        word = words[at]
+        step = 1
+        if word in first_words and word not in ("l", "r"):
+            for length in (3, 2, 1):
+                value = found.sides.get(tuple(words[at : at + length])) if at + length <= size else None
+                if value:
+                    sides.append(value)
+                    step = length
+                    break
+        elif word in ("l", "r"):
+            inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
+            if not inside and (at in (0, size - 1) or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()):
+                sides.append("left" if word == "l" else "right")
+        at += step
+    if not sides:
+        return None
+    if "both" in sides:
+        return "both" if len(set(sides)) == 1 or "left" in sides and "right" in sides else next(s for s in sides if s != "both")
+    if "left" in sides and "right" in sides:
+        # "Right arm swipe to the left": the limb counts.
+        return sides[0] if "to" in words or "the" in words else "both"
+    return sides[0]
+
+
+def _equipment(part: Reading, found: Lexicon) -> list[str]:
+    words = part.words
+    if not any(word in found.first_words for word in words):
+        return []
+    named = {
+        at
+        for match in part.matches
+        if match.entry.type == "exercise"
+        for at in range(match.start, match.end)
+    }
+    stretch = any(
+        match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch" for match in part.matches
+    )
+    taken = []
+    at = 0
+    while at < len(words):
+        step = 1
+        if words[at] in found.first_words:
+            for length in (3, 2, 1):
+                value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
+                if value:
+                    if at not in named or (value in _IN_NAMES and not (stretch and value == "band")):
+                        taken.append(value)
+                    step = length
+                    break
+        at += step
+    return taken
