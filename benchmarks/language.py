@@ -47,24 +47,25 @@ class Case:
 
 def cases() -> list[Case]:
     """All titles of the folder."""
-    made = []
+    made: list[Case] = []
     for name in ("english", "others"):
         with (FOLDER / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                made.append(
-                    Case(
-                        row["title"],
-                        row.get("language") or "en",
-                        row.get("style") or "language",
-                        row["kind"],
-                        frozenset(each for each in row["exercises"].split("|") if each),
-                        row["side"] or None,
-                        int(row["repetitions"]) if row["repetitions"] else None,
-                        int(row["sets"]) if row["sets"] else None,
-                        float(row["duration_s"]) if row["duration_s"] else None,
-                    )
-                )
+            made.extend(_case(row) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return made
+
+
+def _case(row: dict[str, str]) -> Case:
+    return Case(
+        row["title"],
+        row.get("language") or "en",
+        row.get("style") or "language",
+        row["kind"],
+        frozenset(each for each in row["exercises"].split("|") if each),
+        row["side"] or None,
+        int(row["repetitions"]) if row["repetitions"] else None,
+        int(row["sets"]) if row["sets"] else None,
+        float(row["duration_s"]) if row["duration_s"] else None,
+    )
 
 
 def scores(pairs: Iterable[tuple[Case, TitleLabel]]) -> dict[str, Any]:
@@ -100,7 +101,12 @@ def _table(groups: dict[str, list[tuple[Case, TitleLabel]]]) -> dict[str, Any]:
     result = {}
     for name, pairs in groups.items():
         result[name] = scores(pairs)
-        print(f"{name:<24}" + "".join(f"{result[name][each]:>11.3f}" if each != "titles" else f"{result[name][each]:>11}" for each in names))
+        print(
+            f"{name:<24}"
+            + "".join(
+                f"{result[name][each]:>11.3f}" if each != "titles" else f"{result[name][each]:>11}" for each in names
+            )
+        )
     return result
 
 
@@ -111,9 +117,11 @@ def _wrong(pairs: Iterable[tuple[Case, TitleLabel]]) -> None:
             faults.append(f"exercises {sorted(label.exercises)} for {sorted(case.exercises)}")
         if label.kind != case.kind:
             faults.append(f"kind {label.kind} for {case.kind}")
-        for name in ("side", "repetitions", "sets", "duration_s", "language"):
-            if getattr(label, name) != getattr(case, name):
-                faults.append(f"{name} {getattr(label, name)} for {getattr(case, name)}")
+        faults += [
+            f"{name} {getattr(label, name)} for {getattr(case, name)}"
+            for name in ("side", "repetitions", "sets", "duration_s", "language")
+            if getattr(label, name) != getattr(case, name)
+        ]
         if faults:
             print(f"  {case.title!r}: {'; '.join(faults)} ({label.method})")
 
@@ -146,7 +154,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--titles", type=Path, help="a table of titles with kinds that is not part of the project")
     parser.add_argument("--wrong", action="store_true", help="list what is wrong in the half that is not held out")
-    parser.add_argument("--wrong-held-out", action="store_true", help="list what is wrong in the other half: for the record")
+    parser.add_argument(
+        "--wrong-held-out", action="store_true", help="list what is wrong in the other half: for the record"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     lexicon()
@@ -160,11 +170,15 @@ def main() -> None:
         groups: dict[str, list[tuple[Case, TitleLabel]]] = defaultdict(list)
         five = ("de", "es", "fr", "pt", "it")
         for case, label in chosen:
-            groups["English" if case.language == "en" else "five languages" if case.language in five else "others"].append((case, label))
+            groups[
+                "English" if case.language == "en" else "five languages" if case.language in five else "others"
+            ].append((case, label))
         for case, label in chosen:
             groups[f"  {case.style}" if case.language == "en" else f"  {case.language}"].append((case, label))
         result[name] = _table(groups)
-    methods = Counter((label.method, frozenset(label.exercises) == case.exercises) for case, label in pairs if label.exercises)
+    methods = Counter(
+        (label.method, frozenset(label.exercises) == case.exercises) for case, label in pairs if label.exercises
+    )
     print("\nmethods (right, wrong)")
     for method in sorted({name for name, _ in methods}):
         print(f"  {method:<12}{methods[method, True]:>6}{methods[method, False]:>6}")

@@ -25,6 +25,7 @@ MODULES = (
     "inspect",
     "maintain",
     "models",
+    "labels",
     "signals.simulate",
     "signals.calibrate",
     "signals.compare",

@@ -13,11 +13,11 @@ from functools import cache
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.taxonomy import Lexicon, lexicon
 
-_AND = frozenset("and y e et und i og och ve и та kai en ed и і".split())
-_TO = frozenset("to into zu zum a al".split())
-_WITH = frozenset("with plus mit con avec com z med met s med с".split())
-_OR = frozenset("or oder o ou lub eller of или".split())
-_BREAKS = frozenset("|,;:>+/.?!-\"")
+_AND = frozenset(["and", "y", "e", "et", "und", "i", "og", "och", "ve", "и", "та", "kai", "en", "ed", "и", "і"])
+_TO = frozenset(["to", "into", "zu", "zum", "a", "al"])
+_WITH = frozenset(["with", "plus", "mit", "con", "avec", "com", "z", "med", "met", "s", "med", "с"])
+_OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
+_BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:")
 
@@ -163,7 +163,7 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
 
 def _more_special(words: Sequence[str], start: int, end: int, only: Match, phrase: Phrase, found: Lexicon) -> None:
     """ "Squat sumo", "lunge reverse": the same words in the order of a longer name."""
-    if only.used >= end - start or end - start > 8:
+    if only.end - only.start >= end - start or end - start > 8:
         return
     entry = bag_match(words[start:end], found)
     if entry and entry.id != only.entry.id and only.used < 2:

@@ -23,30 +23,263 @@ _WEAK_TALK = frozenset(
 ) | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
 # Said of a pause, but parts of other things too.
 _WEAK_REST = frozenset(
-    "water pause switch breath chill relax transition recover breathe ruhe wechsel cambio transición transizione ara mola água "
-    "bere boire trinken wissel reposo entspannung relajación relaxamento rilassamento respiration vila".split()
+    [
+        "water",
+        "pause",
+        "switch",
+        "breath",
+        "chill",
+        "relax",
+        "transition",
+        "recover",
+        "breathe",
+        "ruhe",
+        "wechsel",
+        "cambio",
+        "transición",
+        "transizione",
+        "ara",
+        "mola",
+        "água",
+        "bere",
+        "boire",
+        "trinken",
+        "wissel",
+        "reposo",
+        "entspannung",
+        "relajación",
+        "relaxamento",
+        "rilassamento",
+        "respiration",
+        "vila",
+    ]
 )
 _ASKS = frozenset(
-    "how why what which should when who where is are does can did wie warum cómo como comment pourquoi come perché porque "
-    "por как почему зачем nasıl jak dlaczego hoe waarom hur varför ¿".split()
+    [
+        "how",
+        "why",
+        "what",
+        "which",
+        "should",
+        "when",
+        "who",
+        "where",
+        "is",
+        "are",
+        "does",
+        "can",
+        "did",
+        "wie",
+        "warum",
+        "cómo",
+        "como",
+        "comment",
+        "pourquoi",
+        "come",
+        "perché",
+        "porque",
+        "por",
+        "как",
+        "почему",
+        "зачем",
+        "nasıl",
+        "jak",
+        "dlaczego",
+        "hoe",
+        "waarom",
+        "hur",
+        "varför",
+        "¿",
+    ]
 )
 # Behind an exercise they make a part of the workout of it: "squat circuit".
 _SECTION_HEADS = frozenset(
-    "circuit workout routine series complex program programme session class day flow training entrenamiento rutina circuito "
-    "allenamento treino séance seance entrainement zirkel".split()
+    [
+        "circuit",
+        "workout",
+        "routine",
+        "series",
+        "complex",
+        "program",
+        "programme",
+        "session",
+        "class",
+        "day",
+        "flow",
+        "training",
+        "entrenamiento",
+        "rutina",
+        "circuito",
+        "allenamento",
+        "treino",
+        "séance",
+        "seance",
+        "entrainement",
+        "zirkel",
+    ]
 )
 _HEADS = frozenset(
-    "press row curl raise extension fly stretch pose hold jump hop kick twist lift pull push swing circle rotation walk run step "
-    "tap reach crawl drive pulse bend roll opener slam throw carry squeeze drop dip crunch touch kickback pass sweep punch "
-    "climb drag balance asana bridge plank squat lunge drill sprint shuffle raise jack deadlift thrust hinge march skip bound "
-    "toss flick flip pushdown pulldown rollout hang abduction adduction flexion clap wave strike block chop climber crawler "
-    "release mobilization cars flow up down whip handed spin tuck".split()
+    [
+        "press",
+        "row",
+        "curl",
+        "raise",
+        "extension",
+        "fly",
+        "stretch",
+        "pose",
+        "hold",
+        "jump",
+        "hop",
+        "kick",
+        "twist",
+        "lift",
+        "pull",
+        "push",
+        "swing",
+        "circle",
+        "rotation",
+        "walk",
+        "run",
+        "step",
+        "tap",
+        "reach",
+        "crawl",
+        "drive",
+        "pulse",
+        "bend",
+        "roll",
+        "opener",
+        "slam",
+        "throw",
+        "carry",
+        "squeeze",
+        "drop",
+        "dip",
+        "crunch",
+        "touch",
+        "kickback",
+        "pass",
+        "sweep",
+        "punch",
+        "climb",
+        "drag",
+        "balance",
+        "asana",
+        "bridge",
+        "plank",
+        "squat",
+        "lunge",
+        "drill",
+        "sprint",
+        "shuffle",
+        "raise",
+        "jack",
+        "deadlift",
+        "thrust",
+        "hinge",
+        "march",
+        "skip",
+        "bound",
+        "toss",
+        "flick",
+        "flip",
+        "pushdown",
+        "pulldown",
+        "rollout",
+        "hang",
+        "abduction",
+        "adduction",
+        "flexion",
+        "clap",
+        "wave",
+        "strike",
+        "block",
+        "chop",
+        "climber",
+        "crawler",
+        "release",
+        "mobilization",
+        "cars",
+        "flow",
+        "up",
+        "down",
+        "whip",
+        "handed",
+        "spin",
+        "tuck",
+    ]
 )
 _BODY = frozenset(
-    "arm leg knee hip glute shoulder chest back toe heel elbow ankle wrist neck calf hamstring quad thigh butt oblique body "
-    "hand foot torso trunk spine tricep bicep lat pec delt groin adductor finger head kneeling standing seated lying side "
-    "front rear reverse cross diagonal single alternating double overhead tall half low high wide narrow bent straight "
-    "1arm 1leg upper lower inner outer ab waist pelvic belly".split()
+    [
+        "arm",
+        "leg",
+        "knee",
+        "hip",
+        "glute",
+        "shoulder",
+        "chest",
+        "back",
+        "toe",
+        "heel",
+        "elbow",
+        "ankle",
+        "wrist",
+        "neck",
+        "calf",
+        "hamstring",
+        "quad",
+        "thigh",
+        "butt",
+        "oblique",
+        "body",
+        "hand",
+        "foot",
+        "torso",
+        "trunk",
+        "spine",
+        "tricep",
+        "bicep",
+        "lat",
+        "pec",
+        "delt",
+        "groin",
+        "adductor",
+        "finger",
+        "head",
+        "kneeling",
+        "standing",
+        "seated",
+        "lying",
+        "side",
+        "front",
+        "rear",
+        "reverse",
+        "cross",
+        "diagonal",
+        "single",
+        "alternating",
+        "double",
+        "overhead",
+        "tall",
+        "half",
+        "low",
+        "high",
+        "wide",
+        "narrow",
+        "bent",
+        "straight",
+        "1arm",
+        "1leg",
+        "upper",
+        "lower",
+        "inner",
+        "outer",
+        "ab",
+        "waist",
+        "pelvic",
+        "belly",
+    ]
 )
 _MAX_UNLISTED = 8
 
@@ -129,9 +362,7 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
     return []
 
 
-def _section_head(
-    words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated
-) -> str:
+def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated) -> str:
     """The word behind an exercise that makes it a part of the workout; "" if there is none."""
     if stated.repetitions or len(parts) != 1 or stated.bare:
         return ""
@@ -187,7 +418,7 @@ def _unlisted(
     counted = bool(stated_counts(words))
     last = next((word for word in reversed(letters) if word not in found.fillers), "")
     known = len(heads) + len(body)
-    if last in _HEADS and (known >= 2 or len(letters) <= 4) or counted:
+    if (last in _HEADS and (known >= 2 or len(letters) <= 4)) or counted:
         return [*heads, *body]
     return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters, found)) + 1 else []
 

@@ -7,7 +7,7 @@ while a name that only one language has settles it.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from fimad.labels.taxonomy import Lexicon
@@ -84,7 +84,7 @@ def tell(title: str, text: str, words: Iterable[str], named: Iterable[frozenset[
     words : canonical words; function words vote.
     named : for each name found, the languages that have it.
     """
-    votes: Counter[str] = Counter()
+    votes: dict[str, float] = defaultdict(float)
     for languages in named:
         for each in languages:
             # What few languages say counts for more.

@@ -1,8 +1,8 @@
 """Mapping tables: each class of a published dataset to an exercise of the taxonomy, and back.
 
-    >>> from fimad.labels import load_mapping
-    >>> load_mapping("MM-Fit").fold("goblet_squat")
-    'squats'
+>>> from fimad.labels import load_mapping
+>>> load_mapping("MM-Fit").fold("goblet_squat")
+'squats'
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def load_mapping(name: str) -> LabelMap:
 
 def _label_map(name: str, table: Mapping[str, Any]) -> LabelMap:
     classes = {str(label): _exercise(str(meant)) for label, meant in table["classes"].items()}
-    return LabelMap(name, str(table.get("title", name)), str(table.get("null", "")), classes, table.get("preferred", {}))
+    return LabelMap(
+        name, str(table.get("title", name)), str(table.get("null", "")), classes, table.get("preferred", {})
+    )
 
 
 def _exercise(name: str) -> str | None:

@@ -15,19 +15,173 @@ _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 # A clip of a workout states no longer one; what is longer is a time stamp or a promise.
 _MAX_CLOCK_S = 1800.0
 _ORDER = frozenset(
-    "round set circuit exercise move movement block part day week station drill workout level phase superset triset step "
-    "tabata season episode ep month lesson module chapter section amrap emom interval task wod finisher complex stage "
-    "page video session group game number no nr workout combo song bodyweight circuito runde satz ubung teil block tag woche "
-    "ronda serie ejercicio bloque parte dia semana vuelta tour exercice bloc partie jour rodada exercicio bloco giro "
-    "esercizio blocco giorno runda seria cwiczenie kolo cvik krug vjezba раунд круг подход упражнение часть день kor tur "
-    "hareket egzersiz ronde oefening deel varv ovning omgang".split()
+    [
+        "round",
+        "set",
+        "circuit",
+        "exercise",
+        "move",
+        "movement",
+        "block",
+        "part",
+        "day",
+        "week",
+        "station",
+        "drill",
+        "workout",
+        "level",
+        "phase",
+        "superset",
+        "triset",
+        "step",
+        "tabata",
+        "season",
+        "episode",
+        "ep",
+        "month",
+        "lesson",
+        "module",
+        "chapter",
+        "section",
+        "amrap",
+        "emom",
+        "interval",
+        "task",
+        "wod",
+        "finisher",
+        "complex",
+        "stage",
+        "page",
+        "video",
+        "session",
+        "group",
+        "game",
+        "number",
+        "no",
+        "nr",
+        "workout",
+        "combo",
+        "song",
+        "bodyweight",
+        "circuito",
+        "runde",
+        "satz",
+        "ubung",
+        "teil",
+        "block",
+        "tag",
+        "woche",
+        "ronda",
+        "serie",
+        "ejercicio",
+        "bloque",
+        "parte",
+        "dia",
+        "semana",
+        "vuelta",
+        "tour",
+        "exercice",
+        "bloc",
+        "partie",
+        "jour",
+        "rodada",
+        "exercicio",
+        "bloco",
+        "giro",
+        "esercizio",
+        "blocco",
+        "giorno",
+        "runda",
+        "seria",
+        "cwiczenie",
+        "kolo",
+        "cvik",
+        "krug",
+        "vjezba",
+        "раунд",
+        "круг",
+        "подход",
+        "упражнение",
+        "часть",
+        "день",
+        "kor",
+        "tur",
+        "hareket",
+        "egzersiz",
+        "ronde",
+        "oefening",
+        "deel",
+        "varv",
+        "ovning",
+        "omgang",
+    ]
 )
 # Said of a number that is neither: weight, distance, energy, share, angle.
 _MEASURES = frozenset(
-    "kg kgs kilo kilos lb lbs pound pounds km mi mile miles meter meters metre metres cal cals calorie calories kcal ft "
-    "feet foot inch inches cm mm bpm rpm rpe rm % ° yard yards yd yds watt watts percent kilometer kilometers".split()
+    [
+        "kg",
+        "kgs",
+        "kilo",
+        "kilos",
+        "lb",
+        "lbs",
+        "pound",
+        "pounds",
+        "km",
+        "mi",
+        "mile",
+        "miles",
+        "meter",
+        "meters",
+        "metre",
+        "metres",
+        "cal",
+        "cals",
+        "calorie",
+        "calories",
+        "kcal",
+        "ft",
+        "feet",
+        "foot",
+        "inch",
+        "inches",
+        "cm",
+        "mm",
+        "bpm",
+        "rpm",
+        "rpe",
+        "rm",
+        "%",
+        "°",
+        "yard",
+        "yards",
+        "yd",
+        "yds",
+        "watt",
+        "watts",
+        "percent",
+        "kilometer",
+        "kilometers",
+    ]
 )
-_REST = frozenset("rest off recovery break recover pause pausa descanso repos riposo recupero repous intervalo rust".split())
+_REST = frozenset(
+    [
+        "rest",
+        "off",
+        "recovery",
+        "break",
+        "recover",
+        "pause",
+        "pausa",
+        "descanso",
+        "repos",
+        "riposo",
+        "recupero",
+        "repous",
+        "intervalo",
+        "rust",
+    ]
+)
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60,
@@ -38,7 +192,9 @@ _NUMBERS = {
     "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "half": 0.5, "halbe": 0.5, "medio": 0.5, "demi": 0.5,
     "meia": 0.5, "mezzo": 0.5, "a": 1, "an": 1, "another": 1,
 }  # fmt: skip
-_LIMBS = frozenset("arm arms leg legs legged armed handed hand way point count counts d".split())
+_LIMBS = frozenset(
+    ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]
+)
 
 
 @dataclass
@@ -78,7 +234,15 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
             elif text == "&":
                 words.append("and")
                 at += 1
-            elif text == "-" and glued and at + 1 < size and found[at + 1].glued and found[at + 1].kind == "w" and words and words[-1] != ":":
+            elif (
+                text == "-"
+                and glued
+                and at + 1 < size
+                and found[at + 1].glued
+                and found[at + 1].kind == "w"
+                and words
+                and words[-1] != ":"
+            ):
                 # "push-ups": one name.
                 at += 1
             else:
@@ -169,7 +333,13 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             else:
                 into.repetitions.append(int(value))
             return end
-        if value >= 5 and not words and at + 1 < size and found[at + 1].kind == "w" and found[at + 1].text not in _LIMBS:
+        if (
+            value >= 5
+            and not words
+            and at + 1 < size
+            and found[at + 1].kind == "w"
+            and found[at + 1].text not in _LIMBS
+        ):
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
@@ -272,9 +442,9 @@ def _stated_duration(found: list[Token], end: int, words: list[str], into: State
     following = canonical(found[end].text)[0] if end < len(found) and found[end].kind == "w" else ""
     named = any(word.isalpha() and word not in _REST for word in words)
     resting = following in _REST or (bool(words) and words[-1] in _REST)
-    if resting and (named or into.duration_s is not None):
-        into.rest_s = seconds
-    elif into.duration_s is not None and into.rest_s is None and seconds <= into.duration_s:
+    if (resting and (named or into.duration_s is not None)) or (
+        into.duration_s is not None and into.rest_s is None and seconds <= into.duration_s
+    ):
         into.rest_s = seconds
     elif into.duration_s is None:
         into.duration_s = seconds
@@ -409,7 +579,11 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
             words.pop()
         into.sets = into.sets or int(value)
         # "3 sets of 10", "2 sets x 15".
-        if end + 1 < size and found[end].text in ("of", "de", "a", "von", "da", "di", "x") and found[end + 1].kind == "n":
+        if (
+            end + 1 < size
+            and found[end].text in ("of", "de", "a", "von", "da", "di", "x")
+            and found[end + 1].kind == "n"
+        ):
             return end + 1 if found[end].text != "x" else end
         if not words and end >= size:
             words.append("round" if found[end - 1].text.startswith("round") else "set")
@@ -419,7 +593,16 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
 
 
 def _second_part(found: list[Token], at: int) -> tuple[float, int]:
-    if at + 1 < len(found) and found[at + 1].text in ("s", "sec", "secs", "second", "seconds", "sek", "segundos", "sekunden"):
+    if at + 1 < len(found) and found[at + 1].text in (
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "sek",
+        "segundos",
+        "sekunden",
+    ):
         return _value(found[at].text), at + 2
     return 0.0, at
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from fimad.labels.text import canonical, clean, tokens
@@ -82,7 +83,7 @@ _ONE = frozenset(("single", "1", "one"))
 
 
 def join_limbs(words: list[str]) -> tuple[str, ...]:
-    """"Single arm", "one arm", "1 arm" become one word, and so do legs."""
+    """ "Single arm", "one arm", "1 arm" become one word, and so do legs."""
     if not _ONE.isdisjoint(words):
         joined: list[str] = []
         for word in words:
@@ -165,7 +166,11 @@ def lexicon() -> Lexicon:
     vocabulary = _toml("vocabulary.toml")
     raw = _taxonomy_toml()["exercise"]
     circumstances = {
-        key[0] for section in ("equipment", "modifiers") for names in vocabulary[section].values() for key in map(words_of, names) if len(key) == 1
+        key[0]
+        for section in ("equipment", "modifiers")
+        for names in vocabulary[section].values()
+        for key in map(words_of, names)
+        if len(key) == 1
     }
     found: dict[tuple[str, ...], dict[tuple[str, str], tuple[set[str], bool]]] = {}
 
@@ -205,11 +210,13 @@ def lexicon() -> Lexicon:
             entry = Entry(kind, id_, frozenset(languages), weak)
             node.entries.append(entry)
             if kind == "exercise" and not weak and len(set(key)) > 1:
-                bags.setdefault(frozenset(key), entry)
+                known = bags.get(frozenset(key))
+                if known is None or ("en" in languages and "en" not in known.languages):
+                    bags[frozenset(key)] = entry
         vocabulary_words.update(key)
         if any(kind == "exercise" for kind, _ in meanings):
             exercise_words.update(key)
-        pairs.update(zip(key, key[1:], strict=False))
+        pairs.update(pairwise(key))
     equipment = _phrases(vocabulary["equipment"])
     sides = _phrases(vocabulary["side"])
     languages_of: dict[str, set[str]] = {}

@@ -71,7 +71,10 @@ def _fold_char(char: str) -> str | None:
 _FOLD = _Fold()
 _KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
 _KEYCAP_TEN = "\U0001f51f"
-_TAG = re.compile(r"</?(?:a|abbr|b|big|br|code|div|em|font|h[1-6]|i|li|mark|p|s|script|small|span|strong|sub|sup|u|ul)\b[^<>]*/?>", re.I)
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|br|code|div|em|font|h[1-6]|i|li|mark|p|s|script|small|span|strong|sub|sup|u|ul)\b[^<>]*/?>",
+    re.I,
+)
 _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
 _TOKEN = re.compile(
     r"(?P<c>(?<![\d:])\d{0,3}:\d{2}(?::\d{2})?(?![\d:]))"

@@ -1,9 +1,9 @@
 """A title's label: its kind, its exercises and what else it states, from its words alone.
 
-    >>> from fimad.labels import label_title
-    >>> label = label_title("3. DB Squats (L) 3x12")
-    >>> label.exercises, label.side, label.sets, label.repetitions, label.equipment
-    (('squat',), 'left', 3, 12, ('dumbbell',))
+>>> from fimad.labels import label_title
+>>> label = label_title("3. DB Squats (L) 3x12")
+>>> label.exercises, label.side, label.sets, label.repetitions, label.equipment
+(('squat',), 'left', 3, 12, ('dumbbell',))
 """
 
 from __future__ import annotations
@@ -27,15 +27,110 @@ _MAX_ASIDES = 4
 _MAX_TOKENS = 64
 # Equipment that a name may hold as a word of its own and that it is really done with.
 _IN_NAMES = frozenset(
-    "dumbbell barbell ez_bar kettlebell band cable medicine_ball trap_bar landmine mace sled sandbag battle_ropes "
-    "ab_wheel foam_roller suspension_trainer".split()
+    [
+        "dumbbell",
+        "barbell",
+        "ez_bar",
+        "kettlebell",
+        "band",
+        "cable",
+        "medicine_ball",
+        "trap_bar",
+        "landmine",
+        "mace",
+        "sled",
+        "sandbag",
+        "battle_ropes",
+        "ab_wheel",
+        "foam_roller",
+        "suspension_trainer",
+    ]
 )
 # Words of other languages that English has as well: alone they don't tell.
 _ENGLISH = frozenset(
-    "come was ara son dos tour del die co salut ben mage pass dag hoe wat tag brust part mal fine fin taille ventre arme "
-    "lever am art bilan bras pont table chat chaise vertical marcha barra ballon como cap mos ore most deska asse coupe "
-    "tree child course scale boot bike corda dip ring ab kor del hip jak hur cum set ride camp pause po no on son case "
-    "crow mill taco bar sit talk plan sol free start".split()
+    [
+        "come",
+        "was",
+        "ara",
+        "son",
+        "dos",
+        "tour",
+        "del",
+        "die",
+        "co",
+        "salut",
+        "ben",
+        "mage",
+        "pass",
+        "dag",
+        "hoe",
+        "wat",
+        "tag",
+        "brust",
+        "part",
+        "mal",
+        "fine",
+        "fin",
+        "taille",
+        "ventre",
+        "arme",
+        "lever",
+        "am",
+        "art",
+        "bilan",
+        "bras",
+        "pont",
+        "table",
+        "chat",
+        "chaise",
+        "vertical",
+        "marcha",
+        "barra",
+        "ballon",
+        "como",
+        "cap",
+        "mos",
+        "ore",
+        "most",
+        "deska",
+        "asse",
+        "coupe",
+        "tree",
+        "child",
+        "course",
+        "scale",
+        "boot",
+        "bike",
+        "corda",
+        "dip",
+        "ring",
+        "ab",
+        "kor",
+        "del",
+        "hip",
+        "jak",
+        "hur",
+        "cum",
+        "set",
+        "ride",
+        "camp",
+        "pause",
+        "po",
+        "no",
+        "on",
+        "son",
+        "case",
+        "crow",
+        "mill",
+        "taco",
+        "bar",
+        "sit",
+        "talk",
+        "plan",
+        "sol",
+        "free",
+        "start",
+    ]
 )
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
@@ -116,9 +211,7 @@ def _label(title: str) -> TitleLabel:
     text = clean(title)
     main, asides = _without_brackets(text)
     reading = _read(main, found, frozenset())
-    language = tell(
-        title, text, reading.words, [match.entry.languages for match in reading.matches], found
-    )
+    language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
     if language not in (None, "en"):
         reading = _read(main, found, frozenset((language or "",)))
     _drop_borrowed(reading, title, language)
@@ -248,7 +341,12 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
     for note in notes:
         named = [each for phrase in note.phrases for each in phrase.exercises]
         if verdict.kind == "exercise" and len(verdict.exercises) == 1:
-            core = [word for match in reading.matches if match.entry.type == "exercise" for word in reading.words[match.start : match.end]]
+            core = [
+                word
+                for match in reading.matches
+                if match.entry.type == "exercise"
+                for word in reading.words[match.start : match.end]
+            ]
             entry = bag_match([*note.words, *core], found)
             if entry and verdict.exercises[0] in list(found.ancestors(entry.id))[1:]:
                 verdict.exercises = [entry.id]
@@ -277,12 +375,16 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         several = len(verdict.exercises) > 1 and len(set(stated.repetitions)) > 1
         repetitions = None if several else stated.repetitions[0]
     if stated.bare and verdict.kind == "exercise":
-        covered = {at for match in reading.matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
+        covered = {
+            at for match in reading.matches if match.entry.type == "exercise" for at in range(match.start, match.end)
+        }
         values = []
         for at, value in stated.bare:
             if at in covered or not 2 <= value <= 1000:
                 continue
-            leading = not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
+            leading = (
+                not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
+            )
             trailing = at == len(reading.words) - 1
             hold = bool(verdict.exercises) and any(
                 found.exercises[each].pattern in _OFF_HOLD for each in verdict.exercises if each in found.exercises
@@ -324,7 +426,11 @@ def _side(words: list[str], found_matches: list[Match], found: Lexicon) -> str |
     if not sides:
         return None
     if "both" in sides:
-        return "both" if len(set(sides)) == 1 or "left" in sides and "right" in sides else next(s for s in sides if s != "both")
+        return (
+            "both"
+            if len(set(sides)) == 1 or ("left" in sides and "right" in sides)
+            else next(s for s in sides if s != "both")
+        )
     if "left" in sides and "right" in sides:
         # "Right arm swipe to the left": the limb counts.
         return sides[0] if "to" in words or "the" in words else "both"
@@ -335,14 +441,10 @@ def _equipment(part: Reading, found: Lexicon) -> list[str]:
     words = part.words
     if not any(word in found.first_words for word in words):
         return []
-    named = {
-        at
-        for match in part.matches
-        if match.entry.type == "exercise"
-        for at in range(match.start, match.end)
-    }
+    named = {at for match in part.matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
     stretch = any(
-        match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch" for match in part.matches
+        match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch"
+        for match in part.matches
     )
     taken = []
     at = 0

@@ -1,0 +1,205 @@
+"""Titles to labels: what is named, what is taken off, what stays."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from benchmarks.language import cases, scores
+from fimad.cli import app
+from fimad.labels import KINDS, label_title, lexicon
+
+PAIRS = [(case, label_title(case.title)) for case in cases()]
+FIVE = ("de", "es", "fr", "pt", "it")
+
+
+def one(title: str) -> str:
+    label = label_title(title)
+    assert label.kind == "exercise", (title, label)
+    assert len(label.exercises) == 1, (title, label)
+    return label.exercises[0]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ("squat", "squats", "3. SQUATS x15", "Air Squat", "BW squats", "Squats (45 sec)", "🔥 Squats 🔥", "ＳＱＵＡＴＳ"),
+        ("push-ups", "push ups", "pushups", "Push Up", "PRESS-UPS", "<b>Push-ups</b>", "#pushups", "Liegestütze", "pompes"),
+        ("DB RDL", "Dumbbell Romanian Deadlift (RDL)", "romanian dead lifts", "Romanian deadlift with dumbbells"),
+        ("Squat to press", "thrusters", "Squat to Overhead Press", "squat + press" if False else "Squat & Press"),
+        ("bent over dumbbell row", "Bent-over rows", "DB bent over row", "Rows - bent over"),
+        ("1-arm row", "one arm dumbbell row", "Single-Arm Row", "SA row"),
+        ("Lateral raise", "side raises", "Raise, lateral", "Seitheben"),
+        ("Liegestuetze", "Liegestütze", "LIEGESTÜTZE"),
+    ],
+)  # fmt: skip
+def test_one_exercise_has_one_name(titles: tuple[str, ...]) -> None:
+    assert len({one(title) for title in titles}) == 1, [(title, one(title)) for title in titles]
+
+
+@pytest.mark.parametrize(
+    ("title", "exercises"),
+    [
+        ("push-ups + plank", ("push_up", "plank")),
+        ("Squats, lunges & burpees", ("squat", "lunge", "burpee")),
+        ("Jumping jacks / high knees", ("jumping_jack", "high_knees")),
+        ("Front and lateral raises", ("front_raise", "lateral_raise")),
+        ("clean and press", ("clean_and_press",)),
+        ("Reverse lunge with bicep curl", ("lunge_with_bicep_curl",)),
+        ("Burpee to pull-up", ("burpee_pull_up",)),
+        ("Knee to chest stretch", ("knee_to_chest_stretch",)),
+    ],
+)
+def test_lists_are_several_and_compounds_are_one(title: str, exercises: tuple[str, ...]) -> None:
+    assert label_title(title).exercises == exercises
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Steel Mace 360s", "mace_360"),
+        ("21s bicep curl", "bicep_curl_21s"),
+        ("90/90 stretch", "stretch_90_90"),
+        ("3/4 sit-up", "sit_up"),
+        ("Figure 8", "figure_8"),
+        ("8-count bodybuilders", "bodybuilder"),
+        ("Warrior 2", "warrior_two"),
+        ("180 jump squats", "jump_squat"),
+    ],
+)
+def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
+    label = label_title(title)
+    assert label.exercises == (name,)
+    assert (label.repetitions, label.sets, label.duration_s) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("title", "repetitions", "sets", "duration_s", "rest_s"),
+    [
+        ("Squats 3x12", 12, 3, None, None),
+        ("Squats 3 x 30s", None, 3, 30, None),
+        ("3 sets of 10 push-ups", 10, 3, None, None),
+        ("10 burpees", 10, None, None, None),
+        ("Squats x15", 15, None, None, None),
+        ("Burpees 40s on 20s off", None, None, 40, 20),
+        ("Burpees 40/20", None, None, 40, 20),
+        ("Plank 1:30", None, None, 90, None),
+        ("Plank 1 min 30 sec", None, None, 90, None),
+        ("WORK: 30 seconds of High Knees", None, None, 30, None),
+        ("Deadlift 5x5 @ 100 kg", 5, 5, None, None),
+        ("20 lb goblet squat", None, None, None, None),
+        ("400m run", None, None, None, None),
+        ("7. Squats", None, None, None, None),
+        ("Squats (20)", 20, None, None, None),
+        ("Thirty second plank", None, None, 30, None),
+        ("Kniebeugen 3 Sätze 12 Wiederholungen", 12, 3, None, None),
+        ("休憩20秒", None, None, 20, None),
+        ("Tempo squats 3-1-3", None, None, None, None),
+    ],
+)
+def test_numbers_are_taken_off(
+    title: str, repetitions: int | None, sets: int | None, duration_s: float | None, rest_s: float | None
+) -> None:
+    label = label_title(title)
+    assert (label.repetitions, label.sets, label.duration_s, label.rest_s) == (repetitions, sets, duration_s, rest_s)
+
+
+@pytest.mark.parametrize(
+    ("title", "side"),
+    [
+        ("Side Plank (L)", "left"),
+        ("Lunges - R", "right"),
+        ("20 lunges, right leg forward", "right"),
+        ("Curtsy lunge L/R", "both"),
+        ("Lunges each side", "both"),
+        ("Left and right lunges", "both"),
+        ("Seitstütz rechts", "right"),
+        ("Plancha lateral izquierda", "left"),
+        ("L-sit", None),
+        ("R", "right"),
+        ("Squats", None),
+    ],
+)
+def test_the_side_is_kept(title: str, side: str | None) -> None:
+    assert label_title(title).side == side
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_what_the_benchmark_asks_of_words_alone(half: bool) -> None:
+    chosen = [pair for pair in PAIRS if pair[0].held_out == half]
+    english = scores(pair for pair in chosen if pair[0].language == "en")
+    assert english["precision"] >= 0.95
+    assert english["recall"] >= 0.85
+    assert english["null_f1"] >= 0.93
+    assert min(english["side"], english["numbers"]) >= 0.97
+    five = scores(pair for pair in chosen if pair[0].language in FIVE)
+    assert five["precision"] >= 0.90
+    assert five["recall"] >= 0.60
+
+
+def test_nothing_that_is_rest_talk_or_section_names_a_class() -> None:
+    named = [(case.title, label) for case, label in PAIRS if case.kind != "exercise" and label.exercises]
+    assert not named
+
+
+HOSTILE = [
+    "<b>" * 1700, "(" * 5000, "a-" * 2500, "1:" * 2500, "squat with " * 500, "\u202e" * 5000, "3x" * 2500, "&amp;" * 1000,
+    "left right " * 450, "\x00\x1b[31m" * 800, "１" * 5000, "ﷺ" * 5000, "深" * 5000, "single arm dumbbell " * 250, "[(" * 2500,
+    "🔥" * 5000, "1/" * 2500, "", " ", "\ud800", "\u0301" * 5000, "x 3" * 1600, "9" * 5000, "1,1" * 1600, "²³¹½ squats", "٣x١٢ سكوات",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_titles_do_no_harm(title: str) -> None:
+    label = label_title(title)
+    assert label.kind in KINDS
+    json.dumps(label.to_json(), allow_nan=False)
+
+
+def test_the_cost_of_a_title_does_not_grow_with_its_length() -> None:
+    lexicon()
+
+    def least(title: str) -> float:
+        times = []
+        for at in range(5):
+            begin = time.perf_counter()
+            label_title(f"{at}{title}")
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    assert least("push up and (squat) " * 2000) < 20 * least("push up and (squat) " * 20)
+
+
+@given(st.text(max_size=80))
+def test_any_text_has_a_label(title: str) -> None:
+    label = label_title(title)
+    assert label.kind in KINDS
+    assert 0 <= label.confidence <= 1
+    assert bool(label.exercises) <= (label.kind == "exercise")
+    assert label == label_title(title)
+
+
+def test_the_command_labels_a_file_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "titles.txt"
+    lines = ["Squats 3x12", "", "REST 20s", "Intro\u2028still intro", "Liegestütze"]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["labels", str(file), "--json"])
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.split("\n") if line]
+    assert [row["title"] for row in rows] == lines
+    assert [row["kind"] for row in rows] == ["exercise", "other", "rest", "talk", "exercise"]
+    assert (rows[0]["sets"], rows[0]["repetitions"], rows[0]["exercises"]) == (3, 12, ["squat"])
+    assert rows[4]["language"] == "de"
+    table = CliRunner().invoke(app, ["labels", str(file)])
+    assert "push_up" in table.stdout
+
+
+def test_a_file_that_is_not_there_is_said_in_three_parts() -> None:
+    result = CliRunner().invoke(app, ["labels", "no-such-file.txt", "--json"])
+    assert result.exit_code == 2
