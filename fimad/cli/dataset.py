@@ -40,7 +40,7 @@ def verify(
 
 
 def remove(
-    video: Annotated[str, typer.Argument(help="Id of the video.")],
+    video: Annotated[str, typer.Argument(help="Id of the video, or its YouTube address.")],
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="Folder or URL of the dataset.")] = "dataset",
     reason: Annotated[str, typer.Option(help="Kept in the manifest.")] = "",
 ) -> None:
@@ -49,7 +49,9 @@ def remove(
     Example: fimad remove dQw4w9WgXcQ --dataset dataset --reason "asked by its author"
     """
     from fimad.dataset.packing.remove import remove as take_down
+    from fimad.pipeline.acquire.addresses import youtube_id
 
+    video = youtube_id(video) or video
     count = take_down(dataset, video, reason)
     out.print(f"{count} clips of {video} removed from {dataset}", markup=False)
 

@@ -17,6 +17,7 @@ from fimad.cli.output import out, print_json, printable, size_text
 if TYPE_CHECKING:
     from fimad.config import Config
     from fimad.pipeline.inspect.status import Status
+    from fimad.pipeline.inspect.videos import VideoStory
 
 _WATCH_S = 5.0
 
@@ -33,11 +34,14 @@ def status(
     workspace: WorkspaceOption = None,
     settings: SetOption = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every five seconds, until Ctrl-C.")] = False,
-    videos: Annotated[bool, typer.Option("--videos", help="List the failed and filtered videos with reasons.")] = False,
+    videos: Annotated[
+        bool, typer.Option("--videos", help="List the videos with their clips, and why others are not done.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show how many videos are done, failed, filtered, pending and stale in each stage."""
     from fimad.pipeline.inspect.status import status as read_status
+    from fimad.pipeline.inspect.videos import stories
     from fimad.pipeline.stages.registry import plan_stages
     from fimad.pipeline.state.workspace import Workspace
 
@@ -47,11 +51,14 @@ def status(
     while True:
         now = read_status(place, chosen, stages)
         if as_json:
-            print_json({**now.to_json(), "bad": _bad_videos(place, now) if videos else []})
+            listed = [asdict(each) for each in stories(place, stages, place.videos)] if videos else []
+            print_json({**now.to_json(), "bad": _bad_videos(place, now) if videos else [], "listed": listed})
         else:
             if watch:
                 out.clear()
             _print_status(now, chosen)
+            for each in stories(place, stages, place.videos) if videos else ():
+                _print_video(each)
             for record in _bad_videos(place, now) if videos else ():
                 out.print(
                     f"{record['state']:<9}{escape(record['video_id'])}  {record['stage']}  "
@@ -63,6 +70,23 @@ def status(
             time.sleep(_WATCH_S)
         except KeyboardInterrupt:
             return
+
+
+def _print_video(story: VideoStory) -> None:
+    """A video with its source and what is not done of it, and a line for each clip: times, label, quality, flags."""
+    left = ", ".join(f"{stage} {state}" for stage, state in story.states.items() if state != "done")
+    title = f"  {escape(printable(story.title))}" if story.title else ""
+    out.print(f"[bold]{escape(story.video_id)}[/]{title}  {escape(printable(story.source))}  {left or 'done'}")
+    if story.note:
+        out.print(f"  published times: {escape(printable(story.note))}")
+    for clip in story.clips:
+        name = escape(printable(clip.label or clip.title or ""))
+        told = [f"left out: {clip.filtered}"] if clip.filtered else []
+        told += [f"pose {clip.pose_share:.0%}"] if clip.pose_share is not None else []
+        told += [f"quality {clip.quality:.2f}"] if clip.quality is not None else []
+        told += [", ".join(clip.flags)] if clip.flags else []
+        span = f"{clip.start_s:8.1f} to {clip.end_s:.1f} s"
+        out.print(f"  {escape(clip.clip_id)}  {span}  {name}  {escape('; '.join(told))}".rstrip())
 
 
 def _bad_videos(place: Any, now: Status) -> list[dict[str, Any]]:
@@ -109,7 +133,10 @@ def _print_status(now: Status, config: Config) -> None:
 
 
 def why(
-    video: Annotated[str, typer.Argument(help="A video id, as `fimad status --videos` shows it.")],
+    video: Annotated[
+        str,
+        typer.Argument(help="A video's id as `fimad status --videos` shows it, a clip's id, an address, or a file."),
+    ],
     config: ConfigOption = None,
     workspace: WorkspaceOption = None,
     settings: SetOption = None,
@@ -117,14 +144,19 @@ def why(
 ) -> None:
     """Show everything about one video: each stage's state, tries, reason, timings and the end of its log."""
     from fimad.pipeline.inspect import status as module
+    from fimad.pipeline.inspect.videos import find_video
+    from fimad.pipeline.inspect.videos import story as describe
     from fimad.pipeline.stages.registry import plan_stages
     from fimad.pipeline.state.workspace import Workspace
 
     chosen = read_config(config, workspace, settings=settings)
-    stories = module.why(Workspace(chosen.workspace), plan_stages(chosen), video)
+    place, stages = Workspace(chosen.workspace), plan_stages(chosen)
+    stories = module.why(place, stages, video)
     if as_json:
         print_json([asdict(story) for story in stories])
         return
+    states = {each.stage: each.state for each in stories}
+    _print_video(describe(place, stages, find_video(place, stages, video), states))
     for story in stories:
         out.print(f"[bold]{story.stage}[/]: {story.state}")
         for entry in story.tries:
@@ -159,15 +191,20 @@ def plan(
     from fimad.cli.options import with_run
     from fimad.pipeline.inspect.estimate import estimate
     from fimad.pipeline.inspect.progress import duration
+    from fimad.pipeline.inspect.videos import stories
     from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.changed import find_changed
     from fimad.pipeline.state.corpus import find_videos
     from fimad.pipeline.state.workspace import Workspace
 
     chosen = with_run(read_config(config, workspace, settings=settings), workers=workers)
     place = Workspace(chosen.workspace)
-    result = estimate(place, chosen, plan_stages(chosen), find_videos(place, chosen, tuple(sources or ())))
+    stages = plan_stages(chosen)
+    videos = find_videos(place, chosen, tuple(sources or ()))
+    result = estimate(place, chosen, stages, videos)
     if as_json:
-        print_json(result.to_json())
+        listed = [asdict(each) for each in stories(place, stages, videos)]
+        print_json({**result.to_json(), "changed": find_changed(place, stages, videos), "listed": listed})
         return
     table = Table(box=None, pad_edge=False)
     for name in ("stage", "videos", "core time", "writes", "rates"):

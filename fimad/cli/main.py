@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -40,6 +41,9 @@ EPILOG = (
 )
 
 
+_HYPHEN_ID = re.compile(r"-[A-Za-z0-9_-]{10}")
+
+
 def exit_code(error: FimadError) -> int:
     """The exit code that a command ends with after this error."""
     if isinstance(error, ConfigError):
@@ -51,8 +55,32 @@ def exit_code(error: FimadError) -> int:
     return SOME_FAILED
 
 
+def _with_ids(command: Any, args: list[str]) -> list[str]:
+    """Arguments in which a YouTube id that begins with a hyphen, and so looks like options, is an address.
+
+    Only a whole word of eleven signs is one, where it is no option of the command, no value of one, and no short option with
+    a file or folder that exists.
+    """
+    takes_value = {name: not getattr(option, "is_flag", False) for option in command.params for name in option.opts}
+    known = {*takes_value, *(name for option in command.params for name in option.secondary_opts)}
+    found: list[str] = []
+    for at, arg in enumerate(args):
+        if arg == "--":
+            return [*found, *args[at:]]
+        is_value = at > 0 and takes_value.get(args[at - 1], False) and args[at - 1].startswith("-")
+        is_short = takes_value.get(arg[:2], False) and os.path.lexists(arg[2:])
+        if _HYPHEN_ID.fullmatch(arg) and not (is_value or is_short or arg in known or arg == "--help"):
+            arg = f"https://www.youtube.com/watch?v={arg}"
+        found.append(arg)
+    return found
+
+
 class ErrorGroup(TyperGroup):
     """Prints the three parts of a `FimadError` instead of a traceback (`FIMAD_TRACEBACK=1` shows both)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        command = self.get_command(ctx, args[0]) if args else None
+        return super().parse_args(ctx, args if command is None else [args[0], *_with_ids(command, args[1:])])
 
     def invoke(self, ctx: Any) -> Any:
         try:

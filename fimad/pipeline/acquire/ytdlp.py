@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fimad.config import Config
-from fimad.errors import Filtered, FimadError, PermanentError, SetupError
+from fimad.errors import Filtered, FimadError, PermanentError, SetupError, TransientError
+from fimad.pipeline.acquire.broadcast import not_recorded
 from fimad.pipeline.acquire.captions import MAX_CAPTION_BYTES
 from fimad.pipeline.acquire.netguard import Guard
 from fimad.pipeline.acquire.yterrors import explain
@@ -64,7 +65,7 @@ class Session:
         self.guard = Guard(config.http, programs=[self._ffmpeg, str(probe)])
         self._last_message = ""
         self._ydl: Any = None
-        self._pending: Filtered | PermanentError | None = None
+        self._pending: Filtered | PermanentError | TransientError | None = None
 
     def __enter__(self) -> Session:
         import yt_dlp
@@ -243,14 +244,7 @@ class Session:
         limits = self.config.download
         count = info.get("n_entries") or info.get("playlist_count") or 1
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
-            self._stop(
-                Filtered(
-                    f"{url} is a live stream ({info.get('live_status') or 'live'}).",
-                    "It has no end yet.",
-                    "`fimad retry` takes it on once the recording is published.",
-                    reason="live",
-                )
-            )
+            self._stop(not_recorded(f"{url} is a live stream ({info.get('live_status') or 'live'}).", info))
         if count > 1:
             self._stop(
                 PermanentError(
@@ -306,7 +300,7 @@ class Session:
                 )
             )
 
-    def _stop(self, error: Filtered | PermanentError) -> None:
+    def _stop(self, error: Filtered | PermanentError | TransientError) -> None:
         # yt-dlp wraps what hooks raise: keep the first.
         self._pending = self._pending or error
         raise error

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from fimad.errors import Filtered, FimadError, PermanentError, TransientError
+from fimad.pipeline.acquire.broadcast import not_recorded
 
 _COOKIES = (
     "Wait some hours, or export your browser's cookies and set `http.cookies_file`; downloads also go easier with a lower "
@@ -70,9 +71,9 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
     (
         r"premieres? in|live event will begin|is not currently live|livestream|live stream",
         "live",
-        "filtered",
+        "transient",
         "It has not ended, or not begun.",
-        "`fimad retry` takes it on once the recording is published.",
+        "A later `fimad build` asks again by itself.",
     ),
     (r"drm", "drm", "permanent", "The stream is protected against copying.", _DROP),
     (
@@ -208,6 +209,8 @@ def _make(reason: str, text: str, url: str) -> FimadError:
 
 
 def _build(kind: str, what: str, why: str, fix: str, reason: str) -> FimadError:
+    if reason == "live":
+        return not_recorded(what)
     classes: dict[str, type[FimadError]] = {
         "transient": TransientError,
         "permanent": PermanentError,

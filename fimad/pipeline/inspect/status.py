@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.config import Config
-from fimad.errors import ConfigError
 from fimad.pipeline.acquire.politeness import Politeness, host_of
+from fimad.pipeline.inspect.videos import find_video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state import runlog
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, Record, id_hashes
@@ -151,15 +151,11 @@ class StageStory:
 
 
 def why(workspace: Workspace, plan: StagePlan, video_id: str) -> list[StageStory]:
-    """Every stage's state of one video, with its record, and what past runs logged; raises `ConfigError` if unknown."""
-    known = any(video.video_id == video_id for video in workspace.videos())
-    if not known:
-        close = [video.video_id for video in workspace.videos() if video_id.lower() in video.video_id.lower()][:5]
-        raise ConfigError(
-            f"The workspace {workspace.url!r} knows no video {video_id!r}.",
-            "The id is misspelt, or the video is in another workspace.",
-            f"Perhaps: {', '.join(close)}." if close else "`fimad status --videos` lists the ids.",
-        )
+    """Every stage's state of one video, with its record, and what past runs logged.
+
+    The video is named by its id, a clip's id, its address or its file; raises `ConfigError` if it is unknown.
+    """
+    video_id = find_video(workspace, plan, video_id).video_id
     lines: dict[str, list[dict[str, Any]]] = {}
     for entry in runlog.entries(workspace):
         if entry.get("video_id") == video_id:
