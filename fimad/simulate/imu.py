@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from scipy.spatial.transform import Rotation
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Lifted, Trajectories, lift
+from fimad.simulate.orientations import as_given
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.points import smooth_points
+from fimad.simulate.sites import Site, remount
 from fimad.simulate.smoothing.floor import floor_band
 from fimad.simulate.smoothing.resample import PASS, band_limited, middle_of, resample, step_of
 from fimad.simulate.stretches import Stretch, find_stretches, is_short, known
@@ -34,6 +37,8 @@ def simulate_imu(
     placements: Sequence[str] | None = None,
     rate_hz: float | None = None,
     start_s: float | None = None,
+    rotations: Mapping[str, Floats | Rotation] | None = None,
+    sites: Mapping[str, Site] | None = None,
     config: SimulateConfig | None = None,
 ) -> ImuSequence:
     """Virtual accelerometer and gyroscope signals.
@@ -43,6 +48,8 @@ def simulate_imu(
     source : one person's landmarks from a video, or trajectories from motion capture that carry the landmarks' names.
     placements, rate_hz : override those of `config`.
     start_s : where the clip begins; the clock is start_s + k/rate_hz. None takes the first frame.
+    rotations : orientations of segments that were measured, for `Trajectories` that don't carry them; see there.
+    sites : where sensors sit on their segments, by placement; those of the others are the placement's own.
     config : options; see `SimulateConfig`.
 
     Returns
@@ -58,6 +65,14 @@ def simulate_imu(
     placements = tuple(config.placements if placements is None else placements)
     rate_hz = config.rate_hz if rate_hz is None else rate_hz
     _check(placements, rate_hz)
+    if rotations:
+        if isinstance(source, PoseSequence):
+            raise ConfigError(
+                "A pose has no measured rotations.",
+                "They are for motion capture.",
+                "Give Trajectories, or leave them out.",
+            )
+        source = replace(source, rotations={**source.rotations, **rotations})
     if isinstance(source, PoseSequence):
         lifted = lift(source, focal=config.focal or None, pitch_deg=config.pitch_deg, height_m=config.height_m or None)
     else:
@@ -78,7 +93,8 @@ def simulate_imu(
         report["missing_landmarks"] = rig.missing
     made = {name: signals.signal(at) for at, name in enumerate(rig.names)}
     in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
-    return ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
+    made_imu = ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
+    return remount(made_imu, sites) if sites else made_imu
 
 
 def _check(placements: Sequence[str], rate_hz: float) -> None:
@@ -215,6 +231,9 @@ def _fill(
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
     bones = rig.axes(joints, rate_hz)
+    if tracks.rotations:
+        given = {name: np.asarray(each)[frames] for name, each in tracks.rotations.items()}
+        bones = as_given(bones, rig.carriers, given, time_s, clock_s)
     world = np.moveaxis(points.acceleration_m_s2 @ point, 1, 0) + np.take(
         _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
     )

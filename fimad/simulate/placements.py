@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from fimad.simulate import arms
+from fimad.simulate.orientations import segment_of
 from fimad.simulate.types import Bools, Floats, Ints
 from fimad.simulate.vectors import across, cross, unit
 from fimad.skeleton import LANDMARKS
@@ -104,6 +105,7 @@ class Rig:
     landmarks : the k landmarks that they need.
     needs : (p, k) True where a sensor needs a landmark.
     segment : (p,) index of the segment, of s, on which each sensor sits.
+    carriers : names of the s segments, of `orientations.SEGMENTS`.
     point : (p, k) weights that make the sensors' positions of the landmarks.
     along, hints : (s, k) weights that make the vectors that give the segments' direction, and their roll; see `spans`.
     missing : the landmarks that are lacking, for each of the other placements.
@@ -126,6 +128,8 @@ class Rig:
         # Sensors of one segment share its axes.
         segments = list(dict.fromkeys((place.along, place.across, place.arm) for place in places))
         self.segment = np.array([segments.index((each.along, each.across, each.arm)) for each in places], int)
+        by_segment = {at: name for at, name in zip(self.segment.tolist(), self.names, strict=True)}
+        self.carriers = tuple(segment_of(by_segment[at], each[0]) for at, each in enumerate(segments))
         sides = sorted({arm for *_, arm in segments} - {""})
         uppers = [(f"{side}_elbow", f"{side}_shoulder") for side in sides]
         fores = [(f"{side}_elbow", f"{side}_wrist") for side in sides]

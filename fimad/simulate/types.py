@@ -161,7 +161,7 @@ class ImuSequence:
             import pandas  # noqa: F401  (PyArrow's own message is not ours)
         except ImportError as error:
             raise SetupError("pandas is not installed.", "A frame is one of its.", "pip install pandas") from error
-        from fimad.simulate.table import flat_table
+        from fimad.simulate.readings.table import flat_table
 
         frame: pandas.DataFrame = flat_table({clip_id: self}).to_pandas()
         return frame
@@ -171,6 +171,6 @@ class ImuSequence:
 
         Raises `ConfigError` for a placement that is not there, `SetupError` without matplotlib.
         """
-        from fimad.simulate.picture import draw_signal
+        from fimad.simulate.readings.picture import draw_signal
 
         draw_signal(self, path, placement)

@@ -16,7 +16,7 @@ import fimad
 from fimad.cli import app
 from fimad.errors import ConfigError
 from fimad.simulate import ImuSequence, Recording, Trajectories, read_recording, simulate_imu
-from fimad.simulate.table import flat_table, read_flat_table
+from fimad.simulate.readings.table import flat_table, read_flat_table
 from tests.simulate.readers.people import NAMES, motion
 
 MOUNTING = Rotation.from_euler("xyz", (140, -35, 80), degrees=True)

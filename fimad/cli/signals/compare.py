@@ -51,7 +51,7 @@ def compare(
     from fimad.errors import ConfigError
     from fimad.simulate import compare as compare_signals
     from fimad.simulate import read_recording
-    from fimad.simulate.table import read_flat_table
+    from fimad.simulate.readings.table import read_flat_table
 
     sequences = read_flat_table(virtual)
     if (clip is None and len(sequences) > 1) or (clip is not None and clip not in sequences):

@@ -224,7 +224,7 @@ def _write(made: dict[str, ImuSequence], to: Path) -> None:
 
     from fimad import __version__
     from fimad.errors import ConfigError
-    from fimad.simulate.table import flat_table
+    from fimad.simulate.readings.table import flat_table
     from fimad.storage.parquet import write_table
 
     table = flat_table(made)

@@ -25,6 +25,7 @@ from fimad.simulate.lifting.camera import without_camera_motion
 from fimad.simulate.lifting.leaps import without_leaps
 from fimad.simulate.lifting.perspective import View
 from fimad.simulate.lifting.upright import estimate_pitch
+from fimad.simulate.orientations import SEGMENTS
 from fimad.simulate.smoothing.resample import step_of
 from fimad.simulate.stretches import known
 from fimad.simulate.types import Bools, Floats, PoseSequence, check_times
@@ -54,7 +55,7 @@ class Trajectories:
     depth_axis : which axis carries the noise of monocular depth; None for motion capture.
     view : how one camera saw them; None for motion capture.
     breaks : (n,) True where nothing connects a frame with the one before; by default nowhere.
-    rotations : by segment (`SEGMENTS`), (n, 3, 3) from a frame that is fixed to the segment to the world, or a SciPy
+    rotations : by segment (`orientations.SEGMENTS`), (n, 3, 3) from a frame that is fixed to the segment to the world, or a SciPy
         `Rotation` of n; which frame that is does not matter.
     notes : what a reader had to decide, for the report.
 
@@ -70,7 +71,7 @@ class Trajectories:
     depth_axis: int | None = None
     view: View | None = None
     breaks: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    rotations: Mapping[str, Floats] = field(default_factory=dict)
+    rotations: Mapping[str, Floats | Rotation] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,6 +92,11 @@ class Trajectories:
             put("weight", np.isfinite(self.position_m).all(2).astype(float))
         if not len(self.breaks):
             put("breaks", np.zeros(count, bool))
+        unknown = sorted(set(self.rotations) - set(SEGMENTS))
+        if unknown:
+            raise ConfigError(
+                f"There is no segment {unknown[0]!r}.", "The name is misspelt.", f"They are: {', '.join(SEGMENTS)}."
+            )
         matrices = {
             name: np.asarray(each.as_matrix() if isinstance(each, Rotation) else each, float)
             for name, each in self.rotations.items()

@@ -96,7 +96,7 @@ def landmarks(
     points, breaks, said = jumps.mend(time_s, points, landmark_names)
     notes.update(said)
     weight = np.isfinite(points).all(2).astype(float)
-    rotations = _rotations(markers, columns, turn) if markers.rotation is not None else {}
+    rotations: Mapping[str, Any] = _rotations(markers, columns, turn) if markers.rotation is not None else {}
     return Trajectories(time_s, landmark_names, points, weight, breaks=breaks, rotations=rotations, notes=notes)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError, SetupError
-from fimad.simulate.recording import Recording
+from fimad.simulate.readings.recording import Recording
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal
 
 _SHORTEST_S = 1.0
@@ -149,7 +149,7 @@ def compare(
     else:
         signal, clock_s = imu, np.asarray(time_s, float)
     if not isinstance(recording, Recording):
-        from fimad.simulate.recording import read_recording
+        from fimad.simulate.readings.recording import read_recording
 
         recording = read_recording(recording, placement=placement or "")
     return _compare(signal, clock_s, recording, placement or "", max_lag_s)

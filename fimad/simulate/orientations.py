@@ -1,0 +1,73 @@
+"""Segments whose orientation a recording gives: their sensors turn as measured, not as joints suggest.
+
+Markers and joints tell where a limb points, not how it rolls; a skeleton's joints, a body model or a rigid body do. Which frame a
+program fixes to a segment is its own affair: one constant rotation brings it to the sensor's axes, the one that agrees best with
+the axes from landmarks over the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.spatial.transform import Rotation, RotationSpline
+
+from fimad.simulate.types import Bools, Floats
+
+#: Segments that may be given, and which end (from, to) of `Placement.along` names each; the trunk's two are told by the roll.
+SEGMENTS = (
+    *(f"{side}_{part}" for part in ("upper_arm", "forearm", "thigh", "shank") for side in ("left", "right")),
+    "chest",
+    "pelvis",
+    "head",
+)
+_BY_ENDS = {
+    ("elbow", "shoulder"): "upper_arm",
+    ("wrist", "elbow"): "forearm",
+    ("knee", "hip"): "thigh",
+    ("ankle", "knee"): "shank",
+}
+_FEWEST = 4
+
+
+def segment_of(placement: str, along: tuple[str, str]) -> str:
+    """The name in `SEGMENTS` of the segment that carries a placement."""
+    if placement in SEGMENTS[-3:]:
+        return placement
+    side, _, near = along[0].partition("_")
+    return f"{side}_{_BY_ENDS[near, along[1].partition('_')[2]]}"
+
+
+def as_given(
+    axes: Floats, carriers: Sequence[str], rotations: Mapping[str, Floats], time_s: Floats, clock_s: Floats
+) -> Floats:
+    """Axes of s segments with those that are given put in.
+
+    Parameters
+    ----------
+    axes : (3, 3, m, s) from landmarks: [axis, component], at the m times of `clock_s`.
+    carriers : names of the s segments, of `SEGMENTS`.
+    rotations : by segment, (n, 3, 3) to the world, at the n times of `time_s`; NaN where not measured.
+
+    Between frames a rotation spline with a continuous acceleration is used (`scipy.spatial.transform.RotationSpline`).
+    """
+    result = axes
+    for at, name in enumerate(carriers):
+        given = rotations.get(name)
+        if given is None:
+            continue
+        known: Bools = np.asarray(np.isfinite(given).all((1, 2)))
+        if np.count_nonzero(known) < _FEWEST:
+            continue
+        turned = RotationSpline(time_s[known], Rotation.from_matrix(given[known]))(
+            np.clip(clock_s, time_s[known][0], time_s[known][-1])
+        )
+        geometry = axes[:, :, :, at].transpose(2, 1, 0)
+        whole: Bools = np.asarray(np.isfinite(geometry).all((1, 2)))
+        if not whole.any():
+            continue
+        fixed = (turned[whole].inv() * Rotation.from_matrix(geometry[whole])).mean()
+        if result is axes:
+            result = axes.copy()
+        result[:, :, :, at] = (turned * fixed).as_matrix().transpose(2, 1, 0)
+    return result

@@ -1,0 +1,239 @@
+"""Segments whose orientation is given turn as given; which frame a program fixes to them does not matter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from fimad.errors import ConfigError
+from fimad.simulate import ImuSequence, Site, Trajectories, read_motion, remount, simulate_imu
+from fimad.simulate.readers.npz import BODY
+from tests.simulate.readers.people import NAMES, motion, write_bvh
+
+RATE_HZ = 100.0
+#: SMPL's chain, and a made-up body at rest in m (y up): no model's own numbers.
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
+REST_M = np.array(
+    [
+        (0, 0.95, 0), (0.09, 0.87, 0), (-0.09, 0.87, 0), (0, 1.05, 0), (0.1, 0.48, 0), (-0.1, 0.48, 0), (0, 1.18, 0),
+        (0.1, 0.08, -0.03), (-0.1, 0.08, -0.03), (0, 1.24, 0), (0.11, 0.02, 0.1), (-0.11, 0.02, 0.1), (0, 1.45, 0),
+        (0.07, 1.37, 0), (-0.07, 1.37, 0), (0, 1.55, 0.04), (0.18, 1.38, 0), (-0.18, 1.38, 0), (0.44, 1.37, 0), (-0.44, 1.37, 0),
+        (0.69, 1.38, 0), (-0.69, 1.38, 0),
+    ]
+)  # fmt: skip
+
+
+def moving(length_s: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 22, 3) axis-angles and (n, 3) translation of somebody who swings arms, twists and sways, without any period."""
+    time_s = np.arange(round(length_s * RATE_HZ)) / RATE_HZ
+    random = np.random.default_rng(4)
+    angles = np.zeros((len(time_s), len(BODY), 3))
+    for name, size in (
+        ("left_shoulder", 0.8),
+        ("right_shoulder", 0.5),
+        ("left_elbow", 0.6),
+        ("right_elbow", 0.4),
+        ("spine2", 0.2),
+        ("left_hip", 0.3),
+        ("left_knee", 0.3),
+        ("pelvis", 0.15),
+    ):
+        for axis in range(3):
+            for hz in (0.4, 0.9, 1.5):
+                angles[:, BODY.index(name), axis] += size / 3 * np.sin(2 * np.pi * hz * time_s + random.uniform(0, 6))
+    angles[:, BODY.index("left_shoulder"), 2] -= 1.2
+    angles[:, BODY.index("right_shoulder"), 2] += 1.2
+    return angles, 0.05 * np.stack([np.sin(2 * np.pi * 0.5 * time_s), np.sin(2 * np.pi * time_s), 0 * time_s], 1)
+
+
+def posed(angles: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 22, 3) joints and (n, 22, 3, 3) rotations of that body."""
+    local = Rotation.from_rotvec(angles.reshape(-1, 3)).as_matrix().reshape(*angles.shape[:2], 3, 3)
+    joints, turns = np.empty_like(angles), np.empty_like(local)
+    for at, parent in enumerate(PARENTS):
+        if parent < 0:
+            joints[:, at], turns[:, at] = REST_M[0] + move, local[:, 0]
+        else:
+            turns[:, at] = turns[:, parent] @ local[:, at]
+            joints[:, at] = joints[:, parent] + turns[:, parent] @ (REST_M[at] - REST_M[parent])
+    return joints, turns
+
+
+@pytest.fixture(scope="module")
+def body() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    angles, move = moving()
+    return angles, move, *posed(angles, move)
+
+
+def model_file(path: Path) -> Path:
+    """A body model with SMPL-X's arrays, whose shape moves the shoulders apart; every joint is one vertex."""
+    directions = np.zeros((len(BODY), 3, 10))
+    directions[BODY.index("left_shoulder"), 0, 0] = 0.01
+    np.savez(path, v_template=REST_M, shapedirs=directions, J_regressor=np.eye(len(BODY)))
+    return path
+
+
+def test_parameters_give_the_same_imu_as_their_joints(tmp_path: Path, body: tuple[np.ndarray, ...]) -> None:
+    angles, move, joints, _ = body
+    np.savez(
+        tmp_path / "amass.npz",
+        poses=angles.reshape(len(angles), -1),
+        trans=move,
+        betas=np.zeros(10),
+        mocap_framerate=RATE_HZ,
+    )
+    np.savez(
+        tmp_path / "gvhmr.npz",
+        global_orient=angles[:, 0],
+        body_pose=angles[:, 1:].reshape(len(angles), -1),
+        transl=move,
+        fps=RATE_HZ,
+    )
+    np.savez(tmp_path / "both.npz", joints=joints, poses=angles.reshape(len(angles), -1), fps=RATE_HZ)
+    model = model_file(tmp_path / "model.npz")
+    places = ["left_wrist", "left_upper_arm", "left_ankle", "pelvis", "chest"]
+    given = simulate_imu(read_motion(tmp_path / "both.npz"), placements=places)
+    for name in ("amass.npz", "gvhmr.npz"):
+        made = simulate_imu(read_motion(tmp_path / name, body_model=model, up="y"), placements=places)
+        for place in places:
+            truth, other = given.signals[place], made.signals[place]
+            assert truth.valid.all()
+            for field in ("acc_m_s2", "gyro_rad_s"):
+                one, two = getattr(truth, field), getattr(other, field)
+                assert np.sqrt(((one - two) ** 2).sum(1).mean()) < 0.02 * np.sqrt((one**2).sum(1).mean()), (
+                    place,
+                    field,
+                )
+
+
+@pytest.mark.parametrize(
+    "place", ["left_wrist", "right_wrist", "left_upper_arm", "left_thigh", "left_ankle", "chest", "pelvis"]
+)
+def test_gyroscopes_from_given_rotations_are_exact(tmp_path: Path, body: tuple[np.ndarray, ...], place: str) -> None:
+    angles, _, joints, turns = body
+    np.savez(tmp_path / "a.npz", joints=joints, poses=angles.reshape(len(angles), -1), fps=RATE_HZ)
+    imu = simulate_imu(read_motion(tmp_path / "a.npz"), placements=[place], rate_hz=RATE_HZ)
+    side, _, part = place.partition("_")
+    joint = {
+        "wrist": f"{side}_elbow",
+        "upper_arm": f"{side}_shoulder",
+        "thigh": f"{side}_hip",
+        "ankle": f"{side}_knee",
+    }.get(part, {"chest": "spine3"}.get(place, "pelvis"))
+    turn = Rotation.from_matrix(turns[:, BODY.index(joint)])
+    rate = (turn[:-1].inv() * turn[1:]).as_rotvec() * RATE_HZ
+    # Between two frames: the mean of the rates at both.
+    size = np.linalg.norm((imu.signals[place].gyro_rad_s[:-1] + imu.signals[place].gyro_rad_s[1:]) / 2, axis=1)
+    truth = np.linalg.norm(rate, axis=1)
+    middle = slice(10, -10)
+    error = np.sqrt(((size[: len(truth)] - truth)[middle] ** 2).mean()) / np.sqrt((truth[middle] ** 2).mean())
+    assert error < 0.005
+
+
+def test_which_frame_is_fixed_to_a_segment_does_not_matter(body: tuple[np.ndarray, ...]) -> None:
+    _, _, joints, turns = body
+    world = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    time_s = np.arange(len(joints)) / RATE_HZ
+    columns = [BODY.index(name) for name in NAMES]
+
+    def made(fixed: Rotation, *, matrices: bool = True) -> ImuSequence:
+        given = world @ turns[:, BODY.index("left_elbow")] @ fixed.as_matrix()
+        rotation = given if matrices else Rotation.from_matrix(given)
+        return simulate_imu(
+            Trajectories(time_s, NAMES, joints[:, columns] @ world.T, rotations={"left_forearm": rotation}),
+            placements=["left_wrist"],
+        )
+
+    one = made(Rotation.identity()).signals["left_wrist"]
+    for other in (made(Rotation.random(random_state=1)), made(Rotation.identity(), matrices=False)):
+        np.testing.assert_allclose(other.signals["left_wrist"].gyro_rad_s, one.gyro_rad_s, atol=1e-6)
+        np.testing.assert_allclose(other.signals["left_wrist"].acc_m_s2, one.acc_m_s2, atol=1e-6)
+
+
+def test_a_forearm_that_only_rolls_is_seen_by_its_rotation_alone(tmp_path: Path) -> None:
+    time_s, position = motion()
+    position[:, NAMES.index("left_wrist")] = position[0, NAMES.index("left_wrist")]
+    along = position[0, NAMES.index("left_wrist")] - position[0, NAMES.index("left_elbow")]
+    angle = 0.8 * np.sin(2 * np.pi * 0.7 * time_s)
+    roll = Rotation.from_rotvec(angle[:, None] * along / np.linalg.norm(along))
+    still = simulate_imu(Trajectories(time_s, NAMES, position), placements=["left_wrist"], rate_hz=100)
+    rolled = simulate_imu(
+        Trajectories(time_s, NAMES, position, rotations={"left_forearm": roll}), placements=["left_wrist"], rate_hz=100
+    )
+    assert np.abs(still.signals["left_wrist"].gyro_rad_s).max() < 0.05
+    rate = 0.8 * 2 * np.pi * 0.7 * np.cos(2 * np.pi * 0.7 * time_s)
+    np.testing.assert_allclose(
+        np.abs(rolled.signals["left_wrist"].gyro_rad_s[10:-10, 2][: len(rate) - 20]), np.abs(rate[10:-10]), atol=0.03
+    )
+
+
+def test_bvh_gives_orientations(tmp_path: Path) -> None:
+    read = read_motion(write_bvh(tmp_path / "a.bvh"))
+    assert {"left_forearm", "left_upper_arm", "left_thigh", "pelvis"} <= set(read.rotations)
+    imu = simulate_imu(read, placements=["left_wrist"], rate_hz=100)
+    size = np.linalg.norm(imu.signals["left_wrist"].gyro_rad_s, axis=1)[10:-10]
+    np.testing.assert_allclose(size, 2 * np.pi * 1.2, rtol=0.005)
+
+
+ARCHIVES = {
+    "no motion": ({"hello": np.zeros(3)}, "holds no motion"),
+    "no model": ({"poses": np.zeros((9, 66)), "trans": np.zeros((9, 3)), "fps": 30}, "parameters of a body model and no joints"),
+    "no rate": ({"joints": np.zeros((9, 22, 3))}, "how many frames a second"),
+    "no names": ({"joints": np.zeros((9, 17, 3)), "fps": 30}, "17 joints without names"),
+    "pickle": ({"joints": np.array([{"a": 1}], dtype=object), "fps": 30}, "holds no motion"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_archives_that_hold_too_little_say_what_is_missing(tmp_path: Path, kind: str) -> None:
+    arrays, words = ARCHIVES[kind]
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_motion(tmp_path / "a.npz")
+    assert caught.value.fix
+    (tmp_path / "b.npz").write_bytes(b"PK hello")
+    with pytest.raises(ConfigError, match="can't be read as a NumPy archive"):
+        read_motion(tmp_path / "b.npz")
+    with pytest.raises(ConfigError, match="no recording of motion") as caught:
+        read_motion(tmp_path / "result.pkl")
+    assert "run code" in caught.value.why
+
+
+def test_rotations_may_be_handed_over_beside_the_places(body: tuple[np.ndarray, ...]) -> None:
+    time_s, position = motion()
+    turn = Rotation.from_rotvec(np.outer(np.sin(4 * time_s), [0, 0, 1]))
+    one = simulate_imu(Trajectories(time_s, NAMES, position, rotations={"chest": turn}), placements=["chest"])
+    other = simulate_imu(Trajectories(time_s, NAMES, position), placements=["chest"], rotations={"chest": turn})
+    np.testing.assert_array_equal(one.signals["chest"].gyro_rad_s, other.signals["chest"].gyro_rad_s)
+    with pytest.raises(ConfigError, match="no segment 'tail'"):
+        simulate_imu(Trajectories(time_s, NAMES, position), placements=["chest"], rotations={"tail": turn})
+
+
+def test_a_sensor_may_sit_anywhere_on_its_segment() -> None:
+    """A shank that turns steadily about the knee: a sensor 0.2 m further out reads 0.2 times the rate squared more."""
+    time_s, position = motion(200, 4)
+    rate = 3.0
+    knee, ankle = position[0, NAMES.index("left_knee")], NAMES.index("left_ankle")
+    position[:, ankle] = knee + 0.4 * np.stack([0 * time_s, np.sin(rate * time_s), -np.cos(rate * time_s)], 1)
+    tracks = Trajectories(time_s, NAMES, position)
+    plain = simulate_imu(tracks, placements=["left_ankle"], rate_hz=100)
+    # z points from the ankle to the knee, so that further out is below.
+    site = Site(offset_m=(0, 0, -0.2), mounting_deg=(0, 0, 90))
+    moved = simulate_imu(tracks, placements=["left_ankle"], rate_hz=100, sites={"left_ankle": site})
+    here, there = plain.signals["left_ankle"], moved.signals["left_ankle"]
+    middle = slice(40, -40)
+    radial = np.linalg.norm(there.lin_acc_world_m_s2, axis=1)[middle]
+    np.testing.assert_allclose(radial, 0.6 * rate**2, rtol=0.02)
+    turn = Rotation.from_euler("xyz", (0, 0, 90), degrees=True)
+    np.testing.assert_allclose(there.gyro_rad_s[middle], turn.inv().apply(here.gyro_rad_s[middle]), atol=1e-6)
+    force = np.einsum("nij,nj->ni", there.rotation, there.acc_m_s2)
+    # Both were brought to the sensors' clock by themselves.
+    np.testing.assert_allclose(force[middle] + (0, 0, -9.80665), there.lin_acc_world_m_s2[middle], atol=5e-3)
+    # What a finished sequence allows as well.
+    again = remount(plain, {"left_ankle": site})
+    np.testing.assert_array_equal(again.signals["left_ankle"].acc_m_s2, there.acc_m_s2)
+    with pytest.raises(ConfigError, match="no signal of 'tail'"):
+        remount(plain, {"tail": site})
