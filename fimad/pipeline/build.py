@@ -13,7 +13,7 @@ from typing import Any
 from fimad.config import Config
 from fimad.errors import ConfigError, DamagedArtifactError, FimadError, SetupError
 from fimad.pipeline.acquire.addresses import redacted
-from fimad.pipeline.acquire.politeness import Politeness
+from fimad.pipeline.acquire.network.politeness import Politeness
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
 from fimad.pipeline.inspect.summary import Summary, summarise

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from fimad.cli import app
 from fimad.cli.main import ErrorGroup
-from fimad.pipeline.acquire.broadcast import not_recorded
+from fimad.pipeline.acquire.network.broadcast import not_recorded
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.workspace import Workspace
 

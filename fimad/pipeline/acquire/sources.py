@@ -36,7 +36,7 @@ from fimad.pipeline.acquire.beside import INFO_SUFFIX, Folder, fingerprint_besid
 from fimad.pipeline.acquire.columns import BadRow, Row
 from fimad.pipeline.acquire.given import Given
 from fimad.pipeline.acquire.lists import LIST_SUFFIXES, read_list
-from fimad.pipeline.acquire.netguard import Guard
+from fimad.pipeline.acquire.network.netguard import Guard
 from fimad.pipeline.contract import Video
 from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
@@ -234,7 +234,7 @@ class _Expansion:
             if not _SEARCH.match(url) and _is_single(url, in_list=in_list):
                 yield from self._once(url_video(url, given), identity(url))
                 return
-            from fimad.pipeline.acquire.ytdlp import Session
+            from fimad.pipeline.acquire.network.ytdlp import Session
 
             with tempfile.TemporaryDirectory() as folder, Session(self.config, Path(folder), _LOG) as session:
                 for entry in session.entries(url):

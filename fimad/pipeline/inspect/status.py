@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.config import Config
-from fimad.pipeline.acquire.politeness import Politeness, host_of
+from fimad.pipeline.acquire.network.politeness import Politeness, host_of
 from fimad.pipeline.inspect.videos import find_video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state import runlog

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from fimad.config import Config
 from fimad.errors import FimadError, SetupError
-from fimad.pipeline.acquire.politeness import Politeness
+from fimad.pipeline.acquire.network.politeness import Politeness
 from fimad.pipeline.contract import Resource
 from fimad.pipeline.run.executor import Executor
 from fimad.pipeline.run.ledger import Ledger

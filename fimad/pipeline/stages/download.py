@@ -100,7 +100,7 @@ class DownloadStage(Stage):
         return self._from_web(item, url)
 
     def _from_web(self, item: StageInput, url: str) -> dict[str, Any]:
-        from fimad.pipeline.acquire.ytdlp import Session
+        from fimad.pipeline.acquire.network.ytdlp import Session
 
         with Session(self.config, item.scratch, item.log) as session:
             info, path = session.fetch(url)

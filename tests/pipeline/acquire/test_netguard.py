@@ -12,8 +12,8 @@ import pytest
 
 from fimad.config import HttpConfig
 from fimad.errors import PermanentError
-from fimad.pipeline.acquire.netguard import Guard, is_own_network, is_public
-from fimad.pipeline.acquire.nethandler import Meter, _unpack
+from fimad.pipeline.acquire.network.netguard import Guard, is_own_network, is_public
+from fimad.pipeline.acquire.network.nethandler import Meter, _unpack
 
 PRIVATE = [
     "127.0.0.1",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fimad.config import HttpConfig
-from fimad.pipeline.acquire.politeness import Politeness, host_of
+from fimad.pipeline.acquire.network.politeness import Politeness, host_of
 from fimad.pipeline.contract import Video
 
 

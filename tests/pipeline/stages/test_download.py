@@ -14,7 +14,7 @@ from servers import WebServer
 
 from fimad.config import HttpConfig
 from fimad.errors import Filtered, FimadError, PermanentError, TransientError
-from fimad.pipeline.acquire.yterrors import explain
+from fimad.pipeline.acquire.network.yterrors import explain
 from fimad.pipeline.contract import Video
 from fimad.pipeline.media.probe import sha256_of
 from fimad.pipeline.stages.download import DownloadStage, choose_captions

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from fimad.errors import Filtered, FimadError, PermanentError, TransientError
-from fimad.pipeline.acquire.broadcast import not_recorded
+from fimad.pipeline.acquire.network.broadcast import not_recorded
 
 _COOKIES = (
     "Wait some hours, or export your browser's cookies and set `http.cookies_file`; downloads also go easier with a lower "

@@ -15,10 +15,10 @@ from typing import Any
 
 from fimad.config import Config
 from fimad.errors import Filtered, FimadError, PermanentError, SetupError, TransientError
-from fimad.pipeline.acquire.broadcast import not_recorded
 from fimad.pipeline.acquire.captions import MAX_CAPTION_BYTES
-from fimad.pipeline.acquire.netguard import Guard
-from fimad.pipeline.acquire.yterrors import explain
+from fimad.pipeline.acquire.network.broadcast import not_recorded
+from fimad.pipeline.acquire.network.netguard import Guard
+from fimad.pipeline.acquire.network.yterrors import explain
 from fimad.pipeline.media.container import FORMATS
 
 Info = dict[str, Any]
@@ -70,7 +70,7 @@ class Session:
     def __enter__(self) -> Session:
         import yt_dlp
 
-        from fimad.pipeline.acquire.nethandler import handler_class
+        from fimad.pipeline.acquire.network.nethandler import handler_class
 
         handler = handler_class(self.config.http, self.guard)
 

@@ -22,7 +22,7 @@ from typing import Any
 from yt_dlp.networking._urllib import HTTPHandler, ProxyHandler, RedirectHandler, UrllibRH
 
 from fimad.config import HttpConfig
-from fimad.pipeline.acquire.netguard import Guard
+from fimad.pipeline.acquire.network.netguard import Guard
 
 MAX_PAGE_BYTES = 64 * 1024**2
 
