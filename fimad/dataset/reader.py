@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,25 +15,27 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fimad.dataset.manifest import read_manifest
+from fimad.dataset.selecting import check_known, flagged, names_of, nothing_left
 from fimad.errors import ConfigError, DatasetError
 from fimad.storage.store import open_store
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
+    from fimad.dataset.arrays import WindowArrays
     from fimad.dataset.torch import WindowDataset
 
 Clip = dict[str, Any]
 _INDEX = ["clip_id", "split", "label", "start_s", "end_s", "pose_share", "imu_quality", "flags"]
 
 
-def open_dataset(path: str) -> Dataset:
+def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     """Open a packed dataset: a folder or any fsspec URL.
 
     Reads the manifest only; clips are read when they are asked for. Raises `DatasetError` if there is no dataset, or its
     manifest was damaged.
     """
-    return Dataset(path)
+    return Dataset(os.fspath(path))
 
 
 class Dataset:
@@ -44,16 +48,43 @@ class Dataset:
         _filter: pc.Expression | None = None,
         _shards: list[str] | None = None,
         _manifest: dict[str, Any] | None = None,
+        _told: tuple[str, ...] = (),
     ) -> None:
         self.path = path
         self._store = open_store(path)
         self.manifest = read_manifest(self._store) if _manifest is None else _manifest
         self._filter = _filter
+        self._told = _told
         self._footers: dict[str, pq.FileMetaData] = {}
         self._shards = [each["name"] for each in self.manifest["shards"]] if _shards is None else _shards
         self._shapes = {
             each["name"]: _trailing(each["shape"]) for each in self.manifest["columns"] if each.get("shape")
         }
+
+    def __repr__(self) -> str:
+        """What was selected, and what there is; of a selection by values the clips are counted where that is cheap."""
+        told = f".select({', '.join(self._told)})" if self._told else ""
+        known = self._filter is None or self._store.local is not None
+        clips = f"{len(self)} of {self.manifest['clips']}" if self._told and known else str(self.manifest["clips"])
+        splits = ", ".join(f"{name} {info['clips']}" for name, info in self.manifest["splits"].items())
+        labels = len([name for name in self.manifest["labels"] if name])
+        return (
+            f"Dataset({self.path!r}){told}: {clips} clips (splits: {splits}; {labels} labels; "
+            f"placements: {', '.join(self.placements) or 'none'})"
+        )
+
+    def __getitem__(self, split: str) -> Dataset:
+        """The clips of one split: ``dataset["train"]``."""
+        if not isinstance(split, str):
+            raise ConfigError(
+                f"dataset[{split!r}] is nothing.",
+                "A dataset is indexed by the names of its splits; clips have ids.",
+                f'Splits: {", ".join(self.manifest["splits"])}. For one clip: dataset.clip("ID"), with ids from dataset.index()',
+            )
+        return self.select(split=split)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return self.clips()
 
     @property
     def columns(self) -> list[str]:
@@ -70,37 +101,62 @@ class Dataset:
         *,
         split: str | Sequence[str] | None = None,
         label: str | Sequence[str] | None = None,
+        flags: str | Sequence[str] | None = None,
+        without_flags: bool | str | Sequence[str] | None = None,
         min_quality: float | None = None,
         min_pose_share: float | None = None,
         where: pc.Expression | None = None,
     ) -> Dataset:
-        """The clips that meet all conditions. `where` is any pyarrow expression over scalar columns.
+        """The clips that meet all conditions.
 
-        Raises `ConfigError` for a split that the dataset does not have.
+        Parameters
+        ----------
+        split, label : one, or several of which a clip has one.
+        flags : clips with at least one of these flags; an empty list takes those without any.
+        without_flags : True leaves out every clip that has a flag, names those that have one of these.
+        min_quality, min_pose_share : least `imu_quality` and `pose_share`; clips without one are left out.
+        where : any pyarrow expression over scalar columns.
+
+        Raises
+        ------
+        ConfigError : the dataset has no such split, label or column; it says what there is.
         """
-        condition = self._filter
-        shards = self._shards
+        shards, told = self._shards, list(self._told)
         if split is not None:
-            wanted = [split] if isinstance(split, str) else list(split)
-            unknown = sorted(set(wanted) - set(self.manifest["splits"]))
-            if unknown:
-                raise ConfigError(
-                    f"The dataset has no split {unknown[0]!r}.",
-                    "The name is misspelt.",
-                    f"Its splits are: {', '.join(self.manifest['splits'])}.",
-                )
+            wanted = names_of(split)
+            check_known("split", wanted, self.manifest["splits"])
             names = {each["name"] for each in self.manifest["shards"] if each["split"] in wanted}
             shards = [name for name in shards if name in names]
         parts = [where] if where is not None else []
         if label is not None:
-            parts.append(pc.field("label").isin([label] if isinstance(label, str) else list(label)))
+            check_known("label", names_of(label), self.manifest["labels"])
+            parts.append(pc.field("label").isin(names_of(label)))
+        if flags is not None or without_flags:
+            self.check_columns(["flags"])
+        if flags is not None:
+            parts.append(flagged(names_of(flags)) if names_of(flags) else ~flagged(None))
+        if without_flags:
+            parts.append(~flagged(None if without_flags is True else names_of(without_flags)))
         if min_quality is not None:
             parts.append(pc.field("imu_quality") >= min_quality)
         if min_pose_share is not None:
             parts.append(pc.field("pose_share") >= min_pose_share)
+        condition = self._filter
         for part in parts:
             condition = part if condition is None else condition & part
-        return Dataset(self.path, _filter=condition, _shards=shards, _manifest=self.manifest)
+        given: dict[str, Any] = {"split": split, "label": label, "flags": flags, "without_flags": without_flags}
+        given |= {"min_quality": min_quality, "min_pose_share": min_pose_share, "where": where}
+        told += [f"{name}={value!r}" for name, value in given.items() if value is not None]
+        return Dataset(self.path, _filter=condition, _shards=shards, _manifest=self.manifest, _told=tuple(told))
+
+    def unfiltered(self) -> Dataset:
+        """The whole dataset that this is a selection of."""
+        return Dataset(self.path, _manifest=self.manifest)
+
+    def check_not_empty(self) -> None:
+        """Raise `ConfigError` if no clip meets the conditions; it says what there is."""
+        if not len(self):
+            raise nothing_left(self.manifest, self._told)
 
     def arrow(self) -> pads.Dataset:
         """The selection's files as a pyarrow dataset (conditions of `select` are not applied: see `table`)."""
@@ -117,12 +173,28 @@ class Dataset:
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The selection as an Arrow table. Name the columns that you need: signals are large."""
-        self._check(columns)
+        self.check_columns(columns)
         return self.arrow().to_table(columns=list(columns) if columns is not None else None, filter=self._filter)
 
     def index(self) -> pa.Table:
         """One light row per clip: id, split, label, times, quality, and flags (from version 2 of the schema on)."""
         return self.table([name for name in _INDEX if name in self.columns])
+
+    def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The same, one shard at a time."""
+        self.check_columns(columns)
+        for name in self._shards:
+            with self._open(name) as file:
+                table = file.read(columns=self._with_filter(columns))
+            if self._filter is not None:
+                table = table.filter(self._filter)
+            yield table.select(list(columns))
+
+    def to_frame(self, columns: Sequence[str] | None = None, library: str = "pandas") -> Any:
+        """One row per clip as a pandas or Polars DataFrame: the columns of `index`, or the named ones."""
+        from fimad.dataset.arrays import frame_of
+
+        return frame_of(self.index() if columns is None else self.table(columns), library)
 
     def __len__(self) -> int:
         if self._filter is None:
@@ -132,7 +204,7 @@ class Dataset:
 
     def clips(self, columns: Sequence[str] | None = None) -> Iterator[Clip]:
         """Clips in order, as dictionaries; arrays are folded to their shapes. One row group is in memory at a time."""
-        self._check(columns)
+        self.check_columns(columns)
         wanted = list(columns) if columns is not None else self.columns
         for name in self._shards:
             with self._open(name) as file:
@@ -144,7 +216,7 @@ class Dataset:
 
     def clip(self, clip_id: str, columns: Sequence[str] | None = None) -> Clip:
         """One clip by its id; reads only its row group. Raises `DatasetError` if there is no such clip."""
-        self._check(columns)
+        self.check_columns(columns)
         video_id = clip_id.rsplit("___", 1)[0]
         holders = {each["name"] for each in self.manifest["shards"] if video_id in each["videos"]}
         for name in self._shards:
@@ -154,11 +226,25 @@ class Dataset:
                 for group in range(file.metadata.num_row_groups):
                     ids = file.read_row_group(group, columns=["clip_id"]).column("clip_id").to_pylist()
                     if clip_id in ids:
-                        table = file.read_row_group(group, columns=list(columns) if columns is not None else None)
-                        return next(self.fold(table.slice(ids.index(clip_id), 1)))
+                        wanted = list(columns) if columns is not None else self.columns
+                        table = file.read_row_group(group, columns=self._with_filter(wanted))
+                        table = table.slice(ids.index(clip_id), 1)
+                        if self._filter is not None:
+                            table = table.filter(self._filter)
+                        if table.num_rows:
+                            return next(self.fold(table.select(wanted)))
+        chosen = f" in .select({', '.join(self._told)})" if self._told else ""
         raise DatasetError(
-            f"The dataset has no clip {clip_id!r}.", "It was left out, or the id is misspelt.", "See `Dataset.index()`."
+            f"The dataset has no clip {clip_id!r}{chosen}.",
+            "It was left out, or the id is misspelt.",
+            "See `Dataset.index()`.",
         )
+
+    def to_arrays(self, **options: Any) -> WindowArrays:
+        """All windows as X (n, c, t), y (n,) and groups (n,); see `arrays.to_arrays` for the options."""
+        from fimad.dataset.arrays import to_arrays
+
+        return to_arrays(self, **options)
 
     def windows(self, **options: Any) -> Iterator[dict[str, Any]]:
         """Fixed-length slices with all modalities on one clock; see `windows.iter_windows` for the options."""
@@ -251,6 +337,7 @@ class Dataset:
         if self._filter is None:
             return list(columns)
         scalars = [each["name"] for each in self.manifest["columns"] if not each["type"].startswith("list")]
+        scalars += [name for name in ("flags",) if name in self.columns]
         return [*columns, *(name for name in scalars if name not in columns)]
 
     def _schema(self) -> pa.Schema:
@@ -258,11 +345,15 @@ class Dataset:
 
         return dataset_schema(self.placements)
 
-    def _check(self, columns: Sequence[str] | None) -> None:
+    def check_columns(self, columns: Sequence[str] | None) -> None:
+        """Raise `ConfigError` for columns that the dataset does not have."""
         unknown = sorted(set(columns or ()) - set(self.columns))
         if unknown:
+            near = difflib.get_close_matches(unknown[0], self.columns, 3)
             raise ConfigError(
-                f"The dataset has no column {unknown[0]!r}.", "The name is misspelt.", "See `Dataset.columns`."
+                f"The dataset has no column {unknown[0]!r}.",
+                "The name is misspelt, or an earlier version of the schema had none.",
+                f"Near it: {', '.join(near)}." if near else "See `Dataset.columns`.",
             )
 
 

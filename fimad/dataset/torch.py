@@ -41,6 +41,7 @@ class WindowDataset(torch.utils.data.IterableDataset[dict[str, Any]]):  # type: 
         buffer: int = 4,
     ) -> None:
         chosen = check_options(dataset, length_s, stride_s, rate_hz, modalities, placements)
+        dataset.check_not_empty()
         self._dataset = dataset
         self._options: dict[str, Any] = {
             "length_s": length_s,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from fimad.dataset.reader import Clip, Dataset
 
 MODALITIES = ("imu", "pose", "video_embedding", "text")
+#: What stands where nothing was measured in a window that is kept.
+FILLS = ("linear", "nan", "zero")
 # Times closer than this share of a sample's distance are the same.
 _SAME = 1e-6
 # A window's rate below this share of the clock's is a lower one.
@@ -48,19 +50,28 @@ def iter_windows(
     modalities: Sequence[str] = ("imu",),
     placements: Sequence[str] | None = None,
     pad: bool = False,
+    min_valid: float = 0.8,
+    fill: str = "linear",
 ) -> Iterator[dict[str, Any]]:
-    """Slices of every clip of a dataset; see `clip_windows`."""
-    placements = check_options(dataset, length_s, stride_s, rate_hz, modalities, placements)
-    for clip in dataset.clips(columns_for(modalities, placements)):
-        yield from clip_windows(
-            clip,
-            length_s=length_s,
-            stride_s=stride_s,
-            rate_hz=rate_hz,
-            modalities=modalities,
-            placements=placements,
-            pad=pad,
-        )
+    """Slices of every clip of a dataset; see `clip_windows`. Options are checked at once, not at the first window."""
+    placements = check_options(dataset, length_s, stride_s, rate_hz, modalities, placements, min_valid, fill)
+    dataset.check_not_empty()
+
+    def walk() -> Iterator[dict[str, Any]]:
+        for clip in dataset.clips(columns_for(modalities, placements)):
+            yield from clip_windows(
+                clip,
+                length_s=length_s,
+                stride_s=stride_s,
+                rate_hz=rate_hz,
+                modalities=modalities,
+                placements=placements,
+                pad=pad,
+                min_valid=min_valid,
+                fill=fill,
+            )
+
+    return walk()
 
 
 def check_options(
@@ -69,10 +80,22 @@ def check_options(
     stride_s: float | None,
     rate_hz: float,
     modalities: Sequence[str],
-    placements: Sequence[str] | None,
+    placements: str | Sequence[str] | None,
+    min_valid: float = 0.0,
+    fill: str = "zero",
 ) -> list[str]:
     """The placements to read; raises `ConfigError` for options that can't be used."""
+    if isinstance(placements, str):
+        placements = [placements]
     chosen = list(dataset.placements if placements is None else placements)
+    if isinstance(modalities, str):
+        modalities = [modalities]
+    if not 0 <= min_valid <= 1 or fill not in FILLS:
+        raise ConfigError(
+            f"min_valid = {min_valid}, fill = {fill!r} can't be used.",
+            "The share of measured samples goes from 0 to 1, and there are three ways to fill.",
+            f"For example: min_valid=0.8. Ways to fill: {', '.join(FILLS)}.",
+        )
     wrong = sorted(set(modalities) - set(MODALITIES)) or sorted(set(chosen) - set(dataset.placements))
     if wrong:
         raise ConfigError(
@@ -98,6 +121,8 @@ def clip_windows(
     modalities: Sequence[str],
     placements: Sequence[str],
     pad: bool = False,
+    min_valid: float = 0.0,
+    fill: str = "zero",
 ) -> Iterator[dict[str, Any]]:
     """Windows of one clip.
 
@@ -110,12 +135,51 @@ def clip_windows(
     - text: `transcript`, the words whose middle lies in the window, and `text_embedding` of the clip.
 
     With `pad`, the end of a clip that does not fill a window gives one more, with what lies outside not valid.
+
+    Windows of which less than `min_valid` was measured, in any placement or the pose, are left out; what `pad` adds does not count.
+    In those that are kept, `fill` puts what was not measured: "linear" bridges it by a straight line (and holds the first
+    and the last measured sample), "nan" and "zero" what they say. A window without any measured sample has NaN for "linear".
     """
     count = max(1, round(length_s * rate_hz))
     stride = length_s if stride_s is None else stride_s
     start = float(clip["start_s"])
     for step in range(window_count(clip, length_s=length_s, stride_s=stride_s, rate_hz=rate_hz, pad=pad)):
-        yield cut_window(clip, start + step * stride, count, rate_hz, length_s, modalities, placements)
+        window = cut_window(clip, start + step * stride, count, rate_hz, length_s, modalities, placements)
+        if min_valid and measured_share(window, float(clip["end_s"]), modalities, placements) < min_valid - _SAME:
+            continue
+        if fill != "zero":
+            _fill(window, fill, modalities, placements)
+        yield window
+
+
+def measured_share(window: dict[str, Any], end_s: float, modalities: Sequence[str], placements: Sequence[str]) -> float:
+    """The least share of measured samples among the chosen placements and the pose, of those before the clip's end."""
+    within = max(1, int(np.searchsorted(window["time_s"], end_s - 1e-9)))
+    masks = [f"{placement}_valid" for placement in placements] if "imu" in modalities else []
+    masks += ["pose_valid"] if "pose" in modalities else []
+    return min((int(np.count_nonzero(window[name][:within])) / within for name in masks), default=1.0)
+
+
+def fill_gaps(values: NDArray[np.float32], good: NDArray[np.bool_], fill: str) -> None:
+    """Put something in place of the samples of (n, k) values that are not good (n,); see `clip_windows` for how."""
+    if good.all() or fill == "zero":
+        return
+    if fill == "nan" or not good.any():
+        values[~good] = np.nan
+        return
+    missing, there = np.flatnonzero(~good), np.flatnonzero(good)
+    for column in values.T:
+        column[missing] = np.interp(missing, there, column[there])
+
+
+def _fill(window: dict[str, Any], fill: str, modalities: Sequence[str], placements: Sequence[str]) -> None:
+    if "imu" in modalities:
+        for placement in placements:
+            good = window[f"{placement}_valid"]
+            for name in (f"{placement}_acc_m_s2", f"{placement}_gyro_rad_s"):
+                fill_gaps(window[name], good, fill)
+    if "pose" in modalities:
+        fill_gaps(window["pose_world_m"].reshape(len(window["time_s"]), -1), window["pose_valid"], fill)
 
 
 def window_count(clip: Clip, *, length_s: float, stride_s: float | None, rate_hz: float, pad: bool) -> int:

@@ -1,0 +1,51 @@
+"""What a selection asks for: names that the dataset has, conditions on flags, and what is said where nothing is left."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow.compute as pc
+
+from fimad.errors import ConfigError
+
+
+def nothing_left(manifest: Mapping[str, Any], told: Sequence[str]) -> ConfigError:
+    """The error for a selection without a clip; it says what there is."""
+    labels = sorted(name for name in manifest["labels"] if name)
+    splits = ", ".join(f"{info['clips']} clips in {name!r}" for name, info in manifest["splits"].items())
+    return ConfigError(
+        f"No clip meets {', '.join(told) or 'the conditions: the dataset is empty'}.",
+        "Each condition may hold for some clips, and all together for none; small datasets have empty splits.",
+        f"There are {splits}; labels: {', '.join(labels[:20]) or 'none'}{', ...' if len(labels) > 20 else ''}.",
+    )
+
+
+def names_of(given: str | Sequence[str] | bool) -> list[str]:
+    """One name or several, as a list."""
+    return [given] if isinstance(given, str) else [] if isinstance(given, bool) else list(given)
+
+
+def check_known(what: str, wanted: Sequence[str], there: Iterable[str]) -> None:
+    """Raise `ConfigError` for names that the dataset does not have, with those nearest to them."""
+    names = sorted(name for name in there if name)
+    for each in wanted:
+        if each not in names:
+            lower = {name.lower(): name for name in names}
+            near = difflib.get_close_matches(each.lower(), lower, 3, 0.6)
+            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+            raise ConfigError(
+                f"The dataset has no {what} {each!r}.",
+                "The name is misspelt, or spelt otherwise in the videos.",
+                (f"Did you mean {', '.join(repr(lower[name]) for name in near)}? " if near else "")
+                + f"Its {what}s are: {shown or 'none'}.",
+            )
+
+
+def flagged(names: Sequence[str] | None) -> pc.Expression:
+    """Clips with one of these flags, or with any. Flags are single words; a list can't be asked for its members in a scan."""
+    joined = pc.coalesce(pc.binary_join(pc.field("flags"), " "), pc.scalar(""))
+    pattern = "." if names is None else rf"(^| )({'|'.join(re.escape(name) for name in names)})( |$)"
+    return pc.match_substring_regex(joined, pattern)
