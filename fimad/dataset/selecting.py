@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,10 +30,12 @@ def names_of(given: str | Sequence[str] | bool) -> list[str]:
 
 
 def check_known(what: str, wanted: Sequence[str], there: Iterable[str]) -> None:
-    """Raise `ConfigError` for names that the dataset does not have, with those nearest to them."""
+    """Raise `ConfigError` if the dataset has none of these names, and warn of single ones; those nearest to them are told."""
     names = sorted(name for name in there if name)
     for each in wanted:
-        if each not in names:
+        if each not in names and any(other in names for other in wanted):
+            warnings.warn(f"The dataset has no {what} {each!r}.", stacklevel=3)
+        elif each not in names:
             lower = {name.lower(): name for name in names}
             near = difflib.get_close_matches(each.lower(), lower, 3, 0.6)
             shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
