@@ -14,6 +14,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.orientations import as_given
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
+from fimad.simulate.plausibility import plausible
 from fimad.simulate.points import smooth_points
 from fimad.simulate.sites import Site, remount
 from fimad.simulate.smoothing.floor import floor_band
@@ -93,8 +94,9 @@ def simulate_imu(
         report["missing_landmarks"] = rig.missing
     made = {name: signals.signal(at) for at, name in enumerate(rig.names)}
     in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
-    made_imu = ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
-    return remount(made_imu, sites) if sites else made_imu
+    imu = ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
+    imu = plausible(imu, lifted.doubts) if isinstance(source, PoseSequence) else imu
+    return remount(imu, sites) if sites else imu
 
 
 def _check(placements: Sequence[str], rate_hz: float) -> None:

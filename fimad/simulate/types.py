@@ -54,13 +54,18 @@ class CameraMotion:
     cut : (m,) True where a new shot begins with this frame.
     motion : (m, 4) similarity that takes the previous frame's background to this one's: shift x and y in fractions of
         the picture's width, rotation in rad, natural logarithm of the scale. Zero for the first frame of a shot.
-    confidence : (m,) 0 to 1: the share of background features that agree with `motion`.
+    confidence : (m,) 0 to 1: the share of the background that agrees with `motion`; 0 where that is unknown.
+    person_change : (m,) mean change of luminance, of 255, since the picture before, where the person is; NaN without one. None
+        if it was not measured.
+    person_light : (m,) mean luminance, of 255, where the person is; likewise.
     """
 
     time_s: Floats
     cut: Bools
     motion: Floats
     confidence: Floats
+    person_change: Floats | None = None
+    person_light: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,29 @@ from fimad.simulate.smoothing.spectral import Noise
 from fimad.skeleton import LANDMARKS, PLACEMENTS
 
 RNG = np.random.default_rng(0)
-BODY = RNG.normal(size=(33, 3)) * [0.2, 0.1, 0.5] + [0, 3, 0]
+_STANDING_M = {
+    "shoulder": (0.18, 0.5),
+    "elbow": (0.25, 0.22),
+    "wrist": (0.3, 0.0),
+    "hip": (0.1, 0.0),
+    "knee": (0.12, -0.3),
+    "ankle": (0.12, -0.58),
+}
+
+
+def _body() -> np.ndarray:
+    """(33, 3) of somebody who stands 4 m away, nobody in particular, with two sides alike."""
+    body = RNG.normal(size=(len(LANDMARKS), 3)) * 0.03 + [0, 4, 0]
+    for at, name in enumerate(LANDMARKS):
+        side, _, part = name.partition("_")
+        x, z = _STANDING_M.get(part, (0.05, 0.6 if at < 11 else _STANDING_M["wrist" if at < 23 else "ankle"][1] - 0.05))
+        body[at] += [x, 0, z]
+        if side == "right":
+            body[at] = body[LANDMARKS.index(name.replace("right", "left"))] * [-1, 1, 1]
+    return body
+
+
+BODY = _body()
 
 
 def moving(time_s: np.ndarray, path_m: np.ndarray) -> Trajectories:

@@ -28,7 +28,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
     by_clip: ClassVar[bool] = True
@@ -145,7 +145,8 @@ def camera_motion(camera: pa.Table, at: int) -> CameraMotion | None:
     confidence = _array(camera, "camera_confidence", at)
     if time_s is None or cut is None or motion is None or confidence is None or not len(time_s):
         return None
-    return CameraMotion(time_s=time_s, cut=cut.astype(bool), motion=motion, confidence=confidence)
+    change, light = (_array(camera, f"camera_person_{name}", at) for name in ("change", "light"))
+    return CameraMotion(time_s, cut.astype(bool), motion, confidence, person_change=change, person_light=light)
 
 
 def imu_columns(imu: ImuSequence) -> dict[str, Any]:

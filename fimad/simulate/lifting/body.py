@@ -8,12 +8,11 @@ move in depth either.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from fimad.simulate.smoothing.resample import middle_of, step_of
 from fimad.simulate.types import Bools, Floats
-from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
+from fimad.skeleton import LANDMARK_INDEX
 
 _SIDES = ("left", "right")
 # Parent and child of each bone, the parents' own bones first, with what the child carries along.
@@ -50,16 +49,8 @@ _SLIDE_M = 0.05
 # in space, it points towards the camera all the time, and how long it is seen says little.
 _UPRIGHT = 0.9
 _SEEN_FROM, _SEEN = 0.7, 0.9
-# Sides are swapped where that makes the step from the last frame this much shorter, and the step is no small one.
-_SWAP_GAIN = 0.5
-_SWAP_M = 0.08
-
-_ARMS = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
-_LEGS = ("hip", "knee", "ankle", "heel", "foot_index")
-
-
-def _rows(parts: tuple[str, ...], side: str) -> list[int]:
-    return [LANDMARK_INDEX[f"{side}_{part}"] for part in parts]
+# A bone that is seen so many times as long as it is was not seen: one of its ends is somewhere else.
+_BROKEN = 1.4
 
 
 def _both(part: str) -> list[int]:
@@ -68,40 +59,6 @@ def _both(part: str) -> list[int]:
 
 _PARENTS = [row for parent, _, _ in _BONES for row in _both(parent)]
 _CHILDREN = [row for _, child, _ in _BONES for row in _both(child)]
-
-
-def swapped_sides(position_m: Floats) -> tuple[NDArray[np.intp], Bools]:
-    """Order of landmarks that undoes swaps of left and right, and the frames where one was needed.
-
-    Parameters
-    ----------
-    position_m : (n, 33, 3) of frames that were measured.
-
-    Returns
-    -------
-    (n, 33) indices, and (n,) True where they are not the natural ones. Arms and legs are looked at on their own. The order
-    that most frames have is taken for the right one.
-    """
-    count = len(position_m)
-    order = np.broadcast_to(np.arange(len(LANDMARKS)), (count, len(LANDMARKS)))
-    mended: Bools = np.zeros(count, bool)
-    # The picture's plane as complex numbers: lengths are then one quick call.
-    plane = position_m[..., 0] + 1j * position_m[..., 2]
-    steps = np.abs(np.diff(plane, axis=0))
-    for parts in (_ARMS, _LEGS):
-        left, right = _rows(parts, "left"), _rows(parts, "right")
-        step = steps[:, left + right].mean(1)
-        if step.max(initial=0) < _SWAP_M:
-            continue
-        across = np.abs(plane[1:, right + left] - plane[:-1, left + right]).mean(1)
-        switch = (across < _SWAP_GAIN * step) & (step > _SWAP_M)
-        other = np.concatenate([[False], np.cumsum(switch) % 2 == 1])
-        if other.mean() > 0.5:
-            other = ~other
-        order = order.copy()
-        order[:, left + right] = np.where(other[:, None], right + left, left + right)
-        mended |= other
-    return order, mended
 
 
 def body_lengths(position_m: Floats, world_m: Floats) -> Floats:
@@ -149,6 +106,26 @@ def settle_hips(position_m: Floats) -> None:
     for hip, moved in ((left, (slid + tilted) / length), (right, (slid - tilted) / length)):
         hip[:, 0] -= moved * x
         hip[:, 2] -= moved * z
+
+
+def broken_bones(position_m: Floats, lengths_m: Floats) -> Bools:
+    """(n, 33) landmarks at the far end of a bone that is seen longer, in the picture's plane, than it can be.
+
+    Parameters
+    ----------
+    position_m : (n, 33, 3) of frames in which all landmarks were found.
+    lengths_m : see `body_lengths`.
+    """
+    part = position_m[:, _CHILDREN] - position_m[:, _PARENTS]
+    # Thigh, shank, upper arm and forearm, left and right of each.
+    far = np.hypot(part[..., 0], part[..., 2]) > _BROKEN * np.repeat(lengths_m[1:], 2)
+    broken: Bools = np.zeros(position_m.shape[:2], bool)
+    if far.any():
+        for at, (_, child, carried) in enumerate(_BONES):
+            for side in range(2):
+                rows = [_both(each)[side] for each in (child, *carried)]
+                broken[:, rows] |= far[:, 2 * at + side, None]
+    return broken
 
 
 def mend_depth(time_s: Floats, position_m: Floats, weight: Floats, lengths_m: Floats) -> Floats:

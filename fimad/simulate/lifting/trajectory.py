@@ -20,10 +20,13 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError
-from fimad.simulate.lifting.body import body_lengths, mend_depth, settle_hips, stature, swapped_sides
+from fimad.simulate.doubts import Doubts, spans_of
+from fimad.simulate.lifting.body import body_lengths, broken_bones, mend_depth, settle_hips, stature
 from fimad.simulate.lifting.camera import without_camera_motion
 from fimad.simulate.lifting.leaps import without_leaps
 from fimad.simulate.lifting.perspective import View
+from fimad.simulate.lifting.presence import hands_and_feet_planted, without_absent
+from fimad.simulate.lifting.sides import find_sides, seen_from_behind
 from fimad.simulate.lifting.upright import estimate_pitch
 from fimad.simulate.orientations import SEGMENTS
 from fimad.simulate.smoothing.resample import step_of
@@ -34,6 +37,8 @@ from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 # Focal length in units of the longer side: phones and webcams lie between 0.8 and 1.5 (a horizontal view of 45 degrees).
 DEFAULT_FOCAL = 1.2
 _SCALE_S = 2.0
+# Shares of landmarks that leap, of frames with bones of impossible length, and of those seen from behind, that are worth a flag.
+_LEAPING, _BROKEN, _BEHIND = 0.02, 0.01, 0.5
 # A length that never changes takes some frames to be seen.
 _FEWEST = 10
 
@@ -111,12 +116,23 @@ class Trajectories:
 
 
 @dataclass(frozen=True)
+class _Mended:
+    """Frames (n,) with sides put back, or divided; landmarks in frames that leap; frames with bones of impossible length."""
+
+    swapped: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    divided: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    leaps: int = 0
+    broken: int = 0
+
+
+@dataclass(frozen=True)
 class Lifted:
     """`Trajectories` of a pose with what they rest on."""
 
     trajectories: Trajectories
     breaks: Bools
     report: dict[str, Any]
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 def lift(
@@ -131,6 +147,8 @@ def lift(
     pitch_deg : how far the camera looks down, degrees; None takes it as level, and the report says what it seems to be.
     height_m : the person's height; None takes what the pose model guesses, which is much the same for everybody.
     """
+    doubts = Doubts()
+    pose = without_absent(pose, doubts)
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
     centred = np.stack(
@@ -140,6 +158,8 @@ def lift(
     centred, breaks, masked = steadied.centred, steadied.cuts.copy(), steadied.masked
     weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
     weight[masked] = 0.0
+    for flag in steadied.flags:
+        doubts.add(flag, steadied.unknown_share if flag == "camera_unknown" else None)
     distance_m = _distance(centred, pose.world_m, weight, focal_px)
     seen = np.isfinite(distance_m)
     slow_m = _slow(pose.time_s, distance_m, seen, breaks)
@@ -155,7 +175,8 @@ def lift(
     size = height_m / stature(lengths_m) if height_m and good is not None else 1.0
     if size != 1:
         position, slow_m, lengths_m = position * size, slow_m * size, lengths_m * size
-    swaps, leaps = (0, 0) if good is None else _mend(pose.time_s, position, weight, breaks, good, lengths_m)
+    mended = _Mended() if good is None else _mend(pose.time_s, position, weight, breaks, good, lengths_m)
+    _doubt(doubts, pose.time_s, position, mended, int(breaks.sum()) - cuts)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
     turn = None
@@ -178,11 +199,11 @@ def lift(
         "camera_masked_frames": int(masked.sum()),
         "cuts": cuts,
         "other_persons": int(breaks.sum()) - cuts,
-        "swapped_sides_frames": swaps,
-        "leaping_landmark_frames": leaps,
+        "swapped_sides_frames": int(mended.swapped.sum()),
+        "leaping_landmark_frames": mended.leaps,
     }
     tracks = Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1, view=View(slow_m, turn))
-    return Lifted(tracks, breaks, report)
+    return Lifted(tracks, breaks, report, doubts)
 
 
 def _whole(position_m: Floats) -> slice | NDArray[np.intp] | None:
@@ -201,27 +222,50 @@ def _mend(
     breaks: Bools,
     good: slice | NDArray[np.intp],
     lengths_m: Floats,
-) -> tuple[int, int]:
+) -> _Mended:
     """Undo swapped sides and leaps, mend depth and settle hips, in place, in the frames where all landmarks were found; a
-    leap of the whole body is added to `breaks`. The number of swapped frames, and of landmarks in frames that leaps make
-    doubtful."""
+    leap of the whole body is added to `breaks`."""
     found, trusted = position_m[good], weight[good]
-    order, swapped = swapped_sides(found)
-    if swapped.any():
-        found = np.take_along_axis(found, order[:, :, None], 1)
-        trusted = np.take_along_axis(trusted, order, 1)
+    sides = find_sides(time_s[good], found, breaks[good])
+    if sides.swapped.any():
+        found = np.take_along_axis(found, sides.order[:, :, None], 1)
+        trusted = np.take_along_axis(trusted, sides.order, 1)
+        weight[good] = trusted
+    if (broken := broken_bones(found, lengths_m)).any():
+        trusted = np.where(broken, 0.0, trusted)
         weight[good] = trusted
     leapless = without_leaps(time_s[good], found, breaks[good])
     if leapless.doubtful.any():
         found, trusted = leapless.position_m, np.where(leapless.doubtful, 0.0, trusted)
         weight[good] = trusted
     breaks[good] |= leapless.breaks
-    lost = leapless.doubtful.all(1)
+    lost = leapless.doubtful.all(1) | sides.divided
     found[..., 1] = mend_depth(time_s[good], found, trusted, lengths_m)
     settle_hips(found)
     found[lost] = np.nan
     position_m[good] = found
-    return int(swapped.sum()), int(leapless.doubtful.sum())
+    swapped, divided = (np.zeros(len(time_s), bool) for _ in range(2))
+    swapped[good], divided[good] = sides.swapped, sides.divided
+    return _Mended(swapped, divided, int(leapless.doubtful.sum()), int(broken.any(1).sum()))
+
+
+def _doubt(doubts: Doubts, time_s: Floats, position_m: Floats, mended: _Mended, others: int) -> None:
+    """Raise the flags of what was mended, and of how the person is seen."""
+    seen = max(1, int(known(position_m).all(1).sum()))
+    if mended.swapped.any():
+        doubts.add("swapped_sides", mended.swapped.mean(), spans_s=spans_of(time_s, mended.swapped))
+    if mended.divided.any():
+        doubts.add("divided_sides", mended.divided.mean(), spans_s=spans_of(time_s, mended.divided))
+    if (share := mended.leaps / (seen * len(LANDMARKS))) >= _LEAPING:
+        doubts.add("leaping", share)
+    if others > 0:
+        doubts.add("other_person", changes=others)
+    if mended.broken >= _BROKEN * seen:
+        doubts.add("implausible", mended.broken / seen, bones=True)
+    if (share := seen_from_behind(position_m)) >= _BEHIND:
+        doubts.add("behind", share)
+    if "above" not in doubts.details and hands_and_feet_planted(position_m):
+        doubts.add("above", planted_hands=True)
 
 
 def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float) -> Floats:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimad.simulate.lifting.body import _fuse, body_lengths, mend_depth, settle_hips, swapped_sides
+from fimad.simulate.lifting.body import _fuse, body_lengths, broken_bones, mend_depth, settle_hips
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 TIME_S = np.arange(0, 6, 1 / 30)
@@ -69,27 +69,13 @@ def test_a_foot_that_moves_keeps_its_depth() -> None:
     assert np.ptp(found[:, at]) > 0.8 * np.ptp(position[:, at, 1])
 
 
-def test_swapped_sides_are_swapped_back_and_reported() -> None:
-    true = standing()
-    true[..., 0] += 0.05 * np.sin(2 * np.pi * TIME_S)[:, None]
-    swapped = true.copy()
-    legs = [
-        (LANDMARK_INDEX[f"left_{part}"], LANDMARK_INDEX[f"right_{part}"])
-        for part in ("hip", "knee", "ankle", "heel", "foot_index")
-    ]
-    for left, right in legs:
-        swapped[40:47, [left, right]] = true[40:47, [right, left]]
-    order, changed = swapped_sides(swapped)
-    np.testing.assert_array_equal(np.flatnonzero(changed), np.arange(40, 47))
-    np.testing.assert_array_equal(np.take_along_axis(swapped, order[:, :, None], 1), true)
-
-
-def test_nothing_is_swapped_in_a_quick_but_honest_motion() -> None:
+def test_a_bone_longer_than_it_is_breaks_what_hangs_on_it() -> None:
     position = standing()
-    position[..., 0] += 0.3 * np.sin(2 * np.pi * 2 * TIME_S)[:, None]
-    order, changed = swapped_sides(position)
-    assert not changed.any()
-    assert (order == np.arange(len(LANDMARKS))).all()
+    position[30:33, LANDMARK_INDEX["left_knee"], 0] -= 0.6
+    broken = broken_bones(position, body_lengths(standing(), standing()))
+    landmarks = [LANDMARK_INDEX[f"left_{part}"] for part in ("knee", "ankle", "heel", "foot_index")]
+    assert set(np.flatnonzero(broken.any(0))) == set(landmarks)
+    assert set(np.flatnonzero(broken.any(1))) == {30, 31, 32}
 
 
 def test_a_bone_that_turns_around_for_a_moment_is_turned_back() -> None:

@@ -1,0 +1,151 @@
+"""Left and right: a pose estimator takes one for the other, for a frame or for seconds, above all of people seen from behind.
+
+When sides are exchanged, every landmark leaps to where its mirror image was. Of all ways to exchange arms and legs frame by
+frame the one is taken in which the body moves least (Viterbi 1967, doi:10.1109/TIT.1967.1054010): a swap that lasts shows at
+its beginning and its end. Which of two ways round is right cannot be seen: it is that of most frames. Where frames are divided,
+nobody knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fimad.simulate.smoothing.resample import step_of
+from fimad.simulate.stretches import LONGEST_GAP_S
+from fimad.simulate.types import Bools, Floats
+from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
+
+_ARMS = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
+_LEGS = ("hip", "knee", "ankle", "heel", "foot_index")
+_TRUNK = ("shoulder", "hip")
+# Depth errs most: it counts for half.
+_DEPTH = 0.5
+# Sides are exchanged where that makes the way from one frame to the next so much shorter, m, on the mean over landmarks.
+_SWITCH_M = 0.06
+# What it costs if shoulders and hips are turned to opposite sides, m, for as long as they are.
+_TWISTED_M = 0.03
+# A step of fewer metres is no swap; nor is one that is not at least so much shorter with sides exchanged.
+_STEP_M = 0.08
+_GAIN = 0.5
+# What it costs, m/s, to have arms or legs exchanged: without it, a limb that leaps to the other side and slides back would stay
+# exchanged for good.
+_EXCHANGED_M_S = 0.03
+# Where so large a share of a piece is exchanged against the rest, which of them is right is not known.
+_DIVIDED = 1 / 3
+# Shoulders that lie closer together in the picture are seen from the side.
+_APART_M = 0.1
+# A piece shorter than this has no majority.
+_FEWEST = 10
+_STATES = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], bool)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What was found of left and right in n frames.
+
+    Parameters
+    ----------
+    order : (n, 33) indices of landmarks that undo the swaps.
+    swapped : (n,) True where they are not the natural ones.
+    divided : (n,) True where neither of two ways round has a clear majority.
+    """
+
+    order: NDArray[np.intp]
+    swapped: Bools
+    divided: Bools
+
+
+def _rows(parts: tuple[str, ...], side: str) -> list[int]:
+    return [LANDMARK_INDEX[f"{side}_{part}"] for part in parts]
+
+
+_LIMBS = [(_rows(parts, "left"), _rows(parts, "right")) for parts in (_ARMS, _LEGS)]
+
+
+def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
+    """Find where left and right are exchanged.
+
+    Parameters
+    ----------
+    time_s : (n,) rising, of frames in which all landmarks were found.
+    position_m : (n, 33, 3) world frame.
+    breaks : (n,) True where another shot or person begins: nothing is compared across it.
+    """
+    count = len(position_m)
+    order = np.broadcast_to(np.arange(len(LANDMARKS)), (count, len(LANDMARKS)))
+    none: Bools = np.zeros(count, bool)
+    if count < 2:
+        return Sides(order, none, none)
+    joined = ~breaks[1:] & (np.diff(time_s) <= LONGEST_GAP_S)
+    place = position_m * np.array([1.0, _DEPTH, 1.0])
+    steps = np.stack([_steps(place, left, right) for left, right in _LIMBS])
+    # As a rule nothing leaps, and there is nothing to find.
+    if not ((steps[:, 0] > _STEP_M) & joined & (steps[:, 1] < steps[:, 0])).any():
+        return Sides(order, none, none)
+    steps[:, 1] = np.where(steps[:, 1] < _GAIN * steps[:, 0], steps[:, 1], np.maximum(steps[:, 0], steps[:, 1]))
+    state = _viterbi(steps, joined, _twist(place), _EXCHANGED_M_S * step_of(time_s))
+    exchanged, divided = _STATES[state], none.copy()
+    for piece in np.split(np.arange(count), np.flatnonzero(~joined) + 1):
+        share = exchanged[piece].mean(0)
+        exchanged[piece] ^= share > 0.5
+        if len(piece) >= _FEWEST and np.minimum(share, 1 - share).max() > _DIVIDED:
+            divided[piece] = True
+    order = order.copy()
+    for at, (left, right) in enumerate(_LIMBS):
+        rows = exchanged[:, at]
+        order[:, left + right] = np.where(rows[:, None], right + left, order[:, left + right])
+    swapped: Bools = np.asarray(exchanged.any(1))
+    return Sides(order, swapped, divided)
+
+
+def seen_from_behind(position_m: Floats) -> float:
+    """The share of frames in which left is on the picture's left, by more than a hand's width."""
+    way = position_m[:, LANDMARK_INDEX["left_shoulder"], 0] - position_m[:, LANDMARK_INDEX["right_shoulder"], 0]
+    way = way[np.isfinite(way)]
+    return float((way < -_APART_M).mean()) if len(way) else 0.0
+
+
+def _steps(place_m: Floats, left: list[int], right: list[int]) -> Floats:
+    """(2, n - 1) how far landmarks go from one frame to the next, on the mean, as they are and with sides exchanged."""
+    pairs = place_m[:, left + right]
+    way = pairs[1:] - pairs[:-1]
+    across = pairs[1:, [*range(len(left), 2 * len(left)), *range(len(left))]] - pairs[:-1]
+    return np.stack([np.sqrt((each * each).sum(2)).mean(1) for each in (way, across)])
+
+
+def _twist(place_m: Floats) -> Floats:
+    """(n,) how far shoulders and hips are turned to the same side (positive) or to opposite ones, -1 to 1."""
+    shoulders, hips = (
+        place_m[:, LANDMARK_INDEX[f"left_{part}"]] - place_m[:, LANDMARK_INDEX[f"right_{part}"]] for part in _TRUNK
+    )
+    size = np.sqrt((shoulders**2).sum(1) * (hips**2).sum(1))
+    twist: Floats = (shoulders * hips).sum(1) / np.maximum(size, 1e-6)
+    return twist
+
+
+def _viterbi(steps_m: Floats, joined: Bools, twist: Floats, exchanged_m: float) -> NDArray[np.intp]:
+    """(n,) states, as rows of `_STATES`, of least cost; (2, 2, n - 1) steps of arms and legs, as they are and exchanged."""
+    count = len(twist)
+    apart = _STATES[:, 0] != _STATES[:, 1]
+    # (n, 4): what each state costs by itself.
+    alone = _TWISTED_M * np.maximum(0.0, np.where(apart[None], twist[:, None], -twist[:, None]))
+    alone = alone + exchanged_m * _STATES.sum(1)
+    switch = _STATES[:, None] != _STATES[None]
+    penalty = _SWITCH_M * switch.any(2)
+    arms, legs = (
+        np.where(switch[None, :, :, at], steps_m[at, 1][:, None, None], steps_m[at, 0][:, None, None]) for at in (0, 1)
+    )
+    between = np.where(joined[:, None, None], arms + legs + penalty, 0.0)
+    total, came = alone[0], np.zeros((count, len(_STATES)), np.intp)
+    for at in range(1, count):
+        ways = total[:, None] + between[at - 1]
+        came[at] = ways.argmin(0)
+        total = ways.min(0) + alone[at]
+    state = np.zeros(count, np.intp)
+    state[-1] = total.argmin()
+    for at in range(count - 1, 0, -1):
+        state[at - 1] = came[at, state[at]]
+    return state
