@@ -18,7 +18,7 @@ KEYS = {
     "transcribe": "d3e7778e79db4ad4",
     "pose": "ea75b6b24ef04046",
     "camera": "47208ad545b2eaec",
-    "simulate": "3159b621efeb33a3",
+    "simulate": "734c9021c3e597c9",
 }
 
 
