@@ -55,7 +55,7 @@ $(RUN_STAMP): pyproject.toml tools/system_packages.sh | $(BIN)/python
 $(VENV)/.dev: pyproject.toml tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh test
 	@echo "Installing fimad and what the tests need; this takes a few minutes the first time"
-	$(PIP) --editable '.[build,embed,whisper,s3,mocap,report,dev]'
+	$(PIP) --editable '.[build,cluster,embed,whisper,s3,mocap,report,dev]'
 	@touch $@
 
 demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component

@@ -206,7 +206,10 @@ class RunConfig(Section):
     threads: int = Field(1, ge=1, description="native threads per worker")
     scheduler: str = Field("", description="address of a running Dask scheduler")
     downloads: int = Field(1, ge=1, le=64, description="downloads at the same time per local worker")
-    dashboard: str = Field("", description="address of Dask's dashboard of the local cluster, such as :8787")
+    connect_s: float = Field(20.0, gt=0, description="how long a scheduler may take to answer")
+    no_worker_s: float = Field(
+        300.0, gt=0, description="how long to wait for workers of a cluster: at the start, and when all are gone"
+    )
     in_flight: int = Field(0, ge=0, description="most videos in work at once; 0 means 4 a worker")
     deadline_s: float = Field(3600.0, gt=0, description="hard limit for one video through one run of stages")
     memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")

@@ -19,6 +19,7 @@ from fimad.pipeline.inspect import progress
 from fimad.pipeline.inspect.summary import Summary, summarise
 from fimad.pipeline.run.executor import Executor, InProcess, run_spec
 from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
+from fimad.pipeline.run.local import LocalExecutor
 from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.readiness import prepared
@@ -237,12 +238,14 @@ def _run(
     def make_executor() -> Executor:
         if config.run.workers == 0 and not config.run.scheduler:
             return InProcess(spec, lambda event: _forward(event, observer))
+        told = replace(spec, warm=survey.waiting)
+        if not config.run.scheduler:
+            return LocalExecutor(told, config.run, sorted(resources), observer)
         from fimad.pipeline.run.cluster import DaskExecutor
 
         proof = workspace.write_proof()
         proofs.append(proof[0])
-        told = replace(spec, warm=survey.waiting, proof=proof)
-        return DaskExecutor(told, config.run, sorted(resources), observer)
+        return DaskExecutor(replace(told, proof=proof), config.run, sorted(resources), observer)
 
     finisher = MediaRemover(workspace, config, plan, survey)
 

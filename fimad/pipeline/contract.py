@@ -25,7 +25,7 @@ from fimad.errors import FimadError
 from fimad.errors import Unavailable as Unavailable
 from fimad.model_sources import ModelFile as ModelFile
 
-Resource = Literal["cpu", "network", "gpu"]
+Resource = Literal["cpu", "network"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Stage(ABC):
     upstream : stages whose artifacts it reads.
     optional : those of them that it can do without. Where one is unavailable (see `unavailable`) the stage runs without
         it, and has another key; where any other upstream stage is unavailable, so is this one.
-    resource : what a worker must offer: ``cpu``, ``network`` or ``gpu``.
+    resource : what a worker must offer: ``cpu`` or ``network``.
     needs_media : whether it reads the media file.
     by_clip : its table has one row per kept clip, which depends on no other clip: a long video may be done in parts.
     """

@@ -1,4 +1,4 @@
-"""Tasks on Dask: a local cluster that is started for the run, or a running one.
+"""Tasks on a running Dask cluster.
 
 Dask brings processes, the network and resources; what is done is known from the workspace alone. A worker process only
 supervises: it offers one ``cpu`` lane and ``network`` lanes, each with a child process of its own, so that downloads overlap
@@ -11,48 +11,38 @@ import contextlib
 import logging
 import pickle
 import queue
-import signal
-import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fimad.config import RunConfig
 from fimad.errors import SetupError
 from fimad.pipeline.run import worker
-from fimad.pipeline.run.executor import Executor, worker_count
+from fimad.pipeline.run.executor import Executor
 from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.task import Outcome, RunSpec, Task
 
-# Workers that are restarted, or that a batch system is about to start, are waited for so long.
-_NO_WORKER_S = 120.0
 _LOOK_S = 5.0
-_CONNECT_S = 20.0
-_STARTS = 3
 # How much work is handed over at once when tasks are short, and how many tasks at most.
 _BATCH_S = 0.5
 _MOST_TASKS = 64
 _SHORT_S = 2.0
-# Above `CRITICAL`: Dask calls a lost connection critical, while here it is an outcome like others.
-_SILENT = logging.CRITICAL + 1
+# Until it has measured one, Dask reckons with half a second a task: a second long video would be queued behind the
+# first while another worker, with some downloads to do, has none.
+_DURATIONS = {"fimad-cpu": "60s"}
 
-# The scheduler's diaries would grow with the number of tasks.
-_DASK_CONFIG = {
-    "distributed.admin.log-length": 100,
-    "distributed.admin.low-level-log-length": 50,
-    # The runner counts tries itself, and a video that kills workers must not kill many.
-    "distributed.scheduler.allowed-failures": 0,
-    # Nothing is kept in a worker's memory; balancing it is time lost.
-    "distributed.scheduler.active-memory-manager.start": False,
-    "distributed.scheduler.work-stealing": True,
-    # Until it has measured one, Dask reckons with half a second a task: a second long video would be queued behind the
-    # first while another worker, with some downloads to do, has none.
-    "distributed.scheduler.default-task-durations": {"fimad-cpu": "60s", "fimad-gpu": "60s"},
-    "distributed.worker.profile.enabled": False,
-    "distributed.comm.timeouts.connect": f"{_CONNECT_S:.0f}s",
-}
+
+def _prepare_scheduler(dask_scheduler: Any = None, allowed_failures: int = 0) -> int:
+    """Runs on the scheduler: what this run needs of it; returns how many failures it allowed before."""
+    import dask
+
+    before: int = dask_scheduler.allowed_failures
+    dask_scheduler.allowed_failures = allowed_failures
+    name = "distributed.scheduler.default-task-durations"
+    dask.config.set({name: {**dask.config.get(name, {}), **_DURATIONS}})
+    return before
 
 
 @dataclass
@@ -89,12 +79,9 @@ class DaskExecutor(Executor):
     """
 
     def __init__(self, spec: RunSpec, run: RunConfig, resources: Sequence[str], observer: Observer) -> None:
-        import dask
-        from distributed import Client
-
         self._resources = list(resources)
-        self._remote = bool(run.scheduler)
-        self._spec = replace(spec, check=self._remote)
+        self._run = run
+        self._spec = replace(spec, check=True)
         self._topic = f"fimad-{uuid.uuid4().hex[:12]}"
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._observer = observer
@@ -103,21 +90,46 @@ class DaskExecutor(Executor):
         self._count = 0
         self._looked_at = time.monotonic()
         self._alone_since: float | None = None
-        self._cluster: Any = None
-        dask.config.set(_DASK_CONFIG)
-        if self._remote:
-            self._client = _connect(run.scheduler)
-        else:
-            self._cluster = _local_cluster(run, self._resources)
-            self._client = Client(self._cluster, set_as_default=False)
+        self._excluded: set[str] = set()
+        self._allowed: int | None = None
+        self._client = _connect(run.scheduler, run.connect_s)
         self._client.subscribe_topic(self._topic, self._hear)
+        self._allow_no_failures()
         self.lanes = self._count_lanes()
-        if self._remote:
-            self._preflight()
+        self._preflight()
         for resource in self._resources:
             # Downloads need no models: there is nothing to be ahead of.
             if spec.warm and resource != "network":
-                self._client.run(worker.prepare, self._spec, resource)
+                self._client.run(worker.prepare, self._spec, resource, workers=self._good(), on_error="ignore")
+
+    def _allow_no_failures(self) -> None:
+        """A lost worker's tasks come back to the runner, which counts tries; Dask's own three would cost a worker each."""
+        try:
+            self._allowed = self._client.run_on_scheduler(_prepare_scheduler)
+        except Exception as error:
+            raise SetupError(
+                f"The scheduler can't be told to leave lost tasks to fimad: {type(error).__name__}: {error}.",
+                "It runs in an environment without fimad, or allows no code (`distributed.scheduler.pickle`). Without this, a "
+                "video that takes workers down would be handed to four workers in a row.",
+                "Start it from the environment of the workers, or with DASK_DISTRIBUTED__SCHEDULER__PICKLE=True.",
+                reason="scheduler_setting",
+            ) from error
+
+    def exclude(self, worker_address: str) -> bool:
+        """Take a worker's lanes away; False if then nobody offered a resource that it has."""
+        lanes = self._count_lanes(without={*self._excluded, worker_address})
+        if not all(lanes.values()):
+            return False
+        self._excluded.add(worker_address)
+        self.lanes = lanes
+        # It may be gone by now: then it gets no tasks either.
+        self._client.run(
+            worker.take_lanes, self._spec.spec_id, self._resources, workers=[worker_address], on_error="ignore"
+        )
+        return True
+
+    def _good(self) -> list[str]:
+        return [address for address in self._workers() if address not in self._excluded]
 
     def batch(self, resource: str) -> int:
         """Short tasks go together, so that Dask's few milliseconds a task do not count: half a second of work at once."""
@@ -219,12 +231,13 @@ class DaskExecutor(Executor):
             self._alone_since = None
             return
         self._alone_since = self._alone_since or time.monotonic()
-        if time.monotonic() - self._alone_since > _NO_WORKER_S:
+        if time.monotonic() - self._alone_since > self._run.no_worker_s:
             missing = sorted(each for each in needed if not lanes.get(each))
             raise SetupError(
-                f"For {_NO_WORKER_S:.0f} s no worker has offered the resource {', '.join(missing)}.",
+                f"For {self._run.no_worker_s:.0f} s no worker has offered the resource {', '.join(missing)}.",
                 "The workers were stopped or died: wall time, memory, or a machine that went down.",
-                "Look at their logs, start workers, and repeat the command: it goes on where it stopped.",
+                "Look at their logs, start workers, and repeat the command: it goes on where it stopped. Raise "
+                "`run.no_worker_s` where a batch queue takes longer.",
                 reason="cluster_lost",
             )
 
@@ -232,9 +245,11 @@ class DaskExecutor(Executor):
         info: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return info
 
-    def _count_lanes(self) -> dict[str, int]:
+    def _count_lanes(self, without: Collection[str] | None = None) -> dict[str, int]:
         lanes = dict.fromkeys(self._resources, 0)
-        for info in self._workers().values():
+        for address, info in self._workers().items():
+            if address in (self._excluded if without is None else without):
+                continue
             for name, count in info["resources"].items():
                 if name in lanes:
                     lanes[name] += int(count)
@@ -243,12 +258,13 @@ class DaskExecutor(Executor):
     def _preflight(self) -> None:
         if not self._workers():
             try:
-                self._client.wait_for_workers(1, timeout=_CONNECT_S)
+                self._client.wait_for_workers(1, timeout=self._run.no_worker_s)
             except TimeoutError as error:
                 raise SetupError(
-                    "The cluster has no workers.",
+                    f"The cluster has no workers after {self._run.no_worker_s:.0f} s.",
                     "They were not started, could not reach the scheduler, or still wait in a batch queue.",
-                    "Start some: dask worker ADDRESS --nthreads 2 --resources 'cpu=1,network=1'",
+                    "Start some: dask worker ADDRESS --nthreads 2 --resources 'cpu=1,network=1'; raise `run.no_worker_s` where "
+                    "a batch queue takes longer.",
                     reason="no_workers",
                 ) from error
             self.lanes = self._count_lanes()
@@ -261,32 +277,14 @@ class DaskExecutor(Executor):
                 f"--resources '{','.join(f'{name}=1' for name in self._resources)}'",
                 reason="no_resource",
             )
-        try:
-            reports: dict[str, dict[str, Any]] = self._client.run(worker.preflight, self._spec)
-        except Exception as error:
-            raise SetupError(
-                f"A worker can't run fimad: {type(error).__name__}: {error}.",
-                "fimad is not installed there, or in another version.",
-                "Install the same version of fimad, with its extra `build`, in the workers' environment.",
-                reason="worker_differs",
-            ) from error
+        reports = self._client.run(worker.preflight, self._spec, on_error="return")
         for address, report in reports.items():
-            if report["error"] is not None:
-                what, why, fix, reason = report["error"]
-                raise SetupError(f"Worker {address}: {what}", why, fix, reason=reason)
-        here = worker.preflight_versions()
-        for address, report in reports.items():
-            differing = {
-                name: (here[name], version) for name, version in report["packages"].items() if here[name] != version
-            }
-            if differing:
-                names = ", ".join(f"{name} {theirs} (here {ours})" for name, (ours, theirs) in differing.items())
-                raise SetupError(
-                    f"Worker {address} has {names}.",
-                    "Its environment is not the driver's; results or messages would differ.",
-                    "Install the same versions on all machines.",
-                    reason="worker_differs",
-                )
+            unfit = _unfit(address, report)
+            if unfit is None:
+                continue
+            if not self.exclude(address):
+                raise unfit
+            self._observer.note(f"{address} gets no tasks: {unfit.what} {unfit.fix}")
 
     def close(self, *, kill: bool = False) -> None:
         futures = [handed.future for handed in self._handed.values()]
@@ -296,64 +294,59 @@ class DaskExecutor(Executor):
         # If the cluster is gone, child processes ended with their workers.
         with contextlib.suppress(OSError, TimeoutError):
             self._client.run(worker.close_run, self._spec.spec_id, on_error="ignore")
+            if self._excluded:
+                gone = list(self._excluded)
+                self._client.run(worker.give_lanes, self._spec.spec_id, workers=gone, on_error="ignore")
+            if self._allowed is not None:
+                self._client.run_on_scheduler(_prepare_scheduler, allowed_failures=self._allowed)
         self._client.close(timeout=5)
-        if self._cluster is not None:
-            self._cluster.close(timeout=5)
 
 
-def _connect(address: str) -> Any:
-    from distributed import Client
+def _unfit(address: str, report: Any) -> SetupError | None:
+    """Why a worker can't take part, from its `worker.preflight`; None if it can."""
+    if isinstance(report, BaseException):
+        return SetupError(
+            f"Worker {address} can't run fimad: {type(report).__name__}: {report}.",
+            "fimad is not installed there, or in another version.",
+            "Install the same version of fimad, with its extra `build`, in the workers' environment.",
+            reason="worker_differs",
+        )
+    if report["error"] is not None:
+        what, why, fix, reason = report["error"]
+        return SetupError(f"Worker {address}: {what}", why, fix, reason=reason)
+    here = worker.preflight_versions()
+    differing = {name: (here[name], theirs) for name, theirs in report["packages"].items() if here[name] != theirs}
+    if not differing:
+        return None
+    names = ", ".join(f"{name} {theirs} (here {ours})" for name, (ours, theirs) in differing.items())
+    return SetupError(
+        f"Worker {address} has {names}.",
+        "Its environment is not the driver's; results or messages would differ.",
+        "Install the same versions on all machines.",
+        reason="worker_differs",
+    )
 
+
+def _connect(address: str, connect_s: float) -> Any:
     try:
-        return Client(address, timeout=_CONNECT_S, set_as_default=False)
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise SetupError(
+            f"--scheduler needs Dask: {error}.",
+            "It comes with an extra of its own, since builds on one machine do without.",
+            "pip install 'fimad[cluster]'",
+            reason="no_dask",
+        ) from error
+    # Dask calls a lost connection critical, while here it is an outcome like others.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    dask.config.set({"distributed.comm.timeouts.connect": f"{connect_s:.0f}s"})
+    try:
+        return Client(address, timeout=connect_s, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SetupError(
             f"No Dask scheduler answers at {address!r}: {error}.",
-            "It is not running, the port is closed, or the address is misspelt.",
-            "Start one (`dask scheduler`) and give its address, as in --scheduler tcp://10.0.0.1:8786",
+            "It is not running, the port is closed, TLS is set up on one side only, or the address is misspelt.",
+            "Start one (`dask scheduler`) and give its address, as in --scheduler tls://10.0.0.1:8786",
             reason="no_scheduler",
         ) from error
-
-
-def _local_cluster(run: RunConfig, resources: Sequence[str]) -> Any:
-    offered = {name: run.downloads if name == "network" else 1 for name in resources}
-    # Workers must not take a Ctrl-C that is meant for the driver; `dask_setup` does the same for those started later.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
-    try:
-        failure: Exception | None = None
-        for _ in range(_STARTS):
-            # A worker that dies while it starts takes Dask's whole cluster with it; what killed it is often gone then.
-            try:
-                return _start_cluster(run, worker_count(run), offered)
-            except (RuntimeError, OSError) as error:
-                failure = error
-        raise SetupError(
-            f"Worker processes do not start: {type(failure).__name__}: {failure}.",
-            "They were killed (no memory left), or this machine allows no more processes.",
-            "Look at the free memory, or take fewer: --workers 1; --workers 0 needs no other process.",
-            reason="cluster_lost",
-        ) from failure
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
-def _start_cluster(run: RunConfig, workers: int, offered: dict[str, int]) -> Any:
-    from distributed import LocalCluster
-
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=sum(offered.values()),
-        processes=True,
-        host="127.0.0.1",
-        # Without a dashboard Dask would still take port 8787 for its health page, and complain if it is taken.
-        scheduler_kwargs={"dashboard": bool(run.dashboard), "dashboard_address": run.dashboard or "127.0.0.1:0"},
-        memory_limit=0,
-        resources=offered,
-        preload=["fimad.pipeline.run.worker"],
-        silence_logs=_SILENT,
-    )

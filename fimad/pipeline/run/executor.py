@@ -1,4 +1,4 @@
-"""What the runner needs of a place that does tasks: this process, or a Dask cluster."""
+"""What the runner needs of a place that does tasks: this process, its child processes, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class InProcess(Executor):
     """One task at a time in this process: nothing between you and a debugger, and no deadline or memory limit."""
 
     def __init__(self, spec: RunSpec, emit: Emit = lambda event: None) -> None:
-        self.lanes = {"cpu": 1, "network": 1, "gpu": 1}
+        self.lanes = {"cpu": 1, "network": 1}
         self._lane = Lane(spec, emit)
         self._tasks: deque[Task] = deque()
 

@@ -28,8 +28,7 @@ from fimad.pipeline.state.survey import Survey, Videos, VideoWork
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import Outcome, StageResult, Task
 
-RESOURCES: tuple[Resource, ...] = ("cpu", "gpu", "network")
-_MAIN_LANES: tuple[Resource, ...] = ("cpu", "network")
+RESOURCES: tuple[Resource, ...] = ("cpu", "network")
 # The runner looks at its clocks and for signals at least so often.
 _TICK_S = 0.5
 # A native crash may come of what an earlier video left behind: it gets a second, fresh process.
@@ -165,9 +164,7 @@ class Runner:
             self._ready[resource].append(work)
 
     def _in_flight(self) -> int:
-        return self.config.run.in_flight or 4 * sum(
-            max(1, self._lanes(each)) * self._batch(each) for each in _MAIN_LANES
-        )
+        return self.config.run.in_flight or 4 * sum(max(1, self._lanes(each)) * self._batch(each) for each in RESOURCES)
 
     def _submit(self, resource: Resource) -> None:
         queue = self._ready[resource]

@@ -1,6 +1,6 @@
 """The supervisor of a child process that does the work: deadline, memory limit, and crashes that cost one item.
 
-It lives in a Dask worker and loads nothing heavy. The child (`child`) is started with `python -m fimad.pipeline.run.child`, not by multiprocessing: Dask's workers are daemons, which may not have such children, and nothing
+It lives in the driver, or in a Dask worker, and loads nothing heavy. The child (`child`) is started with `python -m fimad.pipeline.run.child`, not by multiprocessing: Dask's workers are daemons, which may not have such children, and nothing
 of the parent's memory is wanted. They talk through a socket pair that no other process can reach.
 """
 
@@ -80,6 +80,8 @@ class Sandbox:
         self._scratch = ""
         self.notes = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this object)
         self._lock = threading.Lock()
+        self._reaping = threading.Lock()
+        self._closed = False
 
     @property
     def pid(self) -> int:
@@ -90,11 +92,13 @@ class Sandbox:
         """Do tasks in the child, one after the other. Every task has an outcome: a dead or hanging child is in it."""
         left = list(tasks)
         with self._lock:
-            while left:
+            while left and not self._closed:
                 self.used_s = time.monotonic()
                 try:
                     pipe = self._start()
                 except SetupError as error:
+                    if self._closed:
+                        return
                     task = left.pop(0)
                     yield Outcome(task, (_cannot_start(task, error),))
                     continue
@@ -104,7 +108,10 @@ class Sandbox:
                     while left:
                         yield watch.wait(pipe, left.pop(0))
                 except (EOFError, OSError):
-                    yield watch.died(self._reap())
+                    code = self._reap()
+                    if self._closed:
+                        return
+                    yield watch.died(code)
                 except _CutError as cut:
                     yield cut.outcome
                 self.used_s = time.monotonic()
@@ -114,8 +121,13 @@ class Sandbox:
         with self._lock:
             self._start()
 
+    def end_child(self) -> None:
+        """End the child at once; the next task gets another one."""
+        self._reap()
+
     def close(self) -> None:
-        """End the child at once, with all that it started."""
+        """End the child at once, with all that it started; for good, so that a task that is going on has no outcome."""
+        self._closed = True
         self._reap()
 
     def _start(self) -> Connection:
@@ -174,26 +186,27 @@ class Sandbox:
         return pipe
 
     def _reap(self) -> int:
-        """Kill the child and its children; returns its exit code (negative: the signal)."""
+        """Kill the child and its children; returns its exit code (negative: the signal). Safe from several threads."""
+        with self._reaping:
+            process, self._process = self._process, None
+            pipe, self._pipe = self._pipe, None
+            scratch, self._scratch = self._scratch, ""
         code = 0
-        if self._process is not None:
+        if process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                code = self._process.poll() or 0
-                if code == 0:
+                code = process.poll() or 0
+                if code == 0 and not self._closed:
                     # It closed the pipe and may be about to end by itself: its own exit code says more than our kill.
                     with contextlib.suppress(subprocess.TimeoutExpired):
-                        code = self._process.wait(0.2)
+                        code = process.wait(0.2)
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            end = self._process.wait()
+                os.killpg(process.pid, signal.SIGKILL)
+            end = process.wait()
             code = code or end
-            self._process = None
-        if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = ""
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+        if pipe is not None:
+            pipe.close()
         return code
 
     def _forget_stderr(self) -> None:
@@ -260,7 +273,7 @@ class _Watch:
         rss = resident_bytes(self.sandbox.pid, children=walk)
         self.peak_bytes = max(self.peak_bytes, rss)
         if rss > spec.memory_limit_bytes:
-            self.sandbox.close()
+            self.sandbox.end_child()
             raise _CutError(
                 self._cut(
                     "memory_limit",
@@ -270,7 +283,7 @@ class _Watch:
                 )
             )
         if time.monotonic() - self.began > spec.deadline_s:
-            self.sandbox.close()
+            self.sandbox.end_child()
             raise _CutError(
                 self._cut(
                     "deadline",

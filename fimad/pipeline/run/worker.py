@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import pickle
-import signal
 import sys
 import threading
 import time
@@ -25,15 +24,11 @@ _QUIET_S = 1.0
 # Outcomes of short tasks are sent together, so often.
 _SEND_S = 0.25
 
+# What a worker offered before a run took its lanes away, by run.
+_offered: dict[str, dict[str, float]] = {}
 _idle: dict[tuple[str, str], list[Sandbox]] = {}
 _busy: set[Sandbox] = set()
 _lock = threading.Lock()
-
-
-def dask_setup(worker: Any) -> None:
-    """Called by Dask in a new worker of a local cluster: Ctrl-C is the driver's to handle, who then ends the workers."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_tasks(spec: RunSpec, tasks: Sequence[Task], topic: str, number: int) -> None:
@@ -119,9 +114,21 @@ def close_run(spec_id: str) -> None:
         each.close()
 
 
+async def take_lanes(spec_id: str, resources: Sequence[str], dask_worker: Any = None) -> None:
+    """Offer nothing of what a run needs, because nothing works here; until `give_lanes`."""
+    _offered.setdefault(spec_id, dict(dask_worker.state.total_resources))
+    await dask_worker.set_resources(**dict.fromkeys(resources, 0))
+
+
+async def give_lanes(spec_id: str, dask_worker: Any = None) -> None:
+    """Offer again what was offered before a run."""
+    if before := _offered.pop(spec_id, None):
+        await dask_worker.set_resources(**before)
+
+
 def preflight(spec: RunSpec) -> dict[str, Any]:
     """What this worker is, and whether a child process can work here; the error's parts if not."""
-    report: dict[str, Any] = {"python": sys.version.split()[0], "packages": preflight_versions(), "error": None}
+    report: dict[str, Any] = {"packages": preflight_versions(), "error": None}
     sandbox = Sandbox(spec)
     try:
         sandbox.start()
@@ -134,7 +141,7 @@ def preflight(spec: RunSpec) -> dict[str, Any]:
 
 def preflight_versions() -> dict[str, str]:
     """The versions that have to be the same on driver and workers."""
-    found = {}
+    found = {"python": ".".join(map(str, sys.version_info[:2]))}
     for name in ("fimad", "dask", "distributed", "pyarrow", "numpy"):
         try:
             found[name] = metadata.version(name)

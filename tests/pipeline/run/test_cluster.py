@@ -92,20 +92,17 @@ def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
             assert artifacts(tmp_path / "b" / "ws")[name] == data
 
 
-def test_a_worker_that_dies_is_replaced_and_its_videos_tried_again(tmp_path: Path) -> None:
-    config = make_config(tmp_path, run={"workers": 2})
-    fakes.corpus(config, "ok", "kill_worker@pose", "kill_worker:9@pose", "ok")
-    summary = go(config)
-    assert [(each.video_id, each.reason, each.attempts) for each in summary.failures] == [("v02", "worker_lost", 3)]
-    assert summary.stages["simulate"]["done"] == 3
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """A scheduler and two workers, each a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
@@ -136,6 +133,16 @@ def test_a_running_cluster_gives_the_same_with_a_worker_killed_midway(tmp_path: 
     assert one == many
 
 
+def test_a_video_that_kills_workers_costs_no_more_than_its_tries(tmp_path: Path, cluster: str) -> None:
+    """Dask's own setting let it kill three more each time: the driver's options never reached a scheduler elsewhere."""
+    config = make_config(tmp_path, run={"scheduler": cluster})
+    fakes.corpus(config, "ok", "kill_worker@pose", "kill_worker:9@pose", "ok")
+    summary = go(config)
+    assert [(each.video_id, each.reason, each.attempts) for each in summary.failures] == [("v02", "worker_lost", 3)]
+    assert summary.stages["simulate"]["done"] == 3
+    assert len((tmp_path / "tally" / "v02.pose.tries").read_bytes()) == config.run.attempts
+
+
 def test_preflight_names_the_missing_resource(tmp_path: Path, cluster: str) -> None:
     config = make_config(tmp_path, run={"scheduler": cluster})
     fakes.corpus(config, "ok")
@@ -147,9 +154,8 @@ def test_preflight_names_the_missing_resource(tmp_path: Path, cluster: str) -> N
     assert "--resources" in summary.error.fix
 
 
-def test_no_scheduler_is_an_error_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fimad.pipeline.run.cluster._CONNECT_S", 1.0)
-    config = make_config(tmp_path, run={"scheduler": "tcp://127.0.0.1:1"})
+def test_no_scheduler_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"scheduler": "tcp://127.0.0.1:1", "connect_s": 1.0})
     fakes.corpus(config, "ok")
     summary = go(config)
     assert summary.exit_code == 3
@@ -332,9 +338,24 @@ def test_a_child_that_is_killed_while_it_starts_is_started_again(tmp_path: Path)
     assert summary.stages["simulate"]["done"] == 2
 
 
-def test_long_tasks_go_to_workers_that_are_idle(tmp_path: Path) -> None:
-    """While downloads went on, Dask once queued two long videos on one worker and left the other without any."""
+def test_nothing_listens_while_a_local_build_runs(tmp_path: Path) -> None:
+    """Dask's local cluster let anybody on the machine run code as its user."""
     config = make_config(tmp_path, run={"workers": 2})
+    fakes.corpus(config, *["slow:0.5@pose"] * 4)
+    process = driver(config.model_dump_json())
+    wait_for(tmp_path, "tally/*.pose.runs")
+    for each in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
+        assert [one for one in each.net_connections() if one.status == psutil.CONN_LISTEN] == []
+        assert not any("distributed" in part for part in each.cmdline())
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()
+
+
+@pytest.mark.parametrize("on", ["local", "cluster"])
+def test_long_tasks_go_to_workers_that_are_idle(tmp_path: Path, request: pytest.FixtureRequest, on: str) -> None:
+    """While downloads went on, Dask once queued two long videos on one worker and left the other without any."""
+    run = {"workers": 2} if on == "local" else {"scheduler": request.getfixturevalue("cluster")}
+    config = make_config(tmp_path, run=run)
     workspace = fakes.corpus(config, *["slow:1.5@pose"] * 2)
     assert go(config).exit_code == 0
     done = [each for each in runlog.entries(workspace) if each.get("stage") == "pose"]
