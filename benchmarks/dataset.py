@@ -53,10 +53,10 @@ class Repeating(SyntheticSource):
         self._templates = templates
         self._made: dict[tuple[str, int], pa.Table] = {}
 
-    def read(self, stage: str, video_id: str) -> pa.Table:
+    def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
         """One artifact."""
-        if stage == "download":
-            return super().read(stage, video_id)
+        if stage == "download" or columns is not None:
+            return super().read(stage, video_id, columns)
         number = int(video_id.removeprefix("video")) % self._templates
         if (stage, number) not in self._made:
             self._made[stage, number] = super().read(stage, f"video{number:06d}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fimad.cli.options import ConfigOption, DatasetOption, WorkspaceOption, read_config
 from fimad.cli.output import out, print_json, printable
 
 Where = Annotated[str, typer.Argument(help="Folder or URL of the dataset.")]
@@ -41,19 +42,40 @@ def verify(
 
 def remove(
     video: Annotated[str, typer.Argument(help="Id of the video, or its YouTube address.")],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Folder or URL of the dataset.")] = "dataset",
-    reason: Annotated[str, typer.Option(help="Kept in the manifest.")] = "",
+    dataset: DatasetOption = None,
+    workspace: WorkspaceOption = None,
+    config: ConfigOption = None,
+    reason: Annotated[str, typer.Option(help="Kept in the manifest and in the workspace; name no person.")] = "",
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Also delete what the workspace holds of it: media, transcript, pose, all.")
+    ] = False,
 ) -> None:
-    """Take a video down: its rows leave the dataset, and later builds do not bring it back.
+    """Take a video down: its rows leave the dataset, and no later build or dataset of this workspace brings it back.
 
-    Example: fimad remove dQw4w9WgXcQ --dataset dataset --reason "asked by its author"
+    Example: fimad remove dQw4w9WgXcQ --dataset dataset --reason "asked by its author" --purge
     """
     from fimad.dataset.packing.remove import remove as take_down
+    from fimad.errors import DatasetError
     from fimad.pipeline.acquire.addresses import youtube_id
+    from fimad.pipeline.inspect.upkeep import take_down as keep_out
+    from fimad.pipeline.state.workspace import Workspace
 
     video = youtube_id(video) or video
-    count = take_down(dataset, video, reason)
-    out.print(f"{count} clips of {video} removed from {dataset}", markup=False)
+    chosen = read_config(config, workspace, dataset)
+    place = Workspace(chosen.workspace)
+    known = bool(place.batches())
+    if known:
+        files = keep_out(place, video, reason, purge=purge)
+        gone = f", and {files} files of it are deleted" if purge else "; --purge deletes what was made of it"
+        out.print(f"{video} is kept out of every build of {chosen.workspace}{gone}", markup=False)
+    try:
+        count = take_down(chosen.dataset, video, reason)
+    except DatasetError as error:
+        if not known or error.reason not in ("no_video", "no_manifest"):
+            raise
+        out.print(f"{chosen.dataset} has no clips of {video}", markup=False)
+    else:
+        out.print(f"{count} clips of {video} removed from {chosen.dataset}", markup=False)
 
 
 def export(

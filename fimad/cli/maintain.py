@@ -81,25 +81,35 @@ def gc(
     ] = None,
     workspace: WorkspaceOption = None,
     settings: SetOption = None,
+    packed: Annotated[
+        bool, typer.Option("--packed", help="Also delete what datasets that are there were made of; they stay whole.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete artifacts that no current configuration uses; says first what that would free."""
+    """Delete artifacts that no current configuration or dataset uses; says first what that would free, and break."""
     from fimad.pipeline.inspect.upkeep import delete_unused, find_unused
     from fimad.pipeline.state.workspace import Workspace
 
     configs = [read_config(each, workspace, settings=settings) for each in (config or (None,))]
     place = Workspace(configs[0].workspace)
-    unused = find_unused(place, configs)
+    found = find_unused(place, configs)
+    kept = [each for each in found if each.dataset and not packed]
+    unused = [each for each in found if each not in kept]
     total = sum(each.bytes for each in unused)
     if as_json:
-        print_json({"unused": [asdict(each) for each in unused], "bytes": total, "deleted": yes})
+        plain = {"unused": [asdict(each) for each in unused], "kept": [asdict(each) for each in kept]}
+        print_json({**plain, "bytes": total, "deleted": yes})
     else:
         for each in unused:
-            out.print(f"{size_text(each.bytes):>9}  {each.files:>7} files  {each.folder}")
+            note = f"  ({each.breaks})" if each.breaks else ""
+            out.print(f"{size_text(each.bytes):>9}  {each.files:>7} files  {each.folder}{note}", markup=False)
+        for each in kept:
+            why = f"kept: {each.dataset} was made of it; --packed deletes it"
+            out.print(f"{size_text(each.bytes):>9}  {each.files:>7} files  {each.folder}  ({why})", markup=False)
         out.print(f"{size_text(total)} could be freed." if unused else "Nothing to free: everything is in use.")
     if unused and not yes and not as_json:
-        yes = typer.confirm("Delete them? A run with another configuration would have to make them again")
+        yes = typer.confirm("Delete them? What it says in brackets would have to be done again")
     if unused and yes:
         delete_unused(place, unused)
         if not as_json:

@@ -20,17 +20,20 @@ from fimad.pipeline.inspect.summary import Summary, summarise
 from fimad.pipeline.run.executor import Executor, InProcess, run_spec
 from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
 from fimad.pipeline.run.local import LocalExecutor
+from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.readiness import prepared
 from fimad.pipeline.stages.registry import AGREED, StagePlan
 from fimad.pipeline.state.changed import find_changed, forget
 from fimad.pipeline.state.corpus import Corpus, corpus
+from fimad.pipeline.state.index import Index, void
 from fimad.pipeline.state.packing import Damage, WorkspaceSource
 from fimad.pipeline.state.records import Record
 from fimad.pipeline.state.runlog import RunLog
-from fimad.pipeline.state.survey import Survey
+from fimad.pipeline.state.survey import Survey, Videos, chunks
 from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.task import RunSpec
 from fimad.storage.store import Store, open_store
 
 # So often artifacts that packing finds damaged are made again; then the dataset is packed without their videos.
@@ -177,10 +180,11 @@ def _run_and_pack(
 ) -> Summary:
     """Run, look whether everything is there, pack; again where packing meets damaged artifacts, which it deletes."""
     result = _run(workspace, config, plan, names, chosen.videos, observer, log)
+    jobs = _pack_jobs(workspace, config, plan, observer)
     for rounds_left in reversed(range(_ROUNDS)):
         if result.stopped:
             break
-        source = WorkspaceSource(workspace, config, plan, chosen.videos)
+        source = WorkspaceSource(workspace, config, plan, chosen.videos, jobs=jobs)
         if missing := source.missing(result.done):
             result.error = _not_there(missing)
             result.stopped = result.error.reason
@@ -188,7 +192,14 @@ def _run_and_pack(
         if not packs:
             break
         summary = summarise(workspace, plan, result)
-        _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
+        try:
+            _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
+        finally:
+            jobs.close(kill=True)
+        if summary.packed is not None:
+            jobs.clear()
+        if source.damaged:
+            void(workspace, {damage.video_id for damage in source.damaged})
         for damage in source.damaged:
             log.event("damaged", video_id=damage.video_id, stage=damage.stage, what=damage.error.what)
             observer.note(f"{damage.error.what} It is deleted, and made again.")
@@ -201,6 +212,29 @@ def _run_and_pack(
             _run(workspace, config, plan, plan.with_upstream(stages), chosen.videos, observer, log)
         )
     return summarise(workspace, plan, result)
+
+
+def _pack_jobs(workspace: Workspace, config: Config, plan: StagePlan, observer: Observer) -> PackJobs:
+    keys = dict(plan.keys)
+    spec = replace(run_spec(workspace, config, plan), keys=keys)
+
+    def make_executor() -> Executor:
+        return _executor(spec, config, ["cpu"], observer, workspace)
+
+    return PackJobs(workspace, config, keys, make_executor, observer.note)
+
+
+def _executor(
+    spec: RunSpec, config: Config, resources: list[str], observer: Observer, workspace: Workspace
+) -> Executor:
+    """Where tasks run, as the configuration says."""
+    if config.run.scheduler:
+        from fimad.pipeline.run.cluster import DaskExecutor
+
+        return DaskExecutor(replace(spec, proof=workspace.write_proof()), config.run, resources, observer)
+    if config.run.workers == 0:
+        return InProcess(spec, lambda event: _forward(event, observer))
+    return LocalExecutor(spec, config.run, resources, observer)
 
 
 def _record(workspace: Workspace, plan: StagePlan, damage: Damage) -> None:
@@ -233,19 +267,10 @@ def _run(
     survey = Survey(workspace, plan, names)
     spec = run_spec(workspace, config, plan)
     resources = {plan.stages[name].resource for name in names}
-    proofs: list[str] = []
 
     def make_executor() -> Executor:
-        if config.run.workers == 0 and not config.run.scheduler:
-            return InProcess(spec, lambda event: _forward(event, observer))
-        told = replace(spec, warm=survey.waiting)
-        if not config.run.scheduler:
-            return LocalExecutor(told, config.run, sorted(resources), observer)
-        from fimad.pipeline.run.cluster import DaskExecutor
-
-        proof = workspace.write_proof()
-        proofs.append(proof[0])
-        return DaskExecutor(replace(told, proof=proof), config.run, sorted(resources), observer)
+        _void_facts(workspace, plan, videos)
+        return _executor(replace(spec, warm=survey.waiting), config, sorted(resources), observer, workspace)
 
     finisher = MediaRemover(workspace, config, plan, survey)
 
@@ -266,8 +291,21 @@ def _run(
             return runner.run(videos)
     finally:
         keep_budget()
-        for name in proofs:
-            workspace.store.delete(name)
+        workspace.delete_proofs()
+
+
+def _void_facts(workspace: Workspace, plan: StagePlan, videos: Videos) -> None:
+    """Before anything is made: the index must not speak of artifacts that are gone, and about to be made again."""
+    index = Index(workspace, plan.keys)
+    if not index.files():
+        return
+    every = Survey(workspace, plan, [name for name in plan.stages if name in plan.keys], again=False)
+    done: dict[str, set[str]] = {}
+    for chunk in chunks(videos(), 4096):
+        ids = [video.video_id for video in chunk]
+        for video_id, row in zip(ids, every.states(ids), strict=True):
+            done[video_id] = set(every.done(row.tobytes()))
+    index.void_changed(done)
 
 
 def _forward(event: tuple[Any, ...], observer: Observer) -> None:
@@ -338,7 +376,12 @@ def _pack(
     finally:
         store.tidy()
     if not source.damaged:
-        note = {"fingerprint": fingerprint, "manifest": _manifest_hash(store), "batches": list(chosen.batches)}
+        note = {
+            "fingerprint": fingerprint,
+            "manifest": _manifest_hash(store),
+            "batches": list(chosen.batches),
+            "dataset": store.url,
+        }
         workspace.write_state(memory, note)
 
 

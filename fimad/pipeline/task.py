@@ -65,6 +65,7 @@ class Task:
     force : do the stages although their artifacts exist (media that was deleted is downloaded again).
     made : with `download`: stages that were done before, and that have to be made again if the media is another one now.
     split : if the video has several parts (`parts`), leave them alone, and say how many they are.
+    job, payload : packing's work instead of a video's (`packjobs`): its kind, and what to do, as JSON.
     part : do this one of them, and publish it as a part; None for the whole video.
     given, fingerprint : the video's.
     """
@@ -82,6 +83,8 @@ class Task:
     part: int | None = None
     given: str = ""
     fingerprint: str = ""
+    job: str = ""
+    payload: str = ""
 
     @property
     def name(self) -> tuple[str, int | None]:
@@ -123,3 +126,5 @@ class Outcome:
     """Whether a lost task was being worked on; one that waited is not to blame."""
     parts: int = 0
     """How many parts the video has, if they were left to be done apart."""
+    answer: str = ""
+    """What became of a job, as JSON."""

@@ -59,6 +59,14 @@ class Store(ABC):
     def get(self, name: str, scratch: Path) -> Path:
         """A local path of the file: itself where it is local, else a copy in `scratch`."""
 
+    def take(self, other: Store, name: str, target: str) -> None:
+        """Publish a file of another store; it may be moved."""
+        self.put(other.get(name, self.scratch_root()), target)
+
+    def size(self, name: str) -> int:
+        """Bytes of a file; 0 if there is none."""
+        return next((size for _, size in self.sizes(name)), 0)
+
     @abstractmethod
     def exists(self, name: str) -> bool: ...
 
@@ -148,6 +156,12 @@ class LocalStore(Store):
             if known is None:
                 raise
             raise known from error
+
+    def size(self, name: str) -> int:
+        try:
+            return os.stat(self._path(name)).st_size
+        except FileNotFoundError:
+            return 0
 
     def get(self, name: str, scratch: Path) -> Path:
         path = Path(self._path(name))
@@ -283,6 +297,19 @@ class FsspecStore(Store):
         target = scratch / name.rpartition("/")[2]
         self._retry(f"read {name}", lambda: self.fs.get_file(self._path(name), str(target)))
         return target
+
+    def take(self, other: Store, name: str, target: str) -> None:
+        if isinstance(other, FsspecStore) and type(other.fs) is type(self.fs):
+            # Within one store bytes need not come here.
+            self._retry(f"copy {name}", lambda: self.fs.copy(other._path(name), self._path(target)))
+            return
+        super().take(other, name, target)
+
+    def size(self, name: str) -> int:
+        try:
+            return int(self._retry(f"look at {name}", lambda: self.fs.size(self._path(name))) or 0)
+        except FileNotFoundError:
+            return 0
 
     def exists(self, name: str) -> bool:
         found: bool = self._retry(f"look for {name}", lambda: self.fs.exists(self._path(name)))

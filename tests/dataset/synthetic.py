@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from fimad import schema
 from fimad.config import Config
+from fimad.dataset.packing.pack import Source
 
 LABELS = ("squats", "jumping jacks", "lunges", "plank")
 
 
-class SyntheticSource:
+class SyntheticSource(Source):
     """A `pack.Source` of `videos` videos with a few clips each; everything follows from `seed`."""
 
     def __init__(
@@ -34,7 +35,10 @@ class SyntheticSource:
         self.ids = [f"video{number:06d}" for number in range(first, first + videos)]
         self.clip_s, self.clips, self.title, self.channels = clip_s, clips, title, channels
         self.embeddings = embeddings
-        self.unavailable = {} if embeddings else {"embed": "no weights"}
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        return {} if self.embeddings else {"embed": "no weights"}
 
     def stage_info(self) -> dict[str, dict[str, Any]]:
         names = ("download", "segment", "transcribe", "pose", "simulate", *(("embed",) if self.embeddings else ()))
@@ -50,10 +54,11 @@ class SyntheticSource:
     def incomplete(self) -> Iterator[Any]:
         return iter(())
 
-    def read(self, stage: str, video_id: str) -> pa.Table:
+    def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
         number = int(video_id.removeprefix("video"))
         rows: list[dict[str, Any]] = getattr(self, f"_{stage}")(number, video_id)
-        return pa.Table.from_pylist(rows, schema=self._schema(stage))
+        table = pa.Table.from_pylist(rows, schema=self._schema(stage))
+        return table if columns is None else table.select(columns)
 
     def _schema(self, stage: str) -> pa.Schema:
         if stage == "simulate":

@@ -201,10 +201,6 @@ def corpus(config: Config, *locations: str) -> Workspace:
     return workspace
 
 
-class GpuDownload(FakeDownload):
-    resource: ClassVar[Resource] = "gpu"
-
-
 class WalledDownload(FakeDownload):
     def run(self, item: StageInput) -> pa.Table:
         if "walled" in item.video.location:

@@ -6,8 +6,7 @@ limb moves the same way at the same times are one recording. The fingerprint is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +27,10 @@ _LEAST_MOTION_M = 0.03
 _LEAST_SHARE = 0.5
 
 Print = NDArray[np.float16]
+#: Size of a fingerprint: 32 times, 8 limbs, 2 axes.
+PRINT_BYTES = _TIMES * len(_LANDMARKS) * 2 * 2
+# So many videos are compared with those of their length at once.
+_BLOCK = 256
 
 
 def fingerprint(pose: pa.Table, duration_s: float) -> Print | None:
@@ -62,42 +65,31 @@ def fingerprint(pose: pa.Table, duration_s: float) -> Print | None:
     return unit
 
 
-def candidates(durations: Iterable[tuple[str, float]]) -> set[str]:
-    """Videos that are as long as another one; the others can't be copies.
-
-    Parameters
-    ----------
-    durations : (video_id, duration_s) of each video.
-    """
-    known = sorted((duration, name) for name, duration in durations if duration > 0)
-    found = set()
-    for (short, one), (long, other) in pairwise(known):
-        if long - short <= _LENGTH_S:
-            found |= {one, other}
-    return found
-
-
-def duplicates(prints: Iterable[tuple[str, float, Print | None]]) -> list[tuple[str, str]]:
+def duplicates(
+    video_ids: Sequence[str], durations_s: NDArray[np.float64], marks: NDArray[np.float16]
+) -> list[tuple[str, str]]:
     """Pairs of videos that show one performance.
 
     Parameters
     ----------
-    prints : (video_id, duration_s, fingerprint) of each video.
+    durations_s : (n,) length of each video.
+    marks : (n, 512) fingerprint of each.
     """
-    known = sorted(
-        ((duration, name, mark) for name, duration, mark in prints if mark is not None), key=lambda each: each[:2]
-    )
-    lengths = np.array([duration for duration, _, _ in known])
-    marks = np.array([mark.reshape(-1) for _, _, mark in known]) if known else np.zeros((0, 1), np.float16)
+    order = sorted(range(len(video_ids)), key=lambda at: (durations_s[at], video_ids[at]))
+    lengths = durations_s[order] if order else np.zeros(0)
     pairs = []
-    for at, (duration, name, mark) in enumerate(known):
-        end = int(np.searchsorted(lengths, duration + _LENGTH_S, side="right"))
-        others = marks[at + 1 : end].astype(np.float32)
-        if not len(others):
-            continue
-        plain = mark.astype(np.float32)
-        alike = np.maximum(others @ plain.reshape(-1), others @ mirrored(plain).reshape(-1))
-        pairs += [(name, known[at + 1 + int(other)][1]) for other in np.flatnonzero(alike >= _SAME)]
+    for start in range(0, len(order), _BLOCK):
+        mine = order[start : start + _BLOCK]
+        end = int(np.searchsorted(lengths, lengths[min(start + _BLOCK, len(order)) - 1] + _LENGTH_S, side="right"))
+        theirs = order[start:end]
+        plain = marks[mine].astype(np.float32)
+        others = marks[theirs].astype(np.float32).T
+        flipped = np.stack([mirrored(each).reshape(-1) for each in plain])
+        alike = np.maximum(plain @ others, flipped @ others) >= _SAME
+        for one, other in zip(*np.nonzero(alike), strict=True):
+            near = lengths[start + other] - lengths[start + one] <= _LENGTH_S
+            if other > one and near and lengths[start + one] > 0:
+                pairs.append((video_ids[mine[one]], video_ids[theirs[other]]))
     return pairs
 
 

@@ -10,24 +10,24 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from fimad import __version__
-from fimad.config import Config
+from fimad.config import Config, PackConfig
 from fimad.dataset.manifest import NAME, canonical, read_manifest, sealed
 from fimad.dataset.packing.describe import describe, same
-from fimad.dataset.packing.duplicates import candidates, duplicates, fingerprint
-from fimad.dataset.packing.rows import content_key, schema_hash, video_rows
-from fimad.dataset.packing.shards import Shard, ShardWriter
-from fimad.dataset.packing.splits import Member, assign, leaks, splits_from_file, without_leaks
+from fimad.dataset.packing.facts import Facts, video_facts
+from fimad.dataset.packing.rows import content_key, schema_hash
+from fimad.dataset.packing.shards import Shard, ShardMade, ShardPlan, write_shard
+from fimad.dataset.packing.splits import assign, leaks, splits_from_file, without_leaks
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
 from fimad.errors import DamagedArtifactError, DatasetError
@@ -42,27 +42,53 @@ _TOOLS = (
 _PREVIEW = 200
 
 
-class Source(Protocol):
-    """Where artifacts come from; `pipeline.packing.WorkspaceSource` is one."""
+class Source(ABC):
+    """Where artifacts come from; `state.packing.WorkspaceSource` is one."""
 
     @property
+    @abstractmethod
     def unavailable(self) -> dict[str, str]:
         """Stages without artifacts, and why."""
 
+    @abstractmethod
     def stage_info(self) -> dict[str, dict[str, Any]]:
         """Key, version and models by stage."""
 
+    @abstractmethod
     def included(self) -> Iterator[tuple[str, list[str]]]:
         """Videos in the order of their ids, with the stages that are done."""
 
-    def read(self, stage: str, video_id: str) -> pa.Table:
-        """One artifact."""
+    @abstractmethod
+    def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
+        """One artifact; raises `DamagedArtifactError`."""
 
+    @abstractmethod
     def excluded(self) -> Iterator[Any]:
         """Videos that are left out, with `video_id`, `stage`, `state` and `reason`."""
 
+    @abstractmethod
     def incomplete(self) -> Iterator[Any]:
         """Videos that lack a stage, the same way."""
+
+    def facts(self) -> tuple[Facts, set[str]]:
+        """What has to be known of each video, and the videos that can't be told of because an artifact is damaged."""
+        rows, damaged = [], set()
+        for video_id, names in self.included():
+            try:
+                size = sum(self.read(name, video_id).nbytes for name in names)
+                rows.append(video_facts(self.read, video_id, names, size))
+            except DamagedArtifactError:
+                damaged.add(video_id)
+        return Facts.of(rows), damaged
+
+    def make_shards(
+        self, plans: Sequence[ShardPlan], schema: pa.Schema, folder: Path, tools: str, config: PackConfig
+    ) -> Iterator[ShardMade]:
+        """Write shards, in the order of the plans; `folder` is a temporary one."""
+        for number, plan in enumerate(plans):
+            place = folder / str(number)
+            place.mkdir()
+            yield write_shard(plan, self.read, schema, place, tools, config)
 
 
 @dataclass(frozen=True)
@@ -89,12 +115,11 @@ class PackResult:
 class Allotment:
     """Which video goes where, and what would change its rows."""
 
+    facts: Facts
     splits: dict[str, str]
     contents: dict[str, str]
-    stages: dict[str, list[str]]
     without_split: int = 0
     leaking: list[str] = field(default_factory=list)
-    damaged: set[str] = field(default_factory=set)
 
 
 def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -> PackResult:
@@ -107,19 +132,30 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
     previous = previous_manifest(store)
     tools = tool_versions()
     stages = source.stage_info()
-    allotment = _allot(source, config, previous, schema, tools, stages)
+    facts, damaged = source.facts()
+    gone = {each["video_id"] for each in previous.get("removed", [])}
+    allotment = _allot(facts.without(gone), config, previous, schema, tools, stages)
     order = [*config.pack.splits, *sorted(set(allotment.splits.values()) - set(config.pack.splits))]
     with scratch_folder(store) as scratch:
-        shards: list[Shard] = []
-        for split in order:
-            writer = ShardWriter(split, schema, scratch, config.pack.shard_bytes)
-            shards += _split_shards(writer, source, config, allotment, previous, canonical(tools).decode(), store)
-        if whole and allotment.damaged:
+        kept, plans = _plan_shards(allotment, config, previous, schema, order, store)
+        made = []
+        for each in source.make_shards(plans, schema, scratch, canonical(tools).decode(), config.pack):
+            damaged |= set(each.damaged)
+            made += [each.shard] if each.shard is not None else []
+        if whole and damaged:
             raise DamagedArtifactError(
-                f"Artifacts of {len(allotment.damaged)} videos are damaged.",
+                f"Artifacts of {len(damaged)} videos are damaged.",
                 "Something other than fimad wrote or cut them, or the disk is failing.",
                 "`fimad build` makes them anew.",
             )
+        for video_id in damaged & allotment.splits.keys():
+            del allotment.splits[video_id]
+        shards = []
+        for split in order:
+            mine = [shard for shard in (*kept, *made) if shard.split == split]
+            for number, shard in enumerate(mine):
+                shard.name = f"data/{split}-{number:05d}-of-{len(mine):05d}.parquet"
+            shards += mine
         data = describe(
             source,
             config,
@@ -135,7 +171,7 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
             publish(store, shards, data, previous)
         else:
             data = dict(previous)
-    written = sum(shard.path is not None for shard in shards)
+    written = sum(not shard.source for shard in shards)
     counts = {name: sum(shard.rows for shard in shards if shard.split == name) for name in order}
     clips = tuple(each for shard in shards for each in shard.preview)[:_PREVIEW]
     return PackResult(store.url, data["version"], sum(counts.values()), len(shards), written, counts, clips)
@@ -163,26 +199,15 @@ def previous_manifest(store: Store) -> dict[str, Any]:
 
 
 def _allot(
-    source: Source,
+    facts: Facts,
     config: Config,
     previous: Mapping[str, Any],
     schema: pa.Schema,
     tools: Mapping[str, str],
     stages: Mapping[str, Any],
 ) -> Allotment:
-    removed = {each["video_id"] for each in previous.get("removed", [])}
-    members: list[Member] = []
     leaking: list[str] = []
-    done: dict[str, list[str]] = {}
-    damaged: set[str] = set()
-    for video_id, names in source.included():
-        if video_id not in removed:
-            try:
-                members.append(_member(source, video_id))
-            except DamagedArtifactError:
-                damaged.add(video_id)
-                continue
-            done[video_id] = names
+    members = facts.members(tied_by_motion=not config.pack.split_file)
     before = {video: split for split, info in previous.get("splits", {}).items() for video in info["videos"]}
     if config.pack.split_file:
         listed = splits_from_file(config.pack.split_file)
@@ -192,7 +217,6 @@ def _allot(
         listed = {member.video_id: member.split for member in members if member.split}
         splits = assign(members, config.pack.splits, {**before, **listed})
     else:
-        members = _tied_by_motion(source, members, done, damaged)
         members, leaking = without_leaks(members, config.pack.splits, before)
         splits = assign(members, config.pack.splits, before)
         crossing = leaks(members, splits)
@@ -204,97 +228,58 @@ def _allot(
                 reason="split_leak",
             )
     contents = {}
-    media = {member.video_id: tie for member in members for tie in member.ties if tie.startswith("media:")}
-    fingerprints = {member.video_id: member.fingerprint for member in members}
+    about = {"tools": canonical(tools).decode()}
     schema_sha256 = schema_hash(schema)
-    for video_id, split in splits.items():
-        keys = {name: stages[name]["key"] for name in done[video_id]} | {"tools": canonical(tools).decode()}
-        if video_id in media:
-            keys["media"] = media[video_id]
-        if fingerprints[video_id]:
-            keys["source"] = fingerprints[video_id]
-        contents[video_id] = content_key(video_id, keys, schema_sha256, split, config.pack)
-    return Allotment(splits, contents, done, len(members) - len(splits), leaking, damaged)
+    done = facts.stages()
+    columns = (facts.column(name) for name in ("video_id", "media", "source"))
+    for video_id, media, source in zip(*columns, strict=True):
+        if video_id in splits:
+            keys = {name: stages[name]["key"] for name in done[video_id]} | about
+            keys |= ({"media": media} if media else {}) | ({"source": source} if source else {})
+            contents[video_id] = content_key(video_id, keys, schema_sha256, splits[video_id], config.pack)
+    return Allotment(facts, splits, contents, len(members) - len(splits), leaking)
 
 
-def _member(source: Source, video_id: str) -> Member:
-    video = source.read("download", video_id)
-    segments = source.read("segment", video_id)
-    rows = zip(segments.column("label").to_pylist(), segments.column("filtered").to_pylist(), strict=True)
-    labels = Counter(label or "" for label, filtered in rows if filtered is None)
-    channel = video.column("channel_id")[0].as_py() or video.column("channel")[0].as_py()
-    ties = [f"channel:{channel}"] if channel else []
-    if media := video.column("media_sha256")[0].as_py():
-        ties.append(f"media:{media}")
-    if person := _first(video, "person"):
-        ties.append(f"person:{person}")
-    duration_s = video.column("duration_s")[0].as_py() or 0.0
-    given, fingerprint = _first(video, "given_split"), _first(video, "source_fingerprint")
-    return Member(video_id, tuple(ties), labels, duration_s, given, fingerprint or "")
-
-
-def _first(table: pa.Table, name: str) -> Any:
-    return table.column(name)[0].as_py() if name in table.column_names else None
-
-
-def _tied_by_motion(
-    source: Source, members: list[Member], done: Mapping[str, list[str]], damaged: set[str]
-) -> list[Member]:
-    """The members, with a tie between those that show one performance. Only poses of equally long videos are read."""
-    near = candidates([(member.video_id, member.duration_s) for member in members if "pose" in done[member.video_id]])
-    prints = []
-    for member in members:
-        if member.video_id in near:
-            try:
-                pose = source.read("pose", member.video_id)
-            except DamagedArtifactError:
-                damaged.add(member.video_id)
-                continue
-            prints.append((member.video_id, member.duration_s, fingerprint(pose, member.duration_s)))
-    members = [member for member in members if member.video_id not in damaged]
-    ties: dict[str, list[str]] = {}
-    for pair in duplicates(prints):
-        for video_id in pair:
-            ties.setdefault(video_id, []).append(f"motion:{'='.join(sorted(pair))}")
-    return [
-        replace(member, ties=(*member.ties, *ties[member.video_id])) if member.video_id in ties else member
-        for member in members
-    ]
-
-
-def _split_shards(
-    writer: ShardWriter,
-    source: Source,
-    config: Config,
+def _plan_shards(
     allotment: Allotment,
+    config: Config,
     previous: Mapping[str, Any],
-    tools: str,
+    schema: pa.Schema,
+    order: Sequence[str],
     store: Store,
-) -> list[Shard]:
-    """One split's shards: those kept from the previous dataset, then the new ones."""
-    split, schema = writer.split, writer.schema
-    wanted = {video: allotment.contents[video] for video, name in allotment.splits.items() if name == split}
+) -> tuple[list[Shard], list[ShardPlan]]:
+    """The shards that are kept from the previous dataset, and those to be written for what is new.
+
+    Shards are cut by the size of the artifacts, which is known beforehand: so they can be written side by side, and are the
+    same however many do it.
+    """
+    splits, contents = allotment.splits, allotment.contents
     kept = []
     if previous.get("schema_sha256") == schema_hash(schema):
         for old in previous.get("shards", []):
-            unchanged = all(wanted.get(video) == content for video, content in old["videos"].items())
-            if old["split"] == split and unchanged and store.exists(old["name"]):
+            wanted = all(
+                splits.get(video) == old["split"] and contents[video] == content
+                for video, content in old["videos"].items()
+            )
+            if wanted and store.exists(old["name"]):
                 kept.append(Shard.from_manifest(old))
     covered = {video for shard in kept for video in shard.videos}
-    for video_id in sorted(wanted):
-        if video_id not in covered:
-            try:
-                tables = {name: source.read(name, video_id) for name in allotment.stages[video_id]}
-            except DamagedArtifactError:
-                allotment.damaged.add(video_id)
-                del allotment.splits[video_id]
+    done = allotment.facts.stages()
+    plans = []
+    for split in order:
+        videos: list[tuple[str, str, tuple[str, ...]]] = []
+        size = 0
+        for video_id, more in zip(allotment.facts.column("video_id"), allotment.facts.column("bytes"), strict=True):
+            if splits.get(video_id) != split or video_id in covered:
                 continue
-            writer.add(video_id, wanted[video_id], video_rows(tables, schema, split, tools, config.pack))
-    writer.close()
-    shards = [*kept, *writer.shards]
-    for number, shard in enumerate(shards):
-        shard.name = f"data/{split}-{number:05d}-of-{len(shards):05d}.parquet"
-    return shards
+            videos.append((video_id, contents[video_id], done[video_id]))
+            size += more
+            if size >= config.pack.shard_bytes:
+                plans.append(ShardPlan(split, tuple(videos)))
+                videos, size = [], 0
+        if videos:
+            plans.append(ShardPlan(split, tuple(videos)))
+    return kept, plans
 
 
 def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous: Mapping[str, Any]) -> None:
@@ -306,7 +291,7 @@ def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous
     with scratch_folder(store) as scratch:
         copies = []
         for at, shard in enumerate(shards):
-            if shard.path is None and shard.source != shard.name:
+            if shard.source and shard.source != shard.name:
                 copy = scratch / f"kept-{at}.parquet"
                 _copy(store.get(shard.source, scratch), copy)
                 copies.append((copy, shard.name))
@@ -315,6 +300,8 @@ def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous
         for shard in shards:
             if shard.path is not None:
                 store.put(shard.path, shard.name)
+            elif shard.place is not None:
+                store.take(*shard.place, shard.name)
     raw = sealed(data)
     # As a reader gets it: the order of keys is the file's.
     read_back = json.loads(raw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fimad.dataset.packing.rows import VideoRows
+from fimad.config import PackConfig
+from fimad.dataset.packing.rows import VideoRows, video_rows
+from fimad.errors import DamagedArtifactError
 from fimad.storage.parquet import encodings
+from fimad.storage.store import Store
 
 _GROUP_BYTES = 4 * 1024**2
 # Clips per shard that the manifest lists by title, so that a summary needs no shard.
@@ -43,6 +46,7 @@ class Shard:
     newest : the last day on which a video of it was retrieved, as YYYY-MM-DD.
     videos : content key by video id: what tells whether the shard can be kept.
     source : name in the dataset before, of a kept one.
+    place : where a new one lies that was written elsewhere than in this process: a store, and the name there.
     """
 
     split: str
@@ -63,6 +67,7 @@ class Shard:
     preview: list[tuple[str, str, str, str, float]] = field(default_factory=list)
     name: str = ""
     source: str = ""
+    place: tuple[Store, str] | None = None
 
     def count(self, rows: VideoRows) -> None:
         """Add a video's rows to the totals."""
@@ -126,6 +131,49 @@ class Shard:
             channels=Counter(entry["channels"]),
             left_out=Counter(entry["left_out"]),
         )
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """A shard to be written.
+
+    Parameters
+    ----------
+    videos : (video_id, content key, stages) of each, in order.
+    """
+
+    split: str
+    videos: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class ShardMade:
+    """A shard that was written, or None if there was nothing in it; and the videos whose artifacts are damaged."""
+
+    shard: Shard | None
+    damaged: tuple[str, ...] = ()
+
+
+def write_shard(
+    plan: ShardPlan,
+    read: Callable[[str, str], pa.Table],
+    schema: pa.Schema,
+    folder: Path,
+    tools: str,
+    config: PackConfig,
+) -> ShardMade:
+    """Write a shard from artifacts into `folder`. A video whose artifacts are damaged is left out."""
+    writer = ShardWriter(plan.split, schema, folder, 1 << 62)
+    damaged = []
+    for video_id, content, stages in plan.videos:
+        try:
+            tables = {name: read(name, video_id) for name in stages}
+        except DamagedArtifactError:
+            damaged.append(video_id)
+            continue
+        writer.add(video_id, content, video_rows(tables, schema, plan.split, tools, config))
+    writer.close()
+    return ShardMade(writer.shards[0] if writer.shards else None, tuple(damaged))
 
 
 class ShardWriter:

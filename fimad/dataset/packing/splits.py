@@ -51,7 +51,9 @@ def assign(
         )
     targets = {name: fraction / total for name, fraction in fractions.items() if fraction > 0}
     groups = _groups(members)
-    labels_total: Counter[str] = sum((_labels(group) for group in groups), Counter())
+    labels_total: Counter[str] = Counter()
+    for group in groups:
+        labels_total.update(_labels(group))
     dealt: dict[str, Counter[str]] = {name: Counter() for name in targets}
     result: dict[str, str] = {}
 

@@ -7,8 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fimad.config import Config
+from fimad.dataset.manifest import read_manifest
+from fimad.errors import DamagedArtifactError, FimadError
 from fimad.pipeline.stages.registry import StagePlan, plan_stages
+from fimad.pipeline.state import index
+from fimad.pipeline.state.records import PENDING
+from fimad.pipeline.state.survey import Survey
 from fimad.pipeline.state.workspace import Workspace
+from fimad.storage.store import open_store
 
 
 def clear_failures(workspace: Workspace, plan: StagePlan, stage: str | None, reason: str | None) -> int:
@@ -35,29 +41,41 @@ def clear_failures(workspace: Workspace, plan: StagePlan, stage: str | None, rea
 
 @dataclass(frozen=True)
 class Unused:
-    """A folder of a stage's artifacts or parts that nothing needs any more."""
+    """Files of a stage that nothing needs any more.
+
+    Parameters
+    ----------
+    folder : all of it, unless `names` says which files of it.
+    breaks : what has to be made or fetched again if it is wanted after all.
+    dataset : a dataset that was made of it; such a folder is kept unless one asks for it.
+    """
 
     stage: str
     key: str
     folder: str
     files: int
     bytes: int
+    breaks: str = ""
+    dataset: str = ""
+    names: tuple[str, ...] = ()
 
 
 def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence[str] | None = None) -> list[Unused]:
     """The folders of stages, and of their parts, that none of the configurations uses; what deleting them would free.
 
-    So are parts whose artifact is there: a process was killed between publishing it and deleting them. A stage whose key can't
-    be told here (weights that are not on this machine) keeps all of its folders.
+    So are parts whose artifact is there (a process was killed between publishing it and deleting them), earlier versions of
+    media, and with `http.keep_media = false` media that every stage is done with. A stage whose key can't be told here
+    (weights that are not on this machine) keeps all of its folders.
     """
     used: set[tuple[str, str]] = set()
     unknown: set[str] = set()
     names: set[str] = set()
-    for config in configs:
-        plan = plan_stages(config, paths)
+    plans = [plan_stages(config, paths) for config in configs]
+    for plan in plans:
         used.update(plan.keys.items())
         names.update(plan.stages)
         unknown.update(name for name in plan.stages if name not in plan.keys)
+    packed = _packed(workspace, configs)
     found = []
     for stage, keys in sorted(workspace.keys().items()):
         for key in keys:
@@ -71,11 +89,104 @@ def find_unused(workspace: Workspace, configs: Sequence[Config], paths: Sequence
             for folder in folders:
                 sizes = [size for _, size in workspace.store.sizes(folder)]
                 if sizes or not folder.startswith("parts"):
-                    found.append(Unused(stage, key, folder, len(sizes), sum(sizes)))
+                    dataset = packed.get((stage, key), "") if folder.startswith("stages") else ""
+                    breaks = (
+                        f"{stage} under another configuration would be done again"
+                        if not dataset
+                        else (
+                            f"{dataset} was made of it: a build that adds to it would do {stage} again for all of its videos"
+                        )
+                    )
+                    breaks = "" if (stage, key) in used else breaks
+                    found.append(Unused(stage, key, folder, len(sizes), sum(sizes), breaks, dataset))
+    keep_media = any(config.http.keep_media for config in configs)
+    for key in sorted({plan.keys["download"] for plan in plans if "download" in plan.keys}):
+        mine = [plan for plan in plans if plan.keys.get("download") == key]
+        found += _unused_media(workspace, key, mine, keep_media=keep_media)
     return found
 
 
+def _packed(workspace: Workspace, configs: Sequence[Config]) -> dict[tuple[str, str], str]:
+    """Stages and keys that datasets which are there were made of, and which dataset."""
+    urls = {open_store(config.dataset).url for config in configs}
+    for name in workspace.store.files("runs"):
+        if name.startswith("packed-"):
+            urls.add(str(workspace.read_state(name.removesuffix(".json")).get("dataset", "")))
+    found = {}
+    for url in sorted(urls - {""}):
+        try:
+            stages = read_manifest(open_store(url))["stages"]
+        except (FimadError, KeyError):
+            continue
+        found.update({(name, str(about.get("key"))): url for name, about in stages.items()})
+    return found
+
+
+def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *, keep_media: bool) -> list[Unused]:
+    """Media that no `download` artifact names any more; and all that is not needed any more, if none is to be kept."""
+    surveys = []
+    for plan in plans:
+        consumers = [name for name, stage in plan.stages.items() if stage.needs_media and name in plan.keys]
+        waits = any(stage.needs_media for name, stage in plan.stages.items() if name in plan.unavailable)
+        surveys.append(None if waits else Survey(workspace, plan, consumers, again=False))
+    old: list[tuple[str, int]] = []
+    done: list[tuple[str, int]] = []
+    sizes: dict[str, list[tuple[str, int]]] = {}
+    for name, size in workspace.store.sizes(workspace.stage_folder("download", key)):
+        sizes.setdefault(name.rpartition("/")[0], []).append((name, size))
+    for files in sizes.values():
+        base = {name.rpartition("/")[2]: (name, size) for name, size in files}
+        ids = {name.removesuffix(".parquet") for name in base if name.endswith(".parquet")}
+        for name in base:
+            video_id = next((each for each in _owners(name) if each in ids), None)
+            if video_id is None or name.endswith((".parquet", ".json")):
+                continue
+            try:
+                table = workspace.read("download", key, video_id, columns=["media"])
+            except (FileNotFoundError, DamagedArtifactError):
+                continue
+            if table.column("media")[0].as_py() != name:
+                old.append(base[name])
+            elif not keep_media and all(
+                survey is not None and not (survey.states([video_id]) == PENDING).any() for survey in surveys
+            ):
+                done.append(base[name])
+    found = []
+    for names, breaks in ((old, ""), (done, "a changed option of a stage that looks at media would download it again")):
+        if names:
+            folder = workspace.stage_folder("download", key)
+            total = sum(size for _, size in names)
+            files_ = tuple(name for name, _ in names)
+            found.append(Unused("download", key, folder, len(names), total, breaks, names=files_))
+    return found
+
+
+def _owners(name: str) -> list[str]:
+    """The ids that a media file's name may belong to: ``ID.HASH.mp4``, or ``ID.mp4`` as earlier versions wrote it."""
+    stem = name.rpartition(".")[0]
+    return [stem.rpartition(".")[0], stem]
+
+
 def delete_unused(workspace: Workspace, unused: Sequence[Unused]) -> None:
-    """Delete the folders."""
+    """Delete the folders and files."""
     for each in unused:
-        workspace.store.delete_folder(each.folder)
+        for name in each.names:
+            workspace.store.delete(name)
+        if not each.names:
+            workspace.store.delete_folder(each.folder)
+
+
+def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) -> int:
+    """Keep a video out of every later build and dataset; with `purge` delete what was made of it as well.
+
+    Returns the number of files deleted. The note of it holds the day and the reason, and no more.
+    """
+    deleted = 0
+    workspace.remove_video(video_id, reason)
+    if purge:
+        for stage, keys in workspace.keys().items():
+            for key in keys:
+                deleted += workspace.purge(stage, key, video_id)
+        index.purge(workspace, video_id)
+        workspace.store.delete_folder("packed")
+    return deleted

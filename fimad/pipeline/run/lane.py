@@ -116,6 +116,10 @@ class Lane:
 
     def run(self, task: Task) -> Outcome:
         """Do a task. Never raises for an item's sake: what goes wrong is in the results."""
+        if task.job:
+            from fimad.pipeline.run.packjobs import do_job
+
+            return do_job(self.workspace, self.config, self.spec.keys, task)
         run = TaskRun(self, task)
         try:
             run.go()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from fimad.pipeline.run.run_types import Observer, RunResult, StageTally
 from fimad.pipeline.stages.registry import StagePlan
+from fimad.pipeline.state.index import void
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Record
 from fimad.pipeline.state.survey import Survey, Videos, VideoWork
 from fimad.pipeline.state.workspace import Workspace
@@ -72,6 +73,7 @@ class Ledger:
         """An artifact has to be made again; what rests on it waits for that."""
         self.result.tallies[result.stage].counts["gone"] += 1
         self._observer.note(f"{result.what} It is made again.")
+        void(self._workspace, [work.video.video_id])
         self.set_state(work, result.stage, PENDING)
 
     def _tally(self, work: VideoWork, result: StageResult) -> None:

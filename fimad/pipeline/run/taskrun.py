@@ -101,6 +101,8 @@ class TaskRun:
         if not self.lane.workspace.exists(name, self.lane.spec.keys[name], self.video.video_id):
             return False
         self._end(StageResult(name, "done"))
+        if name == "download":
+            self._check_made()
         return True
 
     def _do(self, batch: list[str]) -> None:

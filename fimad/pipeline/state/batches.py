@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from fimad.errors import ConfigError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.records import Hashes, id_hashes, member
 from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
 from fimad.storage.store import Store
+
+# What a file can be named after.
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 
 
 class Batches:
@@ -78,6 +84,19 @@ class Batches:
         said = [video.given, video.fingerprint] if video.given or video.fingerprint else []
         return [video.video_id, video.kind, location, *said]
 
+    def remove_video(self, video_id: str, reason: str) -> None:
+        """Note that a video was taken down, and when and why: no build takes it on any more."""
+        if not _ID.fullmatch(video_id):
+            raise ConfigError(
+                f"{video_id!r} is no id of a video.", "It has other signs.", "`fimad status` knows the ids."
+            )
+        note = {"video_id": video_id, "removed_on": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+        self.store.write(f"removed/{video_id}.json", json.dumps(note, ensure_ascii=False).encode())
+
+    def removed(self) -> set[str]:
+        """Ids of the videos that were taken down."""
+        return {name.removesuffix(".json") for name in self.store.files("removed") if name.endswith(".json")}
+
     def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
         """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
         name = batch.replace(".jsonl", ".problems.json")
@@ -92,8 +111,9 @@ class Batches:
         return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
 
     def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
-        """The videos of the given batches (by default of all), each once, a line at a time."""
+        """The videos of the given batches (by default of all), each once, a line at a time; without those taken down."""
         seen: list[Hashes] = []
+        removed = self.removed()
         names = list(self.batches() if batches is None else batches)
         for number, name in enumerate(names):
             mine: list[bytes] = []
@@ -104,7 +124,7 @@ class Batches:
                 for earlier in seen:
                     known |= member(hashes, earlier)
                 for row, skip in zip(rows, known.tolist(), strict=True):
-                    if not skip:
+                    if not skip and row[0] not in removed:
                         location = self.secrets.whole(row[2]) if row[1] == "url" else row[2]
                         yield Video(row[0], row[1], location, *row[3:5])
                 if number < len(names) - 1:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from fimad.config import Config, section_json
+from fimad.config import Config, PackConfig, section_json
+from fimad.dataset.packing.facts import FACTS, Facts
+from fimad.dataset.packing.pack import Source
+from fimad.dataset.packing.shards import ShardMade, ShardPlan
 from fimad.errors import DamagedArtifactError
 from fimad.pipeline.stages.registry import StagePlan
+from fimad.pipeline.state.index import Index
 from fimad.pipeline.state.records import DONE, PENDING, STATES
 from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace, media_of
@@ -39,13 +44,60 @@ class Damage:
     error: DamagedArtifactError
 
 
-class WorkspaceSource:
+class Jobs(Protocol):
+    """Does packing's work on workers; `run.packjobs.PackJobs` is one."""
+
+    def take_facts(self, videos: Sequence[tuple[str, str]]) -> list[Damage]: ...
+
+    def make_shards(self, plans: Sequence[ShardPlan], tools: str) -> Iterator[tuple[ShardMade, list[Damage]]]: ...
+
+
+class ArtifactReader:
+    """Reads artifacts for packing. What is damaged, or made from other media than its video's `download`, is deleted.
+
+    Parameters
+    ----------
+    keys : of the stages.
+    """
+
+    def __init__(self, workspace: Workspace, keys: Mapping[str, str]) -> None:
+        self.workspace = workspace
+        self.keys = keys
+        self.damaged: list[Damage] = []
+        self._media = ("", "")
+
+    def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
+        """One artifact; `download` of a video has to be read before its others.
+
+        Raises `DamagedArtifactError` after deleting it; `FileNotFoundError` if it is gone.
+        """
+        try:
+            table = self.workspace.read(stage, self.keys[stage], video_id, columns)
+            media = media_of(stage, table)
+            if stage == "download":
+                self._media = video_id, media
+            elif media and self._media[0] == video_id and self._media[1] not in ("", media):
+                raise DamagedArtifactError(
+                    f"The {stage} artifact of {video_id} was made from other media than the source has now.",
+                    "The source changed between two downloads.",
+                    "`fimad build` makes it anew.",
+                    reason="media_changed",
+                )
+        except DamagedArtifactError as error:
+            self.damaged.append(Damage(video_id, stage, error))
+            self.workspace.discard(stage, self.keys[stage], video_id)
+            raise
+        return table
+
+
+class WorkspaceSource(Source):
     """The artifacts of a corpus, for `pack`: videos in the order of their ids, the same on every machine.
 
     Parameters
     ----------
     videos : the corpus of the run.
     required : stages without which a video is not in the dataset; what else is missing becomes NULL columns.
+    jobs : does the work; without it, everything is read in this process.
     """
 
     def __init__(
@@ -55,6 +107,7 @@ class WorkspaceSource:
         plan: StagePlan,
         videos: Videos,
         required: Iterable[str] = ("download", "segment"),
+        jobs: Jobs | None = None,
     ) -> None:
         self.workspace = workspace
         self.config = config
@@ -66,9 +119,13 @@ class WorkspaceSource:
         self._survey = Survey(workspace, plan, self.stages, again=False)
         self._ids: list[str] | None = None
         self._fingerprints: dict[str, str] = {}
-        self._media = ("", "")
-        self.damaged: list[Damage] = []
+        self._reader = ArtifactReader(workspace, {name: plan.keys[name] for name in self.stages})
+        self._jobs = jobs
+
+    @property
+    def damaged(self) -> list[Damage]:
         """What could not be read; it was deleted, to be made again."""
+        return self._reader.damaged
 
     @property
     def unavailable(self) -> dict[str, str]:
@@ -103,28 +160,34 @@ class WorkspaceSource:
             if all(name in done for name in self.required):
                 yield video_id, done
 
-    def read(self, stage: str, video_id: str) -> pa.Table:
-        """One artifact. Raises `DamagedArtifactError` after deleting it; `FileNotFoundError` if it is gone.
+    def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
+        """One artifact, as `ArtifactReader` reads it."""
+        return self._reader.read(stage, video_id, columns)
 
-        An artifact that was made from other media than the video's `download`, read before it, counts as damaged.
-        """
-        try:
-            table = self.workspace.read(stage, self.plan.keys[stage], video_id)
-            media = media_of(stage, table)
-            if stage == "download":
-                self._media = video_id, media
-            elif media and self._media[0] == video_id and self._media[1] not in ("", media):
-                raise DamagedArtifactError(
-                    f"The {stage} artifact of {video_id} was made from other media than the source has now.",
-                    "The source changed between two downloads.",
-                    "`fimad build` makes it anew.",
-                    reason="media_changed",
-                )
-        except DamagedArtifactError as error:
-            self.damaged.append(Damage(video_id, stage, error))
-            self.workspace.discard(stage, self.plan.keys[stage], video_id)
-            raise
-        return table
+    def facts(self) -> tuple[Facts, set[str]]:
+        """From the index; what is new, or done in other stages than before, is indexed first."""
+        if self._jobs is None:
+            return super().facts()
+        stages = {video_id: ",".join(done) for video_id, done in self.included()}
+        index = Index(self.workspace, self._reader.keys)
+        known = index.load(stages)
+        new = stages.keys() - set(known.column("video_id").to_pylist())
+        if new:
+            self.damaged.extend(self._jobs.take_facts([(each, stages[each]) for each in sorted(new)]))
+            index.compact()
+            known = index.load(stages)
+        return Facts(known.select(FACTS.names).sort_by("video_id")), {each.video_id for each in self.damaged}
+
+    def make_shards(
+        self, plans: Sequence[ShardPlan], schema: pa.Schema, folder: Path, tools: str, config: PackConfig
+    ) -> Iterator[ShardMade]:
+        """By the workers; they leave them in the workspace."""
+        if self._jobs is None:
+            yield from super().make_shards(plans, schema, folder, tools, config)
+            return
+        for made, damages in self._jobs.make_shards(plans, tools):
+            self.damaged.extend(damages)
+            yield made
 
     def missing(self, expected: Mapping[str, int]) -> list[str]:
         """Stages of which the listing has fewer of the corpus' artifacts than there must be, with the numbers."""

@@ -6,6 +6,7 @@
                                                      <video_id>.<16 hex of its sha256>.mp4, ...   media, beside the
                                                                                artifact of `download` that names it
     parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
+    removed/<video_id>.json    taken down: no build takes it on again
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
     sources/latest.json        names of the expansions, the latest first
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +70,7 @@ class Workspace(Batches):
         self.store = open_store(url)
         self.url = self.store.url
         self.secrets = Secrets(self.url)
+        self._proofs: list[str] = []
 
     # Names
 
@@ -139,12 +142,27 @@ class Workspace(Batches):
                 "`fimad build` deletes it and makes it anew. If it comes back, look at the disk.",
             ) from error
 
+    def read_table(self, name: str) -> pa.Table:
+        """Any Parquet file of the workspace; raises as `read` does."""
+        return self._read(name, lambda file: file.read(use_threads=False))
+
     def discard(self, stage: str, key: str, video_id: str) -> None:
         """Delete an artifact that has to be made again: it is damaged, or made from other media than there is now."""
         self.store.delete(self.name(stage, key, video_id))
 
     def exists(self, stage: str, key: str, video_id: str) -> bool:
         return self.store.exists(self.name(stage, key, video_id))
+
+    def purge(self, stage: str, key: str, video_id: str) -> int:
+        """Delete all that a stage holds of a video: artifact, records, parts, media; returns the number of files."""
+        folder, _, artifact = self.name(stage, key, video_id).rpartition("/")
+        own = re.compile(re.escape(video_id) + r"(\.[0-9a-f]{16})?(\.(failed|filtered))?\.[a-z0-9]{2,7}")
+        names = [f"{folder}/{each}" for each in self.store.files(folder) if own.fullmatch(each) or each == artifact]
+        parts = self.part_folder(stage, key, video_id)
+        names += [f"{parts}/{each}" for each in self.store.files(parts)]
+        for name in names:
+            self.store.delete(name)
+        return len(names)
 
     # Parts of artifacts of long videos (`parts`)
 
@@ -312,7 +330,13 @@ class Workspace(Batches):
         """Write something that no other workspace has; its name and content. Whoever reads it works on the same one."""
         name, text = f"tmp/{atomic.owner()}/{uuid.uuid4().hex}.proof", uuid.uuid4().hex
         self.store.write(name, text.encode())
+        self._proofs.append(name)
         return name, text
+
+    def delete_proofs(self) -> None:
+        """What was written by `write_proof` is not needed any more."""
+        while self._proofs:
+            self.store.delete(self._proofs.pop())
 
     def sweep(self) -> int:
         """Remove temporary folders of processes that are gone; returns how many."""

@@ -11,7 +11,8 @@ import pytest
 from synthetic import SyntheticSource, small_config
 
 from fimad.dataset.manifest import read_manifest
-from fimad.dataset.packing.duplicates import duplicates, fingerprint
+from fimad.dataset.packing.duplicates import PRINT_BYTES, fingerprint
+from fimad.dataset.packing.duplicates import duplicates as all_pairs
 from fimad.dataset.packing.pack import pack
 from fimad.dataset.packing.splits import Member, assign, leaks, without_leaks
 from fimad.dataset.verify import verify
@@ -36,6 +37,13 @@ def recording(performer: int, *, rate_hz: float = 30.0, noise_m: float = 0.0, mi
     return pa.Table.from_pylist([row], POSE)
 
 
+def duplicates(prints: list[tuple[str, float, Any]]) -> list[tuple[str, str]]:
+    """Pairs among (video_id, duration_s, fingerprint)."""
+    known = [each for each in prints if each[2] is not None]
+    marks = np.array([mark.reshape(-1) for _, _, mark in known], np.float16).reshape(len(known), PRINT_BYTES // 2)
+    return all_pairs([each[0] for each in known], np.array([each[1] for each in known]), marks)
+
+
 @pytest.mark.parametrize(
     "copy", [{}, {"rate_hz": 25.0}, {"noise_m": 0.04}, {"mirror": True}, {"mirror": True, "noise_m": 0.03}]
 )
@@ -57,7 +65,11 @@ def test_copies_of_another_length_and_still_people_are_left_alone() -> None:
 class Reuploads(SyntheticSource):
     """Video 7 is video 0 again, from a channel of its own."""
 
-    def read(self, stage: str, video_id: str) -> pa.Table:
+    def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
+        table = self._whole(stage, video_id)
+        return table if columns is None else table.select(columns)
+
+    def _whole(self, stage: str, video_id: str) -> pa.Table:
         table = super().read(stage, video_id)
         number = int(video_id.removeprefix("video"))
         if stage == "download":

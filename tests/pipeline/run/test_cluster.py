@@ -140,18 +140,7 @@ def test_a_video_that_kills_workers_costs_no_more_than_its_tries(tmp_path: Path,
     summary = go(config)
     assert [(each.video_id, each.reason, each.attempts) for each in summary.failures] == [("v02", "worker_lost", 3)]
     assert summary.stages["simulate"]["done"] == 3
-    assert len((tmp_path / "tally" / "v02.pose.tries").read_bytes()) == config.run.attempts
-
-
-def test_preflight_names_the_missing_resource(tmp_path: Path, cluster: str) -> None:
-    config = make_config(tmp_path, run={"scheduler": cluster})
-    fakes.corpus(config, "ok")
-    paths = (fakes.PATHS[0].replace("FakeDownload", "GpuDownload"),)
-    summary = go(config, paths=paths)
-    assert summary.exit_code == 3
-    assert summary.error is not None
-    assert "gpu" in summary.error.what
-    assert "--resources" in summary.error.fix
+    assert len((tmp_path / "ws" / "tally" / "v02.pose.tries").read_bytes()) == config.run.attempts
 
 
 def test_no_scheduler_is_an_error_with_a_remedy(tmp_path: Path) -> None:

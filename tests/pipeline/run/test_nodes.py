@@ -36,6 +36,8 @@ class Nodes:
         command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--host", "127.0.0.1"]
         command += ["--nthreads", "2", "--resources", "cpu=1,network=1", "--no-dashboard", "--no-nanny", *options]
         if mount:
+            if subprocess.run(["unshare", "-rm", "true"], check=False, **QUIET).returncode:
+                pytest.skip("this machine allows no mount namespaces")
             command = ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh", *command]
         self.processes.append(subprocess.Popen(command, **QUIET))
         return self.processes[-1]
@@ -51,8 +53,6 @@ class Nodes:
 
 @pytest.fixture
 def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
-    if subprocess.run(["unshare", "-rm", "true"], check=False, **QUIET).returncode:
-        pytest.skip("this machine allows no mount namespaces")
     monkeypatch.setenv("FIMAD_TEST_TALLY", str(tmp_path / "tally"))
     (tmp_path / "tally").mkdir()
     made = Nodes()
@@ -109,6 +109,17 @@ def test_a_cluster_of_private_folders_is_refused(tmp_path: Path, nodes: Nodes) -
     assert summary.error is not None
     assert summary.error.reason == "not_shared"
     assert not workspace.keys()
+
+
+def test_preflight_names_the_missing_resource(tmp_path: Path, nodes: Nodes) -> None:
+    config = make_config(tmp_path, run={"scheduler": nodes.address})
+    fakes.corpus(config, "ok")
+    nodes.add("", "--resources", "cpu=1")
+    summary = go(config)
+    assert summary.exit_code == 3
+    assert summary.error is not None
+    assert "network" in summary.error.what
+    assert "--resources" in summary.error.fix
 
 
 def test_a_bad_node_that_joins_late_gets_no_more_tasks(tmp_path: Path, nodes: Nodes) -> None:
