@@ -1,134 +1,262 @@
-"""What the runner itself costs: `python -m benchmarks.scale --videos 100000 [--json FILE]`.
+"""What the runner and packing themselves cost: `python -m benchmarks.scale --videos 100000 [--add 1] [--json FILE]`.
 
-Stages that do nothing, on worker processes as `fimad build` starts them: a download lane and a processor lane, so two
-tasks and three published artifacts a video, each with its fsyncs. Prints
+A list of addresses is expanded, every video goes through stages that only write what packing needs (a row each, a few
+samples), on worker processes as `fimad build` starts them, and the dataset is packed. Then it is built again with
+nothing to do, and with `--add` more videos. Prints
 
-- `memory_growth_mb`: growth of the driver's resident memory from the 1,000th video to the last;
-- `overhead_ms_per_video`: wall time per video, since the stages take none;
-- `resume_s`: a second build that finds everything done.
+- `build_s`, `overhead_ms_per_video`: expansion, five published artifacts a video with their fsyncs, the listing after it;
+- `pack_s`: index and shards from nothing, by the workers;
+- `driver_mb`: the driver's largest resident memory, over all of it;
+- `resume_s`: a second build that finds everything done;
+- `add_s`, `add_reads`: with more videos on the list, the time, and how many artifacts were read, by any process.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-import psutil
+import numpy as np
 import pyarrow as pa
 
-from fimad.config import parse_config
+from fimad import schema
+from fimad.config import Config, parse_config
 from fimad.pipeline.build import build
-from fimad.pipeline.contract import Resource, Stage, StageInput, Video
+from fimad.pipeline.contract import Resource, Stage, StageInput
+from fimad.pipeline.inspect.status import status
 from fimad.pipeline.run.run_types import Observer
+from fimad.pipeline.stages.registry import plan_stages
 from fimad.pipeline.state.workspace import Workspace
-from fimad.pipeline.task import StageResult
+from fimad.skeleton import LANDMARKS
 
-FLOORS = {"memory_growth_mb": 150.0, "overhead_ms_per_video": 5.0, "resume_s": 20.0}
-_SCHEMA = pa.schema([pa.field("video_id", pa.string(), nullable=False)])
+FLOORS = {"overhead_ms_per_video": 12.0, "resume_s": 30.0, "add_s": 30.0, "add_reads_share": 0.001, "driver_mb": 500.0}
+_LABELS = ("squats", "jumping jacks", "lunges", "plank", "burpees", "rows")
+_SAMPLES = 16
+_READS = "FIMAD_SCALE_READS"
 
 
-class Noop(Stage):
-    """Writes one row and does nothing."""
+class Tiny(Stage):
+    """Writes a row of the real schema, with a few samples: all that packing looks at."""
 
     def schema(self) -> pa.Schema:
-        return _SCHEMA
+        if self.name == "simulate":
+            return schema.simulate_schema(self.config.simulate.placements)
+        found: pa.Schema = getattr(schema, self.name.upper())
+        return found
 
     def run(self, item: StageInput) -> pa.Table:
-        return pa.Table.from_pylist([{"video_id": item.video.video_id}], schema=_SCHEMA)
+        video_id = item.video.video_id
+        number = int.from_bytes(video_id.encode()[-6:], "little")
+        row = {"clip_id": f"{video_id}___0", "clip_index": 0, **self.row(video_id, number)}
+        return pa.Table.from_pylist([row], schema=self.schema())
+
+    def row(self, video_id: str, number: int) -> dict[str, Any]:
+        """What the stage says of a video."""
+        return {}
 
 
-class NoopDownload(Noop):
+class TinyDownload(Tiny):
     name: ClassVar[str] = "download"
     resource: ClassVar[Resource] = "network"
 
+    def run(self, item: StageInput) -> pa.Table:
+        video_id = item.video.video_id
+        number = int.from_bytes(video_id.encode()[-6:], "little")
+        row = {"video_id": video_id, "title": "Workout", "channel": f"channel {number % 5000}", "media": ""}
+        row |= {"channel_id": f"channel-{number % 5000}", "media_sha256": f"{number:064x}", "url": item.video.location}
+        row |= {"duration_s": 60.0 + number % 60000 / 100, "width_px": 8, "height_px": 8, "has_audio": False}
+        return pa.Table.from_pylist([row], schema=self.schema())
 
-class NoopSegment(Noop):
+
+class TinySegment(Tiny):
     name: ClassVar[str] = "segment"
     upstream: ClassVar[tuple[str, ...]] = ("download",)
 
+    def row(self, video_id: str, number: int) -> dict[str, Any]:
+        label = _LABELS[number % len(_LABELS)]
+        return {"start_s": 0.0, "end_s": 10.0, "title": label, "label": label, "chapter_source": "platform"}
 
-class NoopPose(Noop):
+
+class TinyPose(Tiny):
     name: ClassVar[str] = "pose"
-    upstream: ClassVar[tuple[str, ...]] = ("segment",)
+    upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
+
+    def row(self, video_id: str, number: int) -> dict[str, Any]:
+        draw = np.random.default_rng(number)
+        size = _SAMPLES * len(LANDMARKS)
+        return {
+            # Spread over the video, so that it has a fingerprint like others.
+            "pose_time_s": np.linspace(0.0, 60.0 + number % 60000 / 100, _SAMPLES),
+            "pose_image": np.zeros(size * 3, np.float32),
+            "pose_world_m": draw.normal(size=size * 3).astype(np.float32),
+            "pose_visibility": np.ones(size, np.float32),
+            "pose_score": np.ones(_SAMPLES, np.float32),
+            "pose_track": np.zeros(_SAMPLES, np.int32),
+            "pose_share": 1.0,
+            "width_px": 8,
+            "height_px": 8,
+        }
 
 
-PATHS = tuple(f"benchmarks.scale:{kind.__name__}" for kind in (NoopDownload, NoopSegment, NoopPose))
+class TinySimulate(Tiny):
+    name: ClassVar[str] = "simulate"
+    upstream: ClassVar[tuple[str, ...]] = ("segment", "pose")
+
+    def row(self, video_id: str, number: int) -> dict[str, Any]:
+        row: dict[str, Any] = {"imu_time_s": np.arange(_SAMPLES) / 50.0, "imu_rate_hz": 50.0, "imu_quality": 0.8}
+        row |= {"imu_report": "{}", "imu_root_m": np.zeros(_SAMPLES * 3, np.float32)}
+        for placement in self.config.simulate.placements:
+            zeros = np.zeros(_SAMPLES * 3, np.float32)
+            row |= {f"{placement}_{kind}": zeros for kind in ("acc_m_s2", "gyro_rad_s", "acc_world_m_s2")}
+            row |= {f"{placement}_valid": np.ones(_SAMPLES, bool), f"{placement}_quality": 0.8}
+            row |= {f"{placement}_sigma_m_s2": np.full(_SAMPLES, 0.1, np.float32)}
+        return row
 
 
-class Meter(Observer):
-    """Notes this process's memory as videos get done."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.rss_mb: dict[int, float] = {}
-        self._process = psutil.Process()
-
-    def result(self, video_id: str, result: StageResult) -> None:
-        if result.stage == "pose":
-            self.done += 1
-            if self.done % 1000 == 0:
-                self.rss_mb[self.done] = self._process.memory_info().rss / 1e6
+PATHS = tuple(f"benchmarks.scale:{kind.__name__}" for kind in (TinyDownload, TinySegment, TinyPose, TinySimulate))
 
 
-def measure(videos: int, workers: int, folder: Path) -> dict[str, Any]:
-    """Run the build twice, and measure."""
-    config = parse_config({"workspace": str(folder / "workspace"), "run": {"workers": workers}})
-    workspace = Workspace(config.workspace)
-    workspace.add_batch(Video(f"video-{at:08d}", "file", f"/nowhere/{at}.mp4") for at in range(videos))
-    meter = Meter()
+def count_reads() -> None:
+    """From now on every artifact that this process reads, or one of its children, is a byte in a file."""
+    path = os.environ.get(_READS)
+    if path is None:
+        return
+    read = Workspace.read
+
+    def counted(self: Workspace, stage: str, key: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
+        with open(path, "ab", buffering=0) as file:
+            file.write(b".")
+        return read(self, stage, key, video_id, columns)
+
+    Workspace.read = counted  # type: ignore[method-assign]
+
+
+# Child processes import this module for its stages.
+count_reads()
+
+
+def settings(folder: Path, workers: int) -> Config:
+    """The configuration that is measured."""
+    return parse_config(
+        {
+            "sources": [str(folder / "list.txt")],
+            "workspace": str(folder / "workspace"),
+            "dataset": str(folder / "dataset"),
+            "simulate": {"placements": ["left_wrist"]},
+            "http": {"videos_per_hour": 1e9, "host_spacing_s": 0.0},
+            "run": {"workers": workers},
+        }
+    )
+
+
+def write_list(folder: Path, videos: int) -> None:
+    """So many addresses; each is a video of its own."""
+    with (folder / "list.txt").open("w") as file:
+        file.writelines(f"https://www.youtube.com/watch?v={at:011d}\n" for at in range(videos))
+
+
+def step(what: str, folder: Path, workers: int) -> dict[str, Any]:
+    """One command, in a process of its own as a user has it: its seconds, memory and artifact reads."""
+    reads = folder / "reads"
+    reads.unlink(missing_ok=True)
+    reads.touch()
+    environment = {**os.environ, _READS: str(reads)}
+    command = [sys.executable, "-m", "benchmarks.scale", "--step", what, "--folder", str(folder)]
+    done = subprocess.run(
+        [*command, "--workers", str(workers)], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{what} failed:\n{done.stdout}\n{done.stderr}")
+    return {**json.loads(done.stdout.splitlines()[-1]), "reads": reads.stat().st_size}
+
+
+def run_step(what: str, folder: Path, workers: int) -> dict[str, Any]:
+    """What a step does."""
+    config = settings(folder, workers)
     began = time.perf_counter()
-    first = build(config, pack=False, show=meter, stage_paths=PATHS)
-    build_s = time.perf_counter() - began
-    began = time.perf_counter()
-    second = build(config, pack=False, show=Meter(), stage_paths=PATHS)
-    resume_s = time.perf_counter() - began
-    for summary, column in ((first, "done"), (second, "done_before")):
-        counts = {name: each[column] for name, each in summary.stages.items()}
-        if any(count != videos for count in counts.values()):
-            raise SystemExit(f"not everything was done: {counts}, {summary.stopped} {summary.error}")
-    marks = sorted(meter.rss_mb)
-    return {
+    found: dict[str, Any] = {}
+    if what == "status":
+        workspace = Workspace(config.workspace)
+        now = status(workspace, config, plan_stages(config, PATHS))
+        found["videos"] = now.videos
+    else:
+        summary = build(config, pack=what != "run", show=Observer(), stage_paths=PATHS)
+        if summary.exit_code:
+            raise SystemExit(f"exit code {summary.exit_code}: {summary.error} {summary.failures[:3]}")
+        found["clips"] = summary.packed.clip_count if summary.packed is not None else None
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**found, "seconds": time.perf_counter() - began, "mb": peak_mb}
+
+
+def measure(videos: int, add: int, workers: int, folder: Path) -> dict[str, Any]:
+    """Expand and run; pack; resume; look at the status; add."""
+    write_list(folder, videos)
+    ran = step("run", folder, workers)
+    packed = step("pack", folder, workers)
+    resumed = step("pack", folder, workers)
+    looked = step("status", folder, workers)
+    if packed["clips"] != videos or looked["videos"] != videos:
+        raise SystemExit(f"{packed['clips']} clips were packed of {videos} videos")
+    figures = {
         "videos": videos,
         "workers": workers,
-        "memory_growth_mb": round(meter.rss_mb[marks[-1]] - meter.rss_mb[marks[0]], 1) if marks else None,
-        "driver_rss_mb_by_videos": {str(mark): round(meter.rss_mb[mark], 1) for mark in _thin(marks)},
-        "driver_rss_mb": round(meter.rss_mb[marks[-1]], 1) if marks else None,
-        "overhead_ms_per_video": round(build_s / videos * 1000, 3),
-        "build_s": round(build_s, 1),
-        "resume_s": round(resume_s, 2),
+        "build_s": ran["seconds"],
+        "overhead_ms_per_video": ran["seconds"] / videos * 1000,
+        "pack_s": packed["seconds"],
+        "resume_s": resumed["seconds"],
+        "resume_reads": resumed["reads"],
+        "status_s": looked["seconds"],
+        "run_mb": ran["mb"],
+        "pack_mb": packed["mb"],
+        "status_mb": looked["mb"],
     }
-
-
-def _thin(marks: list[int]) -> list[int]:
-    return marks[:: max(1, len(marks) // 8)]
+    peaks = [ran["mb"], packed["mb"], resumed["mb"], looked["mb"]]
+    if add:
+        write_list(folder, videos + add)
+        added = step("pack", folder, workers)
+        if added["clips"] != videos + add:
+            raise SystemExit(f"{added['clips']} clips after {add} were added to {videos}")
+        artifacts = 4 * (videos + add)
+        figures |= {"add_s": added["seconds"], "add_reads": added["reads"], "add_mb": added["mb"]}
+        figures["add_reads_share"] = added["reads"] / artifacts
+        peaks.append(added["mb"])
+    figures["driver_mb"] = max(peaks)
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in figures.items()}
 
 
 def main() -> int:
     """Parse, measure, print; exit code 1 if a floor is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=100_000)
+    parser.add_argument("--add", type=int, default=1, help="so many more videos are built at the end; 0: none")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where to put the workspace (default: a temporary folder)")
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--step", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.step:
+        print(json.dumps(run_step(options.step, options.folder, options.workers)))
+        return 0
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     try:
-        figures = measure(options.videos, options.workers, folder)
+        figures = measure(options.videos, options.add, options.workers, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in figures.items():
         floor = f"   (at most {FLOORS[name]:g})" if name in FLOORS else ""
-        shown = ", ".join(f"{mark}: {rss}" for mark, rss in value.items()) if isinstance(value, dict) else value
-        print(f"{name:<24}{shown:>12}{floor}")
+        print(f"{name:<24}{value:>14}{floor}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return int(any(figures[name] is not None and figures[name] > floor for name, floor in FLOORS.items()))
+    return int(any(figures[name] > floor for name, floor in FLOORS.items() if name in figures))
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ class Workspace(Batches):
     def purge(self, stage: str, key: str, video_id: str) -> int:
         """Delete all that a stage holds of a video: artifact, records, parts, media; returns the number of files."""
         folder, _, artifact = self.name(stage, key, video_id).rpartition("/")
-        own = re.compile(re.escape(video_id) + r"(\.[0-9a-f]{16})?(\.(failed|filtered))?\.[a-z0-9]{2,7}")
+        own = re.compile(re.escape(video_id) + r"([.][0-9a-f]{16})?([.](failed|filtered))?[.][a-z0-9]{2,7}")
         names = [f"{folder}/{each}" for each in self.store.files(folder) if own.fullmatch(each) or each == artifact]
         parts = self.part_folder(stage, key, video_id)
         names += [f"{parts}/{each}" for each in self.store.files(parts)]
