@@ -13,6 +13,7 @@ from rich.table import Table
 
 from fimad.cli.options import ConfigOption, JsonOption, SetOption, WorkspaceOption, read_config
 from fimad.cli.output import out, print_json, printable, size_text
+from fimad.flags import FLAGS
 
 if TYPE_CHECKING:
     from fimad.config import Config
@@ -87,6 +88,8 @@ def _print_video(story: VideoStory) -> None:
         told += [", ".join(clip.flags)] if clip.flags else []
         span = f"{clip.start_s:8.1f} to {clip.end_s:.1f} s"
         out.print(f"  {escape(clip.clip_id)}  {span}  {name}  {escape('; '.join(told))}".rstrip())
+    for flag in sorted({flag for clip in story.clips for flag in clip.flags} & FLAGS.keys()):
+        out.print(f"  [dim]{flag}: {escape(FLAGS[flag].about)} {escape(FLAGS[flag].effect)}[/]")
 
 
 def _bad_videos(place: Any, now: Status) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
 from fimad.dataset.reader import Clip, Dataset, open_dataset
 from fimad.errors import DatasetError
+from fimad.simulate.plausibility import MOST_M_S2, MOST_RAD_S
 from fimad.storage.store import Store, open_store
 
 # A sensor at rest reads gravity; a clip's median over all of its samples is near it whatever the exercise: a body is not
@@ -29,6 +30,8 @@ _GRAVITY_M_S2, _LEAST_MEDIAN_M_S2, _MOST_MEDIAN_M_S2 = 9.80665, 4.0, 40.0
 _MOST_MEDIAN_RAD_S = 40.0
 _STILL_M_S2, _STILL_SLACK_M_S2 = 0.3, 0.5
 _UNIT_SLACK = 1e-3
+# Limits hold for joints, in double precision; a sensor mounted off the bone is accelerated by somewhat more.
+_LIMIT_SLACK, _MOUNTING_SLACK = 1.001, 1.5
 # Three columns that say the same, in float32; below the frame rate each is filtered on its own.
 _DISAGREEMENT = 0.2
 
@@ -136,8 +139,10 @@ def _clip(clip: Clip, shard: dict[str, Any], placements: list[str]) -> Iterator[
     if clip["pose_time_s"] is not None and len(clip["pose_world_m"]) != len(clip["pose_time_s"]):
         yield "pose_world_m and pose_time_s differ in length"
     if clip["imu_time_s"] is not None:
+        # What no limb does is not valid in signals of a video, from version 2 of the schema on.
+        seen = clip["pose_time_s"] is not None and clip.get("flags") is not None
         for placement in placements:
-            yield from _signal(clip, placement, ideal=_is_ideal(clip["imu_report"]))
+            yield from _signal(clip, placement, ideal=(ideal := _is_ideal(clip["imu_report"])), checked=ideal and seen)
 
 
 def _is_ideal(report: str | None) -> bool:
@@ -160,7 +165,7 @@ def _disagreement(force: NDArray[np.floating], world: NDArray[np.floating], turn
     return float(np.median(np.linalg.norm(force - Rotation.from_quat(turned).inv().apply(upwards), axis=1)))
 
 
-def _signal(clip: Clip, placement: str, *, ideal: bool) -> Iterator[str]:
+def _signal(clip: Clip, placement: str, *, ideal: bool, checked: bool) -> Iterator[str]:
     force, valid = clip[f"{placement}_acc_m_s2"], clip[f"{placement}_valid"]
     # Version 1 of the schema had another name for it, and no orientation.
     linear = f"{placement}_lin_acc_world_m_s2"
@@ -198,3 +203,7 @@ def _signal(clip: Clip, placement: str, *, ideal: bool) -> Iterator[str]:
         turning = float(np.nanmedian(np.append(np.linalg.norm(gyro[valid], axis=1), 0.0)))
         if turning > _MOST_MEDIAN_RAD_S:
             yield f"{placement} turns at {turning:.0f} rad/s on the median: is the unit rad/s?"
+        elif checked and (peak := float(np.nanmax(np.linalg.norm(gyro[valid], axis=1)))) > MOST_RAD_S * _LIMIT_SLACK:
+            yield f"{placement} turns at {peak:.0f} rad/s in valid samples: no limb turns faster than {MOST_RAD_S:.0f}"
+    if checked and (peak := float(np.nanmax(np.linalg.norm(world[valid], axis=1)))) > MOST_M_S2 * _MOUNTING_SLACK:
+        yield f"{placement} is accelerated by {peak:.0f} m/s² in valid samples: no limb goes beyond {MOST_M_S2:.0f}"

@@ -23,7 +23,7 @@ EXPLORER_BYTES = 7_000_000
 _SIMILAR = 6
 _CARD = (
     *("clip_id", "video_id", "split", "title", "label", "channel", "start_s", "end_s", "pose_share", "imu_quality"),
-    *("transcript_language", "pose_image", "width_px", "height_px", "video_embedding", "tool_versions"),
+    *("transcript_language", "pose_image", "width_px", "height_px", "video_embedding", "tool_versions", "flags"),
 )
 
 
@@ -62,6 +62,7 @@ def clip_card(row: dict[str, Any]) -> ClipCard:
         row["pose_share"],
         row["transcript_language"] or "",
         preview(row),
+        flags=tuple(row.get("flags") or ()),
     )
 
 

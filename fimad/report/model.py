@@ -13,6 +13,7 @@ class ClipCard:
     Parameters
     ----------
     preview : packed key frames of the skeleton (`payload.preview`), or empty.
+    flags : why its signals are doubtful (`fimad.flags`).
     similar : positions in `Report.clips` of the clips with the most similar video embedding.
     """
 
@@ -27,6 +28,7 @@ class ClipCard:
     pose_share: float | None = None
     language: str = ""
     preview: bytes = b""
+    flags: tuple[str, ...] = ()
     similar: tuple[int, ...] = ()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 
+from fimad.flags import FLAGS
 from fimad.report.model import ClipCard, Report
 from fimad.report.payload import POINTS, PREVIEW_FRAMES, PREVIEW_POINTS
 from fimad.simulate.placements import PLACES
@@ -29,6 +30,7 @@ _SCRIPTS = (
 )
 #: Longer texts are cut in the gallery, with an ellipsis; nobody reads 5,000 characters on a card.
 _LONGEST_TEXT = 300
+_LONGEST_FLAG = 40
 # Written right-to-left marks would turn the page's own words around.
 _DIRECTION = {ord(sign): "�" for sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"}
 
@@ -108,6 +110,7 @@ def _data(report: Report, explorers: Mapping[str, str], media: Mapping[str, str]
             name: [[POINTS.index(point), weight] for point, weight in place.point.items()]
             for name, place in PLACES.items()
         },
+        "flag_words": {name: f"{flag.about} {flag.effect}" for name, flag in FLAGS.items()},
         "preview_points": PREVIEW_POINTS,
         "preview_frames": PREVIEW_FRAMES,
     }
@@ -131,6 +134,7 @@ def _columns(clips: list[ClipCard]) -> dict[str, object]:
         "end_s": [rounded(clip.end_s) for clip in clips],
         "quality": [rounded(clip.quality) for clip in clips],
         "pose_share": [rounded(clip.pose_share) for clip in clips],
+        "flags": [[clean(flag, _LONGEST_FLAG) for flag in clip.flags] for clip in clips],
         "preview": [int(bool(clip.preview)) for clip in clips],
         "similar": [clip.similar for clip in clips],
     }

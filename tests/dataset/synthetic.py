@@ -126,7 +126,8 @@ class SyntheticSource(Source):
             time_s = index * self.clip_s + np.arange(round(self.clip_s * 50)) / 50
             count = len(time_s)
             row = {**keys, "imu_time_s": time_s, "imu_rate_hz": 50.0, "imu_quality": 0.8, "imu_report": json.dumps({})}
-            row |= {"imu_root_m": np.zeros(count * 3, np.float32), "flags": []}
+            row |= {"imu_root_m": np.zeros(count * 3, np.float32)}
+            row["flags"] = ["camera_unknown", "swapped_sides"] if index == 1 else []
             for placement in self.config.simulate.placements:
                 world = draw.normal(0, 0.05, (count, 3))
                 valid = np.ones(count, bool)

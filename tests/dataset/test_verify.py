@@ -91,6 +91,29 @@ def test_real_sensors_may_be_off_by_their_bias(tmp_path: Path) -> None:
     assert "at rest reads 10.59" in problem.what
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("left_wrist_gyro_rad_s", 70.0, "turns at 121 rad/s in valid samples"),
+        ("left_wrist_gyro_rad_s", 19.0, ""),
+        ("left_wrist_lin_acc_world_m_s2", 300.0, "accelerated by 520 m/s²"),
+    ],
+)
+def test_what_no_limb_does_is_not_valid(tmp_path: Path, column: str, value: float, said: str) -> None:
+    class Flipping(SyntheticSource):
+        def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:
+            rows = super()._simulate(number, video_id)
+            signal = np.array(rows[0][column], np.float32)
+            signal[3 * 60 : 3 * 62] = value
+            rows[0][column] = signal
+            return rows
+
+    config = small_config(("left_wrist",))
+    pack(Flipping(1, config), config, open_store(str(tmp_path)))
+    found = " ".join(problem.what for problem in verify(str(tmp_path)))
+    assert said in found if said else not found
+
+
 def test_degrees_are_not_radians(tmp_path: Path) -> None:
     class Degrees(SyntheticSource):
         def _simulate(self, number: int, video_id: str) -> list[dict[str, object]]:

@@ -180,3 +180,19 @@ def test_ten_thousand_clips(tab: Any, make_dataset: MakeDataset, tmp_path: Path)
     paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     assert paint < 3000
     assert tab.locator(".card").count() == 48
+
+
+def test_flags_stand_on_cards_and_filter(tab: Any, report_file: Path) -> None:
+    visit(tab, report_file)
+    marked = tab.locator(".card:has(.flag)")
+    assert 0 < marked.count() < tab.locator(".card").count()
+    assert marked.first.locator(".flag").all_inner_texts() == ["camera unknown", "swapped sides"]
+    assert "background" in marked.first.locator(".flag").first.get_attribute("title")
+    count = marked.count()
+    tab.select_option("#f-flag", "=swapped_sides")
+    assert tab.locator(".card").count() == count
+    tab.select_option("#f-flag", "-")
+    assert tab.locator(".flag").count() == 0
+    tab.select_option("#f-flag", "=camera_unknown")
+    tab.locator(".card").first.click()
+    assert "taken to stand still" in tab.locator("dl.flags dd").first.inner_text()

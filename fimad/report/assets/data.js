@@ -17,7 +17,7 @@ async function readReport() {
   let at = 0;
   clips = c.clip_id.map((clip_id, index) => {
     const clip = { index, clip_id, title: c.title[index], start_s: c.start_s[index], end_s: c.end_s[index],
-      quality: c.quality[index], pose_share: c.pose_share[index], similar: c.similar[index], explored: explored.has(index) };
+      quality: c.quality[index], pose_share: c.pose_share[index], similar: c.similar[index], flags: c.flags[index], explored: explored.has(index) };
     for (const name of ['label', 'channel', 'split', 'language']) clip[name] = c[name].values[c[name].codes[index]];
     if (c.preview[index]) {
       clip.preview = new Int8Array(previews.buffer, previews.byteOffset + at, size);

@@ -6,7 +6,8 @@ async function openClip(index, returnTo) {
   const clip = clips[index], dialog = $('#explorer'), single = report.single !== null;
   const head = el('div', { class: 'x-head' },
     el('div', {}, el('h2', { id: 'x-title', dir: 'auto' }, clip.title || clip.clip_id),
-      el('p', { class: 'muted', dir: 'auto' }, [clip.label, clip.channel, clip.split, clip.clip_id, `${clock(clip.start_s)}–${clock(clip.end_s)}`].filter(Boolean).join(' · '))),
+      el('p', { class: 'muted', dir: 'auto' }, [clip.label, clip.channel, clip.split, clip.clip_id, `${clock(clip.start_s)}–${clock(clip.end_s)}`].filter(Boolean).join(' · ')),
+      clip.flags.length ? el('dl', { class: 'flags' }, ...clip.flags.flatMap((flag) => [el('dt', { class: 'flag' }, flag.replaceAll('_', ' ')), el('dd', {}, report.flag_words[flag] ?? '')])) : null),
     el('div', { class: 'x-nav' }, single ? null : el('button', { class: 'tool', type: 'button', id: 'x-close', onclick: () => dialog.close() }, 'Close')));
   const body = el('div', { class: 'x' }, head);
   dialog.replaceChildren(body);

@@ -16,6 +16,8 @@ function startGallery(open) {
   fillSelect($('#f-label'), byName('label'), `all labels (${number(c.label.values.length)})`);
   fillSelect($('#f-channel'), byName('channel'), `all channels (${number(c.channel.values.length)})`);
   fillSelect($('#f-split'), byName('split'), 'all splits');
+  const raised = [...new Set(clips.flatMap((clip) => clip.flags))].sort();
+  $('#f-flag').append(el('option', { value: '' }, 'any or none'), el('option', { value: '-' }, 'no flags'), ...raised.map((flag) => el('option', { value: `=${flag}` }, flag.replaceAll('_', ' '))));
   for (const name of Object.keys(ORDERS)) $('#f-order').append(el('option', {}, name));
   $('#filters').addEventListener('input', filterClips);
   $('#filters').addEventListener('submit', (event) => event.preventDefault());
@@ -26,7 +28,9 @@ function startGallery(open) {
 function filterClips() {
   const text = $('#f-text').value.trim().toLowerCase();
   const chosen = Object.fromEntries(['label', 'channel', 'split'].map((name) => [name, $(`#f-${name}`).value]));
+  const flag = $('#f-flag').value;
   gallery.found = clips.filter((clip) =>
+    (!flag || (flag === '-' ? !clip.flags.length : clip.flags.includes(flag.slice(1)))) &&
     Object.entries(chosen).every(([name, value]) => !value || `=${clip[name]}` === value) &&
     (!text || `${clip.title}\n${clip.label}\n${clip.clip_id}`.toLowerCase().includes(text)));
   const order = ORDERS[$('#f-order').value];

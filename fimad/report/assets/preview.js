@@ -54,11 +54,15 @@ function livePreview(button, canvas, clip) {
   for (const name of ['pointerleave', 'blur']) button.addEventListener(name, stop);
 }
 
+// Why signals are doubtful, as small marks that say more when pointed at.
+const flagMarks = (flags) => flags.map((flag) => el('span', { class: 'flag', title: report.flag_words[flag] ?? '' }, flag.replaceAll('_', ' ')));
+
 function card(clip, open, place, total) {
   const canvas = el('canvas', { 'aria-hidden': 'true' });
   const button = el('button', { class: 'card', type: 'button', 'data-clip': clip.clip_id, title: clip.title, onclick: () => open(clip.index) }, canvas,
     el('span', { class: 'text' }, el('b', { dir: 'auto' }, clip.title || clip.clip_id),
-      el('small', {}, el('span', { dir: 'auto' }, clip.label || 'no label'), el('span', {}, length(clip.end_s - clip.start_s)))));
+      el('small', {}, el('span', { dir: 'auto' }, clip.label || 'no label'), el('span', {}, length(clip.end_s - clip.start_s))),
+      clip.flags.length ? el('span', { class: 'flags' }, ...flagMarks(clip.flags)) : null));
   livePreview(button, canvas, clip);
   return [el('li', { 'aria-posinset': place, 'aria-setsize': total }, button), () => drawPreview(canvas, clip)];
 }
