@@ -94,6 +94,7 @@ bench: $(VENV)/.dev  ## Measure fidelity, speed and scale; fails where a floor i
 	run dataset $(BENCH_DATASET_ARGS); \
 	run long_video $(BENCH_LONG_VIDEO_ARGS); \
 	run conformance; \
+	run metadata; \
 	run acquisition $(BENCH_ACQUISITION_ARGS); \
 	OMP_NUM_THREADS=1 run simulate_speed; \
 	exit $$failed
