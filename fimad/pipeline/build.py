@@ -80,8 +80,7 @@ def build(
         for problem in chosen.problems:
             observer.note(f"{problem.source}: {problem.what}")
         _announce(plan, names, stage, observer)
-        if sources or config.sources:
-            _forget_changed(workspace, plan, chosen, observer)
+        _forget_changed(workspace, plan, chosen, observer)
         log.event("begin", stages=names, sources=[redacted(each) for each in sources or config.sources])
         packs = pack and _wants_pack(config, stage, only=only)
         summary = _run_and_pack(workspace, config, plan, names, chosen, observer, log, stage=stage, packs=packs)

@@ -33,6 +33,13 @@ _TOUCH_S = 0.05
 _OFFSET = re.compile(r"^(\d+(?:\.\d+)?)(h|m|s|ms)$")
 
 
+# What the readers raise for files that are not what their suffix says; webvtt-py stops its own iteration for empty ones.
+_DAMAGED = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, StopIteration),
+    ElementTree.ParseError,
+)
+
+
 @dataclass(frozen=True)
 class Cue:
     """One caption line: times in s on the video's clock, plain text."""
@@ -62,8 +69,8 @@ def parse_captions(data: bytes, extension: str, language: str = "") -> list[Cue]
             cues = _xml(text)
         else:
             raise _bad(f"the format {extension[:20]!r} is not known")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ElementTree.ParseError) as error:
-        raise _bad(str(error)) from error
+    except _DAMAGED as error:
+        raise _bad(str(error) or type(error).__name__) from error
     return _unroll([cue for cue in cues if cue is not None])
 
 

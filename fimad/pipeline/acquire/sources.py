@@ -116,6 +116,22 @@ def _info_video(path: Path, given: str = "") -> Video:
     return _with_given(video, given, fingerprint_info(path))
 
 
+def refreshed(video: Video) -> Video:
+    """A video that a workspace knows, with the fingerprint that its file and what lies beside it have by now."""
+    path = Path(video.location)
+    try:
+        if video.kind == "file":
+            return _with_given(video, video.given, fingerprint_beside(path))
+        if video.kind == "info":
+            media = infojson.media_beside(path)
+            beside = fingerprint_info(path) if media is None else fingerprint_beside(media)
+            return _with_given(video, video.given, beside)
+    except OSError:
+        # Gone, or on a disk that is not there now: what was made of it stays.
+        return video
+    return video
+
+
 def _with_given(video: Video, given: str, beside: str) -> Video:
     if not given and not beside:
         return video

@@ -15,11 +15,13 @@ from fimad.pipeline.acquire.network.politeness import Politeness, host_of
 from fimad.pipeline.inspect.videos import find_video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state import runlog
+from fimad.pipeline.state.changed import find_changed
+from fimad.pipeline.state.corpus import up_to_date
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, Record, id_hashes
 from fimad.pipeline.state.survey import Survey, Videos, chunks
 from fimad.pipeline.state.workspace import Workspace
 
-# The columns of the table. `stale`: was done under an earlier configuration. `blocked`: waits for a video that failed
+# The columns of the table. `stale`: was done under an earlier configuration, or from another state of its source. `blocked`: waits for a video that failed
 # or was filtered upstream.
 COLUMNS = ("done", "failed", "filtered", "pending", "stale", "blocked")
 # So many records are read for their reasons; counts are always complete.
@@ -68,9 +70,14 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
     others = _other_keys(workspace, plan, names)
     counts = {name: Counter[str]() for name in names}
     total = urls = 0
-    for chunk in chunks(videos() if videos is not None else workspace.videos(), 4096):
+    videos = videos or up_to_date(workspace.videos)
+    changed = id_hashes(find_changed(workspace, plan, videos))
+    for chunk in chunks(videos(), 4096):
         states = survey.states([video.video_id for video in chunk])
         hashes = id_hashes(video.video_id for video in chunk)
+        # What was made of another state of its source is made anew.
+        outdated = np.isin(hashes, changed)[:, np.newaxis] & (states != PENDING)
+        states[outdated] = PENDING
         total += len(chunk)
         blocked = np.zeros_like(states, dtype=bool)
         for at, name in enumerate(names):
@@ -81,7 +88,7 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
                     blocked[:, at] |= np.isin(states[:, up], (FAILED, FILTERED)) | blocked[:, up]
             waiting = column == PENDING
             blocked[:, at] &= waiting
-            stale = waiting & ~blocked[:, at] & np.isin(hashes, others[name])
+            stale = waiting & ~blocked[:, at] & (np.isin(hashes, others[name]) | outdated[:, at])
             for label, mask in (
                 ("done", column == DONE),
                 ("failed", column == FAILED),

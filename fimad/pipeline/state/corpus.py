@@ -48,14 +48,32 @@ def corpus(workspace: Workspace, config: Config, sources: Sequence[str], batches
         known = known_videos(workspace)
         chosen = tuple(batches)
         if chosen and set(chosen) <= set(workspace.batches()):
-            return Corpus(lambda: workspace.videos(chosen), chosen)
-        return Corpus(known)
+            return Corpus(up_to_date(lambda: workspace.videos(chosen)), chosen)
+        return Corpus(up_to_date(known))
     problems: list[SourceProblem] = []
     name, count = workspace.add_batch(expand_sources(wanted, config, problems))
     workspace.write_problems(name, [asdict(problem) for problem in problems])
     if not count:
         raise _no_videos(wanted, problems)
     return Corpus(lambda: workspace.videos([name]), (name,), tuple(problems))
+
+
+def up_to_date(videos: Callable[[], Iterable[Video]]) -> Callable[[], Iterable[Video]]:
+    """The same videos, local ones with the fingerprints that they have now. Each file is looked at once."""
+    known: dict[str, Video] = {}
+
+    def fresh() -> Iterator[Video]:
+        from fimad.pipeline.acquire.sources import refreshed
+
+        for video in videos():
+            if video.kind == "url":
+                yield video
+                continue
+            if video.video_id not in known:
+                known[video.video_id] = refreshed(video)
+            yield known[video.video_id]
+
+    return fresh
 
 
 def expand_sources(sources: Sequence[str], config: Config, problems: list[SourceProblem]) -> Iterator[Video]:
@@ -82,7 +100,7 @@ def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) ->
     """The videos of a run, without storing anything."""
     wanted = tuple(sources) or config.sources
     if not wanted:
-        return known_videos(workspace)
+        return up_to_date(known_videos(workspace))
     problems: list[SourceProblem] = []
     found = list(expand_sources(wanted, config, problems))
     if not found:

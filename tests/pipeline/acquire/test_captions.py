@@ -253,6 +253,9 @@ def test_a_file_without_lines_is_no_failure() -> None:
         ("srv1", b'<!DOCTYPE a [<!ENTITY b "c">]><transcript>&b;</transcript>'),
         ("ttml", b'<tt><p begin="soon" end="later">x</p></tt>'),
         ("exe", b"MZ"),
+        ("sbv", b"\n\n"),
+        ("json3", b'{"events": [{"tStartMs": 1' + b"0" * 400 + b', "segs": [{"utf8": "x"}]}]}'),
+        ("ass", b"[Events]\nDialogue: 0,x"),
         ("vtt", b" " * (16 * 1024 * 1024 + 1)),
     ],
 )

@@ -13,7 +13,10 @@ from makers import config, video
 
 from fimad.dataset.reader import open_dataset
 from fimad.pipeline.build import build
+from fimad.pipeline.inspect.status import status
 from fimad.pipeline.inspect.summary import Summary
+from fimad.pipeline.stages.registry import plan_stages
+from fimad.pipeline.state.workspace import Workspace
 
 STAGES = ["fimad.pipeline.stages.download:DownloadStage", "fimad.pipeline.stages.segment:SegmentStage"]
 SRT = "1\n00:00:00,000 --> 00:00:01,000\n{}\n"
@@ -69,6 +72,25 @@ def test_an_edited_info_json(tmp_path: Path, run: Callable[..., Summary]) -> Non
     edit(tmp_path / "in" / "a.info.json", chapters=halves)
     assert done(run()) == [1, 1]
     assert labels(tmp_path)["a-id"] == ["lunges", "plank"]
+
+
+def test_a_build_that_names_nothing_sees_it_as_well(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    run()
+    again = config(workspace=str(tmp_path / "w"), dataset=str(tmp_path / "d"), run={"workers": 0})
+    assert done(build(again, stage_paths=STAGES)) == [0, 0]
+    edit(tmp_path / "in" / "b.info.json", chapters=[{"start_time": 0, "end_time": 4, "title": "Lunges"}])
+    (tmp_path / "in" / "a.en.srt").write_text(SRT.format("down"))
+    place = Workspace(again.workspace)
+    stale = {each.stage: each.counts for each in status(place, again, plan_stages(again, STAGES)).stages}
+    assert [stale[name]["stale"] for name in ("download", "segment")] == [2, 2]
+    assert [stale[name]["done"] for name in ("download", "segment")] == [0, 0]
+    assert done(build(again, stage_paths=STAGES)) == [2, 2]
+    assert labels(tmp_path)["b-id"] == ["lunges"]
+    assert done(build(again, stage_paths=STAGES)) == [0, 0]
+    assert done(run()) == [0, 0]
+    # A file that is away for now costs nothing of what was made of it.
+    (tmp_path / "in" / "a.mp4").rename(tmp_path / "away.mp4")
+    assert done(build(again, stage_paths=STAGES)) == [0, 0]
 
 
 def test_captions_that_are_added_and_changed(tmp_path: Path, run: Callable[..., Summary]) -> None:
