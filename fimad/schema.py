@@ -134,6 +134,20 @@ POSE = pa.schema(
         *key_fields(),
         field("pose_time_s", _F64, "presentation time of each frame", unit="s", shape="n"),
         field(
+            "pose_source_time_s",
+            _F64,
+            "estimated time at which the picture was taken, where the frame rate was converted; NaN for a repeated picture",
+            unit="s",
+            shape="n",
+        ),
+        field(
+            "pose_rates_hz",
+            _F64,
+            "frame rates before and after each conversion that was found, most frames first; empty for none",
+            unit="Hz",
+            shape="c,2",
+        ),
+        field(
             "pose_image",
             _F32,
             "x, y in fractions of width and height, y down; z on the scale of x",

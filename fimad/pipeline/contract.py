@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -234,6 +234,19 @@ class FrameConsumer(Protocol):
 
     def finish(self) -> pa.Table:
         """The stage's artifact, once all frames were seen."""
+
+
+@runtime_checkable
+class FrameWatcher(Protocol):
+    """A consumer that also wants to know how much every frame differs from the one before, at whatever rate it takes frames."""
+
+    def watch(self, range_index: int, time_s: float, change: float) -> None:
+        """A decoded frame that lies in range `range_index`, before it is pushed if it is.
+
+        Parameters
+        ----------
+        change : mean difference of luminance from the frame before in the range, in levels of 8 bits; NaN for the first.
+        """
 
 
 class FrameStage(Stage):

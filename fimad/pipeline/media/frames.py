@@ -17,7 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from fimad.errors import PermanentError
-from fimad.pipeline.contract import Frame, FrameConsumer, FrameStage, StageInput
+from fimad.pipeline.contract import Frame, FrameConsumer, FrameStage, FrameWatcher, StageInput
+from fimad.pipeline.media.cadence import ChangeMeter
 from fimad.pipeline.media.clock import clock_of
 from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, open_media
 from fimad.pipeline.media.pictures import Converter, Picture, View
@@ -42,6 +43,7 @@ class _Subscription:
     def __post_init__(self) -> None:
         self.due_s = [start for start, _ in self.consumer.request.ranges_s]
         self.index = [0] * len(self.due_s)
+        self._begun: set[int] = set()
 
     def wanted(self, time_s: float) -> list[int]:
         """Ranges that take the frame at this time."""
@@ -60,6 +62,15 @@ class _Subscription:
                 self.due_s[number] += ahead * step
             taken.append(number)
         return taken
+
+    def watch(self, time_s: float, change: float) -> None:
+        """Tell the consumer of a frame, whether or not it wants to see it."""
+        assert isinstance(self.consumer, FrameWatcher)  # noqa: S101  (an invariant: only watchers are told)
+        for number, (start, end) in enumerate(self.consumer.request.ranges_s):
+            if start <= time_s < end:
+                # The frame before a range's first is decoded or not, as others want it: nobody's result depends on that.
+                self.consumer.watch(number, time_s, change if number in self._begun else math.nan)
+                self._begun.add(number)
 
     def push(self, number: int, time_s: float, view: View) -> None:
         began = time.perf_counter()
@@ -135,10 +146,13 @@ def _feed(
     requests = [each.consumer.request for each in subscriptions]
     spans = _merged([span for request in requests for span in request.ranges_s])
     total = sum(end - start for start, end in spans) or 1.0
+    watchers = [each for each in subscriptions if isinstance(each.consumer, FrameWatcher)]
+    meter = ChangeMeter()
     converters = {side: Converter(side) for side in {request.short_side_px for request in requests}}
     before, done = -math.inf, 0.0
     assert item.media is not None  # noqa: S101  (checked by the caller)
     for start, end in spans:
+        meter.reset()
         for picture in decode(item.media, start, end, threads=threads, report=report):
             time_s = picture.time_s
             if time_s <= before:
@@ -146,6 +160,10 @@ def _feed(
                 continue
             before = time_s
             _check_size(picture, max_side_px, item)
+            if watchers:
+                change = meter(picture.frame)
+                for subscription in watchers:
+                    subscription.watch(time_s, change)
             views = {side: View(picture, converter) for side, converter in converters.items()}
             for subscription in subscriptions:
                 for number in subscription.wanted(time_s):

@@ -6,6 +6,7 @@ frame and looked for anew at cuts; a track number that changes says that the per
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
+from fimad.pipeline.media.cadence import find_cadence, source_times
 from fimad.pipeline.media.cuts import CutDetector
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pose.landmarker import Landmarks, PoseEstimator
@@ -28,7 +30,7 @@ class PoseStage(FrameStage):
     """Landmarks per clip; one row per clip that is kept."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
     by_clip: ClassVar[bool] = True
 
@@ -140,7 +142,13 @@ class _PoseConsumer:
         self._estimators = [estimator.fresh() for _ in clips]
         self._cuts = [CutDetector() for _ in clips]
         self._recorders = [_Recorder() for _ in clips]
+        self._times, self._changes = ([array("d") for _ in clips] for _ in range(2))
         self._latest: list[Landmarks | None] = [None for _ in clips]
+
+    def watch(self, range_index: int, time_s: float, change: float) -> None:
+        """Every frame counts for the rate at which people were filmed, whether or not landmarks are wanted of it."""
+        self._times[range_index].append(time_s)
+        self._changes[range_index].append(change)
 
     def push(self, range_index: int, frame: Frame) -> None:
         estimator = self._estimators[range_index]
@@ -160,11 +168,15 @@ class _PoseConsumer:
 
     def _row(self, at: int) -> pa.Table:
         columns = self._recorders[at].columns()
+        seen_s = np.array(self._times[at], np.float64)
+        cadence = find_cadence(seen_s, np.array(self._changes[at], np.float64))
+        columns["pose_source_time_s"] = source_times(columns["pose_time_s"], seen_s, cadence)
         clip, scores = self._clips[at], columns["pose_score"]
         single = {
             "clip_id": clip["clip_id"],
             "clip_index": clip["clip_index"],
             "pose_share": float((scores > 0).mean()) if len(scores) else 0.0,
+            "pose_rates_hz": [rate for pair in cadence.rates_hz for rate in pair],
             **self._size,
         }
         arrays = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
 
 Floats = NDArray[np.float64]
+# Times are sums of binary fractions.
+_ROUNDING_S = 1e-6
 
 
 class SimulateStage(Stage):
@@ -94,6 +97,9 @@ class SimulateStage(Stage):
         except FimadError as error:
             item.log.warning("%s: %s", clip_id, error.what)
             return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}
+        found = frame_times(pose, at)
+        if found is not None:
+            imu.report["frame_times"] = found
         return {**row, **imu_columns(imu)}
 
 
@@ -119,20 +125,64 @@ def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseS
 
     count = len(LANDMARKS)
     time_s = _array(pose, "pose_time_s", at)
+    taken_s = _array(pose, "pose_source_time_s", at) if "pose_source_time_s" in pose.column_names else None
     image = _array(pose, "pose_image", at, count, 3)
     world_m = _array(pose, "pose_world_m", at, count, 3)
     visibility = _array(pose, "pose_visibility", at, count)
     if time_s is None or image is None or world_m is None or visibility is None or not len(time_s):
         return None
+    # A repeated picture measures nothing; the others were taken when they were taken, not when they are shown.
+    taken_s = time_s if taken_s is None else taken_s
+    new = np.isfinite(taken_s)
+    if not new.all() or not np.array_equal(taken_s, time_s):
+        camera = None if camera is None else _retimed(camera, time_s, taken_s)
     return PoseSequence(
-        time_s=time_s,
-        image=image,
-        world_m=world_m,
-        visibility=np.nan_to_num(visibility),
+        time_s=taken_s[new],
+        image=image[new],
+        world_m=world_m[new],
+        visibility=np.nan_to_num(visibility[new]),
         width_px=pose.column("width_px")[at].as_py(),
         height_px=pose.column("height_px")[at].as_py(),
         camera=camera,
     )
+
+
+def _retimed(camera: CameraMotion, shown_s: Floats, taken_s: Floats) -> CameraMotion:
+    """The camera's motion at the times at which pictures were taken, instead of those at which they are shown.
+
+    Parameters
+    ----------
+    shown_s, taken_s : (n,) both times of the pose's frames; `taken_s` is NaN for a frame that repeats the one before.
+    """
+    new = np.isfinite(taken_s)
+    latest = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
+    nearest = np.clip(np.searchsorted(shown_s, camera.time_s - _ROUNDING_S), 0, len(shown_s) - 1)
+    met = np.abs(shown_s[nearest] - camera.time_s) <= _ROUNDING_S
+    # Frames that the pose did not look at lie between others.
+    times = np.where(met, taken_s[latest[nearest]], np.interp(camera.time_s, shown_s[new], taken_s[new]))
+    # A picture and its repeat have the same time, and nothing moved between them.
+    rising = np.r_[True, np.diff(np.maximum.accumulate(times)) > 0]
+    return dataclasses.replace(
+        camera,
+        time_s=times[rising],
+        cut=camera.cut[rising],
+        motion=camera.motion[rising],
+        confidence=camera.confidence[rising],
+    )
+
+
+def frame_times(pose: pa.Table, at: int) -> dict[str, Any] | None:
+    """What was found of a clip's frame rate, for its report; None if it was not converted."""
+    if "pose_rates_hz" not in pose.column_names or not pose.column("pose_rates_hz")[at].as_py():
+        return None
+    rates = pose.column("pose_rates_hz")[at].as_py()
+    taken_s = _array(pose, "pose_source_time_s", at)
+    assert taken_s is not None  # noqa: S101  (an invariant: both columns are written together)
+    return {
+        "conversions_hz": [rates[i : i + 2] for i in range(0, len(rates), 2)],
+        "frames": len(taken_s),
+        "repeated_frames": int(np.isnan(taken_s).sum()),
+    }
 
 
 def camera_motion(camera: pa.Table, at: int) -> CameraMotion | None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from fimad.config import Config, parse_config
+from fimad.errors import PermanentError
 from fimad.pipeline.contract import StageInput, Video
 from fimad.pipeline.media.frames import run_frame_stages
 from fimad.pipeline.stages.camera import CameraStage
@@ -107,9 +108,12 @@ def test_a_cut_begins_another_track(tmp_path: Path) -> None:
 
 
 def test_clips_without_frames_are_rows_without_frames(tmp_path: Path) -> None:
-    row = PoseStage(config()).run(item(tmp_path, [(400.0, 410.0)])).to_pylist()[0]
-    assert row["pose_time_s"] == []
+    row = PoseStage(config()).run(item(tmp_path, [(2.0, 2.1), (400.0, 410.0)])).to_pylist()[1]
+    assert row["pose_time_s"] == row["pose_source_time_s"] == row["pose_rates_hz"] == []
     assert row["pose_share"] == 0.0
+    with pytest.raises(PermanentError) as caught:
+        PoseStage(config()).run(item(tmp_path, [(400.0, 410.0)]))
+    assert caught.value.reason == "no_frames"
 
 
 def test_mediapipe_is_there_behind_the_same_interface(tmp_path: Path) -> None:
