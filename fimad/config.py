@@ -210,6 +210,9 @@ class RunConfig(Section):
     no_worker_s: float = Field(
         300.0, gt=0, description="how long to wait for workers of a cluster: at the start, and when all are gone"
     )
+    scratch: str = Field(
+        "", description="folder for temporary files where the workspace is remote; by default TMPDIR, else the cache"
+    )
     in_flight: int = Field(0, ge=0, description="most videos in work at once; 0 means 4 a worker")
     deadline_s: float = Field(3600.0, gt=0, description="hard limit for one video through one run of stages")
     memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")

@@ -71,7 +71,7 @@ def build(
     began = time.monotonic()
     observer = progress.observer_for(show) if isinstance(show, str) else show
     config, plan = _prepared(config, stage_paths, stage, observer, only=only, pack=pack)
-    workspace = Workspace(config.workspace)
+    workspace = Workspace(config.workspace, config.run.scratch)
     workspace.prepare()
     log = RunLog(workspace)
     try:
@@ -287,7 +287,10 @@ def _run(
     runner = Runner(workspace, config, plan, survey, make_executor, observer, log, gate=gate, on_finished=finisher)
     try:
         with stopped_by_signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
-            return runner.run(videos)
+            result = runner.run(videos)
+        if not result.stopped:
+            survey.note_limits()
+        return result
     finally:
         keep_budget()
         workspace.delete_proofs()
@@ -359,7 +362,7 @@ def _pack(
         observer.note(f"The dataset stays as it is: {pending} is still to be done. `fimad build` does it, and packs.")
         return
     fingerprint = source.fingerprint()
-    store = open_store(config.dataset)
+    store = open_store(config.dataset, config.run.scratch)
     memory = _packed_name(store)
     before = workspace.read_state(memory)
     summary.dataset = store.url

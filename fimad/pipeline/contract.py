@@ -88,6 +88,8 @@ class Stage(ABC):
         it, and has another key; where any other upstream stage is unavailable, so is this one.
     resource : what a worker must offer: ``cpu`` or ``network``.
     needs_media : whether it reads the media file.
+    limits : options of its section that only say what is taken on, by the reason that leaves a video out for them. They are
+        not in the key: raising one takes on what was left out for it, and leaves what is done alone.
     by_clip : its table has one row per kept clip, which depends on no other clip: a long video may be done in parts.
     """
 
@@ -98,6 +100,7 @@ class Stage(ABC):
     resource: ClassVar[Resource] = "cpu"
     needs_media: ClassVar[bool] = False
     by_clip: ClassVar[bool] = False
+    limits: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -273,6 +276,12 @@ class FrameStage(Stage):
         return run_frame_stages([self], item)[self.name]
 
 
+def _without_limits(stage: Stage) -> Section:
+    """A stage's section with limits as they are by default, so that keys do not depend on them."""
+    fields = type(stage.section).model_fields
+    return stage.section.model_copy(update={name: fields[name].default for name in stage.limits.values()})
+
+
 def stage_key(stage: Stage, upstream_keys: Mapping[str, str]) -> str:
     """The key that names a stage's artifacts: 16 hex digits of a SHA-256 over all that decides its output.
 
@@ -282,7 +291,7 @@ def stage_key(stage: Stage, upstream_keys: Mapping[str, str]) -> str:
     content = {
         "name": stage.name,
         "version": stage.version,
-        "section": section_json(stage.section),
+        "section": section_json(_without_limits(stage)),
         "models": sorted((model.name, model.sha256) for model in stage.models()),
         "upstream": {name: upstream_keys[name] for name in sorted(stage.upstream) if name in upstream_keys},
     }

@@ -83,6 +83,10 @@ class Store(ABC):
         """Local folder for this process's temporary files, created; on the same file system where the store is local."""
 
     @abstractmethod
+    def sweep(self) -> int:
+        """Remove temporary files of processes that are gone; returns of how many."""
+
+    @abstractmethod
     def tidy(self) -> None:
         """Remove this process's temporary files, and those of processes that are gone."""
 
@@ -184,6 +188,9 @@ class LocalStore(Store):
             os.makedirs(folder, exist_ok=True)
         return Path(folder)
 
+    def sweep(self) -> int:
+        return atomic.sweep(Path(self._path("tmp")))
+
     def tidy(self) -> None:
         base = Path(self._path("tmp"))
         shutil.rmtree(base / atomic.owner(), ignore_errors=True)
@@ -211,8 +218,10 @@ class LocalStore(Store):
 class FsspecStore(Store):
     """An object store or another remote file system that fsspec reaches."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, scratch: str = "") -> None:
         import fsspec
+
+        self._scratch = scratch_base(scratch)
 
         self.url = url.rstrip("/")
         try:
@@ -334,13 +343,16 @@ class FsspecStore(Store):
         self._retry(f"delete {name}", action)
 
     def scratch_root(self) -> Path:
-        folder = scratch_base() / atomic.owner()
+        folder = self._scratch / atomic.owner()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def sweep(self) -> int:
+        return atomic.sweep(self._scratch)
+
     def tidy(self) -> None:
-        shutil.rmtree(scratch_base() / atomic.owner(), ignore_errors=True)
-        atomic.sweep(scratch_base())
+        shutil.rmtree(self._scratch / atomic.owner(), ignore_errors=True)
+        self.sweep()
 
     def check_writable(self) -> None:
         probe = f"tmp/{atomic.owner()}.probe"
@@ -359,19 +371,29 @@ class FsspecStore(Store):
             raise SetupError(f"The store {self.url!r} does not return what was written.", reason="workspace")
 
 
-def scratch_base() -> Path:
-    """Where temporary files lie when the workspace is remote: below the user's cache folder."""
+def scratch_base(chosen: str = "") -> Path:
+    """Where temporary files lie when the workspace is remote: as chosen, else below TMPDIR, else below the user's cache.
+
+    TMPDIR is what a batch system sets to a node's own disk; the cache is in a home folder, with a quota and a network between.
+    """
+    if chosen:
+        return Path(chosen).expanduser() / "fimad-scratch"
+    if temporary := os.environ.get("TMPDIR"):
+        return Path(temporary) / "fimad-scratch"
     from platformdirs import user_cache_path
 
     return user_cache_path("fimad") / "scratch"
 
 
-def open_store(url: str) -> Store:
-    """A store from a folder or an fsspec URL such as ``s3://bucket/prefix``; raises `ConfigError`, `SetupError`."""
+def open_store(url: str, scratch: str = "") -> Store:
+    """A store from a folder or an fsspec URL such as ``s3://bucket/prefix``; raises `ConfigError`, `SetupError`.
+
+    `scratch` is where a remote one keeps temporary files; a folder keeps them within itself.
+    """
     if not url.strip():
         raise ConfigError("The workspace's address is empty.", "", "Give a folder or URL with `--workspace`.")
     if url.startswith("file://"):
         return LocalStore(Path(url.removeprefix("file://")))
     if "://" in url or "::" in url:
-        return FsspecStore(url)
+        return FsspecStore(url, scratch)
     return LocalStore(Path(url).expanduser())

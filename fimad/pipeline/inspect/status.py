@@ -164,8 +164,8 @@ def why(workspace: Workspace, plan: StagePlan, video_id: str) -> list[StageStory
     """
     video_id = find_video(workspace, plan, video_id).video_id
     lines: dict[str, list[dict[str, Any]]] = {}
-    for entry in runlog.entries(workspace):
-        if entry.get("video_id") == video_id:
+    for entry in runlog.story(workspace, video_id):
+        if "end" in entry:
             lines.setdefault(str(entry.get("stage")), []).append(entry)
     stories: list[StageStory] = []
     states: dict[str, str] = {}

@@ -43,11 +43,12 @@ class Lane:
         self.spec = spec
         self.emit = emit
         self.config = Config.model_validate_json(spec.config_json)
-        self.workspace = Workspace(spec.workspace)
+        self.workspace = Workspace(spec.workspace, self.config.run.scratch)
         self._stages: dict[str, Stage] = {}
         self._ready: set[str] = set()
         self._limits: list[Any] = []
         self._hashed: tuple[object, str] = (None, "")
+        self._media: tuple[tuple[str, str], Path] | None = None
         # One a stage, so that a task waits for no stage but its own.
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         for path in spec.stages:
@@ -126,6 +127,20 @@ class Lane:
         finally:
             run.close()
         return run.outcome
+
+    def media(self, video_id: str, media: str) -> Path:
+        """A local path of a video's media. What comes from a store is kept until another video's is wanted, for its parts.
+
+        Raises `FileNotFoundError` if it is gone.
+        """
+        if self._media is not None and self._media[0] == (video_id, media) and self._media[1].is_file():
+            return self._media[1]
+        folder = self.workspace.store.scratch_root() / "media"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        path = self.workspace.media(self.spec.keys["download"], video_id, media, folder)
+        self._media = (video_id, media), path
+        return path
 
     def sha256(self, path: Path) -> str:
         """SHA-256 of a media file; the last one is remembered, for the parts of a long video."""

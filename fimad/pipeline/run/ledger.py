@@ -88,6 +88,8 @@ class Ledger:
         now = datetime.now(UTC)
         transient = result.kind == "transient" and result.end == "failed"
         later = now + timedelta(seconds=result.retry_after_s) if transient and result.retry_after_s else None
+        stage = self._plan.stages[result.stage]
+        option = stage.limits.get(result.reason)
         record = Record(
             state="filtered" if result.end == "filtered" else "failed",
             stage=result.stage,
@@ -104,6 +106,7 @@ class Ledger:
             log=result.log,
             failed_on=now.isoformat(timespec="seconds"),
             source_fingerprint=work.video.fingerprint,
+            limit=float(getattr(stage.section, option)) if option else None,
             not_before=later.isoformat(timespec="seconds") if later else "",
         )
         self._workspace.write_record(self._plan.keys[result.stage], record)

@@ -274,13 +274,10 @@ class TaskRun:
 
     def _local_media(self) -> Path:
         if self._media is None:
-            assert self._scratch is not None  # noqa: S101  (an invariant: `_item` makes it first)
             row = self._table("download")
             media = row.column("media")[0].as_py()
             try:
-                path = self.lane.workspace.media(
-                    self.lane.spec.keys["download"], self.video.video_id, media, self._scratch
-                )
+                path = self.lane.media(self.video.video_id, media)
             except FileNotFoundError as error:
                 raise NoMediaError(media) from error
             wanted = media_of("download", row)

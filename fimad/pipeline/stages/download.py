@@ -6,7 +6,7 @@ Local files stay where they are. Everything else comes through yt-dlp, is probed
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,6 +33,11 @@ class DownloadStage(Stage):
     name: ClassVar[str] = "download"
     version: ClassVar[int] = 2
     resource: ClassVar[Resource] = "network"
+    limits: ClassVar[Mapping[str, str]] = {
+        "too_long": "max_duration_s",
+        "too_large": "max_bytes",
+        "too_high_resolution": "max_side_px",
+    }
 
     def schema(self) -> pa.Schema:
         return DOWNLOAD

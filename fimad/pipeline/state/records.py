@@ -53,6 +53,7 @@ class Record:
     seconds : how long the last attempt took.
     log : the last lines that the stage logged.
     failed_on : UTC time, ISO 8601.
+    limit : the limit that it was left out for, as it was then (`Stage.limits`).
     not_before : when trying again first makes sense (a premiere, a limit of a day), the same way; empty means at once.
     source_fingerprint : that of the video when it was tried.
     """
@@ -72,6 +73,7 @@ class Record:
     log: tuple[str, ...] = ()
     failed_on: str = ""
     not_before: str = ""
+    limit: float | None = None
     source_fingerprint: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,10 @@ _LOG = logging.getLogger(__name__)
 # An object store has no append: lines are collected and put as parts.
 _PART_LINES = 2000
 _PART_S = 60.0
+# Of one video so many lines are told, from so much of the diaries.
+_MOST_TOLD = 200
+_MOST_BYTES = 512 * 1024**2
+_BLOCK_BYTES = 1024**2
 
 
 class RunLog:
@@ -95,20 +100,70 @@ class RunLog:
 
 
 def newest(workspace: Workspace) -> str:
-    """Name of the last run's diary, without suffix; on an object store, of its last part. Empty if there is none."""
-    names = (name for name in workspace.store.files("runs") if name.endswith(".jsonl"))
-    return max(names, default="").removesuffix(".jsonl")
+    """Name of the last run's diary, without suffix; on an object store, of its first part. Empty if there is none."""
+    names = _runs(workspace, 1)
+    return names[0].removesuffix(".jsonl") if names else ""
+
+
+def _runs(workspace: Workspace, newest: int = 0) -> list[str]:
+    """Names of the diaries, oldest first; with `newest`, those of so many last runs. A run has many on an object store."""
+    names = sorted(name for name in workspace.store.files("runs") if name.endswith(".jsonl"))
+    runs = sorted({_run_of(name) for name in names})
+    wanted = set(runs[-newest:] if newest else runs)
+    return [name for name in names if _run_of(name) in wanted]
+
+
+def _run_of(name: str) -> str:
+    """``stamp-machine-pid-start`` of a diary's name, which on a store has the part's number behind."""
+    return "-".join(name.removesuffix(".jsonl").split("-")[:4])
 
 
 def entries(workspace: Workspace, newest: int = 0) -> Iterator[dict[str, Any]]:
     """The lines of all runs, oldest first; with `newest`, of so many last runs only. Cut lines are left out."""
-    names = sorted(name for name in workspace.store.files("runs") if name.endswith(".jsonl"))
-    for name in names[-newest:] if newest else names:
+    for name in _runs(workspace, newest):
         for line in workspace.store.read(f"runs/{name}").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                # The last line of a killed run.
-                continue
-            if isinstance(entry, dict):
+            entry = _parsed(line)
+            if entry is not None:
                 yield entry
+
+
+def story(workspace: Workspace, video_id: str) -> list[dict[str, Any]]:
+    """What the diaries say of one video, oldest first. They are read from their end, and no more of them than is needed."""
+    wanted = json.dumps(video_id).encode()
+    found: list[dict[str, Any]] = []
+    budget = _MOST_BYTES
+    for name in reversed(_runs(workspace)):
+        for line in _backwards(workspace, f"runs/{name}"):
+            budget -= len(line)
+            if wanted in line and (entry := _parsed(line)) is not None and entry.get("video_id") == video_id:
+                found.append(entry)
+            if budget < 0 or len(found) >= _MOST_TOLD:
+                return found[::-1]
+    return found[::-1]
+
+
+def _backwards(workspace: Workspace, name: str) -> Iterator[bytes]:
+    """The lines of a file, the last one first; of a local one, a block at a time."""
+    if workspace.store.local is None:
+        yield from reversed(workspace.store.read(name).splitlines())
+        return
+    with (workspace.store.local / name).open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        rest = b""
+        while end > 0:
+            start = max(0, end - _BLOCK_BYTES)
+            file.seek(start)
+            first, *lines = (file.read(end - start) + rest).split(b"\n")
+            yield from reversed([line for line in lines if line])
+            rest, end = first, start
+        if rest:
+            yield rest
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        # The last line of a killed run.
+        return None
+    return entry if isinstance(entry, dict) else None

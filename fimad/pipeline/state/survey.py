@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fimad.pipeline.contract import Resource, Video
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.records import DONE, FAILED, PENDING, Hashes, StageIndex, id_hashes
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, StageIndex, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 
 Videos = Callable[[], Iterable[Video]]
@@ -54,14 +54,17 @@ class Survey:
     """
 
     def __init__(self, workspace: Workspace, plan: StagePlan, names: Sequence[str], again: bool = True) -> None:
+        self._workspace = workspace
         self.plan = plan
         self.names = list(names)
         self.indexes: dict[str, StageIndex] = {}
         self.again: dict[str, Hashes] = {}
         for name in self.names:
             failed: list[str] = []
-            self.indexes[name] = workspace.index(name, plan.keys[name], failed if again else None)
-            self.again[name] = _transient(workspace, name, plan.keys[name], failed)
+            bounded = again and self._limits_changed(name)
+            filtered: list[str] | None = [] if bounded else None
+            self.indexes[name] = workspace.index(name, plan.keys[name], failed if again else None, filtered)
+            self.again[name] = self._worth_a_try(name, [*failed, *(filtered or ())])
         position = {name: at for at, name in enumerate(self.names)}
         self._inputs = [[position[each] for each in plan.inputs(name) if each in position] for name in self.names]
         self._resources: list[Resource] = [plan.stages[name].resource for name in self.names]
@@ -76,9 +79,43 @@ class Survey:
         for name in self.names:
             column = self.indexes[name].states(hashes)
             if len(self.again[name]):
-                column[(column == FAILED) & np.isin(hashes, self.again[name])] = PENDING
+                column[np.isin(column, (FAILED, FILTERED)) & np.isin(hashes, self.again[name])] = PENDING
             columns.append(column)
         return np.stack(columns, axis=1) if columns else np.zeros((len(hashes), 0), np.uint8)
+
+    def _limits(self, name: str) -> dict[str, float]:
+        stage = self.plan.stages[name]
+        return {option: float(getattr(stage.section, option)) for option in stage.limits.values()}
+
+    def _limits_changed(self, name: str) -> bool:
+        """Whether a stage's limits are others than when the last run came to its end; if that can't be told, too."""
+        now = self._limits(name)
+        return bool(now) and self._workspace.read_state(f"limits-{name}-{self.plan.keys[name]}") != now
+
+    def note_limits(self) -> None:
+        """All that the limits of now take on was tried: the next run need not look at what is left out."""
+        for name in self.names:
+            if self._limits_changed(name):
+                self._workspace.write_state(f"limits-{name}-{self.plan.keys[name]}", self._limits(name))
+
+    def _worth_a_try(self, name: str, video_ids: Sequence[str]) -> Hashes:
+        """Those failures that are worth another run by now, and what was left out for a limit that was raised since."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        stage, key = self.plan.stages[name], self.plan.keys[name]
+
+        def is_worth_it(video_id: str) -> bool:
+            record = self._workspace.read_record(name, key, video_id)
+            if record is None:
+                return False
+            if option := stage.limits.get(record.reason):
+                # Records of before do not say: the key said it, by default.
+                was = type(stage.section).model_fields[option].default if record.limit is None else record.limit
+                return float(getattr(stage.section, option)) > was
+            return record.state == "failed" and record.transient and record.not_before <= now
+
+        with ThreadPoolExecutor(16) as pool:
+            flags = list(pool.map(is_worth_it, video_ids))
+        return np.sort(id_hashes(each for each, flag in zip(video_ids, flags, strict=True) if flag))
 
     def count(self, videos: Videos) -> tuple[int, NDArray[np.int64]]:
         """The number of videos, and (stages, 4) how many are in each state."""
@@ -137,19 +174,6 @@ class Survey:
             for name, state in zip(self.names, row, strict=True)
             if state == PENDING and np.isin(hashes, self.again[name])[0]
         }
-
-
-def _transient(workspace: Workspace, stage: str, key: str, failed: Sequence[str]) -> Hashes:
-    """The failures that are worth another run by now."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-
-    def is_transient(video_id: str) -> bool:
-        record = workspace.read_record(stage, key, video_id)
-        return record is not None and record.state == "failed" and record.transient and record.not_before <= now
-
-    with ThreadPoolExecutor(16) as pool:
-        flags = list(pool.map(is_transient, failed))
-    return np.sort(id_hashes(each for each, flag in zip(failed, flags, strict=True) if flag))
 
 
 def chunks(items: Iterable[Video], size: int) -> Iterator[list[Video]]:

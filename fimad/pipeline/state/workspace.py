@@ -48,7 +48,7 @@ from fimad.pipeline.state.records import (
 from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
 from fimad.storage.parquet import local_path, write_groups, write_table
-from fimad.storage.store import LocalStore, open_store, scratch_base
+from fimad.storage.store import LocalStore, open_store
 
 # In an artifact's metadata: the SHA-256 of the media that it was made from.
 _MEDIA = b"fimad.media"
@@ -66,8 +66,8 @@ def media_of(stage: str, table: pa.Table) -> str:
 class Workspace(Batches):
     """A folder or object-store prefix that holds artifacts, records, media and the corpus."""
 
-    def __init__(self, url: str) -> None:
-        self.store = open_store(url)
+    def __init__(self, url: str, scratch: str = "") -> None:
+        self.store = open_store(url, scratch)
         self.url = self.store.url
         self.secrets = Secrets(self.url)
         self._proofs: list[str] = []
@@ -309,14 +309,17 @@ class Workspace(Batches):
             for names in pool.map(self.store.files, buckets):
                 yield from names
 
-    def index(self, stage: str, key: str, failed: list[str] | None = None) -> StageIndex:
-        """What a stage is done with; ids that have a failure record are added to `failed`."""
+    def index(
+        self, stage: str, key: str, failed: list[str] | None = None, filtered: list[str] | None = None
+    ) -> StageIndex:
+        """What a stage is done with; ids that have a record of either kind are added to `failed` and `filtered`."""
         # Eight bytes a video while they come in as well, not an object each.
         parts = {code: bytearray() for code in (DONE, FAILED, FILTERED)}
         for video_id, code in self.entries(stage, key):
             parts[code] += id_digest(video_id)[:8]
-            if code == FAILED and failed is not None:
-                failed.append(video_id)
+            wanted = failed if code == FAILED else filtered if code == FILTERED else None
+            if wanted is not None:
+                wanted.append(video_id)
         return StageIndex(*(sorted_hashes(parts[code]) for code in (DONE, FAILED, FILTERED)))
 
     # Upkeep
@@ -340,7 +343,7 @@ class Workspace(Batches):
 
     def sweep(self) -> int:
         """Remove temporary folders of processes that are gone; returns how many."""
-        return atomic.sweep(self.store.local / "tmp" if self.store.local is not None else scratch_base())
+        return self.store.sweep()
 
     def close(self) -> None:
         """Remove this process's temporary folder."""

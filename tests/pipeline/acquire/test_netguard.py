@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -35,6 +36,13 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "::ffff:169.254.169.254",
     "64:ff9b::7f00:1",
+    # Azure's metadata service, Oracle's, an IPv4-compatible loopback, and NAT64 of one's own.
+    "168.63.129.16",
+    "192.0.0.192",
+    "::127.0.0.1",
+    "::10.0.0.1",
+    "64:ff9b:1::7f00:1",
+    "64:ff9b:1:ffff::1",
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:80ff:fffe",
 ]
@@ -45,10 +53,17 @@ def test_private_addresses_are_known(address: str) -> None:
     assert not is_public(address)
 
 
+def test_no_way_of_starting_a_program_passes() -> None:
+    with Guard(HttpConfig()) as guard, pytest.raises(PermanentError):
+        os.posix_spawn("/bin/true", ["/bin/true"], {})
+    assert guard.blocked is not None
+
+
 def test_what_can_be_allowed_and_what_never() -> None:
     own = {address for address in PRIVATE if is_own_network(address)}
     assert {"127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "::1", "::ffff:127.0.0.1"} <= own
     never = {
+        "168.63.129.16",
         "169.254.169.254",
         "100.100.100.200",
         "fe80::1",

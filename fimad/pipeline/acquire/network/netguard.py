@@ -32,8 +32,17 @@ from fimad.config import HttpConfig
 from fimad.errors import FimadError, PermanentError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Forms that carry an IPv4 address for a network of one's own (RFC 8215), or did once (RFC 4291, 2.5.5.1).
+_OWN_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")
-_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")))
+# The last two: Azure's and Oracle's, which lie outside of the private ranges.
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("169.254.169.254", "100.100.100.200", "fd00:ec2::254", "168.63.129.16", "192.0.0.192"),
+    )
+)
 _NETWORK_ARGUMENT = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # JavaScript engines that yt-dlp runs, without network access, on YouTube's player code.
 _SCRIPT_ENGINES = ("deno", "node", "bun", "qjs", "quickjs")
@@ -46,7 +55,7 @@ _installed = False
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet."""
     ip = _innermost(address)
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and ip not in _METADATA and ip not in _OWN_NAT64
 
 
 def is_own_network(address: str) -> bool:
@@ -64,7 +73,8 @@ def _innermost(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
+        compatible = ip in _COMPATIBLE and int(ip) > 1
+        if inner is None and (ip in _NAT64 or ip in _OWN_NAT64 or compatible):
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return inner
@@ -216,7 +226,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         guard.check_peer(arguments[1])
     elif event == "urllib.Request":
         guard.check_url(str(arguments[0]))
-    elif event == "subprocess.Popen":
+    elif event == "subprocess.Popen" or event in ("os.exec", "os.posix_spawn"):
         guard.check_program(arguments[0], arguments[1])
     elif event in ("os.system", "os.startfile"):
         guard.check_program(None, arguments[0])
