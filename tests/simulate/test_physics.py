@@ -253,3 +253,54 @@ def test_unknown_placement_and_rate_are_refused() -> None:
         simulate_imu(tracks, placements=["knie"])
     with pytest.raises(ConfigError, match="rate_hz"):
         simulate_imu(tracks, rate_hz=0)
+
+
+def turned_hips(twist_deg: float) -> Trajectories:
+    """Somebody who stands with the hips turned against the shoulders."""
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    turn = Rotation.from_euler("z", twist_deg, degrees=True)
+    hips = turn.apply(np.array([(-0.12, 0, 0.95), (0.12, 0, 0.95)]))
+    place = np.vstack([[(-0.2, 0, 1.45), (0.2, 0, 1.45)], hips])
+    time_s = np.arange(100) / 50
+    return Trajectories(time_s, names, np.tile(place, (len(time_s), 1, 1)))
+
+
+@pytest.mark.parametrize("twist_deg", [-40.0, 0.0, 25.0])
+def test_the_pelvis_faces_where_hips_do_and_the_chest_where_shoulders_do(twist_deg: float) -> None:
+    imu = simulate_imu(turned_hips(twist_deg), placements=["pelvis", "chest"])
+    left = np.array([-1.0, 0, 0])
+    hips = Rotation.from_euler("z", twist_deg, degrees=True).apply(left)
+    np.testing.assert_allclose(imu.signals["pelvis"].rotation[50, :, 0], hips, atol=0.1)
+    np.testing.assert_allclose(imu.signals["chest"].rotation[50, :, 0], left, atol=0.02)
+
+
+def test_a_mounting_turns_about_fixed_axes_in_the_order_x_y_z() -> None:
+    """At rest the sensor reads gravity; which way it reads it tells how it was turned."""
+    tracks = turned_hips(0.0)
+    plain = simulate_imu(tracks, placements=["chest"]).signals["chest"].acc_m_s2[50]
+    mounting = (90.0, 0.0, 90.0)
+    config = SimulateConfig(mounting_deg=mounting)
+    turned = simulate_imu(tracks, placements=["chest"], config=config).signals["chest"].acc_m_s2[50]
+    fixed = Rotation.from_euler("z", 90, degrees=True) * Rotation.from_euler("x", 90, degrees=True)
+    np.testing.assert_allclose(turned, fixed.inv().apply(plain), atol=1e-3)
+    other = Rotation.from_euler("x", 90, degrees=True) * Rotation.from_euler("z", 90, degrees=True)
+    assert np.abs(turned - other.inv().apply(plain)).max() > 5
+
+
+def test_a_thigh_along_the_line_of_the_hips_still_has_a_roll() -> None:
+    """A leg lifted sideways to the line of the hips, which gives its roll: the line of turned shoulders takes over."""
+    time_s = np.arange(0, 4, 1 / 50)
+    angle = np.deg2rad(90 * (0.5 - 0.5 * np.cos(2 * np.pi * time_s / 4)))
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee")
+    place = np.tile(
+        np.array([(-0.13, -0.15, 1.45), (0.13, 0.15, 1.45), (-0.12, 0, 0.95), (0.12, 0, 0.95), (0, 0, 0)]),
+        (len(time_s), 1, 1),
+    )
+    place[:, 4] = place[:, 2] + 0.42 * np.stack([-np.sin(angle), 0 * angle, -np.cos(angle)], 1)
+    # As a real hip does, the pelvis tilts a little on the way.
+    place[:, 2, 1] += 0.01 * np.sin(2 * np.pi * time_s)
+    signal = simulate_imu(Trajectories(time_s, names, place), placements=["left_thigh"]).signals["left_thigh"]
+    assert signal.valid.all()
+    rate = np.linalg.norm(signal.gyro_rad_s, axis=1)[10:-10]
+    truth = np.abs(np.gradient(angle, time_s))[10:-10]
+    assert float(np.abs(rate - truth).max()) < 1.5

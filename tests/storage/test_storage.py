@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -166,3 +167,16 @@ def test_a_workspace_below_a_file_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match="can't be used"):
         go(make_config(tmp_path, workspace=str(tmp_path / "file" / "ws")))
+
+
+def test_what_another_process_stored_in_a_bucket_is_seen_at_once(s3: str) -> None:
+    """A listing that is kept would say that a stage is not done, and have it done again."""
+    from fimad.storage.store import open_store
+
+    store = open_store(f"{s3}/shared")
+    store.write("folder/one.json", b"1")
+    assert list(store.files("folder")) == ["one.json"]
+    program = f"from fimad.storage.store import open_store; open_store({store.url!r}).write('folder/two.json', b'2')"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert sorted(store.files("folder")) == ["one.json", "two.json"]
+    assert store.exists("folder/two.json")

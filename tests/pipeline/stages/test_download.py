@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,7 @@ def test_container_chapters_come_through(tmp_path: Path) -> None:
         ("/status/403/x.mp4", PermanentError, "http_403"),
         ("/status/451/x.mp4", PermanentError, "geo_blocked"),
         ("/status/429/x.mp4", TransientError, "rate_limited"),
+        ("/status/408/x.mp4", TransientError, "http_5xx"),
         ("/status/500/x.mp4", TransientError, "http_5xx"),
         ("/status/503/x.mp4", TransientError, "http_5xx"),
         ("/stall/x.mp4", TransientError, "timeout"),
@@ -208,6 +212,34 @@ def test_cookies_are_sent_and_the_users_file_is_left_alone(site: WebServer, tmp_
     assert cookies.read_bytes() == before
     with pytest.raises(FimadError, match="cookies file"):
         fetch(site.url + "/plain.mp4", tmp_path, http={"cookies_file": str(tmp_path / "none.txt")})
+
+
+def test_nobody_else_can_read_the_copy_of_the_cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fimad.pipeline.acquire.network.ytdlp import Session
+
+    before = os.umask(0)
+    try:
+        cookies = tmp_path / "mine.txt"
+        cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\n")
+        cookies.chmod(0o644)
+        made: list[int] = []
+        copying = shutil.copyfileobj
+
+        def seen(source: Any, target: Any, *rest: Any) -> None:
+            made.append(os.fstat(target.fileno()).st_mode & 0o777)
+            copying(source, target, *rest)
+
+        monkeypatch.setattr("shutil.copyfileobj", seen)
+        folder = tmp_path / "session"
+        folder.mkdir()
+        with Session(config(http={"cookies_file": str(cookies)}), folder, logging.getLogger("test")):
+            copies = [path for path in folder.rglob("*cookies*") if path.is_file()]
+            assert copies
+            assert {path.stat().st_mode & 0o777 for path in copies} == {0o600}
+        # Nor for the moment in which it is written.
+        assert set(made) == {0o600}
+    finally:
+        os.umask(before)
 
 
 def test_captions_of_a_page(site: WebServer, tmp_path: Path) -> None:

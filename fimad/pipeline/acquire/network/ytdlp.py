@@ -8,6 +8,7 @@ and by the hooks here.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,7 +228,9 @@ class Session:
         # yt-dlp writes the file when it closes: many workers would damage the user's own.
         target = self.folder / "cookies.txt"
         try:
-            shutil.copyfile(path, target)
+            # Private from its first byte: a mode that is set afterwards leaves a moment for others.
+            with path.open("rb") as source, open(target, "wb", opener=_private) as copy:
+                shutil.copyfileobj(source, copy)
         except OSError as error:
             raise SetupError(
                 f"The cookies file {str(path)!r} can't be read: {error.strerror}.",
@@ -235,7 +238,6 @@ class Session:
                 "Export the cookies of your browser as cookies.txt (Netscape format), and give its path.",
                 reason="cookies",
             ) from error
-        target.chmod(0o600)
         return target
 
     def _on_info(self, info: Info, *, incomplete: bool = False) -> str | None:
@@ -341,3 +343,8 @@ def _entry_url(entry: Info) -> str:
     formats = [each for each in entry.get("formats") or () if isinstance(each, dict)]
     own = entry.get("webpage_url") or entry.get("url")
     return str(own or (formats[-1].get("url") if formats else "") or "")
+
+
+def _private(path: str, flags: int) -> int:
+    """An opener of files that nobody else may read."""
+    return os.open(path, flags, 0o600)
