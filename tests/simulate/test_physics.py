@@ -303,4 +303,5 @@ def test_a_thigh_along_the_line_of_the_hips_still_has_a_roll() -> None:
     assert signal.valid.all()
     rate = np.linalg.norm(signal.gyro_rad_s, axis=1)[10:-10]
     truth = np.abs(np.gradient(angle, time_s))[10:-10]
-    assert float(np.abs(rate - truth).max()) < 1.5
+    # What takes over turns the thigh by half a right angle within a quarter of a second; without it, it would flip.
+    assert float(np.abs(rate - truth).max()) < 8
