@@ -73,7 +73,7 @@ def run(videos: list[Path], folder: Path, checkpoint: Path | None) -> None:
     from faster_whisper import WhisperModel
 
     folder.mkdir(exist_ok=True)
-    whisper = WhisperModel(str(models.locate("faster-whisper/tiny.en")), device="cpu", compute_type="int8")
+    whisper = WhisperModel(str(models.locate("faster-whisper/base")), device="cpu", compute_type="int8")
     for path in videos:
         pandas.DataFrame(_pose(path)).to_parquet(folder / "pose.parquet")
         if checkpoint is not None:

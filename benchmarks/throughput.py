@@ -78,7 +78,9 @@ class Ceiling:
 
     def __init__(self, checkpoint: Path | None) -> None:
         self._pose = LandmarkModel(models.locate("pose/full"))
-        self._whisper = load_recogniser(TranscribeConfig(), models.locate("faster-whisper/tiny.en"), 1)
+        self._whisper = load_recogniser(
+            TranscribeConfig(), models.locate(f"faster-whisper/{TranscribeConfig().model}"), 1
+        )
         self._clip: Any = None
         if checkpoint is not None:
             from fimad.pipeline.stages.embed import Encoder

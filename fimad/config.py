@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fimad.errors import ConfigError
 from fimad.skeleton import DEFAULT_PLACEMENTS
@@ -66,14 +66,24 @@ class TranscribeConfig(Section):
     """Speech to text. In the key of `transcribe`."""
 
     engine: Literal["faster-whisper", "openai-whisper"] = Field("faster-whisper", description="which Whisper to run")
-    model: str = Field("tiny.en", description="model name (see `fimad models`) or a local path")
+    model: str = Field(
+        "base", description="model name (see `fimad models`) or a local path; those that end in .en know English alone"
+    )
     captions: Literal["human", "any", "none"] = Field(
         "human", description="use captions instead of Whisper where they exist: human-made, any, or none"
     )
-    language: str = Field("", description="spoken language; empty means detect")
+    language: str = Field("", description="code of the spoken language, such as de; empty means detect")
     words: bool = Field(True, description="word times; otherwise segment times")
     vad: bool = Field(True, description="leave out stretches without speech before Whisper sees them (faster-whisper)")
     beam_size: int = Field(1, ge=1, le=16)
+
+    @model_validator(mode="after")
+    def _language_is_known_to_the_model(self) -> TranscribeConfig:
+        if self.language not in ("", "en") and Path(self.model).stem.endswith(".en") | self.model.endswith(".en"):
+            raise ValueError(
+                f"language = {self.language!r}, but {self.model} knows English alone: take a model without .en, such as base"
+            )
+        return self
 
 
 class PoseConfig(Section):
@@ -172,9 +182,19 @@ class HttpConfig(Section):
     """How to behave on the network. In no key."""
 
     videos_per_hour: float = Field(300.0, gt=0, description="budget of all workers together")
+    requests_per_hour: float = Field(
+        900.0,
+        gt=0,
+        description="budget of requests of all workers together: pages, players and captions, not the media",
+    )
     host_spacing_s: float = Field(1.0, ge=0, description="least time between two downloads from one host")
     cookies_file: str = Field("", description="cookies.txt (Netscape form) of a signed-in browser; it is only read")
     proxy: str = Field("", description="address of a proxy: http://, socks4:// or socks5://HOST:PORT")
+    token_provider: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/@]+/?)?$",
+        description="address of a PO token provider, such as http://127.0.0.1:4416; it alone may be private (docs/youtube.md)",
+    )
     rate_limit_bytes_s: int = Field(0, ge=0, description="0 means unlimited")
     timeout_s: float = Field(20.0, gt=0, description="a connection that is silent for so long is given up")
     min_rate_bytes_s: float = Field(

@@ -83,7 +83,11 @@ DOWNLOAD = pa.schema(
         field("has_audio", pa.bool_(), "whether there is an audio stream"),
         field("chapters", pa.list_(CHAPTER), "chapters as the platform gives them"),
         field("container_chapters", pa.list_(CHAPTER), "chapters embedded in the media file"),
-        field("captions", pa.list_(CAPTION), "caption lines; kind is `human` or `automatic`"),
+        field(
+            "captions",
+            pa.list_(CAPTION),
+            "caption lines; kind is `human` or `automatic`, or `withheld` for those that a platform keeps back",
+        ),
         field("retrieved_on", pa.string(), "day of retrieval (UTC), YYYY-MM-DD; a local file's modification day"),
         field("person", pa.string(), "who is seen, as a list says: splits keep a person together"),
         field("given_split", pa.string(), "split that a list or a folder puts the video into"),

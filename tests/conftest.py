@@ -97,7 +97,7 @@ def demo_dataset(weights: Callable[[str], Path], tmp_path_factory: pytest.TempPa
     from fimad.demo import VIDEO
     from fimad.pipeline.build import build
 
-    for name in ("pose/detector", "pose/lite", "faster-whisper/tiny.en"):
+    for name in ("pose/detector", "pose/lite", "faster-whisper/base"):
         weights(name)
     folder = tmp_path_factory.mktemp("demo")
     (folder / "fimad-demo-tiny.json").write_text(json.dumps(_TINY_CLIP))

@@ -3,7 +3,7 @@
 # (root on a Debian system); elsewhere it says what to install and goes on, since most machines have them already.
 #
 #   sh tools/system_packages.sh run    what a build needs: the libraries that OpenCV and MediaPipe link against
-#   sh tools/system_packages.sh test   also Chromium, which opens the report in the tests
+#   sh tools/system_packages.sh test   also Chromium, which opens the report in the tests, and espeak-ng, which speaks to the recogniser
 set -eu
 
 missing=""
@@ -19,6 +19,7 @@ need_library libEGL.so.1 libegl1
 need_library libGLESv2.so.2 libgles2
 need_library libgthread-2.0.so.0 libglib2.0-0
 if [ "${1:-run}" = test ]; then
+    command -v espeak-ng >/dev/null 2>&1 || missing="$missing espeak-ng"
     command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium"
 fi
 [ -n "$missing" ] || exit 0

@@ -288,6 +288,9 @@ def _run(
     try:
         with stopped_by_signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
             result = runner.run(videos)
+        if gate.error is not None and result.error is None:
+            # What else there was to do is done; the downloads that are left wait for the remedy.
+            result.error, result.stopped = gate.error, result.stopped or gate.error.reason
         if not result.stopped:
             survey.note_limits()
         return result

@@ -63,6 +63,8 @@ class StageInput:
         artifact under the video's id, and returns the name to put into the `media` column.
     log : messages of this video; the tail is kept with a failure.
     progress : call with a share from 0 to 1 for long work.
+    requests : call with the number of requests that were sent to others; they count against the budget.
+    cache : a folder that lasts as long as this process, for what the next video can use again; None where there is none.
     beside : for frame stages: the consumers of upstream stages that share the pass, and see each frame first.
     """
 
@@ -73,6 +75,8 @@ class StageInput:
     publish_file: Callable[[Path, str], str]
     log: logging.Logger
     progress: Callable[[float], None] = field(default=lambda share: None)
+    requests: Callable[[int], None] = field(default=lambda count: None)
+    cache: Path | None = None
     beside: Mapping[str, FrameConsumer] = field(default_factory=dict)
 
 

@@ -108,6 +108,7 @@ class StageResult:
     signal: int = 0
     peak_bytes: int = 0
     out_bytes: int = 0
+    requests: int = 0
     log: tuple[str, ...] = ()
 
 

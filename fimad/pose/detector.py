@@ -24,6 +24,8 @@ _BOXES, _SCORES = "Identity", "Identity_1"
 # (cells a side, anchors a cell): strides 8 and 16 have two anchors, and the three layers of stride 32 share their cells.
 _GRIDS = ((28, 2), (14, 2), (7, 6))
 _OVERLAP = 0.5
+# Pictures longer than so many times their short side are searched in squares where nobody is found in the whole.
+_LONG = 2.0
 # The margin around the body circle that the landmark model was trained with.
 MARGIN = 1.25
 
@@ -153,12 +155,31 @@ class PoseDetector:
         self._min_score = min_score
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """The people in an (h, w, 3) RGB picture, best first; regions in its pixels."""
-        import cv2
+        """The people in an (h, w, 3) RGB picture, best first; regions in its pixels.
 
+        In a picture of more than two squares' length nobody may be large enough to be seen: then it is searched square by
+        square.
+        """
         height, width = rgb.shape[:2]
         # The whole picture in the middle of a square, black around it.
-        square = Roi(width / 2, height / 2, float(max(width, height)), 0.0)
+        found = self._detect_in(rgb, Roi(width / 2, height / 2, float(max(width, height)), 0.0))
+        short, long = min(width, height), max(width, height)
+        if found or long <= _LONG * short:
+            return found
+        for centre in np.linspace(short / 2, long - short / 2, math.ceil(2 * (long - short) / short) + 1):
+            x, y = (centre, height / 2) if width > height else (width / 2, centre)
+            found += self._detect_in(rgb, Roi(float(x), float(y), float(short), 0.0))
+        # Squares overlap by half, so that somebody may be in two of them: once is enough.
+        found.sort(key=lambda each: -each.score)
+        return [
+            each
+            for at, each in enumerate(found)
+            if all(each.roi.distance(other.roi) > _OVERLAP for other in found[:at])
+        ]
+
+    def _detect_in(self, rgb: NDArray[np.uint8], square: Roi) -> list[Detection]:
+        import cv2
+
         cv2.warpAffine(
             rgb,
             square.crop_matrix(self._side),
@@ -180,7 +201,7 @@ class PoseDetector:
             rows[:, at : at + 2] += centres
         found = []
         for row, score in weighted_suppression(rows, scores[chosen]):
-            x, y = (row[4::2] - 0.5) * square.size_px + width / 2, (row[5::2] - 0.5) * square.size_px + height / 2
+            x, y = (row[4::2] - 0.5) * square.size_px + square.x_px, (row[5::2] - 0.5) * square.size_px + square.y_px
             roi = roi_from_points((float(x[0]), float(y[0])), (float(x[1]), float(y[1])))
             if roi is not None:
                 found.append(Detection(roi, score))

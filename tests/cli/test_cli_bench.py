@@ -16,7 +16,7 @@ from fimad.demo import VIDEO
 def test_rates_of_this_machine_and_what_a_list_would_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Callable[[str], Path]
 ) -> None:
-    for name in ("pose/detector", "pose/lite", "faster-whisper/tiny.en"):
+    for name in ("pose/detector", "pose/lite", "faster-whisper/base"):
         weights(name)
     monkeypatch.chdir(tmp_path)
     options = ["--seconds", "2", "--hours", "10", "--workers", "2", "--set", "pose.model=lite"]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from fimad import libraries
-from fimad.errors import Filtered, FimadError, TransientError
+from fimad.errors import Filtered, FimadError, SetupError, TransientError
 from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.task import StageResult
 from fimad.storage import atomic
@@ -79,7 +79,7 @@ def _describe(stage: str, error: Exception, scratch: str, requires: Iterable[str
     if isinstance(error, TransientError):
         return replace(_failed(stage, error, "transient"), retry_after_s=error.retry_after_s)
     if isinstance(error, FimadError):
-        return _failed(stage, error, "permanent")
+        return _failed(stage, error, "fatal" if isinstance(error, SetupError) else "permanent")
     if isinstance(error, MemoryError):
         return StageResult(
             stage,

@@ -169,11 +169,9 @@ class Runner:
     def _submit(self, resource: Resource) -> None:
         queue = self._ready[resource]
         batch: list[Task] = []
-        if resource == "network":
-            self._gated = 0
+        self._gated = 0 if resource == "network" else self._gated
         for _ in range(len(queue)):
-            size = self._batch(resource)
-            lanes = self._lanes(resource)
+            size, lanes = self._batch(resource), self._lanes(resource)
             assert self._executor is not None  # noqa: S101  (`_lanes` made it)
             # Downloads are paced, so no more of them than can run.
             room = lanes * size * (1 if resource == "network" else self._executor.ahead(resource))
@@ -181,9 +179,12 @@ class Runner:
                 break
             work = queue.popleft() if resource == "network" or size > 1 else _longest(queue)
             paced = self.gate is not None and resource == "network" and work.video.kind != "file"
-            if paced and self.gate is not None and self.gate.wait_s(work.video) > 0:
-                queue.append(work)
-                self._gated += 1
+            if paced and self.gate is not None and (wait_s := self.gate.wait_s(work.video)) > 0:
+                if wait_s == float("inf"):  # nothing comes from there in this run: it stays to be done
+                    del self._active[work.video.video_id]
+                else:
+                    queue.append(work)
+                    self._gated += 1
                 continue
             task = self._task(work, resource)
             self._running[resource] += 1

@@ -41,6 +41,7 @@ class TaskRun:
         self._tables: dict[str, pa.Table] = {}
         self._parts: list[pa.Table] | None = None
         self._media_bytes = 0
+        self._requests = 0
         self._bad: set[str] = set()
         self._origin = ""
         self._scratch: Path | None = None
@@ -228,6 +229,8 @@ class TaskRun:
             scratch=self._scratch,
             publish_file=self._publish_file,
             log=self._log,
+            requests=self._count_requests,
+            cache=self.lane.workspace.store.scratch_root() / "cache",
             progress=lambda share: self.lane.emit(("progress", batch, ((part or 0) + share) / count)),
         )
 
@@ -323,10 +326,15 @@ class TaskRun:
         return table.replace_schema_metadata({**(expected.metadata or {}), **(table.schema.metadata or {})})
 
     def _end(self, result: StageResult) -> None:
+        if result.stage == "download":
+            result = replace(result, requests=self._requests)
         if result.end != "done":
             self._bad.add(result.stage)
         self.results.append(result)
         self.lane.emit(("result", result))
+
+    def _count_requests(self, count: int) -> None:
+        self._requests += count
 
     def _failure(self, name: str, error: Exception, seconds: float) -> StageResult:
         scratch = str(self.lane.workspace.store.scratch_root())

@@ -107,15 +107,18 @@ class DownloadStage(Stage):
     def _from_web(self, item: StageInput, url: str) -> dict[str, Any]:
         from fimad.pipeline.acquire.network.ytdlp import Session
 
-        with Session(self.config, item.scratch, item.log) as session:
-            info, path = session.fetch(url)
-            probed = probe(path, self._limits(), item.log)
-            published = _compared(info, probed, item)
-            captions = None
-            if self.config.download.captions:
-                captions = self._captions(
-                    session, info, item, lambda cues: cues_in_file(cues, published, probed.duration_s)
-                )
+        with Session(self.config, item.scratch, item.log, item.cache) as session:
+            try:
+                info, path = session.fetch(url)
+                probed = probe(path, self._limits(), item.log)
+                published = _compared(info, probed, item)
+                captions = None
+                if self.config.download.captions:
+                    captions = self._captions(
+                        session, info, item, lambda cues: cues_in_file(cues, published, probed.duration_s)
+                    )
+            finally:
+                item.requests(session.guard.requests)
         row = {
             **infojson.metadata_of(info),
             **_measured(probed),
@@ -141,6 +144,9 @@ class DownloadStage(Stage):
                 # Whisper can stand in for captions; they are not worth the video.
                 item.log.warning("%s captions (%s) could not be fetched: %s", kind, language, error)
                 return None
+        if session.withheld_captions and not any(row["kind"] == "human" for row in rows):
+            item.log.warning("captions are withheld without a PO token: set `http.token_provider` (docs/youtube.md)")
+            rows.append({"kind": "withheld", "language": None, "start_s": 0.0, "end_s": 0.0, "text": ""})
         return rows
 
 

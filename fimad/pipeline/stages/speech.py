@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.config import TranscribeConfig
+from fimad.errors import SetupError
 
 # Whisper's own rule for what it made up: it doubts that anybody speaks and what it heard, or it repeats itself.
 _MAX_NO_SPEECH = 0.6
 _MIN_LOG_PROBABILITY = -1.0
 _MAX_COMPRESSION = 2.4
+# Windows of 30 s that the language is told from, until one is sure; music often comes first.
+_LANGUAGE_WINDOWS = 4
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Speech:
-    """What was heard: segments in order, and the language as its code (`en`)."""
+    """What was heard: segments in order, and the language as its code (`en`), empty if there are no words."""
 
     language: str
     segments: tuple[Segment, ...] = field(default_factory=tuple)
@@ -63,6 +66,16 @@ def load_recogniser(config: TranscribeConfig, weights: Path, threads: int) -> Re
     return _OpenAiWhisper(config, weights)
 
 
+def _check_language(config: TranscribeConfig, weights: Path, *, multilingual: bool) -> None:
+    if not multilingual and config.language not in ("", "en"):
+        raise SetupError(
+            f"transcribe.language = {config.language!r}, but {weights.name} knows English alone.",
+            "It is one of Whisper's .en models: it would write English words for whatever it hears.",
+            "Take a multilingual model, such as transcribe.model = 'base', or leave the language out.",
+            reason="model_language",
+        )
+
+
 def _believable(no_speech: float, log_probability: float, compression: float) -> bool:
     doubtful = no_speech > _MAX_NO_SPEECH and log_probability < _MIN_LOG_PROBABILITY
     return not doubtful and compression <= _MAX_COMPRESSION
@@ -76,11 +89,16 @@ class _FasterWhisper:
         self._model = WhisperModel(
             str(weights), device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
         )
+        _check_language(config, weights, multilingual=self._model.model.is_multilingual)
 
     def hear(self, sound: NDArray[np.float32]) -> Speech:
+        language = self._config.language
+        if not language and self._model.model.is_multilingual:
+            # From the sound as it is: with the pauses cut out, short German was taken for English.
+            language = self._model.detect_language(sound, language_detection_segments=_LANGUAGE_WINDOWS)[0]
         found, info = self._model.transcribe(
             sound,
-            language=self._config.language or None,
+            language=language or None,
             beam_size=self._config.beam_size,
             temperature=0.0,
             condition_on_previous_text=False,
@@ -99,7 +117,7 @@ class _FasterWhisper:
                     else (Word(each.start, each.end, each.text, float(np.exp(each.avg_logprob))),)
                 )
             segments.append(Segment(each.start, each.end, each.no_speech_prob, words))
-        return Speech(info.language, tuple(segments))
+        return Speech(info.language if any(each.words for each in segments) else "", tuple(segments))
 
 
 class _OpenAiWhisper:
@@ -116,6 +134,7 @@ class _OpenAiWhisper:
         if heads is not None:
             self._model.set_alignment_heads(heads)
         self._model.eval()
+        _check_language(config, weights, multilingual=self._model.is_multilingual)
 
     def hear(self, sound: NDArray[np.float32]) -> Speech:
         import whisper
@@ -147,4 +166,4 @@ class _OpenAiWhisper:
                     else (Word(each["start"], each["end"], each["text"], float(np.exp(each["avg_logprob"]))),)
                 )
             segments.append(Segment(each["start"], each["end"], each["no_speech_prob"], words))
-        return Speech(heard["language"], tuple(segments))
+        return Speech(heard["language"] if any(each.words for each in segments) else "", tuple(segments))

@@ -70,7 +70,7 @@ class TranscribeStage(Stage):
     """
 
     name: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
     needs_media: ClassVar[bool] = True
     by_clip: ClassVar[bool] = True

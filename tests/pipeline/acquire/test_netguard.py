@@ -190,3 +190,19 @@ def test_a_bomb_does_not_unpack() -> None:
     with pytest.raises(OSError, match="too large"):
         _unpack(packed, "gzip")
     assert _unpack(zlib.compress(b"plain"), "deflate") == b"plain"
+
+
+def test_one_token_provider_may_be_private_and_nothing_else() -> None:
+    guard = Guard(HttpConfig(token_provider="http://127.0.0.1:4416"))
+    guard.check_url("http://127.0.0.1:4416/get_pot")
+    guard.check_peer(("127.0.0.1", 4416))
+    for url in (
+        "http://127.0.0.1:4417/",
+        "http://127.0.0.1/",
+        "http://127.0.0.1:4416@10.0.0.1/",
+        "https://127.0.0.1:4416/",
+    ):
+        with pytest.raises(PermanentError):
+            guard.check_url(url)
+    with pytest.raises(PermanentError):
+        guard.check_peer(("127.0.0.1", 4417))

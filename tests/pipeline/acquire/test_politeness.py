@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fimad.config import HttpConfig
 from fimad.pipeline.acquire.network.politeness import Politeness, host_of
 from fimad.pipeline.contract import Video
+from fimad.pipeline.task import StageResult
 
 
 class Clock:
@@ -121,3 +122,52 @@ def test_local_files_need_no_slot(tmp_path: Path) -> None:
     assert host_of(Video("x", "url", "http://[bad")) == "unknown"
     budget = polite(Clock(), videos_per_hour=1)
     assert [budget.wait_s(Video("x", "file", "x")) for _ in range(5)] == [0.0] * 5
+
+
+def failed(reason: str, requests: int = 0) -> StageResult:
+    return StageResult(
+        "download", "failed", reason=reason, what=f"It says {reason}.", fix="Mend it.", requests=requests
+    )
+
+
+def url(at: int, host: str = "a.com") -> Video:
+    return Video(f"v{at}", "url", f"https://{host}/watch/{at}")
+
+
+@pytest.mark.parametrize("reason", ["no_js_runtime", "http_403", "reload", "ip_blocked", "sabr_only", "token_required"])
+def test_failures_alike_in_a_row_close_a_host_with_the_remedy(reason: str) -> None:
+    budget = polite(Clock(), videos_per_hour=36_000)
+    for at in range(5):
+        assert budget.wait_s(url(at)) == 0
+        assert budget.error is None
+        budget.ended(url(at), failed(reason))
+    assert budget.wait_s(url(9)) == float("inf")
+    assert budget.wait_s(url(9, "b.com")) == 0
+    assert budget.error is not None
+    assert (budget.error.reason, budget.error.fix[:8]) == (reason, "Mend it.")
+    assert "a.com" in budget.explain()
+
+
+def test_one_stubborn_video_a_success_or_other_reasons_close_nothing() -> None:
+    budget = polite(Clock(), videos_per_hour=36_000)
+    for _ in range(20):
+        budget.ended(url(1), failed("http_403"))
+    assert budget.error is None
+    budget = polite(Clock(), videos_per_hour=36_000)
+    for at in range(40):
+        budget.ended(url(at), StageResult("download", "done") if at % 4 == 3 else failed("http_403"))
+        budget.ended(url(at), failed("private"))
+    assert budget.error is None
+
+
+def test_requests_count_against_a_budget_of_their_own() -> None:
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=1e9, requests_per_hour=3600)
+    assert budget.wait_s(url(1)) == 0
+    budget.ended(url(1), StageResult("download", "done", requests=400))
+    # A tenth of an hour's budget is there at once; 40 are owed.
+    assert budget.wait_s(url(2)) == pytest.approx(41, abs=0.1)
+    again = polite(clock, json.loads(json.dumps(budget.state())), videos_per_hour=1e9, requests_per_hour=3600)
+    assert again.wait_s(url(2)) == pytest.approx(41, abs=0.1)
+    clock.now_s += 42
+    assert again.wait_s(url(2)) == 0

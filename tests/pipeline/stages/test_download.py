@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def test_container_chapters_come_through(tmp_path: Path) -> None:
         ("/nothing.mp4", PermanentError, "http_404"),
         ("/status/410/x.mp4", PermanentError, "http_410"),
         ("/status/401/x.mp4", PermanentError, "login_required"),
-        ("/status/403/x.mp4", PermanentError, "http_403"),
+        ("/status/403/x.mp4", TransientError, "http_403"),
         ("/status/451/x.mp4", PermanentError, "geo_blocked"),
         ("/status/429/x.mp4", TransientError, "rate_limited"),
         ("/status/408/x.mp4", TransientError, "http_5xx"),
@@ -368,6 +369,11 @@ def test_broken_metadata_is_a_failure(tmp_path: Path, text: str) -> None:
          "name_unknown"),
         ("[x] Unable to download webpage: The read operation timed out", TransientError, "timeout"),
         ("[x] something else entirely", PermanentError, "extractor"),
+        ("[generic] removed-rust-from-dumbbells: Something odd", PermanentError, "extractor"),
+        ("[youtube] drmdrmdrm_1: The page needs to be reloaded.", TransientError, "reload"),
+        ("[youtube] x: All player responses are invalid. Your IP is likely being blocked by Youtube", TransientError,
+         "ip_blocked"),
+        ("[x] x: hydrmatic premiums and paidinfull unremoved", PermanentError, "extractor"),
     ],
 )  # fmt: skip
 def test_messages_of_ytdlp(message: str, kind: type[FimadError], reason: str) -> None:
@@ -390,3 +396,14 @@ def test_which_captions_are_fetched() -> None:
     # Machine translations of what is spoken in another language are not taken.
     assert choose_captions({**info, "language": "pt", "subtitles": {}}, ("en",)) == []
     assert choose_captions({"subtitles": None, "automatic_captions": {"en": "x"}}, ("en",)) == []
+
+
+@pytest.mark.parametrize(
+    "slug",
+    ["removed-rust-from-dumbbells", "private", "members-only", "how-i-paid-less", "drm.free", "page?v=drm_private-1"],
+)
+def test_a_refused_connection_is_not_told_from_the_address(tmp_path: Path, slug: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    refuse(f"http://127.0.0.1:{port}/watch/{slug}", tmp_path, TransientError, "connection_lost")

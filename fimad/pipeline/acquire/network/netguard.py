@@ -91,6 +91,7 @@ class Guard:
 
     Attributes
     ----------
+    requests : how many HTTP requests were sent while `counting` was set.
     blocked : the first thing that was refused, or None. Libraries wrap and swallow exceptions; this stays.
     """
 
@@ -100,6 +101,11 @@ class Guard:
         self._allow_private = http.allow_private_addresses
         self._programs = {os.path.abspath(program) for program in programs}
         self._proxies = _proxy_addresses(http.proxy)
+        # The one private address that may be allowed by itself.
+        self._provider = _proxy_addresses(http.token_provider) if http.token_provider else set()
+        self._provider_url = http.token_provider.rstrip("/")
+        self.requests = 0
+        self.counting = True
 
     def __enter__(self) -> Guard:
         _install()
@@ -130,6 +136,8 @@ class Guard:
             )
         if not host:
             raise self._refuse("unsupported_url", f"{url[:200]!r} names no host.", "A list holds a damaged line.")
+        if self._provider_url and f"{parts.scheme}://{parts.netloc}" == self._provider_url:
+            return
         try:
             ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
@@ -145,7 +153,7 @@ class Guard:
         if not isinstance(address, tuple):
             raise self._refuse_address(str(address), "a local socket")
         host, port = str(address[0]), address[1]
-        if (host, port) in self._proxies:
+        if (host, port) in self._proxies or (host, port) in self._provider:
             return
         self._check_address(host, f"{host}:{port}")
 

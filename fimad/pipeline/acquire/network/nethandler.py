@@ -177,6 +177,7 @@ def handler_class(settings: HttpConfig, guard: Guard) -> type[UrllibRH]:
                 headers["Accept-Encoding"] = "gzip, deflate"
 
         def _send(self, request: Any) -> Any:
+            guard.requests += guard.counting
             with guard:
                 return super()._send(request)
 

@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from fimad.config import HttpConfig
+from fimad.errors import SetupError
 from fimad.pipeline.acquire.infojson import media_beside
+from fimad.pipeline.acquire.network.yterrors import ENVIRONMENT
 from fimad.pipeline.contract import Video
 from fimad.pipeline.task import StageResult
 
 # Reasons that open the breaker, with the first pause in s; it doubles each time, up to the limit.
 _PAUSES = {"bot_wall": 900.0, "rate_limited": 60.0}
 _MAX_PAUSE_S = 6 * 3600.0
+# So many downloads in a row that fail for reasons that lie here and not in the videos close a host for the run. They must
+# be of several videos: one may be at fault itself.
+_STREAK = 5
+_STREAK_VIDEOS = 3
 # After a quiet time so much of an hour's budget may go at once: a short list need not wait.
 _BURST_SHARE = 0.1
 
@@ -66,6 +72,12 @@ class Politeness:
         self._now = clock()
         self._tokens = self._capacity
         self._at = self._now
+        self._requests_per_s = http.requests_per_hour / 3600.0
+        self._requests_capacity = max(1.0, http.requests_per_hour * _BURST_SHARE)
+        self._requests = self._requests_capacity
+        self._streaks: dict[str, list[str]] = {}
+        self.error: SetupError | None = None
+        self._closed: set[str] = set()
         self._last: dict[str, float] = {}
         self._paused: dict[str, float] = {}
         self._strikes: dict[str, int] = {}
@@ -74,14 +86,21 @@ class Politeness:
             self._restore(state)
 
     def acquire(self, host: str) -> float:
-        """Seconds until a download from `host` may begin; 0 takes the slot. An empty host needs none."""
+        """Seconds until a download from `host` may begin; 0 takes the slot. An empty host needs none.
+
+        Infinity once a host is closed for this run: see `ended`.
+        """
         if not host:
             return 0.0
+        if host in self._closed:
+            return math.inf
         now = self._refill()
         wait_s = max(
             self._paused.get(host, 0.0) - now,
             self._last.get(host, -math.inf) + self._spacing_s - now,
             (1.0 - self._tokens) / self._per_s if self._tokens < 1.0 else 0.0,
+            # What a download costs is known afterwards: it may be owed, and is waited for then.
+            (1.0 - self._requests) / self._requests_per_s if self._requests < 1.0 else 0.0,
         )
         if wait_s > 1e-6:
             return wait_s
@@ -132,6 +151,7 @@ class Politeness:
                 f"Downloads from {host} pause for {math.ceil((until - now) / 60)} min: it {what}. Other stages go on. "
                 "To get through: set `http.cookies_file` to your browser's cookies, lower `http.videos_per_hour`, or wait."
             )
+        lines += [] if self.error is None else [f"{self.error.what} Other stages go on. Next: {self.error.fix}"]
         return "\n".join(lines)
 
     def time_for_s(self, videos: int) -> float:
@@ -145,6 +165,7 @@ class Politeness:
         return {
             "at": self._at,
             "tokens": self._tokens,
+            "requests": self._requests,
             "last": dict(self._last),
             "paused": self.paused_until,
             "strikes": dict(self._strikes),
@@ -156,14 +177,37 @@ class Politeness:
         return self.acquire(host_of(video))
 
     def ended(self, video: Video, result: StageResult) -> None:
-        """`report` for the result of a `download`."""
-        self.report(host_of(video), "" if result.end == "done" else result.reason or result.end, result.retry_after_s)
+        """`report` for the result of a `download`; its requests count against their budget.
+
+        Failures that lie in this machine, its address or its yt-dlp (`yterrors.ENVIRONMENT`), five in a row of at least
+        three videos, close the host for this run, so that it does not go through a whole list. `error` has the remedy.
+        """
+        host = host_of(video)
+        self._refill()
+        self._requests -= result.requests
+        self.report(host, "" if result.end == "done" else result.reason or result.end, result.retry_after_s)
+        if result.end == "done":
+            self._streaks.pop(host, None)
+        elif host and result.reason in ENVIRONMENT and host not in self._closed:
+            streak = self._streaks.setdefault(host, [])
+            streak.append(video.video_id)
+            if len(streak) >= _STREAK and len(set(streak[-_STREAK:])) >= _STREAK_VIDEOS:
+                self._closed.add(host)
+                self.error = self.error or SetupError(
+                    f"Downloads from {host} stopped: {len(streak)} in a row ended alike. The last: {result.what}",
+                    result.why,
+                    f"{result.fix} Then run the same command again: no other video was marked.",
+                    reason=result.reason,
+                )
+                self._on_pause()
 
     def _refill(self) -> float:
         # A clock that is set back must not freeze the budget.
         now = max(self._now, self._clock())
         self._now = now
         self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._per_s)
+        earned = (now - self._at) * self._requests_per_s
+        self._requests = min(self._requests_capacity, self._requests + earned)
         self._at = now
         return now
 
@@ -171,6 +215,7 @@ class Politeness:
         try:
             at = min(float(state["at"]), self._now)
             tokens = float(state["tokens"])
+            requests = float(state.get("requests", self._requests))
             last = {str(host): float(value) for host, value in state["last"].items()}
             paused = {str(host): float(value) for host, value in state["paused"].items()}
             strikes = {str(host): int(value) for host, value in state["strikes"].items()}
@@ -178,5 +223,6 @@ class Politeness:
             # A damaged state file costs a full bucket, not the run.
             return
         self._at, self._tokens = at, min(tokens, self._capacity)
+        self._requests = min(requests, self._requests_capacity)
         self._last, self._paused, self._strikes = last, paused, strikes
         self._why = {str(host): str(value) for host, value in dict(state.get("why", {})).items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ Info = dict[str, Any]
 # those the codec that is cheapest to decode, then 30 pictures a second rather than 60.
 _FORMAT = "bv*+ba/b/bv*"
 _MAX_NESTING = 3
+_MAX_HINTS = 200
+_WITHHELD = re.compile(r"(subtitles|captions)\b.{0,80}\b(require a|because a) PO Token", re.IGNORECASE)
 
 
 def ffmpeg_path() -> str:
@@ -53,9 +56,13 @@ class Session:
     config : sections `download` and `http` are used.
     folder : where files go; names in it come from here, never from the web.
     log : gets yt-dlp's messages.
+    cache : where yt-dlp keeps what serves the next video as well (YouTube's player, once its challenge is solved).
     """
 
-    def __init__(self, config: Config, folder: Path, log: logging.Logger) -> None:
+    def __init__(self, config: Config, folder: Path, log: logging.Logger, cache: Path | None = None) -> None:
+        self.cache = cache
+        self.hints: list[str] = []
+        self._title = ""
         self.config = config
         self.folder = folder
         self.log = log
@@ -75,7 +82,14 @@ class Session:
 
         handler = handler_class(self.config.http, self.guard)
 
+        session = self
+
         class GuardedYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]
+            def write_debug(self, message: str, only_once: bool = False) -> None:
+                # Without `verbose` yt-dlp keeps quiet about formats and captions that a token gate withholds.
+                session.hint(message)
+                super().write_debug(message, only_once)
+
             def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
                 return super().build_request_director([handler], preferences)
 
@@ -91,7 +105,10 @@ class Session:
 
         Raises `Filtered`, `PermanentError` or `TransientError` with one of the reasons of `yterrors`.
         """
-        info = self._call(url, lambda: self._ydl.extract_info(url, download=True))
+        try:
+            info = self._call(url, lambda: self._ydl.extract_info(url, download=True))
+        finally:
+            self.guard.counting = True
         if info.get("_type") == "playlist":
             info = next((entry for entry in info.get("entries") or () if entry), info)
         files = [each.get("filepath") for each in info.get("requested_downloads") or ()]
@@ -170,11 +187,13 @@ class Session:
             raise (self._pending or error) from error
         except Exception as error:
             # Extractors meet pages that they were not written for, and raise whatever comes of it.
-            raise (self._pending or self.guard.blocked or explain(error, url)) from error
+            explained = self._pending or self.guard.blocked or explain(error, url, title=self._title, hints=self.hints)
+            raise explained from error
         finally:
             FFmpegPostProcessor._ffmpeg_location.reset(location)
         if result is None and not allow_none:
-            raise self._pending or self.guard.blocked or explain(ValueError(self._last_message or "no result"), url)
+            nothing = ValueError(self._last_message or "no result")
+            raise self._pending or self.guard.blocked or explain(nothing, url, title=self._title, hints=self.hints)
         return result
 
     def _options(self) -> Info:
@@ -188,7 +207,7 @@ class Session:
             "extract_flat": "in_playlist",
             "noplaylist": True,
             "playlist_items": None,
-            "cachedir": False,
+            "cachedir": str(self.cache) if self.cache is not None else False,
             "socket_timeout": http.timeout_s,
             "retries": 3,
             "fragment_retries": 3,
@@ -216,6 +235,9 @@ class Session:
                 "match_filter": self._on_info,
             }
         )
+        if http.token_provider:
+            wanted = {"youtubepot-bgutilhttp": {"base_url": [http.token_provider.rstrip("/")]}}
+            options["extractor_args"] = {**wanted, **(options.get("extractor_args") or {})}
         if http.cookies_file:
             options["cookiefile"] = str(self._copy_cookies(Path(http.cookies_file).expanduser()))
         if http.proxy:
@@ -244,6 +266,7 @@ class Session:
         """Called by yt-dlp when it knows about a video, and again with the formats that it chose."""
         url = info.get("webpage_url") or info.get("original_url") or info.get("url") or "the video"
         limits = self.config.download
+        self._title = str(info.get("title") or "")
         count = info.get("n_entries") or info.get("playlist_count") or 1
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
             self._stop(not_recorded(f"{url} is a live stream ({info.get('live_status') or 'live'}).", info))
@@ -279,6 +302,8 @@ class Session:
             )
         if not incomplete and info.get("format_id"):
             self._check_size(url, sum(each.get("filesize") or each.get("filesize_approx") or 0 for each in chosen))
+            # From here on it is media that is asked for, which other limits are for.
+            self.guard.counting = False
         return None
 
     def _on_progress(self, status: Info) -> None:
@@ -307,6 +332,16 @@ class Session:
         self._pending = self._pending or error
         raise error
 
+    def hint(self, message: str) -> None:
+        """Remember what yt-dlp warned of: it tells why there are no formats, or which captions are withheld."""
+        if len(self.hints) < _MAX_HINTS:
+            self.hints.append(message)
+
+    @property
+    def withheld_captions(self) -> bool:
+        """Whether the platform has captions that it gives out with a token alone."""
+        return any(_WITHHELD.search(each) for each in self.hints)
+
     def note(self, message: str) -> None:
         """Remember yt-dlp's last message."""
         self._last_message = message
@@ -327,6 +362,7 @@ class _Log:
         self.debug(message)
 
     def warning(self, message: str) -> None:
+        self._session.hint(message)
         self._session.log.warning("%s", message)
 
     def error(self, message: str) -> None:

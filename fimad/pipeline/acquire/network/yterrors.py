@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import email.utils
 import re
+import socket
+import ssl
 import time
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Collection, Iterator, Sequence
 
 from fimad.errors import Filtered, FimadError, PermanentError, TransientError
 from fimad.pipeline.acquire.network.broadcast import not_recorded
@@ -16,25 +19,64 @@ _COOKIES = (
 )
 _LATER = "Run the command again later; `fimad retry` tries what failed."
 _DROP = "Take it off the list."
+_UPDATE = "Update yt-dlp (pip install -U 'yt-dlp[default,deno]'), then run the command again."
+_YOUTUBE = "docs/youtube.md"
 
 # (pattern in yt-dlp's message, reason, kind, why, what to do); the first match counts, so the special ones come first.
+# They are looked for in the extractor's own words, without the address, the id and the title, and match whole words.
 _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
     (
-        r"not a bot|confirm you.re not|captcha|cloudflare anti-bot|automated (queries|requests)",
+        r"\bnot a bot\b|confirm you.re not|\bcaptcha\b|cloudflare anti-bot|automated (queries|requests)",
         "bot_wall",
         "transient",
         "The platform takes this machine for a bot: too many requests, or an address of a data centre.",
         _COOKIES,
     ),
     (
-        r"rate.?limit|too many requests|try again later|been blocked due to",
+        r"no supported javascript runtime|javascript runtime (could not|is not)|no js runtime",
+        "no_js_runtime",
+        "transient",
+        "YouTube's player needs a JavaScript runtime, and there is none that yt-dlp may use.",
+        "pip install 'yt-dlp[default,deno]' brings one; `fimad doctor` says whether it is found.",
+    ),
+    (
+        r"\b(ip|address) is likely (being )?blocked|all player responses are invalid",
+        "ip_blocked",
+        "transient",
+        "The platform gives this machine's address another answer than visitors: it is blocked for a while.",
+        "Wait some hours, or use another network (`http.proxy`); then a lower `http.requests_per_hour`.",
+    ),
+    (
+        r"page needs to be reloaded|needs to be reloaded|failed to extract any player response",
+        "reload",
+        "transient",
+        "The platform doesn't serve its player to this version of yt-dlp, or not without a token.",
+        f"{_UPDATE} If that doesn't help: cookies or a token provider, {_YOUTUBE}.",
+    ),
+    (
+        r"\bsabr\b",
+        "sabr_only",
+        "transient",
+        "The platform offers these formats through its own streaming protocol alone, which yt-dlp can't fetch yet.",
+        f"{_UPDATE} Signed-out visitors and other clients may get formats: {_YOUTUBE}.",
+    ),
+    (
+        r"\bpo[ _-]?tokens?\b|\bgvs po\b",
+        "token_required",
+        "transient",
+        "The platform wants a proof of origin (PO token) that a browser would make.",
+        f"Run a token provider and set `http.token_provider` to its address: {_YOUTUBE}.",
+    ),
+    (
+        r"\brate.?limit(ed|ing)?\b|\btoo many requests\b|\btry again later\b|been blocked due to",
         "rate_limited",
         "transient",
         "The platform limits how many videos one visitor may fetch.",
         _COOKIES,
     ),
     (
-        r"members.?only|join this channel|requires (channel )?membership|premium|purchase|requires payment|paid",
+        r"\bmembers.?only\b|\bjoin this channel\b|requires (channel )?membership|\bpremium (members|users|video|content|account)\b"
+        r"|\b(music |youtube )premium\b|requires? (a )?(purchase|payment|subscription)|\bpurchased?\b|\bpaid (video|content|members)\b",
         "members_only",
         "permanent",
         "Only paying members may see it.",
@@ -48,7 +90,7 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
         "Set `http.cookies_file` to the cookies of a signed-in browser.",
     ),
     (
-        r"private video|video is private|is private|sign in if you've been granted access",
+        r"\bprivate video\b|\bis private\b|sign in if you've been granted access",
         "private",
         "permanent",
         "The owner shows it to invited people only.",
@@ -62,22 +104,23 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
         "Set `http.proxy` to a proxy in another country, if the platform's terms and the law allow that.",
     ),
     (
-        r"removed|deleted|terminated|no longer available|copyright (claim|grounds)|does not exist|account.*closed",
+        r"\b(been|was|were|is|are) (removed|deleted|terminated|taken down)\b|\bno longer (available|exists)\b"
+        r"|\bremoved (by|for|due|because)\b|\bcopyright (claims?|grounds)\b|\bdoes(n't| not) exist\b|\baccount[^.]{0,80}\b(closed|terminated)\b",
         "removed",
         "permanent",
         "The owner or the platform took it down.",
         _DROP,
     ),
     (
-        r"premieres? in|live event will begin|is not currently live|livestream|live stream",
+        r"\bpremieres? in\b|live event will begin|is not currently live|\blive ?stream\b|this live event has ended|\bis (currently )?live now\b",
         "live",
         "transient",
         "It has not ended, or not begun.",
         "A later `fimad build` asks again by itself.",
     ),
-    (r"drm", "drm", "permanent", "The stream is protected against copying.", _DROP),
+    (r"\bdrm\b", "drm", "permanent", "The stream is protected against copying.", _DROP),
     (
-        r"sign in|log ?in|account (is )?required|authentication",
+        r"\bsign in\b|\blog ?in\b|\bonly available for registered users\b|\baccount (is )?required\b|\bauthentication (is )?required\b|\brequires authentication\b",
         "login_required",
         "permanent",
         "Only signed-in visitors may see it.",
@@ -85,7 +128,7 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (r"page too large", "too_large", "permanent", "It sent more than any web page has: perhaps a trap.", _DROP),
     (
-        r"timed out|timeout|the read operation",
+        r"\btimed out\b|\btime-?out\b|the read operation",
         "timeout",
         "transient",
         "The server, or the way to it, is slow or broken.",
@@ -106,7 +149,13 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
         "The host's name can't be found: the network is down, or the host is gone.",
         _LATER,
     ),
-    (r"certificate", "certificate", "permanent", "The server can't prove who it is.", "Look at the site in a browser."),
+    (
+        r"\bcertificate\b",
+        "certificate",
+        "permanent",
+        "The server can't prove who it is.",
+        "Look at the site in a browser.",
+    ),
     (
         r"unsupported url|no suitable extractor|not a valid url|unsupported url scheme",
         "unsupported_url",
@@ -115,13 +164,20 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
         "Look at the page in a browser; a newer yt-dlp may know it: pip install -U yt-dlp",
     ),
     (
-        r"no video formats|requested format is not available|no media|no video (could be )?found|there's no video",
+        r"\bno video formats\b|requested format is not available|only images are available|\bno media\b"
+        r"|no video (could be )?found|there's no video",
         "no_video",
         "permanent",
         "The page holds no video, or yt-dlp is too old for the site.",
         "Update yt-dlp: pip install -U yt-dlp",
     ),
-    (r"video unavailable|unavailable", "removed", "permanent", "The owner or the platform took it down.", _DROP),
+    (
+        r"\bvideo (is )?unavailable\b|\b(content|page) (is )?unavailable\b|\bunavailable$",
+        "removed",
+        "permanent",
+        "The owner or the platform took it down.",
+        _DROP,
+    ),
     (
         r"conversion failed|invalid data found|postprocessing|error opening (input|output)",
         "corrupt",
@@ -132,40 +188,79 @@ _MESSAGES: tuple[tuple[str, str, str, str, str], ...] = (
 )
 
 
-def explain(error: BaseException, url: str) -> FimadError:
-    """The three-part form of whatever yt-dlp raised for a URL."""
+def explain(error: BaseException, url: str, *, title: str = "", hints: Sequence[str] = ()) -> FimadError:
+    """The three-part form of whatever yt-dlp raised for a URL.
+
+    What went wrong on the network is told by the types of the exceptions behind it, the rest by the extractor's own words.
+
+    Parameters
+    ----------
+    title : of the video, if it is known; not looked at for words, and neither are `url` and ids.
+    hints : warnings of yt-dlp before the error; they tell why a video has no formats.
+    """
     from yt_dlp.networking.exceptions import HTTPError
     from yt_dlp.utils import GeoRestrictedError, UnsupportedError, UserNotLive
 
     chain = list(_chain(error))
-    text = _clean(str(chain[0]))
     for each in chain:
         if isinstance(each, FimadError):
             return each
-    known = _from_message(text, url)
+    ids = {str(getattr(each, "video_id", None) or "") for each in chain}
+    texts = [_own_words(each, url, title, ids) for each in chain]
+    shown = _clean(str(chain[0]))
+    known = next((row for text in texts if (row := _row_of(text)) is not None), None)
+    for each in chain:
+        if isinstance(each, GeoRestrictedError):
+            return _make("geo_blocked", shown, url)
+        if isinstance(each, UnsupportedError):
+            return _make("unsupported_url", shown, url)
+        if isinstance(each, UserNotLive):
+            return _make("live", shown, url)
     for each in chain:
         if isinstance(each, HTTPError):
-            if known is not None and known.reason in ("bot_wall", "members_only", "private", "geo_blocked"):
-                return known
+            if known is not None and known[1] in ("bot_wall", "members_only", "private", "geo_blocked", "ip_blocked"):
+                return _make(known[1], shown, url)
             return _from_status(each, url)
-        if isinstance(each, GeoRestrictedError):
-            return _make("geo_blocked", text, url)
-        if isinstance(each, UnsupportedError):
-            return _make("unsupported_url", text, url)
-        if isinstance(each, UserNotLive):
-            return _make("live", text, url)
+    reason = next((reason for each in chain if (reason := _network_reason(each))), None)
+    if reason is not None:
+        return _make(reason, shown, url)
+    if known is None or known[1] in ("no_video", "token_required"):
+        # Not the video's fault, if yt-dlp said before that it can't get at the formats here.
+        for hint in hints:
+            row = _row_of(_own_words(ValueError(hint), url, title, ids))
+            if row is not None and row[1] in _ENVIRONMENT:
+                return _make(row[1], f"{shown} ({_clean(hint)})", url)
     if known is not None:
-        return known
-    for each in chain[1:]:
-        known = _from_message(_clean(str(each)), url)
-        if known is not None:
-            return known
+        return _make(known[1], shown, url)
     return PermanentError(
-        f"yt-dlp can't fetch {url}: {text}",
+        f"yt-dlp can't fetch {url}: {shown}",
         "The site changed, or the page is not what it seems.",
-        "Look at the page in a browser; then try a newer yt-dlp: pip install -U yt-dlp",
+        f"Look at the page in a browser. {_UPDATE}",
         reason="extractor",
     )
+
+
+# Reasons that lie in this machine, its address or its yt-dlp, not in a video: many of them in a row stop the downloads.
+_ENVIRONMENT = ("no_js_runtime", "ip_blocked", "reload", "sabr_only", "token_required")
+ENVIRONMENT = frozenset((*_ENVIRONMENT, "http_403"))
+
+
+def _network_reason(error: BaseException) -> str | None:
+    """What an exception of the network layers means, by its type."""
+    from http.client import IncompleteRead as HttpIncompleteRead
+
+    from yt_dlp.networking.exceptions import CertificateVerifyError, IncompleteRead
+    from yt_dlp.utils import ContentTooShortError
+
+    if isinstance(error, socket.gaierror):
+        return "name_unknown"
+    if isinstance(error, ssl.SSLCertVerificationError | CertificateVerifyError):
+        return "certificate"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, ConnectionError | IncompleteRead | HttpIncompleteRead | ContentTooShortError):
+        return "connection_lost"
+    return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -195,12 +290,29 @@ def _clean(text: str) -> str:
     return re.sub(r"; please report this issue.*", "", text, flags=re.DOTALL).strip()[:500]
 
 
-def _from_message(text: str, url: str) -> FimadError | None:
-    lowered = text.lower().replace(url.lower(), "").replace("’", "'")
-    for pattern, reason, kind, why, fix in _MESSAGES:
-        if re.search(pattern, lowered):
-            return _build(kind, f"{url}: {text}", why, fix, reason)
-    return None
+def _own_words(error: BaseException, url: str, title: str, ids: Collection[str]) -> str:
+    """What an error says, in lower case, without what others chose: addresses, ids, the title."""
+    original = getattr(error, "orig_msg", None)
+    text = _clean(original if isinstance(original, str) else str(error)).replace("’", "'")
+    # The name of the extractor and the id, which yt-dlp puts in front: `[youtube] dQw4w9WgXcQ: Private video`.
+    text = (
+        re.sub(r"^(\[[\w:.+-]{1,60}\] )?(?=\S{1,300}: )(?!unable\b)\S+: ", "", text, count=1)
+        if text[:1] == "["
+        else text
+    )
+    text = re.sub(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", " ", text, flags=re.IGNORECASE)
+    parts = urllib.parse.urlsplit(url)
+    taken = {*parts.path.split("/"), *(value for _, value in urllib.parse.parse_qsl(parts.query)), *ids}
+    # A plain word is more likely the extractor's own: `/video/private` must not hide what "is private" means.
+    slugs = {each for each in taken if len(each) > 3 and re.search(r"[\d_.-]", each)}
+    for each in sorted({url, title, parts.path, *slugs, *map(urllib.parse.unquote, slugs)}, key=len, reverse=True):
+        if len(each) > 3:
+            text = text.replace(each, " ")
+    return " ".join(text.lower().split())
+
+
+def _row_of(text: str) -> tuple[str, str, str, str, str] | None:
+    return next((row for row in _MESSAGES if re.search(row[0], text)), None)
 
 
 def _make(reason: str, text: str, url: str) -> FimadError:
@@ -245,10 +357,10 @@ def _from_status(error: object, url: str) -> FimadError:
             what, "It asks for a password.", "Set `http.cookies_file`, or fetch it yourself.", reason="login_required"
         )
     if status == 403:
-        return PermanentError(
+        return TransientError(
             what,
-            "The server refuses this visitor, or the address was valid for a short time only.",
-            "Set `http.cookies_file`, wait, or update yt-dlp: pip install -U yt-dlp",
+            "The server refuses this visitor for now, wants a token, or the address was valid for a short time only.",
+            f"Wait, or {_UPDATE[0].lower()}{_UPDATE[1:]} Cookies or a token provider may help: {_YOUTUBE}.",
             reason="http_403",
         )
     if status == 451:
