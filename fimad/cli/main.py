@@ -22,6 +22,7 @@ OK, SOME_FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 # heavy inside its commands, so that `fimad --help` and shell completion stay quick.
 MODULES = (
     "start",
+    "doctor",
     "build",
     "inspect",
     "maintain",
