@@ -86,6 +86,13 @@ class TranscribeConfig(Section):
         return self
 
 
+class LabelConfig(Section):
+    """What clips are. In the key of `label`."""
+
+    clip_evidence: bool = Field(True, description="weigh in what a clip shows where its title says nothing")
+    corrections: str = Field("", description="CSV of corrected labels (`fimad labels --out`); wins over everything")
+
+
 class PoseConfig(Section):
     """3D pose. In the key of `pose`."""
 
@@ -172,6 +179,9 @@ class PackConfig(Section):
     )
     split_file: str = Field("", description="JSON {split: [clip or video ids]} to use as it is (FiMAD's own form)")
     shard_bytes: int = Field(512 * 1024**2, ge=1024, description="target size of a shard")
+    label_map: str = Field(
+        "", description="fold classes to those of a published dataset (mm-fit, recofit, ...), or of a TOML file"
+    )
     min_pose_share: float = Field(
         0.0, ge=0, le=1, description="clips with a smaller share of frames with pose are filtered"
     )
@@ -258,6 +268,7 @@ class Config(Section):
     download: DownloadConfig = DownloadConfig()
     segment: SegmentConfig = SegmentConfig()
     transcribe: TranscribeConfig = TranscribeConfig()
+    label: LabelConfig = LabelConfig()
     pose: PoseConfig = PoseConfig()
     camera: CameraConfig = CameraConfig()
     embed: EmbedConfig = EmbedConfig()

@@ -122,6 +122,29 @@ SEGMENT = pa.schema(
     ]
 )
 
+LABEL = pa.schema(
+    [
+        *key_fields(),
+        field("kind", pa.string(), "exercise, rest, section, talk or other"),
+        field("kind_confidence", pa.float32(), "how sure kind and exercises are, 0 to 1", unit="1"),
+        field("kind_evidence", pa.list_(pa.string()), "what settled it: words of the title, and what the clip shows"),
+        field("exercise", pa.string(), "canonical exercise, the first if several are named; NULL if none is"),
+        field("exercises", pa.list_(pa.string()), "all canonical exercises, in the order of the title"),
+        field("label_method", pa.string(), "how it was found: exact, fuzzy, compound, words, motion, corrected, ..."),
+        field("side", pa.string(), "left, right or both, as stated"),
+        field("repetitions", pa.int32(), "as stated in the title"),
+        field("sets", pa.int32(), "as stated in the title"),
+        field("stated_duration_s", pa.float64(), "how long to do it, as the title states it", unit="s"),
+        field("stated_rest_s", pa.float64(), "how long to rest after it, as the title states it", unit="s"),
+        field("equipment", pa.list_(pa.string()), "as stated in the title"),
+        field("label_language", pa.string(), "language of the title"),
+        field("repetitions_counted", pa.float32(), "counted from the motion; NULL where nothing repeats"),
+        field("repetitions_confidence", pa.float32(), "autocorrelation of the motion at its period", unit="1"),
+        field("description_text", pa.string(), "how the exercise is done"),
+        field("description_source", pa.string(), "what wrote the description: a template, or a model and its prompt"),
+    ]
+)
+
 TRANSCRIBE = pa.schema(
     [
         *key_fields(),
@@ -285,6 +308,11 @@ def dataset_schema(placements: Iterable[str]) -> pa.Schema:
             *_named(DOWNLOAD, "video_id"),
             field("split", pa.string(), "the split that the video's channel belongs to", nullable=False),
             *_named(SEGMENT, "title", "label", "start_s", "end_s", "chapter_source"),
+            *_without_keys(LABEL),
+            field(
+                "class_label", pa.string(), "class to train on: exercise, several_exercises, unlisted_exercise or null"
+            ),
+            field("class_id", pa.int32(), "number of the class, the same in all versions of a dataset; 0 is null"),
             field("video_title", pa.string(), "title of the video as published (hostile text)"),
             *_named(
                 DOWNLOAD, "description", "channel", "channel_id", "person", "url", "extractor", "license", "language"

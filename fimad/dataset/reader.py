@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fimad.dataset.manifest import read_manifest
-from fimad.dataset.selecting import check_known, flagged, names_of, nothing_left
+from fimad.dataset.selecting import check_known, flagged, named, names_of, nothing_left
 from fimad.errors import ConfigError, DatasetError
+from fimad.labels.taxonomy import KINDS
 from fimad.storage.store import open_store
 
 if TYPE_CHECKING:
@@ -26,7 +27,20 @@ if TYPE_CHECKING:
     from fimad.dataset.torch import WindowDataset
 
 Clip = dict[str, Any]
-_INDEX = ["clip_id", "split", "label", "start_s", "end_s", "pose_share", "imu_quality", "flags"]
+_INDEX = [
+    "clip_id",
+    "split",
+    "label",
+    "kind",
+    "exercise",
+    "class_label",
+    "class_id",
+    "start_s",
+    "end_s",
+    "pose_share",
+    "imu_quality",
+    "flags",
+]
 
 
 def open_dataset(path: str | os.PathLike[str]) -> Dataset:
@@ -92,6 +106,11 @@ class Dataset:
         return [each["name"] for each in self.manifest["columns"]]
 
     @property
+    def labels(self) -> dict[str, int]:
+        """Number of each class, as in the column `class_id`: the same in all versions of the dataset. 0 is NULL."""
+        return dict(self.manifest.get("classes", {}))
+
+    @property
     def placements(self) -> list[str]:
         """Where the dataset has virtual sensors."""
         return [name.removesuffix("_acc_m_s2") for name in self.columns if name.endswith("_acc_m_s2")]
@@ -101,6 +120,8 @@ class Dataset:
         *,
         split: str | Sequence[str] | None = None,
         label: str | Sequence[str] | None = None,
+        exercise: str | Sequence[str] | None = None,
+        kind: str | Sequence[str] | None = None,
         flags: str | Sequence[str] | None = None,
         without_flags: bool | str | Sequence[str] | None = None,
         min_quality: float | None = None,
@@ -112,6 +133,9 @@ class Dataset:
         Parameters
         ----------
         split, label : one, or several of which a clip has one.
+        exercise : canonical exercises, by any of their names; what is a kind of one counts ("squat" has goblet squats as
+            well), and so do clips that show several. For one class alone: ``where=pc.field("class_label") == "squat"``.
+        kind : `exercise`, `rest`, `section`, `talk` or `other`.
         flags : clips with at least one of these flags; an empty list takes those without any.
         without_flags : True leaves out every clip that has a flag, names those that have one of these.
         min_quality, min_pose_share : least `imu_quality` and `pose_share`; clips without one are left out.
@@ -119,7 +143,7 @@ class Dataset:
 
         Raises
         ------
-        ConfigError : the dataset has no such split, label or column; it says what there is.
+        ConfigError : the dataset has no such split, label, exercise, kind or column; it says what there is.
         """
         shards, told = self._shards, list(self._told)
         if split is not None:
@@ -131,6 +155,13 @@ class Dataset:
         if label is not None:
             check_known("label", names_of(label), self.manifest["labels"])
             parts.append(pc.field("label").isin(names_of(label)))
+        if exercise is not None:
+            self.check_columns(["exercises"])
+            parts.append(named(names_of(exercise)))
+        if kind is not None:
+            self.check_columns(["kind"])
+            check_known("kind", names_of(kind), KINDS)
+            parts.append(pc.field("kind").isin(names_of(kind)))
         if flags is not None or without_flags:
             self.check_columns(["flags"])
         if flags is not None:
@@ -337,7 +368,7 @@ class Dataset:
         if self._filter is None:
             return list(columns)
         scalars = [each["name"] for each in self.manifest["columns"] if not each["type"].startswith("list")]
-        scalars += [name for name in ("flags",) if name in self.columns]
+        scalars += [name for name in ("flags", "exercises") if name in self.columns]
         return [*columns, *(name for name in scalars if name not in columns)]
 
     def _schema(self) -> pa.Schema:

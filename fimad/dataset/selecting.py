@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from fimad.errors import ConfigError
+from fimad.labels import label_title, lexicon
 
 
 def nothing_left(manifest: Mapping[str, Any], told: Sequence[str]) -> ConfigError:
@@ -52,3 +53,22 @@ def flagged(names: Sequence[str] | None) -> pc.Expression:
     joined = pc.coalesce(pc.binary_join(pc.field("flags"), " "), pc.scalar(""))
     pattern = "." if names is None else rf"(^| )({'|'.join(re.escape(name) for name in names)})( |$)"
     return pc.match_substring_regex(joined, pattern)
+
+
+def named(exercises: Sequence[str]) -> pc.Expression:
+    """Clips with one of these exercises, which may go by any of their names, or with one that is a kind of it."""
+    found = lexicon()
+    wanted: set[str] = set()
+    for name in exercises:
+        told = (name,) if name in found.exercises else label_title(name.replace("_", " ")).exercises
+        if not told:
+            raise ConfigError(
+                f"There is no exercise {name!r}.",
+                "The name is misspelt, or the taxonomy does not have it.",
+                "`fimad labels --exercises` lists them; `select(label=...)` takes words as they were published.",
+            )
+        # As it stands as well: compounds that the taxonomy does not have are named by their parts.
+        wanted.update((name, *told))
+    wanted |= {each for each in found.exercises if wanted & set(found.ancestors(each))}
+    joined = pc.coalesce(pc.binary_join(pc.field("exercises"), ";"), pc.scalar(""))
+    return pc.match_substring_regex(joined, rf"(^|;)({'|'.join(sorted(map(re.escape, wanted)))})(;|$)")

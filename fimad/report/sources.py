@@ -66,7 +66,7 @@ class WorkspaceRows:
         from fimad.dataset.packing.rows import video_rows
 
         schema = dataset_schema(self._config.simulate.placements)
-        stages = ("download", "segment", "transcribe", "pose", "simulate", "embed")
+        stages = ("download", "segment", "transcribe", "pose", "simulate", "embed", "label")
         for video_id, done in self._source.included():
             tables = {name: self._source.read(name, video_id) for name in stages if name in done}
             table = video_rows(tables, schema, "unsplit", "{}", self._config.pack).table

@@ -12,6 +12,8 @@ import pyarrow as pa
 from fimad import schema
 from fimad.config import Config
 from fimad.dataset.packing.pack import Source
+from fimad.labels import label_title
+from fimad.labels.clips import columns
 
 LABELS = ("squats", "jumping jacks", "lunges", "plank")
 
@@ -41,7 +43,15 @@ class SyntheticSource(Source):
         return {} if self.embeddings else {"embed": "no weights"}
 
     def stage_info(self) -> dict[str, dict[str, Any]]:
-        names = ("download", "segment", "transcribe", "pose", "simulate", *(("embed",) if self.embeddings else ()))
+        names = (
+            "download",
+            "segment",
+            "transcribe",
+            "pose",
+            "simulate",
+            "label",
+            *(("embed",) if self.embeddings else ()),
+        )
         return {name: {"key": "0123456789abcdef", "version": 1, "models": {}} for name in names}
 
     def included(self) -> Iterator[tuple[str, list[str]]]:
@@ -92,6 +102,10 @@ class SyntheticSource(Source):
             rows.append({**keys, **span, "title": self.title, "label": label, "chapter_source": "platform"})
         last = {"clip_id": f"{video_id}___{self.clips}", "clip_index": self.clips, "start_s": 500.0, "end_s": 900.0}
         return [*rows, {**last, "title": "long", "label": "long", "chapter_source": "platform", "filtered": "too_long"}]
+
+    def _label(self, number: int, video_id: str) -> list[dict[str, Any]]:
+        named = [LABELS[(number + index) % len(LABELS)] for index in range(self.clips)]
+        return [{**keys, **columns(label_title(named[index]))} for index, keys in self._keys(video_id)]
 
     def _transcribe(self, number: int, video_id: str) -> list[dict[str, Any]]:
         words = [{"start_s": 1.0, "end_s": 1.4, "text": "go", "probability": 0.9}]

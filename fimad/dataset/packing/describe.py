@@ -16,7 +16,10 @@ from fimad.dataset.packing.shards import Shard
 from fimad.schema import SCHEMA_VERSION
 
 # Options that may be paths.
-_FILES = (("transcribe", "model"), ("embed", "pretrained"), ("simulate", "calibration"), ("pack", "split_file"))
+_FILES = (
+    *(("transcribe", "model"), ("embed", "pretrained"), ("simulate", "calibration"), ("label", "corrections")),
+    *(("pack", "split_file"), ("pack", "label_map")),
+)
 _OWN = ("version", "changes", "sha256")
 
 
@@ -40,11 +43,13 @@ def describe(
     schema: pa.Schema,
     previous: Mapping[str, Any],
     order: list[str],
+    classes: Mapping[str, int],
 ) -> dict[str, Any]:
     """The manifest of the next version.
 
     Parameters
     ----------
+    classes : number of each class, of this version and of those before.
     left : videos that the split file does not name, and new videos that would have tied two splits together.
     """
     without_split, leaking = left
@@ -54,6 +59,7 @@ def describe(
         "name": config.pack.name,
         **_history(previous, set(video_splits)),
         **figures(shards, {name: [v for v, split in video_splits.items() if split == name] for name in order}),
+        "classes": dict(classes),
         "schema_version": SCHEMA_VERSION,
         "schema_sha256": schema_hash(schema),
         "columns": [{"name": each.name, "type": str(each.type), **_about(each)} for each in schema],
@@ -74,7 +80,7 @@ def figures(shards: list[Shard], videos: Mapping[str, Iterable[str]]) -> dict[st
         "clips": sum(shard.rows for shard in shards),
         "shards": [shard.entry() for shard in shards],
         "splits": {name: _split(name, shards, names) for name, names in videos.items()},
-        **{name: _merged(shards, name) for name in ("labels", "licences", "channels", "languages")},
+        **{name: _merged(shards, name) for name in ("labels", "class_labels", "licences", "channels", "languages")},
         # Shards that an earlier version packed do not say: no figure is better than one of some shards.
         "modalities": _merged(shards, "modalities") if all(shard.modalities for shard in shards) else {},
         "left_out_clips": _merged(shards, "left_out"),

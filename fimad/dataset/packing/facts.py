@@ -16,8 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from fimad.dataset.packing.duplicates import PRINT_BYTES, duplicates, fingerprint
+from fimad.dataset.packing.rows import labels_of
 from fimad.dataset.packing.splits import Member
-from fimad.schema import DOWNLOAD, SEGMENT
+from fimad.labels.clips import class_of
+from fimad.schema import DOWNLOAD
 
 #: Columns of the facts. `stages` names the stages whose artifacts they speak of; `split` is the one that the source puts the
 #: video into, `source` the source's fingerprint, `mark` that of the motion.
@@ -36,7 +38,16 @@ FACTS = pa.schema(
         pa.field("mark", pa.binary(PRINT_BYTES)),
     ]
 )
-_VIDEO = ["channel", "channel_id", "media_sha256", "duration_s", "person", "given_split", "source_fingerprint"]
+_VIDEO = [
+    "given_label",
+    "channel",
+    "channel_id",
+    "media_sha256",
+    "duration_s",
+    "person",
+    "given_split",
+    "source_fingerprint",
+]
 Read = Callable[..., pa.Table]
 
 
@@ -49,9 +60,12 @@ def video_facts(read: Read, video_id: str, stages: Sequence[str], size: int) -> 
     size : bytes of its artifacts, by which shards are cut.
     """
     video = read("download", video_id, columns=[name for name in _VIDEO if name in DOWNLOAD.names])
-    segments = read("segment", video_id, columns=[name for name in ("label", "filtered") if name in SEGMENT.names])
-    rows = zip(segments.column("label").to_pylist(), segments.column("filtered").to_pylist(), strict=True)
-    labels = Counter(label or "" for label, filtered in rows if filtered is None)
+    if "label" in stages:
+        told = read("label", video_id, columns=["kind", "exercises"])
+    else:
+        told = labels_of(read("segment", video_id), video)
+    pairs = zip(told.column("kind").to_pylist(), told.column("exercises").to_pylist(), strict=True)
+    labels = Counter(class_of(kind, exercises) for kind, exercises in pairs)
     duration_s = video.column("duration_s")[0].as_py() or 0.0
     mark = None
     if "pose" in stages:

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -25,12 +25,13 @@ from fimad.config import Config, PackConfig
 from fimad.dataset.manifest import NAME, canonical, read_manifest, sealed
 from fimad.dataset.packing.describe import describe, same
 from fimad.dataset.packing.facts import Facts, video_facts
-from fimad.dataset.packing.rows import content_key, schema_hash
+from fimad.dataset.packing.rows import content_key, packed_class, schema_hash
 from fimad.dataset.packing.shards import Shard, ShardMade, ShardPlan, write_shard
 from fimad.dataset.packing.splits import assign, leaks, splits_from_file, without_leaks
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
 from fimad.errors import DamagedArtifactError, DatasetError
+from fimad.labels.clips import NULL
 from fimad.schema import dataset_schema
 from fimad.storage.atomic import sweep
 from fimad.storage.store import Store
@@ -120,6 +121,7 @@ class Allotment:
     contents: dict[str, str]
     without_split: int = 0
     leaking: list[str] = field(default_factory=list)
+    classes: dict[str, int] = field(default_factory=dict)
 
 
 def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -> PackResult:
@@ -166,6 +168,7 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
             schema,
             previous,
             order,
+            allotment.classes,
         )
         if not same(previous, data):
             publish(store, shards, data, previous)
@@ -231,13 +234,29 @@ def _allot(
     about = {"tools": canonical(tools).decode()}
     schema_sha256 = schema_hash(schema)
     done = facts.stages()
+    numbers = {member.video_id: folded(member.labels, config.pack) for member in members}
+    classes = numbered(previous.get("classes", {}), set().union(*numbers.values()))
     columns = (facts.column(name) for name in ("video_id", "media", "source"))
     for video_id, media, source in zip(*columns, strict=True):
         if video_id in splits:
             keys = {name: stages[name]["key"] for name in done[video_id]} | about
+            keys["classes"] = canonical({name: classes[name] for name in sorted(numbers[video_id])}).decode()
             keys |= ({"media": media} if media else {}) | ({"source": source} if source else {})
             contents[video_id] = content_key(video_id, keys, schema_sha256, splits[video_id], config.pack)
-    return Allotment(facts, splits, contents, len(members) - len(splits), leaking)
+    return Allotment(facts, splits, contents, len(members) - len(splits), leaking, classes)
+
+
+def numbered(before: Mapping[str, int], names: set[str]) -> dict[str, int]:
+    """A number for each class. What an earlier version numbered keeps its number; 0 is NULL's."""
+    classes = dict(before) or {NULL: 0}
+    for name in sorted(names - classes.keys()):
+        classes[name] = max(classes.values()) + 1
+    return classes
+
+
+def folded(labels: Iterable[str], config: PackConfig) -> set[str]:
+    """Classes as they are packed."""
+    return {packed_class(name, config.label_map) for name in labels}
 
 
 def _plan_shards(
@@ -275,10 +294,10 @@ def _plan_shards(
             videos.append((video_id, contents[video_id], done[video_id]))
             size += more
             if size >= config.pack.shard_bytes:
-                plans.append(ShardPlan(split, tuple(videos)))
+                plans.append(ShardPlan(split, tuple(videos), allotment.classes))
                 videos, size = [], 0
         if videos:
-            plans.append(ShardPlan(split, tuple(videos)))
+            plans.append(ShardPlan(split, tuple(videos), allotment.classes))
     return kept, plans
 
 

@@ -13,6 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fimad.config import PackConfig
+from fimad.labels import label_title, load_mapping
+from fimad.labels.clips import NULL, class_of, words_of_segment
+from fimad.labels.clips import columns as label_columns
+from fimad.schema import LABEL
 
 # Columns that repeat the video's on each of its clips, and what they are called in `download`.
 _FROM_VIDEO = {
@@ -46,7 +50,12 @@ class VideoRows:
 
 
 def video_rows(
-    tables: Mapping[str, pa.Table], schema: pa.Schema, split: str, tool_versions: str, config: PackConfig
+    tables: Mapping[str, pa.Table],
+    schema: pa.Schema,
+    split: str,
+    tool_versions: str,
+    config: PackConfig,
+    classes: Mapping[str, int] | None = None,
 ) -> VideoRows:
     """One row per clip that is kept, in the order of `clip_index`.
 
@@ -54,6 +63,7 @@ def video_rows(
     ----------
     tables : artifacts by stage; `download` and `segment` must be there, what else is missing becomes NULL.
     schema : of the dataset.
+    classes : number of each class; without them there are no numbers.
     """
     segments = tables["segment"].sort_by("clip_index")
     left_out = Counter(reason for reason in segments.column("filtered").to_pylist() if reason is not None)
@@ -67,10 +77,43 @@ def video_rows(
     for stage in ("transcribe", "pose", "simulate", "embed"):
         if stage in tables:
             columns |= _matched(tables[stage], clips)
+    columns |= _matched(tables["label"] if "label" in tables else labels_of(segments, video), clips)
+    named = class_labels(columns, config)
+    columns["class_label"] = pa.array(named, pa.string())
+    columns["class_id"] = pa.array([(classes or {}).get(name) for name in named], pa.int32())
     arrays = [_cast(columns.get(each.name), each, clips.num_rows) for each in schema]
     table = pa.Table.from_arrays(arrays, schema=schema)
     keep, dropped = _quality_mask(table, config)
     return VideoRows(table.filter(keep) if dropped else table, left_out + dropped)
+
+
+def labels_of(segments: pa.Table, video: pa.Table) -> pa.Table:
+    """The labels of a video's clips by their titles alone: where the `label` stage has none."""
+    given = video.column("given_label")[0].as_py() if "given_label" in video.column_names else None
+    rows = [
+        {
+            "clip_id": row["clip_id"],
+            "clip_index": row["clip_index"],
+            **label_columns(label_title(given or words_of_segment(row))),
+        }
+        for row in segments.to_pylist()
+        if row["filtered"] is None
+    ]
+    return pa.Table.from_pylist(rows, schema=LABEL)
+
+
+def packed_class(name: str, label_map: str) -> str:
+    """A class as it is packed: folded to those of `pack.label_map` where that is set."""
+    if not label_map:
+        return name
+    table = load_mapping(label_map)
+    return table.fold(name) or table.null or NULL
+
+
+def class_labels(columns: Mapping[str, Any], config: PackConfig) -> list[str]:
+    """The class of each clip."""
+    pairs = zip(columns["kind"].to_pylist(), columns["exercises"].to_pylist(), strict=True)
+    return [packed_class(class_of(kind, exercises), config.label_map) for kind, exercises in pairs]
 
 
 def _matched(table: pa.Table, clips: pa.Table) -> dict[str, pa.ChunkedArray]:
@@ -122,6 +165,7 @@ def content_key(video_id: str, keys: Mapping[str, str], schema_sha256: str, spli
         schema_sha256,
         config.min_pose_share,
         config.min_quality,
+        *((config.label_map,) if config.label_map else ()),
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

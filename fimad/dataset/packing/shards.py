@@ -21,7 +21,7 @@ from fimad.storage.store import Store
 _GROUP_BYTES = 4 * 1024**2
 # Clips per shard that the manifest lists by title, so that a summary needs no shard.
 _PREVIEW = 50
-_COUNTERS = ("labels", "licences", "channels", "languages", "modalities", "left_out")
+_COUNTERS = ("labels", "class_labels", "licences", "channels", "languages", "modalities", "left_out")
 # Columns whose means the card states, with how many rows have them.
 _MEANS = ("pose_share", "imu_quality", "transcript_no_speech")
 #: What a clip has of each modality: the column that is NULL where it has none.
@@ -57,6 +57,7 @@ class Shard:
     rows: int = 0
     seconds: float = 0.0
     labels: Counter[str] = field(default_factory=Counter)
+    class_labels: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     channels: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
@@ -76,6 +77,7 @@ class Shard:
         self.left_out.update(rows.left_out)
         for name, counts in (
             ("label", self.labels),
+            ("class_label", self.class_labels),
             ("license", self.licences),
             ("channel", self.channels),
             ("language", self.languages),
@@ -127,6 +129,7 @@ class Shard:
             languages=Counter(entry.get("languages", {})),
             modalities=Counter(entry.get("modalities", {})),
             labels=Counter(entry["labels"]),
+            class_labels=Counter(entry.get("class_labels", {})),
             licences=Counter(entry["licences"]),
             channels=Counter(entry["channels"]),
             left_out=Counter(entry["left_out"]),
@@ -140,10 +143,12 @@ class ShardPlan:
     Parameters
     ----------
     videos : (video_id, content key, stages) of each, in order.
+    classes : number of each class.
     """
 
     split: str
     videos: tuple[tuple[str, str, tuple[str, ...]], ...]
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,7 @@ def write_shard(
         except DamagedArtifactError:
             damaged.append(video_id)
             continue
-        writer.add(video_id, content, video_rows(tables, schema, plan.split, tools, config))
+        writer.add(video_id, content, video_rows(tables, schema, plan.split, tools, config, plan.classes))
     writer.close()
     return ShardMade(writer.shards[0] if writer.shards else None, tuple(damaged))
 

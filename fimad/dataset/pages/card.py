@@ -66,10 +66,15 @@ def _splits(manifest: Mapping[str, Any]) -> str:
 
 
 def _labels(manifest: Mapping[str, Any]) -> str:
-    ranked = sorted(manifest["labels"].items(), key=lambda each: (-each[1], each[0]))
+    ranked = sorted(manifest.get("class_labels", {}).items(), key=lambda each: (-each[1], each[0]))
     rows = [[markdown(name) or "(none)", str(count)] for name, count in ranked[:30]]
-    more = f"\n\n{len(ranked) - 30} more labels are in `manifest.json`." if len(ranked) > 30 else ""
-    return "## Labels\n\nLabels are chapter titles, normalised.\n\n" + _table(["label", "clips"], rows) + more
+    more = f"\n\n{len(ranked) - 30} more classes are in `manifest.json`." if len(ranked) > 30 else ""
+    about = (
+        "`class_label` is the exercise that the chapter's title names, in one form for all its spellings and languages (`exercise`, "
+        "`exercises`), or `null` for rests, sections and talk (`kind`); `class_id` is its number, which stays the same in later "
+        "versions. `title` is as published.\n\n"
+    )
+    return "## Labels\n\n" + about + _table(["class", "clips"], rows) + more
 
 
 def _modalities(manifest: Mapping[str, Any]) -> str:
@@ -147,7 +152,7 @@ def _limits(manifest: Mapping[str, Any]) -> str:
         "young, well lit, facing a camera.\n"
         "- Signals are virtual: derived from monocular pose. Depth is the worst axis, hidden limbs and floor exercises the "
         "worst cases; `*_valid`, `*_sigma_m_s2` and `*_quality` say where.\n"
-        "- Labels are what authors wrote, not what annotators saw.\n"
+        "- Labels are what authors wrote, read by rules, not what annotators saw; `kind_confidence` says how sure they are.\n"
         "- Do not use this to identify people. Takedown: `fimad remove VIDEO`."
     )
 

@@ -37,6 +37,7 @@ _ASSUMED_S = {
     "camera": 0.10,
     "embed": 0.06,
     "simulate": 0.02,
+    "label": 0.0005,
 }
 _ASSUMED_BYTES = {"download": 150_000.0, "pose": 25_000.0, "simulate": 40_000.0, "embed": 2_200.0, "camera": 700.0}
 _ASSUMED_LENGTH_S = 300.0

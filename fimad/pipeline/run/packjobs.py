@@ -69,7 +69,8 @@ def _index(workspace: Workspace, config: Config, keys: dict[str, str], payload: 
 
 def _shard(workspace: Workspace, config: Config, keys: dict[str, str], payload: dict[str, Any]) -> dict[str, Any]:
     """Write a shard, and publish it in the workspace with what the manifest says of it."""
-    plan = ShardPlan(payload["split"], tuple((a, b, tuple(c)) for a, b, c in payload["videos"]))
+    videos = tuple((a, b, tuple(c)) for a, b, c in payload["videos"])
+    plan = ShardPlan(payload["split"], videos, payload["classes"])
     name = f"{PLACE}/{payload['name']}"
     reader = ArtifactReader(workspace, keys)
     folder = workspace.store.scratch_root() / payload["name"]

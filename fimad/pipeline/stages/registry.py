@@ -20,6 +20,7 @@ STAGES = (
     "fimad.pipeline.stages.camera:CameraStage",
     "fimad.pipeline.stages.embed:EmbedStage",
     "fimad.pipeline.stages.simulate:SimulateStage",
+    "fimad.pipeline.stages.label:LabelStage",
 )
 
 # How a manifest tells a stage that the user agreed to do without from one that could not run.

@@ -19,6 +19,7 @@ KEYS = {
     "pose": "ea75b6b24ef04046",
     "camera": "47208ad545b2eaec",
     "simulate": "734c9021c3e597c9",
+    "label": "62f35f404863e69c",
 }
 
 
