@@ -157,7 +157,7 @@ def test_clips_are_selected_by_exercise_and_kind(tmp_path: Path) -> None:
 
 def test_a_label_map_folds_classes(tmp_path: Path) -> None:
     dataset = packed(tmp_path, 8, label_map="mm-fit")
-    assert set(dataset.manifest["labels"]) == {"squats", "jumping_jacks", "lunges", "non_activity"}
+    assert set(dataset.manifest["class_labels"]) == {"squats", "jumping_jacks", "lunges", "non_activity"}
     assert {clip["exercise"] for clip in dataset.select(exercise="plank").clips(["exercise"])} == {"plank"}
     with pytest.raises(ConfigError):
         packed(tmp_path / "other", 1, label_map="no-such-set")
