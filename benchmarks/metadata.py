@@ -11,6 +11,7 @@ as the length does (eightfold), with room for noise.
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import json
 import tempfile
@@ -29,6 +30,7 @@ from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import without_secrets, youtube_id
 from fimad.pipeline.acquire.captions import parse_captions
 from fimad.pipeline.acquire.columns import Row
+from fimad.pipeline.acquire.encodings import decoded
 from fimad.pipeline.acquire.lists import read_list
 from fimad.pipeline.acquire.timeline import chapters_in_file, compare
 from fimad.pipeline.stages.chapters import read_description
@@ -179,8 +181,9 @@ def lists(path: Path, text: str, encoding: str) -> None:
         assert isinstance(rows[-1], Row)
         assert rows[-1].address == _WATCH
     if path.suffix == ".jsonl":
-        filled = sum(bool(line.strip()) for line in path.read_text(encoding=encoding, errors="replace").split("\n"))
-        assert len(rows) >= min(filled, 1)
+        # Each line that is not blank, in the encoding that is found.
+        lines = io.StringIO(decoded(path.read_bytes()), newline=None)
+        assert len(rows) == sum(bool(line.strip()) for line in lines)
 
 
 def info(data: dict[str, Any], length_s: float) -> None:

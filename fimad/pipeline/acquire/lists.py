@@ -177,7 +177,8 @@ def _rows(path: Path, records: Iterable[_Record]) -> Iterator[Row | BadRow]:
         if isinstance(cells, str):
             if table is None and not remark:
                 raise _bad(path, f"{at}, its first, is damaged: {cells}")
-            yield bad_row(path, at, cells)
+            why = "a quote is opened and never closed" if "unexpected end" in cells else cells
+            yield bad_row(path, at, why)
             continue
         if not any(cell.strip() for cell in cells):
             continue
