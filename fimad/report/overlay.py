@@ -82,24 +82,13 @@ def _encode(
 
 
 def _pictures(video: Path, start_s: float, end_s: float) -> Any:
-    """Upright RGB pictures of a stretch with their presentation times."""
-    import av
-
-    from fimad.pipeline.media.pictures import Converter, Picture
+    """Upright RGB pictures of a stretch with their presentation times, on the clock that the pose is on."""
+    from fimad.pipeline.media.frames import decode
+    from fimad.pipeline.media.pictures import Converter
 
     convert = Converter(1080)
-    with av.open(str(video)) as source:
-        stream = source.streams.video[0]
-        stream.thread_type = "AUTO"
-        if start_s > 0:
-            source.seek(max(0, int(start_s / stream.time_base)), stream=stream, backward=True)
-        for frame in source.decode(stream):
-            if frame.time is None or frame.time < start_s - 1e-6:
-                continue
-            if frame.time >= end_s - 1e-6:
-                return
-            stretch = float(stream.sample_aspect_ratio or 1)
-            yield frame.time, np.array(convert(Picture(frame.time, frame, stretch)))
+    for picture in decode(video, start_s, end_s):
+        yield picture.time_s, np.array(convert(picture))
 
 
 def draw(rgb: Image, points_px: NDArray[np.float64], *, blur_faces: bool) -> Image:

@@ -254,11 +254,12 @@ def test_a_crop_from_the_planes_is_that_of_the_whole_picture(
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_a_crop_is_turned_as_the_picture_is(tmp_path: Path, angle: int) -> None:
+@pytest.mark.parametrize("mirror", [(), ("-display_hflip",), ("-display_vflip",)])
+def test_a_crop_is_turned_and_mirrored_as_the_picture_is(tmp_path: Path, angle: int, mirror: tuple[str, ...]) -> None:
     from tests.pipeline.makers import ffmpeg
 
     ffmpeg("-i", scene(tmp_path / "scene.mkv", "yuv420p"), "-c:v", "libx264", "-crf", 1, tmp_path / "plain.mp4")
-    ffmpeg("-display_rotation", angle, "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4")
+    ffmpeg("-display_rotation", angle, *mirror, "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4")
     found, wanted = crops(next(iter(decode(tmp_path / "turned.mp4", 0.0, 1.0))), 720)
     assert wanted.std() > 40
     assert np.abs(found - wanted).mean() < 2.0
