@@ -1,9 +1,10 @@
 """How faithful the virtual IMU is, method against method in one run.
 
-    python -m benchmarks.fidelity [--data DIR] [--paired DIR] [--models DIR] [--json FILE]
+    python -m benchmarks.fidelity [--data DIR ...] [--paired DIR] [--models DIR] [--json FILE]
 
 - always: motions known by formula;
-- ``--data DIR``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz`` (root, up and focal length come from the video);
+- ``--data DIR ...``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz``: the whole product runs, and the packed Parquet is
+  scored. Periodic motion (`rendered`) and real motion (`people`) are told apart by the truth and stand in tables of their own;
 - ``--paired DIR``: BROAD (``broad__*.mat``) and UTD-MHAD (``utd-mhad/``).
 """
 
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fidelity_analytic, fidelity_paired, fidelity_rendered
-from fimad.config import Config
+from benchmarks import fidelity_analytic, fidelity_paired, fidelity_product
 
 
 def table(title: str, rows: Mapping[str, Mapping[str, Any]], *, digits: int = 3) -> None:
@@ -30,10 +31,24 @@ def table(title: str, rows: Mapping[str, Mapping[str, Any]], *, digits: int = 3)
         print(f"{name:{width}}", *(f"{'-' if cell is None else format(cell, f'.{digits}f'):>14}" for cell in cells))
 
 
+def _show(about: str, found: Mapping[str, Any]) -> None:
+    table(f"{about}, by method", found["methods"])
+    spread = {name: {"low": low, "high": high} for name, (low, high) in found["intervals"].items()}
+    print(f"n = {found['default']['n_clips']} clips; 95 % intervals of the default's medians over clips:")
+    table("", spread)
+    for title in ("clips", "placements", "sizes", "bands"):
+        table(f"{about}, by {title.removesuffix('s')}", found[title])
+    table(f"{about}: quality", {"": {**found["risk_coverage"], "rank": found["default"]["quality_rank"]}})
+    print(f"of the worst tenth {found['default']['worst_tenth_told']} say so themselves")
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of NAME.mp4 + NAME.npz pairs")
+    parser.add_argument("--data", type=Path, nargs="+", help="folders of NAME.mp4 + NAME.npz pairs")
+    parser.add_argument(
+        "--workspace", type=Path, help="where the product works, to go on where it was; a temporary folder"
+    )
     parser.add_argument("--paired", type=Path, help="folder with BROAD and UTD-MHAD")
     parser.add_argument("--models", type=Path, help="folder of weights")
     parser.add_argument("--json", type=Path, help="where to write every table")
@@ -65,14 +80,16 @@ def main() -> None:
         result["utd_mhad"] = fidelity_paired.utd_mhad(options.paired / "utd-mhad")
         table("UTD-MHAD: median r of the magnitude", result["utd_mhad"])
     if options.data:
-        config = Config.model_validate({"models_dir": str(options.models)} if options.models else {})
-        rendered = result["rendered"] = fidelity_rendered.evaluate(options.data, config)
-        table("Rendered people, by method", rendered["methods"])
-        numbers = {name: {n: row[n] for n in rendered["default"]} for name, row in rendered["clips"].items()}
-        table("Rendered people, default method, by clip", {**numbers, "MEDIAN": rendered["default"]})
-        table("Rendered people, stated uncertainty over error", {"": rendered["stated_over_true_error"]})
-        table("Rendered people, angular rate, by segment", rendered["turns"]["by_segment"])
-        print("\nVariable rate, relative RMS difference:", rendered["variable_rate_difference"])
+        with tempfile.TemporaryDirectory() as scratch:
+            result |= fidelity_product.evaluate(
+                options.data, options.workspace or Path(scratch), str(options.models or "")
+            )
+        for kind, about in (
+            ("people", "Rendered people, real motion"),
+            ("rendered", "Rendered people, periodic motion"),
+        ):
+            if kind in result:
+                _show(about, result[kind])
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -144,6 +144,9 @@ class SimulateConfig(Section):
     )
     over_subtraction: float = Field(40.0, gt=0, description="how far a frequency must stand above the noise to count")
     depth_over_subtraction: float = Field(500.0, gt=0, description="the same for the depth axis, which is far noisier")
+    depth_place_over_subtraction: float = Field(
+        30.0, gt=0, description="the same for places in depth, from which orientation and angular rate come"
+    )
     capture_over_subtraction: float = Field(16.0, gt=0, description="the same for motion capture")
     focal: float = Field(0.0, ge=0, description="focal length over the picture's longer side; 0 takes a prior")
     pitch_deg: float | None = Field(None, ge=-90, le=90, description="how far the camera looks down; unset means level")

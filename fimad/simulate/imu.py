@@ -21,13 +21,15 @@ from fimad.simulate.smoothing.floor import floor_band
 from fimad.simulate.smoothing.resample import PASS, band_limited, middle_of, resample, step_of
 from fimad.simulate.stretches import Stretch, find_stretches, is_short, known
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
-from fimad.simulate.uncertainty import stated
+from fimad.simulate.uncertainty import stated, traces
 from fimad.simulate.vectors import dot
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
 _HIPS = ("left_hip", "right_hip")
 # Visibility that counts as none.
 _HIDDEN = 0.01
+# So many samples tell how long bones are and how far they turn.
+_FEW_HZ = 10.0
 # The samples that an angular rate away from the ends is made from, besides its own.
 _NEIGHBOURS = 4
 
@@ -170,8 +172,8 @@ class _Signals:
         self.axes = np.full((3, 3, len(clock_s), int(rig.segment.max(initial=-1)) + 1), np.nan)
         self.sigma, self.gyro_sigma = (np.full(shape, np.nan) for _ in range(2))
         self.valid = np.zeros(shape, bool)
-        # Trust of each stretch, summed over its samples.
-        self.trust = np.zeros(shape[1])
+        # Confidence of each stretch, summed over its samples.
+        self.confidence = np.zeros(shape[1])
         self.samples = np.zeros(shape[1])
 
     def signal(self, at: int) -> PlacementSignal:
@@ -186,7 +188,7 @@ class _Signals:
             valid=valid,
             sigma_m_s2=self.sigma[:, at],
             gyro_sigma_rad_s=self.gyro_sigma[:, at],
-            quality=min(1.0, float(self.trust[at]) / max(1.0, float(self.samples[at])) * share),
+            quality=min(1.0, float(self.confidence[at]) / max(1.0, float(self.samples[at])) * share),
         )
 
 
@@ -254,7 +256,14 @@ def _fill(
     force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
     hidden = 1 / np.clip(seen, 0.1, 1)
-    spread = stated(points.sigma[:, kept], joints[kept], rig, sensors)
+    few = slice(None, None, max(1, round(rate_hz / _FEW_HZ)))
+    found_in = traces(points.doubt, rig, sensors, joints[few], bones[:, :, few], clock_s[few])
+    names = tuple(name for name, wanted in zip(rig.names, sensors.tolist(), strict=True) if wanted)
+    spread = stated(found_in, names, depth_axis=tracks.depth_axis)
+    clock_s = clock_s[kept]
+    hidden *= points.doubt.near_ends(clock_s)[:, None]
+    sigmas = resample(points.doubt.time_s, np.concatenate([spread.force_m_s2, spread.rate_rad_s], 1), clock_s, points=2)
+    force_sigma, rate_sigma = np.split(sigmas, 2, axis=1)
     if finer > 1:
         world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[:, kept] for part in (world, force, gyro))
         bones = bones[:, :, kept]
@@ -262,8 +271,8 @@ def _fill(
         (signals.world, world),
         (signals.force, force),
         (signals.gyro, gyro),
-        (signals.sigma, spread.force_m_s2 * hidden),
-        (signals.gyro_sigma, spread.rate_rad_s * hidden),
+        (signals.sigma, force_sigma * hidden),
+        (signals.gyro_sigma, rate_sigma * hidden),
     ):
         if not valid.all():
             part[..., ~valid] = np.nan
@@ -271,8 +280,7 @@ def _fill(
     mine = slice(None) if sensors.all() else np.unique(segment)
     signals.axes[:, :, here, mine] = bones[..., mine]
     signals.valid[here, chosen] = valid
-    share = points.share @ point
-    signals.trust[sensors] += middle_of(visibility) * (0.5 + 0.5 * share) * count
+    signals.confidence[sensors] += middle_of(visibility) * spread.explained * count
     signals.samples[sensors] += count
 
 

@@ -174,14 +174,14 @@ class Rig:
         self.needs: Bools = (self.point != 0) | turns[self.segment]
 
     def spans(self, landmarks_m: Floats) -> tuple[Floats, Floats]:
-        """(n, s) lengths of the vectors `along` that give the segments' direction, and of `hints`, across it, that give their
+        """(s,) usual lengths of the vectors `along` that give the segments' direction, and of `hints`, across it, that give their
         roll, from (n, k, 3) `landmarks`. Where a hint lies along its segment something else gives the roll: see `axes`."""
         landmarks = np.moveaxis(landmarks_m, 2, 0)
         along, hints = landmarks @ self.along.T, landmarks @ self.hints.T
         length, whole = (np.sqrt(np.einsum("cns,cns->ns", part, part)) for part in (along, hints))
         beside = np.einsum("cns,cns->ns", along, hints) / np.maximum(length, _SHORTEST_M)
         lever = np.sqrt(np.maximum(whole**2 - beside**2, (_LEAST_LEVER * whole) ** 2))
-        return np.maximum(length, _SHORTEST_M), np.maximum(lever, _SHORTEST_M)
+        return np.maximum(length.mean(0), _SHORTEST_M), np.maximum(lever.mean(0), _SHORTEST_M)
 
     def points(self, landmarks_m: Floats) -> Floats:
         """(n, p, 3) positions of the sensors from (n, k, 3) `landmarks`."""

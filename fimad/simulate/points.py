@@ -11,7 +11,7 @@ from fimad.simulate.lifting.perspective import at_own_distance
 from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.smoothing.components import Kind
 from fimad.simulate.smoothing.differentiate import differentiate
-from fimad.simulate.smoothing.spectral import Noise
+from fimad.simulate.smoothing.spectral import Doubt, Noise
 from fimad.simulate.stretches import bridge_gaps, is_short
 from fimad.simulate.types import Floats
 
@@ -28,13 +28,13 @@ class Points:
     Parameters
     ----------
     position_m, acceleration_m_s2 : (m, 3, k) in the world frame.
-    sigma : (3, m, 3, k) standard uncertainty of place in m, of velocity in m/s, of acceleration in m/s².
+    doubt : what the uncertainty rests on, of 3·k channels: all x, all y, all z.
     share : (k,) of the power that stood out from the noise, on the axis where it is largest.
     """
 
     position_m: Floats
     acceleration_m_s2: Floats
-    sigma: Floats
+    doubt: Doubt
     share: Floats
 
 
@@ -55,11 +55,10 @@ def smooth_points(
         at_s=clock_s,
     )
     position, acceleration = (part.reshape(count, 3, points) for part in (smooth.position, smooth.acceleration))
-    sigma = smooth.sigma.reshape(3, count, 3, points)
     if tracks.view is not None:
         distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)
         position, acceleration = at_own_distance(clock_s, position, acceleration, distance_m, tracks.view.turn)
-    return Points(position, acceleration, sigma, smooth.share.reshape(3, points).max(0))
+    return Points(position, acceleration, smooth.doubt, smooth.share.reshape(3, points).max(0))
 
 
 def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
@@ -71,7 +70,7 @@ def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
         channels = slice(axis * points, (axis + 1) * points)
         if axis == tracks.depth_axis:
             # Errors in depth are far from alike: those of arms are ten times those of the trunk.
-            kinds.append(Kind(channels, config.depth_over_subtraction, shared=0.0))
+            kinds.append(Kind(channels, config.depth_over_subtraction, config.depth_place_over_subtraction, shared=0.0))
         else:
-            kinds.append(Kind(channels, config.over_subtraction, shared=_SHARED))
+            kinds.append(Kind(channels, config.over_subtraction, config.over_subtraction, shared=_SHARED))
     return Noise(config.over_subtraction, tuple(kinds))

@@ -108,7 +108,8 @@ class PlacementSignal:
     valid : (m,) False where the sample rests on nothing measured (long gap, cut, lost person); values there are NaN.
     sigma_m_s2 : (m,) standard uncertainty of the specific force: RMS length of its error.
     gyro_sigma_rad_s : (m,) standard uncertainty of the angular rate, likewise.
-    quality : 0 to 1, the clip's summary for this placement.
+    quality : 0 to 1: the share of the motion's power that is likely to be right, times the landmarks' visibility, times the share
+        of valid samples.
     """
 
     acc_m_s2: Floats

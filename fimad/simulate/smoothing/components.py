@@ -30,11 +30,13 @@ class Kind:
     ----------
     channels : their columns, side by side.
     over_subtraction : c of `spectral`'s formula, for components.
+    place_over_subtraction : the same for places, whose wrongly kept bins do not count with f⁴ as an acceleration's do.
     shared : how much of their floors components lend each other (`floor.shared_floor`).
     """
 
     channels: slice
     over_subtraction: float
+    place_over_subtraction: float
     shared: float
 
 
@@ -42,6 +44,16 @@ def gate(power: Floats, floor: Floats, over_subtraction: Floats | float, least: 
     """max(β, exp(−c·N/P)), β (m, 1)."""
     gain: Floats = np.maximum(least, np.exp(-over_subtraction * floor / np.maximum(power, NOTHING)))
     return gain
+
+
+@dataclass(frozen=True)
+class Gated:
+    """Smoothed coefficients (m, k), and the gain (m, k) that each channel had in effect; for accelerations and for places."""
+
+    bend: Complexes
+    bend_gain: Floats
+    place: Complexes
+    place_gain: Floats
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,8 @@ class Spectrum:
     band_hz: tuple[float, float]
 
 
-def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> tuple[Complexes, Floats]:
-    """The smoothed coefficients (m, k), and the gain (m, k) that each channel had in effect; kinds hold every channel once."""
+def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> Gated:
+    """Smooth all channels; kinds hold every channel once."""
     # Real parts above imaginary ones: real matrices are far quicker than complex ones.
     bins = len(whole.values)
     scale = np.sqrt(whole.floor[-1]) + NOTHING
@@ -74,20 +86,25 @@ def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least
     for kind in kinds:
         floor[:, kind.channels] = shared_floor(floor[:, kind.channels], kind.shared)
     gain = gate(power, floor, factor, least)
-    components[:bins] *= gain
-    components[bins:] *= gain
-    kept = gain * gain * power
-    passed = np.empty_like(power)
+    own = gate(whole.power, whole.floor, _OWN, least)
+    bend, place = (np.empty_like(whole.values) for _ in range(2))
+    bend_gain, place_gain = (np.empty_like(power) for _ in range(2))
     for kind, turn in zip(kinds, turns, strict=True):
-        values[:, kind.channels] = components[:, kind.channels] @ turn.T
+        here = kind.channels
         # Components are uncorrelated, as a rule: their powers add up.
         mixing = (turn * turn).T
-        all_of_it = power[:, kind.channels] @ mixing
-        passed[:, kind.channels] = (kept[:, kind.channels] @ mixing) / np.maximum(all_of_it, NOTHING)
-    own = gate(whole.power, whole.floor, _OWN, least)
-    smooth = np.empty_like(whole.values)
-    smooth.real, smooth.imag = own * scale * values[:bins], own * scale * values[bins:]
-    return smooth, own * np.sqrt(passed)
+        all_of_it = np.maximum(power[:, here] @ mixing, NOTHING)
+
+        ratio = kind.place_over_subtraction / kind.over_subtraction
+        for made, effect, passes in ((bend, bend_gain, gain[:, here]), (place, place_gain, gain[:, here] ** ratio)):
+            if made is place and ratio == 1:
+                place[:, here], place_gain[:, here] = bend[:, here], bend_gain[:, here]
+                continue
+            mine = own[:, here]
+            made[:, here].real = mine * scale[here] * ((passes * components[:bins, here]) @ turn.T)
+            made[:, here].imag = mine * scale[here] * ((passes * components[bins:, here]) @ turn.T)
+            effect[:, here] = mine * np.sqrt((passes * passes * power[:, here]) @ mixing / all_of_it)
+    return Gated(bend, bend_gain, place, place_gain)
 
 
 def _principal(whole: Spectrum, values: Floats) -> Floats:

@@ -17,12 +17,11 @@ from fimad.simulate.smoothing.floor import FLOOR_SLOPE, floor_band
 from fimad.simulate.smoothing.irregular import floor_bias, uniform
 from fimad.simulate.smoothing.kalman import rts_smooth
 from fimad.simulate.smoothing.resample import resample
-from fimad.simulate.smoothing.spectral import Noise, Smoothed, wiener
+from fimad.simulate.smoothing.spectral import Doubt, Noise, Smoothed, wiener
 from fimad.simulate.types import Floats
 
 # Where nothing else is said: motion capture, channels of their own.
 CAPTURE = Noise(16.0)
-_HALF_WINDOW_S = 0.15
 
 Method = Callable[[Floats, Floats, Noise], Smoothed]
 
@@ -58,15 +57,12 @@ def differentiate(
     if (first := int(np.searchsorted(smooth.time_s, at_s[0]))) + len(at_s) <= len(smooth.time_s):
         same = slice(first, first + len(at_s))
         if np.array_equal(smooth.time_s[same], at_s):
-            cut = smooth.position[same], smooth.acceleration[same], smooth.sigma[:, same]
-            return Smoothed(at_s, *cut, smooth.share)
+            return replace(smooth, time_s=at_s, position=smooth.position[same], acceleration=smooth.acceleration[same])
     at_s = np.clip(at_s, smooth.time_s[0], smooth.time_s[-1])
     position, acceleration = np.split(
         resample(smooth.time_s, np.concatenate([smooth.position, smooth.acceleration], axis=1), at_s), 2, axis=1
     )
-    stated = resample(smooth.time_s, np.concatenate(list(smooth.sigma), axis=1), at_s, points=2)
-    sigma = np.stack(np.split(stated, 3, axis=1))
-    return replace(smooth, time_s=at_s, position=position, acceleration=acceleration, sigma=sigma)
+    return replace(smooth, time_s=at_s, position=position, acceleration=acceleration)
 
 
 def adaptive(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:
@@ -93,11 +89,10 @@ def _plain(time_s: Floats, values: Floats, position: Floats, acceleration: Float
     orders = [values - position]
     for _ in range(2):
         orders.append(np.gradient(orders[-1], time_s, axis=0))
-    # At its ends a filter knows one side alone.
-    from_end = np.minimum(time_s - time_s[0], time_s[-1] - time_s)[:, None]
-    lopsided = 1 + np.clip(1 - from_end / _HALF_WINDOW_S, 0, 1)
-    spread = np.stack([each.std(0) * lopsided for each in orders])
-    return Smoothed(time_s, position, acceleration, spread, np.ones(values.shape[1]))
+    passed = np.stack([each.var(0) for each in orders])[:, None]
+    nothing = np.zeros_like(passed)
+    doubt = Doubt(np.array([time_s.mean()]), passed, nothing, nothing, (time_s[0], time_s[-1]))
+    return Smoothed(time_s, position, acceleration, doubt, np.ones(values.shape[1]))
 
 
 def central(values: Floats, rate_hz: float) -> tuple[Floats, Floats]:

@@ -26,7 +26,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
-from fimad.simulate.smoothing.components import Kind, Spectrum, gate, gate_components
+from fimad.simulate.smoothing.broad import broad_gain
+from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, gate, gate_components
 from fimad.simulate.smoothing.extend import close_loop
 from fimad.simulate.smoothing.floor import NOTHING, averaged_power, floor_band, noise_floor, shared_floor
 from fimad.simulate.types import Floats
@@ -37,11 +38,6 @@ _MOVING_FROM_HZ = 0.3
 # β below this frequency: what is held back is not silenced, so that a weak motion keeps its shape.
 _LEAST_GAIN = 0.01
 _LEAST_BELOW_HZ = 5.0
-# Held back this far above the noise, it was signal; below, noise as likely.
-_TOLD = 30.0
-# Errors of a pose that move with the body, over its floor. On rendered people the stated uncertainty is then the error on the
-# median, and within a factor of 1.7 of it for half of the placements.
-_WITH_THE_BODY = 36.0
 # A line, or a parabola, that explains so much of a channel's variance is taken for its trend. A single squat, or somebody who
 # walks through the picture, is nearly a parabola, but bends at its ends otherwise: those of flight and fall are exact.
 _LINE = 0.9
@@ -50,7 +46,7 @@ _PARABOLA = 0.99
 _END_S = 0.15
 _END_EXCESS = 0.5
 # Long stretches are cut into overlapping blocks, since the exercise changes; so many are worked on at once.
-_BLOCK_S = 10.0
+_BLOCK_S = 4.0
 _HOP = 0.75
 _AT_ONCE = 16
 
@@ -72,6 +68,31 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What the uncertainty of k channels rests on, in each of b blocks of time.
+
+    Parameters
+    ----------
+    time_s : (b,) the blocks' middles.
+    passed, held, kept : (3, b, k) mean squares of place, velocity and acceleration: of noise that passed, if it is as large as the
+        floor; of what stood above the floor and was held back, where people have power; of what was kept.
+    ends_s : where the stretch begins and ends: beyond, the motion is a prediction, and near, it is less sure.
+    """
+
+    time_s: Floats
+    passed: Floats
+    held: Floats
+    kept: Floats
+    ends_s: tuple[float, float]
+
+    def near_ends(self, time_s: Floats) -> Floats:
+        """(m,) factors on the uncertainty at (m,) times."""
+        from_end = np.minimum(time_s - self.ends_s[0], self.ends_s[1] - time_s)
+        factors: Floats = 1 + _END_EXCESS * np.clip(1 - from_end / _END_S, 0, 1)
+        return factors
+
+
+@dataclass(frozen=True)
 class Smoothed:
     """Smoothed channels and their second derivative at n times.
 
@@ -79,15 +100,14 @@ class Smoothed:
     ----------
     time_s : (n,) the times, s.
     position, acceleration : (n, k) in the input's unit, and per s².
-    sigma : (3, n, k) standard uncertainty of place, velocity and acceleration: the noise that passed and the signal that was
-        held back.
+    doubt : what the uncertainty rests on.
     share : (k,) share of the power outside rest that stood out from the floor: 0 all noise, 1 all signal.
     """
 
     time_s: Floats
     position: Floats
     acceleration: Floats
-    sigma: Floats
+    doubt: Doubt
     share: Floats
 
 
@@ -108,29 +128,30 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
     count = len(values)
     size = round(_BLOCK_S * rate_hz)
     if count <= 1.5 * size:
-        position, acceleration, sigma, share = _blocks(values[None], rate_hz, noise)
-        stated = np.repeat(sigma[:, 0], count + 2, axis=1) * _less_sure(time_s, rate_hz)
-        return Smoothed(_further(time_s, rate_hz), position[0], acceleration[0], stated, share[0])
+        position, acceleration, doubt, share = _blocks(values[None], rate_hz, noise)
+        middle_s = np.array([(time_s[0] + time_s[-1]) / 2])
+        told = Doubt(middle_s, *doubt, (time_s[0], time_s[-1]))
+        return Smoothed(_further(time_s, rate_hz), position[0], acceleration[0], told, share[0])
     starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
     fade = np.hanning(size + 4)[1:-1, None] + 1e-6
     shape = count + 2, values.shape[1]
     total = np.zeros((count + 2, 1))
     sums = [np.zeros(shape) for _ in range(2)]
-    stated = np.zeros((3, *shape))
-    shares = []
+    doubts, shares = [], []
     for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
         parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, noise)
         for at, start in enumerate(group):
             here = slice(start, start + size + 2)
             total[here] += fade
-            for whole, part in zip(sums, parts, strict=False):
+            for whole, part in zip(sums, parts[:2], strict=True):
                 whole[here] += fade * part[at]
-            stated[:, here] += fade * parts[2][:, at]
+        doubts.append(parts[2])
         shares.append(parts[3])
-    position, acceleration, sigma = (whole / total for whole in (*sums, stated))
-    sigma *= _less_sure(time_s, rate_hz)
-    return Smoothed(_further(time_s, rate_hz), position, acceleration, sigma, np.concatenate(shares).mean(0))
+    position, acceleration = (whole / total for whole in sums)
+    middles_s = time_s[starts.astype(int)] + (size - 1) / 2 / rate_hz
+    told = Doubt(middles_s, *np.concatenate(doubts, axis=2), (time_s[0], time_s[-1]))
+    return Smoothed(_further(time_s, rate_hz), position, acceleration, told, np.concatenate(shares).mean(0))
 
 
 def _further(time_s: Floats, rate_hz: float) -> Floats:
@@ -138,16 +159,8 @@ def _further(time_s: Floats, rate_hz: float) -> Floats:
     return np.concatenate([[time_s[0] - 1 / rate_hz], time_s, [time_s[-1] + 1 / rate_hz]])
 
 
-def _less_sure(time_s: Floats, rate_hz: float) -> Floats:
-    """(n + 2, 1) factors on the uncertainty."""
-    further_s = _further(time_s, rate_hz)
-    from_end = np.minimum(further_s - time_s[0], time_s[-1] - further_s)[:, None]
-    factors: Floats = 1 + _END_EXCESS * np.clip(1 - from_end / _END_S, 0, 1)
-    return factors
-
-
 def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Floats, Floats, Floats]:
-    """Position and acceleration (b, n + 2, k), sigma (3, b, 1, k) and share (b, k) of b blocks of (b, n, k) samples."""
+    """Position and acceleration (b, n + 2, k), the parts of `Doubt` (3, 3, b, k) and share (b, k) of b blocks of (b, n, k) samples."""
     blocks, count, channels = values.shape
     columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
     trend, bend = _trend(columns, rate_hz)
@@ -166,30 +179,36 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
         floor[:, kind.channels] = shared_floor(floor[:, kind.channels], _SHARED)
     whole = Spectrum(spectrum[:bins], power, floor, frequency_hz, length, rate_hz, (low, high))
     least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
-    smooth = np.zeros_like(spectrum)
     if kinds:
-        smooth[:bins], gain = gate_components(whole, kinds, noise.bias, least)
+        gated = gate_components(whole, kinds, noise.bias, least)
     else:
-        gain = gate(power, floor, noise.over_subtraction, least)
-        smooth[:bins] = gain * spectrum[:bins]
+        gain = np.maximum(
+            gate(power, floor, noise.over_subtraction, least),
+            broad_gain(spectrum[:bins], floor, frequency_hz, length, (low, high)),
+        )
+        kept = gain * spectrum[:bins]
+        gated = Gated(kept, gain, kept, gain)
+    smooth = np.zeros_like(spectrum)
     omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
     # The loop's last sample comes before its first.
     places = np.arange(-1, count + 1)
+    smooth[:bins] = gated.place
     position = fft.irfft(smooth, length, axis=0)[places] + trend
-    smooth[:bins] *= -omega2
+    smooth[:bins] = -omega2 * gated.bend
     acceleration = fft.irfft(smooth, length, axis=0)[places] + bend
-    # What was held back counts as lost signal only where it is told from noise, and where people have power.
-    wrong = _WITH_THE_BODY * floor if kinds else floor
-    told = (power > _TOLD * wrong) & (frequency_hz < low)[:, None]
-    lost = np.where(told, (1 - gain) ** 2 * (power - wrong), 0.0)
-    missed = gain**2 * wrong + lost
-    sigma = np.sqrt(2 / length * np.stack([(omega2**order * missed).sum(0) for order in range(3)]))
     moving = frequency_hz > _MOVING_FROM_HZ
-    share = (gain * np.maximum(power - floor, 0))[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
+    share = (gated.bend_gain * np.maximum(power - floor, 0))[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
     position, acceleration = (
         np.moveaxis(part.reshape(count + 2, blocks, channels), 1, 0) for part in (position, acceleration)
     )
-    return position, acceleration, sigma.reshape(3, blocks, 1, channels), share.reshape(blocks, channels)
+    # Means over the loop, of one-sided spectra.
+    weights = 2 / length * np.concatenate([omega2.T**order for order in range(3)])
+    doubt = np.empty((3, 3, blocks * channels))
+    above = np.where((frequency_hz < low)[:, None], np.maximum(power - floor, 0), 0.0)
+    for orders, gain in ((slice(0, 2), gated.place_gain), (slice(2, 3), gated.bend_gain)):
+        for sort, part in enumerate((gain * gain * floor, (1 - gain) ** 2 * above, gain * gain * power)):
+            doubt[sort, orders] = weights[orders] @ part
+    return position, acceleration, doubt.reshape(3, 3, blocks, channels), share.reshape(blocks, channels)
 
 
 def _in_blocks(kinds: tuple[Kind, ...], channels: int, blocks: int) -> tuple[Kind, ...]:
