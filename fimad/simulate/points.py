@@ -64,7 +64,7 @@ def smooth_points(
 def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
     """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
     if tracks.depth_axis is None:
-        return Noise(config.capture_over_subtraction)
+        return Noise(config.capture_over_subtraction, falling=True)
     kinds = []
     for axis in range(3):
         channels = slice(axis * points, (axis + 1) * points)

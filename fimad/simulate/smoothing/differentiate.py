@@ -21,7 +21,7 @@ from fimad.simulate.smoothing.spectral import Doubt, Noise, Smoothed, wiener
 from fimad.simulate.types import Floats
 
 # Where nothing else is said: motion capture, channels of their own.
-CAPTURE = Noise(16.0)
+CAPTURE = Noise(16.0, falling=True)
 
 Method = Callable[[Floats, Floats, Noise], Smoothed]
 

@@ -60,11 +60,13 @@ class Noise:
     over_subtraction : c of the module's formula, for channels on their own.
     kinds : channels that are smoothed together (`components`); together they hold every channel once. None: each on its own.
     bias : the floor that is found is so many times the true one (`irregular.floor_bias`).
+    falling : whether channels on their own also keep what `broad` finds: errors that move with a body must not be in them.
     """
 
     over_subtraction: float
     kinds: tuple[Kind, ...] = ()
     bias: float = 1.0
+    falling: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,10 +184,9 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     if kinds:
         gated = gate_components(whole, kinds, noise.bias, least)
     else:
-        gain = np.maximum(
-            gate(power, floor, noise.over_subtraction, least),
-            broad_gain(spectrum[:bins], floor, frequency_hz, length, (low, high)),
-        )
+        gain = gate(power, floor, noise.over_subtraction, least)
+        if noise.falling:
+            gain = np.maximum(gain, broad_gain(spectrum[:bins], floor, frequency_hz, length, (low, high)))
         kept = gain * spectrum[:bins]
         gated = Gated(kept, gain, kept, gain)
     smooth = np.zeros_like(spectrum)

@@ -54,16 +54,18 @@ def test_a_joint_at_rest_does_not_hear_the_others() -> None:
         assert rms(found[:, :2]) < 0.03 * rms(true[:, 2:])
 
 
-def test_what_passed_and_was_held_back_is_of_the_size_of_the_error() -> None:
-    for seed in range(6):
-        time_s, places, true = exercise(seed)
-        smooth = differentiate(time_s, noisy(places, seed), noise=TOGETHER)
-        wrong = rms((smooth.acceleration - true)[:, 2:]) ** 2 / (JOINTS - 2)
-        traces = smooth.doubt.passed[2, :, 2:].mean() + smooth.doubt.held[2, :, 2:].mean()
-        assert 0.1 < traces / wrong < 10
-        # Nearly all of the motion was kept, in mean squares as in the signal itself.
-        kept = smooth.doubt.kept[2, :, 2:].mean() * (JOINTS - 2)
-        assert abs(np.log(kept / rms(smooth.acceleration[:, 2:]) ** 2)) < 0.3
+def test_traces_of_smoothing_follow_what_was_done() -> None:
+    harder = Noise(160.0, (Kind(slice(0, JOINTS), 160.0, 160.0, shared=2 / 3),))
+    time_s, places, _ = exercise(0)
+    for size in (1.0, 2.0):
+        noise = size * (noisy(places, 0) - places)
+        one, two = (differentiate(time_s, places + noise, noise=each) for each in (TOGETHER, harder))
+        # All in mean squares: what was kept is the signal itself, and what is not kept is held back.
+        kept = one.doubt.kept[2, :, 2:].mean()
+        assert abs(np.log(kept / (one.acceleration[:, 2:] ** 2).mean())) < 0.3
+        assert (two.doubt.kept.sum((1, 2)) < one.doubt.kept.sum((1, 2))).all()
+        assert (two.doubt.passed.sum((1, 2)) < one.doubt.passed.sum((1, 2))).all()
+        assert (two.doubt.held.sum((1, 2)) > one.doubt.held.sum((1, 2))).all()
 
 
 def test_without_any_motion_nothing_is_reported() -> None:
