@@ -132,7 +132,8 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
     if count <= 1.5 * size:
         position, acceleration, doubt, share = _blocks(values[None], rate_hz, noise)
         middle_s = np.array([(time_s[0] + time_s[-1]) / 2])
-        told = Doubt(middle_s, *doubt, (time_s[0], time_s[-1]))
+        passed, held, kept = doubt
+        told = Doubt(middle_s, passed, held, kept, (time_s[0], time_s[-1]))
         return Smoothed(_further(time_s, rate_hz), position[0], acceleration[0], told, share[0])
     starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
@@ -152,7 +153,8 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
         shares.append(parts[3])
     position, acceleration = (whole / total for whole in sums)
     middles_s = time_s[starts.astype(int)] + (size - 1) / 2 / rate_hz
-    told = Doubt(middles_s, *np.concatenate(doubts, axis=2), (time_s[0], time_s[-1]))
+    passed, held, kept = np.concatenate(doubts, axis=2)
+    told = Doubt(middles_s, passed, held, kept, (time_s[0], time_s[-1]))
     return Smoothed(_further(time_s, rate_hz), position, acceleration, told, np.concatenate(shares).mean(0))
 
 
