@@ -64,6 +64,8 @@ _TURNS_PX = 1.0
 _KEPT = 15
 _KEPT_SHARE = 0.05
 _KEPT_GOOD = 0.6
+# Where half of the edges stay and no motion explains the rest, it is looked for again after so many pictures.
+_QUIET = 3
 
 # How thick limbs are, and how far the head reaches, over the longest of trunk, thigh, shank and shoulders.
 _LIMB = 0.45
@@ -168,6 +170,8 @@ class _Anchor:
     def __init__(self, picture: _Picture) -> None:
         self.picture = picture
         self.age = 0
+        # So many more pictures in which half of the edges stay are taken for still ones unlooked.
+        self.quiet = 0
         self._edges: list[_Edges] | None = None
 
     def free_edges(self, person: Grey | None) -> list[_Edges]:
@@ -240,13 +244,19 @@ class BackgroundTracker:
         if whole is not None and min(whole, sides) >= _SURELY_STILL_SHARE:
             return _Similarity(), whole
         near = whole is not None and whole >= _STILL_SHARE
+        if near and anchor.quiet > 0:
+            anchor.quiet -= 1
+            return _Similarity(), whole or 0.0
         # Coarse to fine goes astray where lines repeat; most motions are small enough without.
         for halvings in (0,) if near else (_HALVINGS, 0):
             found = align(anchor.picture, now, self._place, halvings)
             share = 0.0 if found is None else _share_after(anchor, now, found)
             if found is not None and share >= max(_STILL_SHARE, _GAIN * (whole or 0.0)):
                 return found, share
-        return (_Similarity(), whole or 0.0) if near and self._place == _Similarity() else None
+        if not near or self._place != _Similarity():
+            return None
+        anchor.quiet = _QUIET
+        return _Similarity(), whole or 0.0
 
 
 def _shares(anchor: Grey, grey: Grey, edges: list[_Edges]) -> tuple[float | None, float]:

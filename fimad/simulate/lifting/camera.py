@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fimad.simulate.doubts import Doubts
 from fimad.simulate.stretches import LONGEST_GAP_S
 from fimad.simulate.types import Bools, CameraMotion, Floats
 
@@ -33,6 +34,7 @@ class Steadied:
     masked : (n,) True where the camera moved, but how is unknown.
     steady : whether the camera stood still.
     unknown_share : share of the pictures in which there was too little background to tell.
+    reach : how far the background shifts at most within a shot, in widths of the picture.
     """
 
     centred: Floats
@@ -40,12 +42,14 @@ class Steadied:
     masked: Bools
     steady: bool
     unknown_share: float
+    reach: float = 0.0
 
-    @property
-    def flags(self) -> list[str]:
-        """What is doubtful; see `fimad.flags`."""
-        unknown = self.unknown_share > _MOST_UNKNOWN
-        return [*(["camera_moves"] if not self.steady else []), *(["camera_unknown"] if unknown else [])]
+    def doubt(self, doubts: Doubts) -> None:
+        """Raise `camera_moves` and `camera_unknown`."""
+        if not self.steady:
+            doubts.add("camera_moves", widths=round(self.reach, 3))
+        if self.unknown_share > _MOST_UNKNOWN:
+            doubts.add("camera_unknown", self.unknown_share)
 
 
 def without_camera_motion(centred: Floats, time_s: Floats, width_px: int, camera: CameraMotion | None) -> Steadied:
@@ -83,7 +87,8 @@ def without_camera_motion(centred: Floats, time_s: Floats, width_px: int, camera
     offset = centred - (moved[:, :2] * width_px)[:, None]
     cos, sin = (np.cos(angle) * shrink)[:, None], (np.sin(angle) * shrink)[:, None]
     mended = np.stack([offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], -1)
-    return Steadied(mended, cuts, masked, steady=False, unknown_share=unknown_share)
+    reach = float(np.hypot(path[:, 0], path[:, 1]).max())
+    return Steadied(mended, cuts, masked, steady=False, unknown_share=unknown_share, reach=reach)
 
 
 def _path(camera: CameraMotion, known: Bools) -> tuple[Floats, Bools]:

@@ -158,8 +158,7 @@ def lift(
     centred, breaks, masked = steadied.centred, steadied.cuts.copy(), steadied.masked
     weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
     weight[masked] = 0.0
-    for flag in steadied.flags:
-        doubts.add(flag, steadied.unknown_share if flag == "camera_unknown" else None)
+    steadied.doubt(doubts)
     distance_m = _distance(centred, pose.world_m, weight, focal_px)
     seen = np.isfinite(distance_m)
     slow_m = _slow(pose.time_s, distance_m, seen, breaks)
