@@ -17,7 +17,7 @@ KEYS = {
     "segment": "0b499641bc324362",
     "transcribe": "d3e7778e79db4ad4",
     "pose": "627ce492f657fc38",
-    "camera": "47208ad545b2eaec",
+    "camera": "b1f6825a61442173",
     "simulate": "734c9021c3e597c9",
     "label": "62f35f404863e69c",
 }
