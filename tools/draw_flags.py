@@ -91,6 +91,8 @@ def _example(row: dict[str, Any], flag: str, words: str, out: Path) -> str:
     image = row["pose_image"].reshape(-1, len(LANDMARKS), 3)[frames]
     svg = skeletons(image, np.asarray(valid[:, shown].any(0)), time_s, (row["width_px"], row["height_px"]))
     (out.parent / "images" / name).write_text(svg, encoding="utf-8")
+    if "widths" in detail:
+        detail = {"the background shifts, in widths of the picture, by up to": detail["widths"]}
     told = ", ".join(f"{key.removesuffix('_s')} {_short(value)}" for key, value in sorted(detail.items()))
     others = ", ".join(f"`{each}`" for each in row["flags"] if each != flag)
     also = f" Also flagged: {others}." if others else ""
