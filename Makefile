@@ -31,7 +31,11 @@ BENCH_LONG_VIDEO_ARGS ?= --rate-hz 3
 # --video2dataset PYTHON measures beside it.
 BENCH_ACQUISITION_ARGS ?=
 
-.PHONY: help demo test test-slow lint hooks bench fimad docs-table docs-images clean
+# Pythons (3.N) that constraints are kept for, and the extras whose floors are tested.
+LOCKED ?= 11 12 13
+LOWEST := build cluster embed whisper s3 mocap report dev
+
+.PHONY: help demo test lock test-newest test-lowest test-slow lint hooks bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -46,16 +50,21 @@ $(BIN)/python:
 	$(PIP) --upgrade pip
 
 # Stamps are newer than what they were made from once everything is installed, so that a second run takes no time.
-$(RUN_STAMP): pyproject.toml tools/system_packages.sh | $(BIN)/python
+# What was tested, for this Python; without a file for it, the newest that pyproject.toml allows. CONSTRAINTS= takes none.
+PYTHON_TAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])' 2>/dev/null)
+CONSTRAINTS ?= $(wildcard constraints/$(PYTHON_TAG).txt)
+CONSTRAIN = $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+
+$(RUN_STAMP): pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh run
 	@echo "Installing fimad and what the demo needs ($(RUN_EXTRAS)); this takes a few minutes the first time"
-	$(PIP) --editable '.[$(RUN_EXTRAS)]'
+	$(PIP) $(CONSTRAIN) --editable '.[$(RUN_EXTRAS)]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml tools/system_packages.sh | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh test
 	@echo "Installing fimad and what the tests need; this takes a few minutes the first time"
-	$(PIP) --editable '.[build,cluster,embed,whisper,s3,mocap,report,dev]'
+	$(PIP) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,s3,mocap,report,dev]'
 	@touch $@
 
 demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component
@@ -63,6 +72,25 @@ demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, wit
 
 test: $(VENV)/.dev  ## Run the default test suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lock:  ## Write constraints/ anew: what is pinned stays unless pyproject.toml forbids it; UPGRADE=--upgrade takes the newest
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install -qq uv
+	for minor in $(LOCKED); do \
+	    $(VENV)/lock/bin/uv pip compile pyproject.toml --all-extras --python-version 3.$$minor --quiet --no-header --no-annotate \
+	        $(UPGRADE) --output-file constraints/py3$$minor.txt || exit 1; \
+	done
+
+test-newest:  ## The suite with the newest releases of everything, in an environment of its own
+	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
+
+test-lowest:  ## The suite with the lowest versions that pyproject.toml allows, in an environment of its own
+	$(PYTHON) -m venv .venv-lowest/lock
+	.venv-lowest/lock/bin/python -m pip install -qq uv
+	.venv-lowest/lock/bin/uv pip compile pyproject.toml $(foreach extra,$(LOWEST),--extra $(extra)) --resolution lowest-direct \
+	    --python-version $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') --quiet --no-header --no-annotate \
+	    --output-file .venv-lowest/lowest.txt
+	$(MAKE) test VENV=.venv-lowest/env CONSTRAINTS=.venv-lowest/lowest.txt
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
