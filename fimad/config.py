@@ -238,6 +238,9 @@ class RunConfig(Section):
     workers: int = Field(-1, ge=-1, description="local worker processes; 0 runs in this process; -1 means one a core")
     threads: int = Field(1, ge=1, description="native threads per worker")
     scheduler: str = Field("", description="address of a running Dask scheduler")
+    slurm: dict[str, str] = Field(
+        {}, description="submit workers to Slurm: jobs, rounds, cores, and sbatch's options such as partition and time"
+    )
     downloads: int = Field(1, ge=1, le=64, description="downloads at the same time per local worker")
     connect_s: float = Field(20.0, gt=0, description="how long a scheduler may take to answer")
     no_worker_s: float = Field(

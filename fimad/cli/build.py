@@ -28,7 +28,8 @@ _EXAMPLES = """Examples:
     fimad build videos/ --workers 4
     fimad build "https://www.youtube.com/watch?v=..." --set download.max_height_px=480
     fimad build --stage pose --set pose.model=heavy
-    fimad build --scheduler tcp://10.0.0.1:8786 --workspace s3://bucket/workspace
+    fimad build --scheduler tls://10.0.0.1:8786 --workspace s3://bucket/workspace
+    fimad build --slurm partition=cpu --slurm time=04:00:00 --slurm jobs=64 --workspace /shared/workspace
 """
 
 
@@ -58,6 +59,13 @@ def build(
     ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
     without: WithoutOption = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Submit workers to Slurm: jobs=64, cores=8, rounds=3, and options of sbatch such as partition and time.",
+        ),
+    ] = None,
     settings: SetOption = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed item.")] = False,
     max_failures: Annotated[int | None, typer.Option(min=0, help="Stop after so many failures; 0: never.")] = None,
@@ -66,11 +74,13 @@ def build(
 ) -> None:
     """Turn videos into a dataset: do what is missing or stale, and nothing twice."""
     from fimad.pipeline.build import build as run_build
+    from fimad.pipeline.run.slurm import slurm_options
 
     chosen = with_run(
         read_config(config, workspace, dataset, settings),
         workers=workers,
         scheduler=scheduler,
+        slurm=slurm_options(slurm) if slurm else None,
         without=without,
         fail_fast=fail_fast or None,
         max_failures=max_failures,

@@ -227,10 +227,11 @@ def _executor(
     spec: RunSpec, config: Config, resources: list[str], observer: Observer, workspace: Workspace
 ) -> Executor:
     """Where tasks run, as the configuration says."""
-    if config.run.scheduler:
-        from fimad.pipeline.run.cluster import DaskExecutor
+    if config.run.scheduler or config.run.slurm:
+        from fimad.pipeline.run.cluster import on_cluster
 
-        return DaskExecutor(replace(spec, proof=workspace.write_proof()), config.run, resources, observer)
+        told = replace(spec, proof=workspace.write_proof())
+        return on_cluster(told, config.run, resources, observer, workspace.shared_folder())
     if config.run.workers == 0:
         return InProcess(spec, lambda event: _forward(event, observer))
     return LocalExecutor(spec, config.run, resources, observer)
@@ -286,7 +287,9 @@ def _run(
     gate = Politeness(config.http, state=workspace.read_state("politeness"), on_pause=pause)
     runner = Runner(workspace, config, plan, survey, make_executor, observer, log, gate=gate, on_finished=finisher)
     try:
-        with stopped_by_signals(runner, raise_at_once=config.run.workers == 0 and not config.run.scheduler):
+        with stopped_by_signals(
+            runner, raise_at_once=config.run.workers == 0 and not (config.run.scheduler or config.run.slurm)
+        ):
             result = runner.run(videos)
         if gate.error is not None and result.error is None:
             # What else there was to do is done; the downloads that are left wait for the remedy.

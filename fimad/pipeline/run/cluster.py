@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from fimad.config import RunConfig
@@ -22,6 +23,7 @@ from fimad.errors import SetupError
 from fimad.pipeline.run import worker
 from fimad.pipeline.run.executor import Executor
 from fimad.pipeline.run.run_types import Observer
+from fimad.pipeline.run.slurm import SlurmCluster
 from fimad.pipeline.task import Outcome, RunSpec, Task
 
 _LOOK_S = 5.0
@@ -76,9 +78,17 @@ class DaskExecutor(Executor):
     run : how many workers, or which scheduler.
     resources : the resources that the run's stages need.
     observer : is told how far long tasks are.
+    cluster : one that was started for this run, and ends with it; else the one of `run.scheduler`.
     """
 
-    def __init__(self, spec: RunSpec, run: RunConfig, resources: Sequence[str], observer: Observer) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        run: RunConfig,
+        resources: Sequence[str],
+        observer: Observer,
+        cluster: SlurmCluster | None = None,
+    ) -> None:
         self._resources = list(resources)
         self._run = run
         self._spec = replace(spec, check=True)
@@ -92,7 +102,9 @@ class DaskExecutor(Executor):
         self._alone_since: float | None = None
         self._excluded: set[str] = set()
         self._allowed: int | None = None
-        self._client = _connect(run.scheduler, run.connect_s)
+        self._cluster = cluster
+        address, security = (run.scheduler, None) if cluster is None else (cluster.address, cluster.security)
+        self._client = _connect(address, run.connect_s, security)
         self._client.subscribe_topic(self._topic, self._hear)
         self._allow_no_failures()
         self.lanes = self._count_lanes()
@@ -300,6 +312,22 @@ class DaskExecutor(Executor):
             if self._allowed is not None:
                 self._client.run_on_scheduler(_prepare_scheduler, allowed_failures=self._allowed)
         self._client.close(timeout=5)
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def on_cluster(
+    spec: RunSpec, run: RunConfig, resources: Sequence[str], observer: Observer, place: Path
+) -> DaskExecutor:
+    """An executor on the cluster that a configuration names, or on one that a batch system gives; `place` is seen by all nodes."""
+    if run.scheduler:
+        return DaskExecutor(spec, run, resources, observer)
+    cluster = SlurmCluster(run, place)
+    try:
+        return DaskExecutor(spec, run, resources, observer, cluster)
+    except BaseException:
+        cluster.close()
+        raise
 
 
 def _unfit(address: str, report: Any) -> SetupError | None:
@@ -327,7 +355,7 @@ def _unfit(address: str, report: Any) -> SetupError | None:
     )
 
 
-def _connect(address: str, connect_s: float) -> Any:
+def _connect(address: str, connect_s: float, security: Any = None) -> Any:
     try:
         import dask
         from distributed import Client
@@ -342,7 +370,7 @@ def _connect(address: str, connect_s: float) -> Any:
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
     dask.config.set({"distributed.comm.timeouts.connect": f"{connect_s:.0f}s"})
     try:
-        return Client(address, timeout=connect_s, set_as_default=False)
+        return Client(address, timeout=connect_s, set_as_default=False, security=security)
     except (OSError, TimeoutError, ValueError) as error:
         raise SetupError(
             f"No Dask scheduler answers at {address!r}: {error}.",

@@ -329,6 +329,12 @@ class Workspace(Batches):
         self.store.check_writable()
         self.sweep()
 
+    def shared_folder(self) -> Path:
+        """A folder that all machines see: of the workspace itself, or in the home folder where that is a store."""
+        if self.store.local is not None:
+            return self.store.scratch_root()
+        return Path.home() / ".cache" / "fimad"
+
     def write_proof(self) -> tuple[str, str]:
         """Write something that no other workspace has; its name and content. Whoever reads it works on the same one."""
         name, text = f"tmp/{atomic.owner()}/{uuid.uuid4().hex}.proof", uuid.uuid4().hex
