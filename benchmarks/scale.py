@@ -8,12 +8,15 @@ nothing to do, and with `--add` more videos. Prints
 - `pack_s`: index and shards from nothing, by the workers;
 - `driver_mb`: the driver's largest resident memory, over all of it;
 - `resume_s`: a second build that finds everything done;
+- `--synthetic`: no video is run; listings and index are made up, and `status_*` and `decide_*` (all of a first pack but the
+  workers' shares) are the driver's own costs;
 - `add_s`, `add_reads`: with more videos on the list, the time, and how many artifacts were read, by any process.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -30,13 +33,19 @@ import pyarrow as pa
 
 from fimad import schema
 from fimad.config import Config, parse_config
+from fimad.dataset.packing.duplicates import PRINT_BYTES
+from fimad.dataset.packing.pack import pack
 from fimad.pipeline.build import build
 from fimad.pipeline.contract import Resource, Stage, StageInput
 from fimad.pipeline.inspect.status import status
 from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.stages.registry import plan_stages
+from fimad.pipeline.state.corpus import corpus
+from fimad.pipeline.state.index import ROWS, Index
+from fimad.pipeline.state.packing import WorkspaceSource
 from fimad.pipeline.state.workspace import Workspace
 from fimad.skeleton import LANDMARKS
+from fimad.storage.store import open_store
 
 FLOORS = {"overhead_ms_per_video": 12.0, "resume_s": 30.0, "add_s": 30.0, "add_reads_share": 0.001, "driver_mb": 500.0}
 _LABELS = ("squats", "jumping jacks", "lunges", "plank", "burpees", "rows")
@@ -164,7 +173,7 @@ def write_list(folder: Path, videos: int) -> None:
         file.writelines(f"https://www.youtube.com/watch?v={at:011d}\n" for at in range(videos))
 
 
-def step(what: str, folder: Path, workers: int) -> dict[str, Any]:
+def step(what: str, folder: Path, workers: int, videos: int = 0) -> dict[str, Any]:
     """One command, in a process of its own as a user has it: its seconds, memory and artifact reads."""
     reads = folder / "reads"
     reads.unlink(missing_ok=True)
@@ -172,19 +181,27 @@ def step(what: str, folder: Path, workers: int) -> dict[str, Any]:
     environment = {**os.environ, _READS: str(reads)}
     command = [sys.executable, "-m", "benchmarks.scale", "--step", what, "--folder", str(folder)]
     done = subprocess.run(
-        [*command, "--workers", str(workers)], env=environment, capture_output=True, text=True, check=False
+        [*command, "--workers", str(workers), "--videos", str(videos)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SystemExit(f"{what} failed:\n{done.stdout}\n{done.stderr}")
     return {**json.loads(done.stdout.splitlines()[-1]), "reads": reads.stat().st_size}
 
 
-def run_step(what: str, folder: Path, workers: int) -> dict[str, Any]:
+def run_step(what: str, folder: Path, workers: int, videos: int) -> dict[str, Any]:
     """What a step does."""
     config = settings(folder, workers)
     began = time.perf_counter()
     found: dict[str, Any] = {}
-    if what == "status":
+    if what == "fill":
+        fill(folder, videos)
+    elif what == "decide":
+        found |= decide(folder)
+    elif what == "status":
         workspace = Workspace(config.workspace)
         now = status(workspace, config, plan_stages(config, PATHS))
         found["videos"] = now.videos
@@ -233,6 +250,92 @@ def measure(videos: int, add: int, workers: int, folder: Path) -> dict[str, Any]
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in figures.items()}
 
 
+# A million without making a million: what the driver decides from, without the artifacts themselves.
+
+
+def fill(folder: Path, videos: int) -> None:
+    """A workspace whose listings and index are those of `videos` videos that are done; its artifacts are empty files."""
+    write_list(folder, videos)
+    config = settings(folder, 0)
+    workspace = Workspace(config.workspace)
+    corpus(workspace, config, ())
+    plan = plan_stages(config, PATHS)
+    index = Index(workspace, plan.keys)
+    names = ",".join(plan.stages)
+    draw = np.random.default_rng(0)
+    for start in range(0, videos, 50_000):
+        rows = []
+        for at in range(start, min(videos, start + 50_000)):
+            video_id = f"{at:011d}"
+            for stage, key in plan.keys.items():
+                path = Path(workspace.url) / workspace.name(stage, key, video_id)
+                if at < 256:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+                except FileNotFoundError:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.touch()
+            mark = draw.normal(size=PRINT_BYTES // 2)
+            rows.append(
+                {
+                    "video_id": video_id,
+                    "stages": names,
+                    "media": f"{at:064x}",
+                    "channel": f"channel-{at % (videos // 20 + 1)}",
+                    "person": "",
+                    "split": "",
+                    "source": "",
+                    "duration_s": 60.0 + float(draw.uniform(0, 600)),
+                    "labels": json.dumps({_LABELS[at % len(_LABELS)]: 5}),
+                    "bytes": 20_000_000,
+                    "mark": (mark / np.linalg.norm(mark)).astype(np.float16).tobytes(),
+                    "stamp": 1,
+                }
+            )
+        index.add(f"filled-{start}", pa.Table.from_pylist(rows, schema=ROWS))
+    workspace.close()
+
+
+class Decided(Exception):
+    """Packing has decided what goes where; shards are the workers' business."""
+
+
+class DecideOnly(WorkspaceSource):
+    """Stops where shards would be written."""
+
+    plans = 0
+
+    def make_shards(self, plans: Any, *rest: Any) -> Any:
+        DecideOnly.plans = len(plans)
+        raise Decided
+
+
+def decide(folder: Path) -> dict[str, Any]:
+    """The driver's part of a first pack."""
+    config = settings(folder, 0)
+    workspace = Workspace(config.workspace)
+    chosen = corpus(workspace, config, ())
+    source = DecideOnly(workspace, config, plan_stages(config, PATHS), chosen.videos, jobs=object())  # type: ignore[arg-type]
+    with contextlib.suppress(Decided):
+        pack(source, config, open_store(config.dataset))
+    return {"shards": DecideOnly.plans}
+
+
+def measure_synthetic(videos: int, folder: Path) -> dict[str, Any]:
+    """What the driver alone costs, on a state that was made up."""
+    step("fill", folder, 0, videos)
+    looked = step("status", folder, 0)
+    decided = step("decide", folder, 0)
+    if looked["videos"] != videos:
+        raise SystemExit(f"{looked['videos']} of {videos} videos were counted")
+    figures = {"videos": videos, "shards": decided["shards"]}
+    for name, each in (("status", looked), ("decide", decided)):
+        figures |= {f"{name}_s": each["seconds"], f"{name}_mb": each["mb"]}
+    figures["decide_reads"] = decided["reads"]
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
+
+
 def main() -> int:
     """Parse, measure, print; exit code 1 if a floor is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -241,14 +344,18 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where to put the workspace (default: a temporary folder)")
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--synthetic", action="store_true", help="make the state up: what the driver alone costs")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        print(json.dumps(run_step(options.step, options.folder, options.workers)))
+        print(json.dumps(run_step(options.step, options.folder, options.workers, options.videos)))
         return 0
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     try:
-        figures = measure(options.videos, options.add, options.workers, folder)
+        if options.synthetic:
+            figures = measure_synthetic(options.videos, folder)
+        else:
+            figures = measure(options.videos, options.add, options.workers, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in figures.items():
