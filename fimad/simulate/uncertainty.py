@@ -35,7 +35,7 @@ _SEGMENTS = {
     "head": (0.85, 0.97),
 }
 # Errors have heavy tails: their RMS is raised so that 95 % of them are less than twice the stated uncertainty.
-_TAILS = (1.155**2, 1.257**2)
+_TAILS = (1.07**2, 1.2**2)
 _ON = {"wrist": "forearm", "elbow": "forearm", "upper_arm": "upper arm", "shoulder": "upper arm", "thigh": "thigh"}
 _ON |= {"hip": "thigh", "ankle": "shank", "knee": "shank", "chest": "trunk", "pelvis": "trunk", "head": "head"}
 # Of motion capture only noise that passed: what is held back is noise as well, and axes are exact but for it.

@@ -94,17 +94,27 @@ def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least
         # Components are uncorrelated, as a rule: their powers add up.
         mixing = (turn * turn).T
         all_of_it = np.maximum(power[:, here] @ mixing, NOTHING)
-
-        ratio = kind.place_over_subtraction / kind.over_subtraction
-        for made, effect, passes in ((bend, bend_gain, gain[:, here]), (place, place_gain, gain[:, here] ** ratio)):
-            if made is place and ratio == 1:
-                place[:, here], place_gain[:, here] = bend[:, here], bend_gain[:, here]
-                continue
-            mine = own[:, here]
-            made[:, here].real = mine * scale[here] * ((passes * components[:bins, here]) @ turn.T)
-            made[:, here].imag = mine * scale[here] * ((passes * components[bins:, here]) @ turn.T)
-            effect[:, here] = mine * np.sqrt((passes * passes * power[:, here]) @ mixing / all_of_it)
+        weight = own[:, here] * scale[here]
+        bend[:, here] = _turned_back(components, gain[:, here], turn, weight, here)
+        kept = (gain[:, here] ** 2 * power[:, here]) @ mixing
+        bend_gain[:, here] = own[:, here] * np.sqrt(kept / all_of_it)
+        if kind.place_over_subtraction == kind.over_subtraction:
+            place[:, here], place_gain[:, here] = bend[:, here], bend_gain[:, here]
+            continue
+        passes = gate(power[:, here], floor[:, here], kind.place_over_subtraction, least)
+        place[:, here] = _turned_back(components, passes, turn, weight, here)
+        place_gain[:, here] = own[:, here] * np.sqrt((passes**2 * power[:, here]) @ mixing / all_of_it)
     return Gated(bend, bend_gain, place, place_gain)
+
+
+def _turned_back(components: Floats, passes: Floats, turn: Floats, weight: Floats, here: slice) -> Complexes:
+    """(m, k) coefficients of channels from those of components (2m, k), real above imaginary parts, that pass a gain (m, k)."""
+    bins = len(passes)
+    made = np.empty(passes.shape, np.complex128)
+    for part, rows in ((made.real, slice(bins)), (made.imag, slice(bins, None))):
+        np.matmul(passes * components[rows, here], turn.T, out=part)
+        part *= weight
+    return made
 
 
 def _principal(whole: Spectrum, values: Floats) -> Floats:
