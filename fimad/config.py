@@ -91,6 +91,17 @@ class LabelConfig(Section):
 
     clip_evidence: bool = Field(True, description="weigh in what a clip shows where its title says nothing")
     corrections: str = Field("", description="CSV of corrected labels (`fimad labels --out`); wins over everything")
+    describe: Literal["template", "endpoint"] = Field(
+        "template",
+        description="who says how an exercise is done: a template, or a model behind an OpenAI-compatible endpoint",
+    )
+    endpoint_url: str = Field("http://127.0.0.1:8000/v1", description="base address of the endpoint")
+    endpoint_model: str = Field("", description="model to ask; its answers are in the key")
+    endpoint_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the endpoint's key")
+    endpoint_max_tokens: int = Field(1_000_000, ge=0, description="tokens that may be spent in all; 0 means any number")
+    endpoint_max_usd: float = Field(0.0, ge=0, description="money that may be spent in all; 0 means any sum")
+    endpoint_usd_per_million_in: float = Field(0.0, ge=0, description="price of a million tokens of prompts")
+    endpoint_usd_per_million_out: float = Field(0.0, ge=0, description="price of a million tokens of answers")
 
 
 class PoseConfig(Section):

@@ -142,6 +142,9 @@ LABEL = pa.schema(
         field("repetitions_confidence", pa.float32(), "autocorrelation of the motion at its period", unit="1"),
         field("description_text", pa.string(), "how the exercise is done"),
         field("description_source", pa.string(), "what wrote the description: a template, or a model and its prompt"),
+        field(
+            "description_provenance", pa.string(), "model, prompt, tokens and cost of a model's description, as JSON"
+        ),
     ]
 )
 

@@ -6,13 +6,17 @@ repeats is one, and the first chapter of a video in which somebody talks is an i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fimad.labels.counting import Motion
 from fimad.labels.describing import TEMPLATE, describe
 from fimad.labels.titles import TitleLabel, label_title
+
+if TYPE_CHECKING:
+    from fimad.labels.endpoint import Describer
 
 NULL = "null"
 UNLISTED = "unlisted_exercise"
@@ -65,9 +69,16 @@ def label_clip(title: str | None, shown: Shown) -> TitleLabel:
     return label
 
 
-def columns(label: TitleLabel, motion: Motion | None = None) -> dict[str, Any]:
+def columns(label: TitleLabel, motion: Motion | None = None, describer: Describer | None = None) -> dict[str, Any]:
     """The columns of a clip's label, as `schema.LABEL` has them."""
-    text = describe(label.components or label.exercises, side=label.side, equipment=label.equipment)
+    exercises = label.components or label.exercises
+    provenance: dict[str, Any] = {}
+    if describer is None:
+        text = describe(exercises, side=label.side, equipment=label.equipment)
+        source = TEMPLATE if text else None
+    else:
+        told = describer.describe(exercises, side=label.side, equipment=label.equipment)
+        text, source, provenance = told.text, told.source, told.provenance
     counted = motion is not None and motion.repetitions is not None
     return {
         "kind": label.kind,
@@ -86,7 +97,8 @@ def columns(label: TitleLabel, motion: Motion | None = None) -> dict[str, Any]:
         "repetitions_counted": round(motion.repetitions, 2) if counted and motion and motion.repetitions else None,
         "repetitions_confidence": round(motion.confidence, 3) if motion is not None else None,
         "description_text": text,
-        "description_source": TEMPLATE if text else None,
+        "description_source": source,
+        "description_provenance": json.dumps(provenance, sort_keys=True) if provenance else None,
     }
 
 

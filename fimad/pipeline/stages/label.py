@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import platformdirs
 import pyarrow as pa
 
-from fimad.config import Section
+from fimad.config import LabelConfig, Section
 from fimad.labels.clips import Shown, columns, label_clip, words_of_segment
 from fimad.labels.corrections import corrected, corrections_sha256, read_corrections
 from fimad.labels.counting import Motion, motion_of
@@ -16,6 +17,14 @@ from fimad.labels.taxonomy import load_taxonomy
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import LABEL
+
+if TYPE_CHECKING:
+    from fimad.labels.endpoint import Describer
+
+# How to reach a model, and what it may cost: they change no answer.
+_WAYS = frozenset(
+    name for name in LabelConfig.model_fields if name.startswith("endpoint_") and name != "endpoint_model"
+)
 
 
 class LabelStage(Stage):
@@ -29,10 +38,13 @@ class LabelStage(Stage):
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment", "transcribe", "pose")
     optional: ClassVar[tuple[str, ...]] = ("transcribe", "pose")
 
+    _describer: Describer | None = None
+
     @property
     def section(self) -> Section:
-        # What corrections say is in the key by their hash; where they lie must not be.
-        return self.config.label.model_copy(update={"corrections": ""})
+        # What corrections say is in the key by their hash; where they lie must not be. Of the endpoint its model is.
+        ways = {name: field.default for name, field in LabelConfig.model_fields.items() if name in _WAYS}
+        return self.config.label.model_copy(update={"corrections": "", **ways})
 
     def models(self) -> tuple[ModelFile, ...]:
         version, _ = load_taxonomy()
@@ -43,7 +55,30 @@ class LabelStage(Stage):
     def schema(self) -> pa.Schema:
         return LABEL
 
+    def requires(self) -> tuple[str, ...]:
+        return ("openai",) if self.config.label.describe == "endpoint" else ()
+
+    def setup(self) -> None:
+        section = self.config.label
+        if section.describe == "endpoint" and self._describer is None:
+            from fimad.labels.endpoint import Describer, Endpoint
+
+            endpoint = Endpoint(
+                section.endpoint_url,
+                section.endpoint_model,
+                section.endpoint_key_env,
+                max_tokens_total=section.endpoint_max_tokens,
+                max_cost_usd=section.endpoint_max_usd,
+                usd_per_million_in=section.endpoint_usd_per_million_in,
+                usd_per_million_out=section.endpoint_usd_per_million_out,
+            )
+            self._describer = Describer(endpoint, Path(platformdirs.user_cache_dir("fimad")) / "descriptions")
+
+    def close(self) -> None:
+        self._describer = None
+
     def run(self, item: StageInput) -> pa.Table:
+        self.setup()
         video = item.tables["download"].to_pylist()[0]
         clips = kept_clips(item.tables["segment"])
         path = self.config.label.corrections
@@ -61,7 +96,13 @@ class LabelStage(Stage):
                 shown = Shown()
             title = video.get("given_label") or words_of_segment(clip)
             label = corrected(label_clip(title, shown), clip["clip_id"], title, table)
-            rows.append({"clip_id": clip["clip_id"], "clip_index": clip["clip_index"], **columns(label, motion)})
+            rows.append(
+                {
+                    "clip_id": clip["clip_id"],
+                    "clip_index": clip["clip_index"],
+                    **columns(label, motion, self._describer),
+                }
+            )
         return pa.Table.from_pylist(rows, schema=LABEL)
 
 

@@ -19,7 +19,7 @@ KEYS = {
     "pose": "627ce492f657fc38",
     "camera": "b1f6825a61442173",
     "simulate": "734c9021c3e597c9",
-    "label": "62f35f404863e69c",
+    "label": "c24055c29a384cb4",
 }
 
 

@@ -1,0 +1,287 @@
+"""Descriptions by a language model behind an OpenAI-compatible endpoint: structured, cached by content, within a budget.
+
+A local server is as good as a cloud. Nothing is asked twice: answers are kept by what was asked, of which model, with which
+prompt. Before a request its worst case (every byte of the prompt a token, all of the answer's tokens) is set aside in a
+ledger that all processes share; one that would go past the budget is not sent. What can't be had falls back to the
+template, and its source says why.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fimad.labels.describing import TEMPLATE, describe
+from fimad.storage.atomic import publish_bytes
+
+PROMPT = "prompt-1"
+_SYSTEM = (
+    "You describe fitness exercises for a dataset of human motion. Say in one or two plain sentences which body parts move how, in "
+    "which position and with which equipment. Do not praise, warn or advise."
+)
+#: What a chat request adds around its texts, in tokens, at most.
+_OVERHEAD_TOKENS = 64
+_MILLION = 1_000_000
+
+
+class Description(BaseModel):
+    """What the model has to answer with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = Field(min_length=10, max_length=1000)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask, and how much may be spent.
+
+    Parameters
+    ----------
+    max_tokens_total, max_cost_usd : budget of the ledger, over all runs; 0 for no limit.
+    usd_per_million_in, usd_per_million_out : price of tokens.
+    attempts : requests for one description, the first included.
+    """
+
+    base_url: str
+    model: str
+    key_env: str = "OPENAI_API_KEY"
+    max_answer_tokens: int = 200
+    max_tokens_total: int = 1_000_000
+    max_cost_usd: float = 0.0
+    usd_per_million_in: float = 0.0
+    usd_per_million_out: float = 0.0
+    timeout_s: float = 60.0
+    attempts: int = 4
+    backoff_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class Described:
+    """A description with where it is from.
+
+    Parameters
+    ----------
+    source : `template-1`, or model and prompt.
+    provenance : prompt, model, tokens and cost of the answer; why it is a template's, if one was asked for.
+    """
+
+    text: str | None
+    source: str | None
+    provenance: dict[str, Any]
+
+
+class Ledger:
+    """What was spent, in a file that processes share: each line a reservation, or what it really cost."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[Any]:
+        with self.path.open("a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+    @staticmethod
+    def _spent(file: Any) -> tuple[int, float]:
+        file.seek(0)
+        entries: dict[str, tuple[int, float]] = {}
+        for line in file:
+            try:
+                entry = json.loads(line)
+                # The last line of an id counts: what it cost takes the place of what was set aside.
+                entries[entry["id"]] = int(entry["tokens"]), float(entry["usd"])
+            except (ValueError, KeyError, TypeError):
+                continue
+        return sum(tokens for tokens, _ in entries.values()), sum(usd for _, usd in entries.values())
+
+    def spent(self) -> tuple[int, float]:
+        """Tokens and USD, with what is set aside."""
+        with self._locked() as file:
+            return self._spent(file)
+
+    def reserve(self, name: str, tokens: int, usd: float, endpoint: Endpoint) -> bool:
+        """Set a request's worst case aside; False where the budget does not hold it."""
+        with self._locked() as file:
+            had_tokens, had_usd = self._spent(file)
+            if endpoint.max_tokens_total and had_tokens + tokens > endpoint.max_tokens_total:
+                return False
+            if endpoint.max_cost_usd and had_usd + usd > endpoint.max_cost_usd:
+                return False
+            self._write(file, name, tokens, usd)
+            return True
+
+    def settle(self, name: str, tokens: int, usd: float) -> None:
+        """What a request really cost."""
+        with self._locked() as file:
+            self._write(file, name, tokens, usd)
+
+    @staticmethod
+    def _write(file: Any, name: str, tokens: int, usd: float) -> None:
+        file.seek(0, os.SEEK_END)
+        file.write(json.dumps({"id": name, "tokens": tokens, "usd": usd}) + "\n")
+
+
+class Describer:
+    """Asks an endpoint for descriptions of exercises.
+
+    Parameters
+    ----------
+    folder : of the cache and the ledger.
+    sleep : for tests.
+    """
+
+    def __init__(self, endpoint: Endpoint, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+        from openai import OpenAI
+
+        self.endpoint = endpoint
+        self.ledger = Ledger(folder / "ledger.jsonl")
+        self._folder = folder
+        self._sleep = sleep
+        # Retries are ours: the client's own don't know of the budget.
+        self._client = OpenAI(
+            base_url=endpoint.base_url,
+            api_key=os.environ.get(endpoint.key_env) or "none",
+            max_retries=0,
+            timeout=endpoint.timeout_s,
+        )
+
+    def describe(
+        self, exercises: Sequence[str], *, side: str | None = None, equipment: Sequence[str] = ()
+    ) -> Described:
+        """A description from the cache, else from the endpoint, else from the template."""
+        fallback = describe(exercises, side=side, equipment=equipment)
+        if fallback is None:
+            return Described(None, None, {})
+        asked = f"Exercise: {', '.join(each.replace('_', ' ') for each in exercises)}"
+        asked += f". Side: {side}" if side else ""
+        asked += f". Equipment: {', '.join(each.replace('_', ' ') for each in equipment)}" if equipment else ""
+        key = hashlib.sha256(json.dumps([self.endpoint.model, PROMPT, _SYSTEM, asked]).encode()).hexdigest()
+        place = self._folder / "answers" / key[:2] / f"{key}.json"
+        try:
+            return Described(**{**json.loads(place.read_text(encoding="utf-8"))})
+        except (OSError, ValueError, TypeError):
+            pass
+        text, provenance = self._ask(asked, key)
+        if text is None:
+            return Described(fallback, TEMPLATE, provenance)
+        made = Described(text, f"{self.endpoint.model} {PROMPT}", provenance)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        publish_bytes(json.dumps(asdict(made), ensure_ascii=False).encode(), place, place.parent)
+        return made
+
+    def _ask(self, asked: str, key: str) -> tuple[str | None, dict[str, Any]]:
+        import openai
+
+        endpoint, why = self.endpoint, ""
+        answer_tokens = endpoint.max_answer_tokens
+        paid_tokens, paid_usd = 0, 0.0
+        for attempt in range(endpoint.attempts):
+            name = f"{key[:16]}-{time.time_ns()}"
+            worst_in = len(_SYSTEM.encode()) + len(asked.encode()) + len(json.dumps(_schema())) + _OVERHEAD_TOKENS
+            worst = worst_in + answer_tokens
+            if not self.ledger.reserve(name, worst, self._usd(worst_in, answer_tokens), endpoint):
+                return None, {"why": "budget", "tokens": paid_tokens, "usd": round(paid_usd, 6)}
+            wait = endpoint.backoff_s * 2**attempt
+            try:
+                answer = self._request(asked, answer_tokens)
+            except openai.RateLimitError as error:
+                # Refused before any work: nothing is paid.
+                self.ledger.settle(name, 0, 0.0)
+                why, wait = "rate limit", max(_retry_after(error), wait)
+            except (openai.APITimeoutError, openai.APIConnectionError, openai.InternalServerError) as error:
+                # It may have been worked on, and be charged: what was set aside stays so.
+                why = type(error).__name__
+            except openai.APIStatusError as error:
+                self.ledger.settle(name, 0, 0.0)
+                return None, {"why": f"HTTP {error.status_code}", "tokens": paid_tokens, "usd": round(paid_usd, 6)}
+            except openai.APIError as error:
+                why = type(error).__name__
+            else:
+                used_in, used_out = _usage(answer, worst_in, answer_tokens)
+                self.ledger.settle(name, used_in + used_out, self._usd(used_in, used_out))
+                paid_tokens, paid_usd = paid_tokens + used_in + used_out, paid_usd + self._usd(used_in, used_out)
+                text, why = _text(answer)
+                about = {
+                    "model": getattr(answer, "model", ""),
+                    "prompt": PROMPT,
+                    "tokens": paid_tokens,
+                    "usd": round(paid_usd, 6),
+                }
+                if text is not None:
+                    return text, about
+                if why == "refused":
+                    return None, {**about, "why": why}
+                if why == "truncated":
+                    answer_tokens *= 2
+                wait = 0.0
+            if attempt + 1 < endpoint.attempts:
+                self._sleep(wait)
+        return None, {"why": why, "tokens": paid_tokens, "usd": round(paid_usd, 6)}
+
+    def _request(self, asked: str, answer_tokens: int) -> Any:
+        return self._client.chat.completions.create(
+            model=self.endpoint.model,
+            messages=[{"role": "system", "content": _SYSTEM}, {"role": "user", "content": asked}],
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "description", "strict": True, "schema": _schema()},
+            },
+            max_tokens=answer_tokens,
+            temperature=0.0,
+            seed=0,
+        )
+
+    def _usd(self, tokens_in: int, tokens_out: int) -> float:
+        endpoint = self.endpoint
+        return (tokens_in * endpoint.usd_per_million_in + tokens_out * endpoint.usd_per_million_out) / _MILLION
+
+
+def _schema() -> dict[str, Any]:
+    return Description.model_json_schema()
+
+
+def _retry_after(error: Any) -> float:
+    try:
+        return min(600.0, max(0.0, float(error.response.headers.get("retry-after", 0))))
+    except (AttributeError, ValueError, TypeError):
+        return 0.0
+
+
+def _usage(answer: Any, worst_in: int, worst_out: int) -> tuple[int, int]:
+    """Tokens of the request and of the answer; the worst case where the server does not say."""
+    usage: Any = getattr(answer, "usage", None)
+    try:
+        return int(usage.prompt_tokens), int(usage.completion_tokens)
+    except (AttributeError, TypeError, ValueError):
+        return worst_in, worst_out
+
+
+def _text(answer: Any) -> tuple[str | None, str]:
+    """The description, or why there is none: `refused`, `truncated` or `malformed`."""
+    choices = getattr(answer, "choices", None) or []
+    message = choices[0].message if choices else None
+    if message is None:
+        return None, "malformed"
+    if getattr(message, "refusal", None) or choices[0].finish_reason == "content_filter":
+        return None, "refused"
+    if choices[0].finish_reason == "length":
+        return None, "truncated"
+    try:
+        return " ".join(Description.model_validate_json(message.content or "").description.split()), ""
+    except ValidationError:
+        return None, "malformed"
