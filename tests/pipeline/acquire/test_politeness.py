@@ -111,6 +111,29 @@ def test_a_clock_that_is_set_back_does_not_stop_downloads_for_ever() -> None:
     assert budget.acquire("a.com") == 0
 
 
+@pytest.mark.parametrize("between_runs", [False, True])
+def test_a_clock_that_is_set_back_an_hour_costs_no_hour(between_runs: bool) -> None:
+    """It once meant no download at all for that hour."""
+    clock = Clock()
+    budget = polite(clock, videos_per_hour=300)
+    while budget.acquire("a.com") == 0:
+        pass
+    budget.report("walled.com", "rate_limited", 600.0)
+    clock.now_s -= 3600
+    if between_runs:
+        budget = polite(clock, budget.state(), videos_per_hour=300)
+    started = 0
+    for _ in range(600):
+        clock.now_s += 1
+        started += budget.acquire("a.com") == 0
+    assert 48 <= started <= 52
+    # What was asked for is still kept to.
+    clock.now_s -= 5
+    assert budget.acquire("walled.com") > 0
+    clock.now_s += 30
+    assert budget.acquire("walled.com") == 0
+
+
 def test_local_files_need_no_slot(tmp_path: Path) -> None:
     info = tmp_path / "x.info.json"
     info.write_text("{}")

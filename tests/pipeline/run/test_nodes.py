@@ -73,6 +73,8 @@ class Notes(Observer):
     def result(self, video_id: str, result: StageResult) -> None:
         if self._nodes is not None:
             self._nodes.add(self._mount)
+            # On a busy machine a worker takes longer to start than all of the videos.
+            _wait_for_workers(self._nodes.address, 2)
             self._nodes = None
 
 

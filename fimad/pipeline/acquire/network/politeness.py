@@ -202,8 +202,10 @@ class Politeness:
                 self._on_pause()
 
     def _refill(self) -> float:
-        # A clock that is set back must not freeze the budget.
-        now = max(self._now, self._clock())
+        now = self._clock()
+        if now < self._now:
+            # A clock that is set back must not freeze the budget: all times go with it, so that waits keep their length.
+            self._shift(now - self._now)
         self._now = now
         self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._per_s)
         earned = (now - self._at) * self._requests_per_s
@@ -211,9 +213,14 @@ class Politeness:
         self._at = now
         return now
 
+    def _shift(self, by_s: float) -> None:
+        self._at += by_s
+        self._last = {host: each + by_s for host, each in self._last.items()}
+        self._paused = {host: each + by_s for host, each in self._paused.items()}
+
     def _restore(self, state: Mapping[str, Any]) -> None:
         try:
-            at = min(float(state["at"]), self._now)
+            at = float(state["at"])
             tokens = float(state["tokens"])
             requests = float(state.get("requests", self._requests))
             last = {str(host): float(value) for host, value in state["last"].items()}
@@ -226,3 +233,6 @@ class Politeness:
         self._requests = min(requests, self._requests_capacity)
         self._last, self._paused, self._strikes = last, paused, strikes
         self._why = {str(host): str(value) for host, value in dict(state.get("why", {})).items()}
+        if at > self._now:
+            # The clock was set back between the runs.
+            self._shift(self._now - at)
