@@ -108,8 +108,13 @@ class PoseConfig(Section):
     """3D pose. In the key of `pose`."""
 
     model: Literal["lite", "full", "heavy"] = Field("full", description="BlazePose landmark model")
-    backend: Literal["litert", "mediapipe"] = Field(
-        "litert", description="raw landmarks at tracking speed (litert), or MediaPipe Tasks"
+    backend: str = Field(
+        "litert",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="raw landmarks at tracking speed (litert), MediaPipe Tasks (mediapipe), RTMPose (rtmpose), or a plug-in's name",
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="what a plug-in is told, such as the paths of its weights"
     )
     rate_hz: float = Field(0.0, ge=0, description="frames per second to look at; 0 means every frame")
     short_side_px: int = Field(

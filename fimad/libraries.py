@@ -29,6 +29,7 @@ EXTRA_OF = {
     **dict.fromkeys(("gcsfs",), "gcs"),
     **dict.fromkeys(("bvhio", "ezc3d"), "mocap"),
     **dict.fromkeys(("matplotlib", "rerun"), "report"),
+    **dict.fromkeys(("rtmlib", "onnxruntime"), "rtmpose"),
 }
 # Debian's packages of shared libraries that wheels link against and don't bring.
 _SYSTEM_PACKAGES = {

@@ -18,6 +18,7 @@ from fimad.pipeline.media.cadence import find_cadence, source_times
 from fimad.pipeline.media.cuts import CutDetector
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pose.landmarker import Landmarks, PoseEstimator
+from fimad.pose.plugins import BUILT_IN, PluginLandmarker, estimator_class
 from fimad.schema import POSE
 from fimad.skeleton import LANDMARKS
 
@@ -40,15 +41,22 @@ class PoseStage(FrameStage):
         return POSE
 
     def requires(self) -> tuple[str, ...]:
-        engine = {"litert": "ai_edge_litert", "mediapipe": "mediapipe"}[self.config.pose.backend]
-        return "av", "cv2", "flatbuffers", engine
+        engine = {"litert": ("flatbuffers", "ai_edge_litert"), "mediapipe": ("flatbuffers", "mediapipe")}
+        backend = self.config.pose.backend
+        return "av", "cv2", *(engine[backend] if backend in engine else estimator_class(backend).requires)
 
     def weights(self) -> tuple[str, ...]:
+        if self.config.pose.backend not in BUILT_IN:
+            return ()
         return "pose/detector", f"pose/{self.config.pose.model}"
 
     def models(self) -> tuple[ModelFile, ...]:
         from fimad.models import model_file
 
+        section = self.config.pose
+        if section.backend not in BUILT_IN:
+            files = estimator_class(section.backend).files(section.options)
+            return tuple(model_file(str(path), self.config) for path in files)
         return tuple(model_file(name, self.config) for name in self.weights())
 
     def setup(self) -> None:
@@ -56,8 +64,12 @@ class PoseStage(FrameStage):
             return
         from fimad.models import locate
 
-        detector, landmarks = (locate(name, self.config) for name in self.weights())
         section = self.config.pose
+        if section.backend not in BUILT_IN:
+            plugin = estimator_class(section.backend)(section.options, self.config.run.threads)
+            self._estimator = PluginLandmarker(plugin, min_score=section.min_score)
+            return
+        detector, landmarks = (locate(name, self.config) for name in self.weights())
         if section.backend == "mediapipe":
             from fimad.pose.mediapipe_tasks import TasksLandmarker
 
