@@ -74,7 +74,7 @@ def build(
 ) -> None:
     """Turn videos into a dataset: do what is missing or stale, and nothing twice."""
     from fimad.pipeline.build import build as run_build
-    from fimad.pipeline.run.slurm import slurm_options
+    from fimad.pipeline.run.clusters.slurm import slurm_options
 
     chosen = with_run(
         read_config(config, workspace, dataset, settings),

@@ -228,7 +228,7 @@ def _executor(
 ) -> Executor:
     """Where tasks run, as the configuration says."""
     if config.run.scheduler or config.run.slurm:
-        from fimad.pipeline.run.cluster import on_cluster
+        from fimad.pipeline.run.clusters.cluster import on_cluster
 
         told = replace(spec, proof=workspace.write_proof())
         return on_cluster(told, config.run, resources, observer, workspace.shared_folder())

@@ -22,7 +22,7 @@ import runner_fakes as fakes
 from test_build import go, make_config
 
 from fimad.pipeline.build import run_spec
-from fimad.pipeline.run.cluster import DaskExecutor, _Handed
+from fimad.pipeline.run.clusters.cluster import DaskExecutor, _Handed
 from fimad.pipeline.run.sandbox import Sandbox
 from fimad.pipeline.stages.registry import plan_stages
 from fimad.pipeline.state import runlog

@@ -14,7 +14,7 @@ import runner_fakes as fakes
 from test_build import go, make_config
 
 from fimad.errors import ConfigError, SetupError
-from fimad.pipeline.run.slurm import SlurmCluster, slurm_options, wall_time_s
+from fimad.pipeline.run.clusters.slurm import SlurmCluster, slurm_options, wall_time_s
 
 SBATCH = """#!{python}
 import re, subprocess, sys

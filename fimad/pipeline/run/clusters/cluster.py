@@ -20,10 +20,10 @@ from typing import Any
 
 from fimad.config import RunConfig
 from fimad.errors import SetupError
-from fimad.pipeline.run import worker
+from fimad.pipeline.run.clusters import worker
+from fimad.pipeline.run.clusters.slurm import SlurmCluster
 from fimad.pipeline.run.executor import Executor
 from fimad.pipeline.run.run_types import Observer
-from fimad.pipeline.run.slurm import SlurmCluster
 from fimad.pipeline.task import Outcome, RunSpec, Task
 
 _LOOK_S = 5.0
