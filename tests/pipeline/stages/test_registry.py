@@ -15,10 +15,10 @@ from fimad.pipeline.stages.registry import STAGES, load_stage, plan_stages
 KEYS = {
     "download": "2e6370f0bddce58d",
     "segment": "0b499641bc324362",
-    "transcribe": "d3e7778e79db4ad4",
-    "pose": "627ce492f657fc38",
+    "transcribe": "d0c05e9cd9d53a2c",
+    "pose": "54c08cada84b44b4",
     "camera": "b1f6825a61442173",
-    "simulate": "734c9021c3e597c9",
+    "simulate": "73acb55d0ab45119",
     "label": "c24055c29a384cb4",
 }
 
