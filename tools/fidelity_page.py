@@ -17,13 +17,19 @@ RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 
 _NUMBERS = {"r": "r", "e_plane": "e_plane", "e_3d": "e_3d", "false_motion": "false motion, m/s²"}
 _METHODS = {
-    "root+adaptive": "**fimad's default**",
-    "root+butterworth": "Butterworth, residual analysis",
-    "root+savitzky_golay": "Savitzky-Golay, 0.3 s",
-    "root+kalman": "Kalman and RTS, noise by likelihood",
-    "root+transpose": "TransPose's stencil, n = 4",
-    "root+central": "central difference",
-    "hips+savitzky_golay": "hip-centred world landmarks, Savitzky-Golay 0.3 s",
+    "adaptive": "**fimad's default**",
+    "butterworth": "Butterworth, residual analysis",
+    "savitzky_golay": "Savitzky-Golay, 0.3 s",
+    "kalman": "Kalman and RTS, noise by likelihood",
+    "spline_gcv": "smoothing spline, cross-validated",
+    "transpose": "TransPose's stencil, n = 4",
+    "central": "central difference",
+}
+_PRODUCT = {"r": "r", "e_plane": "e_plane", "e_3d": "e_3d", "e_force": "e of \\|f\\|", "e_gyro": "e of \\|ω\\|"}
+_PRODUCT |= {"orientation_deg": "orientation, °", "within_2s": "within 2σ"}
+_KINDS = {
+    "people": "rendered people moved by real motion capture",
+    "rendered": "rendered people who repeat one exercise",
 }
 _NOT_PAIRED = "Not measured in the last run: `python -m benchmarks.fidelity --paired DIR`."
 _VIDEOS = {
@@ -58,27 +64,89 @@ def _middle(rows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
     return {name: median(each) if each else None for name, each in values.items()}
 
 
-def methods_table() -> str:
-    """Method against method on the rendered people of the benchmark."""
-    methods = _load("fidelity")["rendered"]["methods"]
-    rows = ([about, *_scores(methods[name])] for name, about in _METHODS.items() if name in methods)
-    return _table(["", *_NUMBERS.values()], rows)
+def readme_rows(results: Path = RESULTS) -> list[str]:
+    """Rows of README's table: medians over clips with 95 % intervals by bootstrap, and the worst clip."""
+    path = results / "fidelity.json"
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for kind, about in _KINDS.items():
+        if kind not in found:
+            continue
+        default, spread, worst = (found[kind][name] for name in ("default", "intervals", "worst"))
+        for number, what in (
+            ("r", "correlation r of acceleration"),
+            ("e_plane", "relative error in the picture's plane"),
+            ("e_3d", "relative error in 3D"),
+            ("e_force", "relative error of the length of specific force"),
+            ("e_gyro", "relative error of the length of the angular rate"),
+        ):
+            low, high = spread[number]
+            shown = f"{default[number]:.3f} ({low:.3f} to {high:.3f}; worst clip {worst[number]:.3f})"
+            rows.append(f"| {about}, {default['n_clips']} clips: {what} | {shown} | `python -m benchmarks.fidelity` |")
+        shown = f"{default['within_2s']:.1%}"
+        rows.append(
+            f"| {about}: errors of specific force within twice the stated σ | {shown} | `python -m benchmarks.fidelity` |"
+        )
+    return rows
 
 
-def clips_table() -> str:
-    """The default method, clip by clip and joint by joint, on the rendered people of the benchmark."""
-    rendered = _load("fidelity")["rendered"]
-    rows = [[name.replace("_", " "), *_scores(clip)] for name, clip in sorted(rendered["clips"].items())]
-    rows.append(["**median over clips**", *_scores(rendered["default"])])
-    for joint in ("wrist", "elbow", "shoulder", "hip", "knee", "ankle"):
-        both = [
-            row
-            for clip in rendered["clips"].values()
-            for name, row in clip["placements"].items()
-            if name.endswith(f"_{joint}")
-        ]
-        rows.append([f"{joint}s of all clips", *_scores(_middle(both))])
-    return _table(["", *_NUMBERS.values()], rows)
+def _product(rows: Mapping[str, Mapping[str, Any]], *extra: str) -> str:
+    def cell(number: str, value: float | None) -> str:
+        if value is None:
+            return "–"
+        return f"{value:.0%}" if number.startswith("within") else f"{value:.3f}" if number == "r" else f"{value:.2f}"
+
+    numbers = [*_PRODUCT, *extra]
+    made = ([name, *(cell(number, row.get(number)) for number in numbers)] for name, row in rows.items())
+    return _table(["", *(_PRODUCT.get(number, number) for number in numbers)], made)
+
+
+def _product_tables(kind: str) -> dict[str, Callable[[], str]]:
+    def found() -> Any:
+        return _load("fidelity")[kind]
+
+    def methods() -> str:
+        return _product(
+            {about: found()["methods"][name] for name, about in _METHODS.items() if name in found()["methods"]}
+        )
+
+    def clips() -> str:
+        rows = {name.replace("_", " "): row for name, row in sorted(found()["clips"].items())}
+        return _product(rows | {"**median over clips**": found()["default"]})
+
+    def placements() -> str:
+        return _product({f"`{name}`": row for name, row in found()["placements"].items()})
+
+    def sizes() -> str:
+        return _product({f"{name} (n = {row['n']})": row for name, row in found()["sizes"].items()})
+
+    def bands() -> str:
+        rows = found()["bands"]
+        heads = list(next(iter(rows.values())))
+        shown = ([_METHODS.get(name, name), *(_number(row[head]) for head in heads)] for name, row in rows.items())
+        return _table(["error over truth, picture's plane", *heads], shown)
+
+    def quality() -> str:
+        default, risk = found()["default"], found()["risk_coverage"]
+        rows = [[name, _number(value)] for name, value in risk.items()]
+        table = _table(["sensor-clips by quality", "mean e_3d"], rows)
+        return (
+            f"{table}\n\nRank correlation of quality with e_3d over {default['n_sensors']} moving sensor-clips: "
+            f"{default['quality_rank']:.2f}. Of the worst tenth, {default['worst_tenth_told']:.0%} have a flag or a quality below 0.5."
+        )
+
+    made = {
+        "methods": methods,
+        "clips": clips,
+        "placements": placements,
+        "sizes": sizes,
+        "bands": bands,
+        "quality": quality,
+    }
+    shown = made if kind == "people" else {name: made[name] for name in ("methods", "clips", "placements", "quality")}
+    return {f"{kind}-{name}": table for name, table in shown.items()}
 
 
 def _own_clips() -> dict[str, Any]:
@@ -119,14 +187,6 @@ def pictures_table() -> str:
         errors = [_number(each["e_3d"]) for each in (ours, fixed)]
         rows.append([ours["title"], cells[0], errors[0], cells[1], errors[1]])
     return _table(["", "r of x, y, z", "e_3d", "Savitzky-Golay: r of x, y, z", "e_3d"], rows)
-
-
-def turns_table() -> str:
-    """The angular rate on the rendered people of the benchmark, segment by segment."""
-    heads = {"r": "r, about the main axis", "e_sight": "error about the line of sight", "e": "error about all axes"}
-    turns = _load("fidelity")["rendered"]["turns"]["by_segment"]
-    rows = ([name.replace("_", " "), *(_number(row[each]) for each in heads)] for name, row in turns.items())
-    return _table(["segment", *heads.values()], rows)
 
 
 def watch_table() -> str:
@@ -200,12 +260,11 @@ def ends_sentence() -> str:
 
 REFERENCE: dict[str, Callable[[], str]] = {"options": options_table, "known": known_table}
 TABLES: dict[str, Callable[[], str]] = {
-    "methods": methods_table,
-    "clips": clips_table,
+    **_product_tables("people"),
+    **_product_tables("rendered"),
     "exercises": exercises_table,
     "placements": placements_table,
     "pictures": pictures_table,
-    "turns": turns_table,
     "watch": watch_table,
     "optical": optical_table,
     "ends": ends_sentence,

@@ -26,20 +26,6 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 #: Benchmark, key in its JSON, what it says, how the figure is written.
 FIGURES: tuple[tuple[str, str, str, str], ...] = (
-    (
-        "fidelity",
-        "rendered.default.r",
-        "virtual against true acceleration: correlation r (straight differentiation: 0.26)",
-        "{:.2f}",
-    ),
-    (
-        "fidelity",
-        "rendered.default.e_plane",
-        "relative error in the picture's plane (straight differentiation: 1.80)",
-        "{:.2f}",
-    ),
-    ("fidelity", "rendered.default.e_3d", "relative error in 3D (straight differentiation: 2.85)", "{:.2f}"),
-    ("fidelity", "rendered.default.false_motion", "false motion of body parts that are at rest", "{:.2f} m/s²"),
     ("simulate_speed", "slowest_frames_per_s", "virtual IMU, 19 placements, one core", "{:,.0f} frames per s"),
     ("simulate_speed", "pose_frames_per_s", "pose, which comes before it, one core", "{:,.0f} frames per s"),
     (
@@ -112,7 +98,7 @@ def type_name(kind: pa.DataType) -> str:
 
 def measured_table(results: Path = RESULTS) -> str:
     """A Markdown table of what `make bench` measured, from the JSON files it wrote."""
-    lines = ["| | measured | by |", "|---|---|---|"]
+    lines = ["| | measured | by |", "|---|---|---|", *fidelity_page.readme_rows(results)]
     for benchmark, key, about, pattern in FIGURES:
         path = results / f"{benchmark}.json"
         if not path.is_file():
