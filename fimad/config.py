@@ -8,7 +8,6 @@ downstream of it stale, and nothing else. Options that only say *how* to run (wo
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +17,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fimad.errors import ConfigError
 from fimad.skeleton import DEFAULT_PLACEMENTS
 
-# Options that a shared config file must not carry: they start programs, choose where files go, load code, or switch
-# off what this project checks. Those that have a setting of their own (`proxy`, ...) are here as well.
-_YTDLP_DENIED = re.compile(
-    r"^(exec.*|netrc_cmd|postprocessors?|postprocessor_.*|post_hooks|progress_hooks|match_filter|outtmpl.*|paths|"
-    r"external_downloader.*|ffmpeg_location|plugin_dirs|config_locations?|ignoreconfig|cachedir|cookiefile|proxy|"
-    r"print_to_file|writelink|write_?.*link|load_info_filename|enable_file_urls|nocheckcertificate|"
-    r"allow_unplayable_formats|logger|socket_timeout|ratelimit|skip_download|simulate|keepvideo|dump_.*|write_pages)$"
+# yt-dlp has some 300 options, of which several dozen start programs, write files, read other programs' secrets or load code, and
+# new ones come: only those are passed on that can do none of it. Those of the second kind change which bytes come.
+_YTDLP_MANNERS = frozenset(
+    (
+        *("age_limit", "check_formats", "concurrent_fragment_downloads", "extractor_retries"),
+        *("file_access_retries", "force_ipv4", "force_ipv6", "fragment_retries", "geo_bypass", "geo_bypass_country"),
+        *("geo_bypass_ip_block", "hls_use_mpegts", "http_chunk_size", "js_runtimes"),
+        *("max_sleep_interval", "max_views", "min_views", "nopart", "password", "prefer_insecure"),
+        *("retries", "sleep_interval", "sleep_interval_requests", "sleep_interval_subtitles", "source_address"),
+        *("throttledratelimit", "username", "verbose", "videopassword", "youtube_include_dash_manifest"),
+        *("youtube_include_hls_manifest", "skip_unavailable_fragments"),
+    )
+)
+YTDLP_BYTES = frozenset(
+    (
+        *("audio_multistreams", "extractor_args", "format", "format_sort", "format_sort_force", "prefer_free_formats"),
+        "video_multistreams",
+    )
 )
 
 
@@ -234,14 +244,21 @@ class HttpConfig(Section):
         ("https", "http"), description='leave one out to refuse it: ["https"] fetches nothing unencrypted'
     )
     keep_media: bool = Field(True, description="keep downloaded media after the last stage that needs it")
-    ytdlp: dict[str, Any] = Field({}, description="further yt-dlp options, by their Python API names")
+    ytdlp: dict[str, Any] = Field(
+        {},
+        description="further yt-dlp options, by their Python API names; those of formats are in the key of `download`",
+    )
 
     @field_validator("ytdlp")
     @classmethod
     def _no_dangerous_options(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
-            if _YTDLP_DENIED.match(name):
-                raise ValueError(f"yt-dlp's option {name!r} can run programs, write elsewhere or weaken fimad's checks")
+            if name not in _YTDLP_MANNERS | YTDLP_BYTES:
+                known = ", ".join(sorted(_YTDLP_MANNERS | YTDLP_BYTES))
+                raise ValueError(
+                    f"yt-dlp's option {name!r} is not among those that can neither run programs, write elsewhere nor weaken "
+                    f"fimad's checks: {known}"
+                )
         engines = value.get("js_runtimes")
         if isinstance(engines, dict) and any(settings for settings in engines.values()):
             raise ValueError("yt-dlp's option 'js_runtimes' may name engines, but not paths of programs")

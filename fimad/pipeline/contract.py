@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -114,6 +114,10 @@ class Stage(ABC):
         """The stage's own part of the configuration."""
         section: Section = getattr(self.config, self.name)
         return section
+
+    def beyond_section(self) -> dict[str, Any]:
+        """Options of other sections that change the output, too; only those that are set. They are in the key."""
+        return {}
 
     def models(self) -> tuple[ModelFile, ...]:
         """Pretrained models whose bytes the output depends on. Must not load or download them."""
@@ -292,12 +296,14 @@ def stage_key(stage: Stage, upstream_keys: Mapping[str, str]) -> str:
     That is the stage's name and version, its config section, its models' hashes and its upstream stages' keys. It depends
     on the configuration alone, never on the video, so that one listing of a prefix says what is done.
     """
-    content = {
+    content: dict[str, Any] = {
         "name": stage.name,
         "version": stage.version,
         "section": section_json(_without_limits(stage)),
         "models": sorted((model.name, model.sha256) for model in stage.models()),
         "upstream": {name: upstream_keys[name] for name in sorted(stage.upstream) if name in upstream_keys},
     }
+    if beyond := stage.beyond_section():
+        content["beyond"] = beyond
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from fimad.config import YTDLP_BYTES
 from fimad.errors import FimadError, PermanentError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import without_secrets
@@ -38,6 +39,11 @@ class DownloadStage(Stage):
         "too_large": "max_bytes",
         "too_high_resolution": "max_side_px",
     }
+
+    def beyond_section(self) -> dict[str, Any]:
+        """Which formats are taken: yt-dlp's options for that stand in `http.ytdlp`."""
+        chosen = self.config.http.ytdlp
+        return {name: chosen[name] for name in sorted(chosen) if name in YTDLP_BYTES}
 
     def schema(self) -> pa.Schema:
         return DOWNLOAD

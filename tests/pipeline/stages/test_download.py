@@ -19,7 +19,7 @@ from servers import WebServer
 from fimad.config import HttpConfig
 from fimad.errors import Filtered, FimadError, PermanentError, TransientError
 from fimad.pipeline.acquire.network.yterrors import explain
-from fimad.pipeline.contract import Video
+from fimad.pipeline.contract import Video, stage_key
 from fimad.pipeline.media.probe import sha256_of
 from fimad.pipeline.stages.download import DownloadStage, choose_captions
 
@@ -172,18 +172,17 @@ def test_a_page_with_several_videos_is_no_single_video(site: WebServer, tmp_path
     assert fetch(site.url + "/single.html", tmp_path)["duration_s"] == pytest.approx(2.0, abs=0.1)
 
 
-def test_the_archive_of_ytdlp_is_heeded(site: WebServer, tmp_path: Path) -> None:
-    options = {"ytdlp": {"download_archive": str(tmp_path / "archive.txt")}}
-    fetch(site.url + "/plain.mp4", tmp_path, http=options)
-    with pytest.raises(Filtered) as caught:
-        fetch(site.url + "/plain.mp4", tmp_path, http=options)
-    assert caught.value.reason == "skipped_by_ytdlp"
-
-
 @pytest.mark.parametrize(
     "options",
     [
         {"exec": "touch x"},
+        # Appends to any file, reads a browser's cookies, loads code, reads a file of passwords; and what is not known.
+        {"download_archive": "/home/me/.bashrc"},
+        {"cookiesfrombrowser": ["firefox"]},
+        {"remote_components": ["ejs:github"]},
+        {"netrc_location": "/home/me/.netrc"},
+        {"usenetrc": True},
+        {"an_option_of_next_year": True},
         {"exec_cmd": "x"},
         {"postprocessors": [{"key": "Exec", "exec_cmd": "x"}]},
         {"outtmpl": "/etc/x"},
@@ -203,6 +202,14 @@ def test_dangerous_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="yt-dlp's option"):
         HttpConfig(ytdlp=options)
     HttpConfig(ytdlp={"js_runtimes": {"node": {}}, "extractor_args": {"youtube": {"lang": ["en"]}}})
+
+
+def test_options_that_change_bytes_are_in_the_key_and_manners_are_not() -> None:
+    def key(**options: Any) -> str:
+        return stage_key(DownloadStage(config(http={"ytdlp": options})), {})
+
+    assert key(retries=9, sleep_interval=1) == key()
+    assert len({key(), key(format="worst"), key(format="best"), key(format_sort=["fps"])}) == 4
 
 
 def test_cookies_are_sent_and_the_users_file_is_left_alone(site: WebServer, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Session:
         if path is None or not path.is_file() or not self.finished:
             raise Filtered(
                 f"yt-dlp left {url} out: {self._last_message or 'no reason given'}.",
-                "An option in `http.ytdlp` (an archive, a date or a filter) leaves it out.",
+                "An option in `http.ytdlp` (`min_views`, `age_limit`, ...) leaves it out.",
                 "Change that option to take it on.",
                 reason="skipped_by_ytdlp",
             )
