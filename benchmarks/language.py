@@ -157,6 +157,9 @@ def main() -> None:
     parser.add_argument(
         "--wrong-held-out", action="store_true", help="list what is wrong in the other half: for the record"
     )
+    parser.add_argument(
+        "--embed", type=Path, help="folder of a sentence-transformers model: nearest exercise of phrasings"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     lexicon()
@@ -189,11 +192,39 @@ def main() -> None:
         _wrong(pair for pair in pairs if pair[0].held_out)
     if options.titles:
         result["titles"] = _outside(options.titles)
+    if options.embed:
+        result["phrasings"] = _phrasings(options.embed)
     result["titles_per_s"] = speed([case.title for case in cases()])
     result["hostile_ms"] = hostile_ms()
     print(f"\n{result['titles_per_s']:.0f} titles a second; the worst hostile title {result['hostile_ms']:.1f} ms")
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _phrasings(model: Path) -> dict[str, float]:
+    """Nearest exercise of phrasings that the taxonomy does not have, by embeddings; and what words make of them."""
+    from sentence_transformers import SentenceTransformer
+
+    from fimad.labels.embedding import NearestExercise
+
+    encoder = SentenceTransformer(str(model), device="cpu", local_files_only=True)
+    nearest = NearestExercise(lambda texts: encoder.encode(list(texts), normalize_embeddings=True))
+    with (FOLDER / "phrasings.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = nearest.nearest([row["phrase"] for row in rows], 5)
+    ranks = [
+        [name for name, _ in each].index(row["exercise"]) if row["exercise"] in dict(each) else 9
+        for row, each in zip(rows, found, strict=True)
+    ]
+    words = sum(label_title(row["phrase"]).exercises == (row["exercise"],) for row in rows)
+    result = {
+        "phrasings": len(rows),
+        "first": sum(rank == 0 for rank in ranks) / len(rows),
+        "among_5": sum(rank < 5 for rank in ranks) / len(rows),
+        "words_alone": words / len(rows),
+    }
+    print("\nphrasings: " + ", ".join(f"{name} {value:.3g}" for name, value in result.items()))
+    return result
 
 
 def _outside(path: Path) -> dict[str, Any]:

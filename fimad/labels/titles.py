@@ -218,6 +218,8 @@ def _label(title: str) -> TitleLabel:
     verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found)
     notes = [_read(aside, found, frozenset((language,) if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
+    if "fuzzy" in reading.mended and verdict.exercises and _far_fetched(reading):
+        verdict = Verdict("other", 0.3, "none")
     everything = [reading, *notes]
     repetitions, duration_s = _counts(reading, verdict, found)
     sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
@@ -394,6 +396,12 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         if repetitions is None and values and len(set(values)) == 1:
             repetitions = values[0]
     return repetitions, stated.duration_s
+
+
+def _far_fetched(reading: Reading) -> bool:
+    """A single misspelt word among others that mean something: more likely another word, spelt right."""
+    used = sum(phrase.used for phrase in reading.phrases)
+    return used <= 1 and any(phrase.uncovered for phrase in reading.phrases)
 
 
 def _lone_number(note: Reading) -> int | None:

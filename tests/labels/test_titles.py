@@ -203,3 +203,10 @@ def test_the_command_labels_a_file_line_by_line(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_said_in_three_parts() -> None:
     result = CliRunner().invoke(app, ["labels", "no-such-file.txt", "--json"])
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "title", ["PTSD & Addiction", "Effects of Hunger & Starvation", "Mnemonics, Chunking, and Memory Tricks"]
+)
+def test_other_words_are_not_taken_for_misspelt_exercises(title: str) -> None:
+    assert label_title(title).kind != "exercise"
