@@ -192,6 +192,8 @@ _NUMBERS = {
     "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "half": 0.5, "halbe": 0.5, "medio": 0.5, "demi": 0.5,
     "meia": 0.5, "mezzo": 0.5, "a": 1, "an": 1, "another": 1,
 }  # fmt: skip
+_EACH = frozenset(["per", "each", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
+_EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
 _LIMBS = frozenset(
     ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]
 )
@@ -234,6 +236,10 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
             elif text == "&":
                 words.append("and")
                 at += 1
+            elif text == "/" and at + 1 < size and found[at + 1].text in _EACH_OF:
+                # "12/side".
+                words += ["each", "leg" if found[at + 1].text.startswith("leg") else "side"]
+                at += 2
             elif (
                 text == "-"
                 and glued
@@ -614,7 +620,7 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
         if value == 1 and following not in _LIMBS and following != "-":
             # "1 plank": one of it; a place in a list more often than not.
             return at + 1
-        if words and words[-1] == "of":
+        if (words and words[-1] == "of") or (words and value >= 2 and following in _EACH):
             into.repetitions.append(int(value))
             return at + 1
         if following == "-" and at + 2 < len(found) and found[at + 2].text in _LIMBS:
