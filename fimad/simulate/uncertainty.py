@@ -108,6 +108,12 @@ def traces(doubt: Doubt, rig: Rig, sensors: Bools, joints_m: Floats, axes: Float
     return Traces(bend, turn, rate)
 
 
+def capture_sigma(doubt: Doubt) -> Floats:
+    """(b,) standard uncertainty of the acceleration of one marker, x, y and z, in each block of time: RMS length of its error."""
+    result: Floats = np.sqrt(_CAPTURE * doubt.passed[2].sum(-1) + _CAPTURE_ANYWAY_M2_S4)
+    return result
+
+
 def stated(found: Traces, names: tuple[str, ...], *, depth_axis: int | None) -> Stated:
     """Standard uncertainties of the sensors called `names`; `depth_axis` None is motion capture."""
     kept = found.bend[2].sum(1)
