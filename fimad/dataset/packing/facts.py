@@ -143,8 +143,11 @@ class Facts:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Pairs of videos that show one performance."""
-        known = self.table.filter(pa.compute.is_valid(self.table.column("mark")))
-        marks = known.column("mark").combine_chunks()
+        known = self.table.select(["video_id", "duration_s", "mark"])
+        if known.column("mark").null_count:
+            known = known.filter(pa.compute.is_valid(known.column("mark")))
+        column = known.column("mark")
+        marks = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if not len(marks):
             return []
         width = PRINT_BYTES // 2

@@ -176,7 +176,7 @@ class WorkspaceSource(Source):
             self.damaged.extend(self._jobs.take_facts([(each, stages[each]) for each in sorted(new)]))
             index.compact()
             known = index.load(stages)
-        return Facts(known.select(FACTS.names).sort_by("video_id")), {each.video_id for each in self.damaged}
+        return Facts(known.select(FACTS.names)), {each.video_id for each in self.damaged}
 
     def make_shards(
         self, plans: Sequence[ShardPlan], schema: pa.Schema, folder: Path, tools: str, config: PackConfig
