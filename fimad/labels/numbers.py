@@ -8,195 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fimad.labels.counted_words import EACH, EACH_OF, LIMBS, MEASURES, NUMBERS, ORDER, REST
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 # A clip of a workout states no longer one; what is longer is a time stamp or a promise.
 _MAX_CLOCK_S = 1800.0
-_ORDER = frozenset(
-    [
-        "round",
-        "set",
-        "circuit",
-        "exercise",
-        "move",
-        "movement",
-        "block",
-        "part",
-        "day",
-        "week",
-        "station",
-        "drill",
-        "workout",
-        "level",
-        "phase",
-        "superset",
-        "triset",
-        "step",
-        "tabata",
-        "season",
-        "episode",
-        "ep",
-        "month",
-        "lesson",
-        "module",
-        "chapter",
-        "section",
-        "amrap",
-        "emom",
-        "interval",
-        "task",
-        "wod",
-        "finisher",
-        "complex",
-        "stage",
-        "page",
-        "video",
-        "session",
-        "group",
-        "game",
-        "number",
-        "no",
-        "nr",
-        "workout",
-        "combo",
-        "song",
-        "bodyweight",
-        "circuito",
-        "runde",
-        "satz",
-        "ubung",
-        "teil",
-        "block",
-        "tag",
-        "woche",
-        "ronda",
-        "serie",
-        "ejercicio",
-        "bloque",
-        "parte",
-        "dia",
-        "semana",
-        "vuelta",
-        "tour",
-        "exercice",
-        "bloc",
-        "partie",
-        "jour",
-        "rodada",
-        "exercicio",
-        "bloco",
-        "giro",
-        "esercizio",
-        "blocco",
-        "giorno",
-        "runda",
-        "seria",
-        "cwiczenie",
-        "kolo",
-        "cvik",
-        "krug",
-        "vjezba",
-        "раунд",
-        "круг",
-        "подход",
-        "упражнение",
-        "часть",
-        "день",
-        "kor",
-        "tur",
-        "hareket",
-        "egzersiz",
-        "ronde",
-        "oefening",
-        "deel",
-        "varv",
-        "ovning",
-        "omgang",
-    ]
-)
-# Said of a number that is neither: weight, distance, energy, share, angle.
-_MEASURES = frozenset(
-    [
-        "kg",
-        "kgs",
-        "kilo",
-        "kilos",
-        "lb",
-        "lbs",
-        "pound",
-        "pounds",
-        "km",
-        "mi",
-        "mile",
-        "miles",
-        "meter",
-        "meters",
-        "metre",
-        "metres",
-        "cal",
-        "cals",
-        "calorie",
-        "calories",
-        "kcal",
-        "ft",
-        "feet",
-        "foot",
-        "inch",
-        "inches",
-        "cm",
-        "mm",
-        "bpm",
-        "rpm",
-        "rpe",
-        "rm",
-        "%",
-        "°",
-        "yard",
-        "yards",
-        "yd",
-        "yds",
-        "watt",
-        "watts",
-        "percent",
-        "kilometer",
-        "kilometers",
-    ]
-)
-_REST = frozenset(
-    [
-        "rest",
-        "off",
-        "recovery",
-        "break",
-        "recover",
-        "pause",
-        "pausa",
-        "descanso",
-        "repos",
-        "riposo",
-        "recupero",
-        "repous",
-        "intervalo",
-        "rust",
-    ]
-)
-_NUMBERS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60,
-    "ninety": 90, "hundred": 100, "eine": 1, "einer": 1, "zwei": 2, "drei": 3, "zehn": 10, "zwanzig": 20, "dreissig": 30,
-    "vierzig": 40, "sechzig": 60, "un": 1, "una": 1, "uno": 1, "dos": 2, "tres": 3, "diez": 10, "veinte": 20, "treinta": 30,
-    "cuarenta": 40, "sesenta": 60, "une": 1, "deux": 2, "trois": 3, "dix": 10, "vingt": 20, "trente": 30, "quarante": 40,
-    "um": 1, "uma": 1, "dois": 2, "duas": 2, "dez": 10, "vinte": 20, "trinta": 30, "quarenta": 40, "due": 2, "tre": 3,
-    "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "half": 0.5, "halbe": 0.5, "medio": 0.5, "demi": 0.5,
-    "meia": 0.5, "mezzo": 0.5, "a": 1, "an": 1, "another": 1,
-}  # fmt: skip
-_EACH = frozenset(["per", "each", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
-_EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
-_LIMBS = frozenset(
-    ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]
-)
 
 
 @dataclass
@@ -236,7 +54,7 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
             elif text == "&":
                 words.append("and")
                 at += 1
-            elif text == "/" and at + 1 < size and found[at + 1].text in _EACH_OF:
+            elif text == "/" and at + 1 < size and found[at + 1].text in EACH_OF:
                 # "12/side".
                 words += ["each", "leg" if found[at + 1].text.startswith("leg") else "side"]
                 at += 2
@@ -276,7 +94,7 @@ def _unit(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, int]
         if at + 1 < len(found) and found[at + 1].text == "'":
             return "second", at + 2
         return "minute", at + 1
-    if text in _MEASURES:
+    if text in MEASURES:
         return "measure", at + 1
     kind = units.get(text, "")
     return kind, at + 1
@@ -327,8 +145,8 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
         if pair == "o/h":
             words.append("overhead")
             return at + 3
-    if text in _NUMBERS and not (at and found[at - 1].kind == "n"):
-        value = _NUMBERS[text]
+    if text in NUMBERS and not (at and found[at - 1].kind == "n"):
+        value = NUMBERS[text]
         kind, end = _unit(found, at + 1, units)
         if kind in _SECONDS and end == at + 2 and len(found[at + 1].text) > 2:
             _stated_duration(found, end, words, into, value * _SECONDS[kind])
@@ -339,13 +157,7 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             else:
                 into.repetitions.append(int(value))
             return end
-        if (
-            value >= 5
-            and not words
-            and at + 1 < size
-            and found[at + 1].kind == "w"
-            and found[at + 1].text not in _LIMBS
-        ):
+        if value >= 5 and not words and at + 1 < size and found[at + 1].kind == "w" and found[at + 1].text not in LIMBS:
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
@@ -357,7 +169,7 @@ def _letter_order(found: list[Token], at: int, words: list[str], into: Stated) -
     """ "A1) Plank", "B2: Row", "W1. Lunge", "Block A:": a place in a list; where it ends, 0 if it is none."""
     size = len(found)
     text, following = found[at].text, found[at + 1]
-    ordered = bool(words) and words[-1] in _ORDER
+    ordered = bool(words) and words[-1] in ORDER
     if words and not ordered and words[-1] != ":":
         return 0
     end = 0
@@ -385,7 +197,7 @@ def _hash(found: list[Token], at: int, words: list[str], into: Stated) -> int:
     if not words:
         into.prefixed = True
         words.append(":")
-    elif words[-1] in _ORDER:
+    elif words[-1] in ORDER:
         words.append("#")
     end = at + 2
     if end < len(found) and found[end].text in (".", ")", "-", ":") and found[end].kind == "p":
@@ -446,8 +258,8 @@ def _duration(into: Stated, seconds: float) -> None:
 def _stated_duration(found: list[Token], end: int, words: list[str], into: Stated, seconds: float) -> None:
     """A duration, of the work unless it is said to be of the rest and a name stands before it."""
     following = canonical(found[end].text)[0] if end < len(found) and found[end].kind == "w" else ""
-    named = any(word.isalpha() and word not in _REST for word in words)
-    resting = following in _REST or (bool(words) and words[-1] in _REST)
+    named = any(word.isalpha() and word not in REST for word in words)
+    resting = following in REST or (bool(words) and words[-1] in REST)
     if (resting and (named or into.duration_s is not None)) or (
         into.duration_s is not None and into.rest_s is None and seconds <= into.duration_s
     ):
@@ -521,13 +333,13 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     # A place in a list: "1.", "04)", "7 -", "2:" at the beginning; "A1)" and "B2:" come here by way of `prefix`.
     leading = not any(word.isalnum() for word in words)
     if leading and following.kind == "p" and following.text in (".", ")", ":", "-", "]", "|") and at + 2 < size:
-        limb = found[at + 2].text in _LIMBS and following.text == "-"
+        limb = found[at + 2].text in LIMBS and following.text == "-"
         name = f"{text}-{found[at + 2].text}" if following.text == "-" and found[at + 2].glued else ""
         if not limb and not (name and value > 100) and not (name and found[at + 2].text in ("count", "minute")):
             into.prefixed = True
             words.append(":")
             return at + 2
-    if words and words[-1] in _ORDER and text.isdigit():
+    if words and words[-1] in ORDER and text.isdigit():
         words.append("#")
         end = at + 1
         if following.text in (".", ")", "-", ":", "|", ","):
@@ -617,13 +429,13 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
     text = found[at].text.lstrip("0") or "0"
     following = found[at + 1].text if at + 1 < len(found) else ""
     if text.isdigit() and value <= 1000:
-        if value == 1 and following not in _LIMBS and following != "-":
+        if value == 1 and following not in LIMBS and following != "-":
             # "1 plank": one of it; a place in a list more often than not.
             return at + 1
-        if (words and words[-1] == "of") or (words and value >= 2 and following in _EACH):
+        if (words and words[-1] == "of") or (words and value >= 2 and following in EACH):
             into.repetitions.append(int(value))
             return at + 1
-        if following == "-" and at + 2 < len(found) and found[at + 2].text in _LIMBS:
+        if following == "-" and at + 2 < len(found) and found[at + 2].text in LIMBS:
             words.append(text)
             return at + 2
         into.bare.append((len(words), int(value)))

@@ -1,0 +1,40 @@
+"""Words around the numbers of titles: what they count, what they order, what they measure."""
+
+ORDER = frozenset([
+    "round", "set", "circuit", "exercise", "move", "movement", "block", "part", "day", "week",
+    "station", "drill", "workout", "level", "phase", "superset", "triset", "step", "tabata", "season",
+    "episode", "ep", "month", "lesson", "module", "chapter", "section", "amrap", "emom", "interval",
+    "task", "wod", "finisher", "complex", "stage", "page", "video", "session", "group", "game",
+    "number", "no", "nr", "workout", "combo", "song", "bodyweight", "circuito", "runde", "satz",
+    "ubung", "teil", "block", "tag", "woche", "ronda", "serie", "ejercicio", "bloque", "parte", "dia",
+    "semana", "vuelta", "tour", "exercice", "bloc", "partie", "jour", "rodada", "exercicio", "bloco",
+    "giro", "esercizio", "blocco", "giorno", "runda", "seria", "cwiczenie", "kolo", "cvik", "krug",
+    "vjezba", "раунд", "круг", "подход", "упражнение", "часть", "день", "kor", "tur", "hareket",
+    "egzersiz", "ronde", "oefening", "deel", "varv", "ovning", "omgang",
+])  # fmt: skip
+# Said of a number that is neither: weight, distance, energy, share, angle.
+MEASURES = frozenset([
+    "kg", "kgs", "kilo", "kilos", "lb", "lbs", "pound", "pounds", "km", "mi", "mile", "miles", "meter",
+    "meters", "metre", "metres", "cal", "cals", "calorie", "calories", "kcal", "ft", "feet", "foot",
+    "inch", "inches", "cm", "mm", "bpm", "rpm", "rpe", "rm", "%", "°", "yard", "yards", "yd", "yds",
+    "watt", "watts", "percent", "kilometer", "kilometers",
+])  # fmt: skip
+REST = frozenset([
+    "rest", "off", "recovery", "break", "recover", "pause", "pausa", "descanso", "repos", "riposo",
+    "recupero", "repous", "intervalo", "rust",
+])  # fmt: skip
+NUMBERS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60,
+    "ninety": 90, "hundred": 100, "eine": 1, "einer": 1, "zwei": 2, "drei": 3, "zehn": 10, "zwanzig": 20, "dreissig": 30,
+    "vierzig": 40, "sechzig": 60, "un": 1, "una": 1, "uno": 1, "dos": 2, "tres": 3, "diez": 10, "veinte": 20, "treinta": 30,
+    "cuarenta": 40, "sesenta": 60, "une": 1, "deux": 2, "trois": 3, "dix": 10, "vingt": 20, "trente": 30, "quarante": 40,
+    "um": 1, "uma": 1, "dois": 2, "duas": 2, "dez": 10, "vinte": 20, "trinta": 30, "quarenta": 40, "due": 2, "tre": 3,
+    "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "half": 0.5, "halbe": 0.5, "medio": 0.5, "demi": 0.5,
+    "meia": 0.5, "mezzo": 0.5, "a": 1, "an": 1, "another": 1,
+}  # fmt: skip
+EACH = frozenset(["per", "each", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
+EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
+LIMBS = frozenset(
+    ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]
+)
