@@ -1,4 +1,4 @@
-"""`fimad verify`, `remove` and `export`: what is done with a finished dataset."""
+"""`fimad verify`, `remove`, `export` and `publish`: what is done with a finished dataset."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
     app.command()(remove)
     app.command()(export)
+    app.command()(publish)
 
 
 def verify(
@@ -35,7 +36,11 @@ def verify(
     else:
         for each in problems:
             out.print(printable(str(each)), markup=False)
-        out.print(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: whole, as its manifest says")
+        out.print(
+            f"{dataset}: {len(problems)} problem{'' if len(problems) == 1 else 's'}"
+            if problems
+            else f"{dataset}: whole, as its manifest says"
+        )
     if problems:
         raise typer.Exit(1)
 
@@ -91,3 +96,33 @@ def export(
 
     names = to_webdataset(dataset, target, clips_per_shard)
     out.print(f"{len(names)} files in {target}", markup=False)
+
+
+def publish(
+    target: Annotated[str, typer.Argument(help="hf://datasets/USER/NAME, or a folder.")],
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Folder of the dataset.")] = "dataset",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, what would be done is only said.")] = False,
+    with_media: Annotated[
+        bool, typer.Option("--with-media", help="Also bring pictures, sound and video that lie in the folder.")
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="A repository that is made is private.")] = False,
+) -> None:
+    """Bring the dataset to the Hugging Face hub, or into a folder for Zenodo. Without --yes it only says what it would do.
+
+    Example: fimad publish hf://datasets/USER/squats --dataset demo-dataset --yes
+    """
+    from fimad.dataset.publish import lines
+    from fimad.dataset.publish import publish as bring
+
+    about = bring(
+        dataset,
+        target,
+        dry_run=not yes,
+        media=with_media,
+        private=private,
+        tell=lambda line: out.print(line, markup=False),
+    )
+    for line in lines(about, not yes):
+        out.print(printable(line), markup=False)
+    if not yes:
+        out.print("Nothing was done. To do it, say --yes.")

@@ -223,7 +223,7 @@ def to_arrays(
     merged.pop("stranger", None)
     return WindowArrays(
         names=tuple(f"{p}_{column_axis(c, axis)}" for p in chosen for c in wanted for axis in "xyz"),
-        classes=tuple(ids),
+        classes=_by_number(ids),
         rate_hz=float(rate_hz),
         left_out=dict(left_out),
         **merged,
@@ -261,12 +261,23 @@ def _classes(dataset: Dataset, target: str, given: Sequence[str] | None) -> dict
     """Ids by name."""
     if given is not None:
         return {name: at for at, name in enumerate(given)}
+    if target == "class_label" and dataset.labels:
+        # Numbers that later versions of the dataset keep.
+        return dataset.labels
     if target == "label":
         names = {name for name in dataset.manifest["labels"] if name}
     else:
         whole = dataset.unfiltered()
         names = {str(name) for table in whole.tables([target]) for name in table.column(0).unique().to_pylist() if name}
     return {name: at for at, name in enumerate(sorted(names))}
+
+
+def _by_number(ids: dict[str, int]) -> tuple[str, ...]:
+    """Names in the order of their numbers; numbers that a dataset gave away once, and has no more, are empty."""
+    names = [""] * (max(ids.values(), default=-1) + 1)
+    for name, at in ids.items():
+        names[at] = name
+    return tuple(names)
 
 
 def _warn_of_strangers(stranger: NDArray[np.bool_]) -> None:

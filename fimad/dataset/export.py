@@ -14,7 +14,10 @@ from fimad.dataset.reader import Clip, open_dataset
 
 
 def to_webdataset(path: str, target: Path, clips_per_shard: int = 500) -> list[Path]:
-    """One ``{clip_id}.json`` (scalars and text) and one ``{clip_id}.npz`` (arrays) per clip, in tar files by split."""
+    """One ``{clip_id}.json`` (scalars and text) and one ``{clip_id}.npz`` (arrays) per clip, in tar files by split.
+
+    The key of a sample is its clip's id with ``.`` as ``%2E`` and ``%`` as ``%25``; the JSON has the id as it is.
+    """
     dataset = open_dataset(path)
     target.mkdir(parents=True, exist_ok=True)
     written = []
@@ -40,8 +43,10 @@ def _add(tar: tarfile.TarFile, clip: Clip) -> None:
     rest = {name: value for name, value in clip.items() if name not in arrays}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    _file(tar, f"{clip['clip_id']}.json", json.dumps(rest, sort_keys=True, default=_plain).encode())
-    _file(tar, f"{clip['clip_id']}.npz", buffer.getvalue())
+    # The library takes what follows the first dot for the kind of file.
+    key = clip["clip_id"].replace("%", "%25").replace(".", "%2E")
+    _file(tar, f"{key}.json", json.dumps(rest, sort_keys=True, default=_plain).encode())
+    _file(tar, f"{key}.npz", buffer.getvalue())
 
 
 def _file(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from fimad.dataset.manifest import read_manifest
 from fimad.dataset.selecting import check_known, flagged, named, names_of, nothing_left
 from fimad.errors import ConfigError, DatasetError
 from fimad.labels.taxonomy import KINDS
-from fimad.storage.store import open_store
+from fimad.storage.store import FsspecStore, open_store
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads
@@ -43,13 +44,15 @@ _INDEX = [
 ]
 
 
-def open_dataset(path: str | os.PathLike[str]) -> Dataset:
-    """Open a packed dataset: a folder or any fsspec URL.
+def open_dataset(path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Dataset:
+    """Open a packed dataset: a folder or any fsspec URL, such as ``s3://bucket/dataset`` or ``hf://datasets/USER/NAME``.
+
+    Of a remote dataset only the bytes of the columns asked for are fetched; `cache` is a folder that keeps them.
 
     Reads the manifest only; clips are read when they are asked for. Raises `DatasetError` if there is no dataset, or its
     manifest was damaged.
     """
-    return Dataset(os.fspath(path))
+    return Dataset(os.fspath(path), cache=None if cache is None else Path(cache))
 
 
 class Dataset:
@@ -59,17 +62,20 @@ class Dataset:
         self,
         path: str,
         *,
+        cache: Path | None = None,
         _filter: pc.Expression | None = None,
         _shards: list[str] | None = None,
         _manifest: dict[str, Any] | None = None,
         _told: tuple[str, ...] = (),
+        _needs: frozenset[str] = frozenset(),
     ) -> None:
         self.path = path
         self._store = open_store(path)
         self.manifest = read_manifest(self._store) if _manifest is None else _manifest
         self._filter = _filter
-        self._told = _told
+        self._told, self._needs, self._cache = _told, _needs, cache
         self._footers: dict[str, pq.FileMetaData] = {}
+        self._entries = {each["name"]: each for each in self.manifest["shards"]}
         self._shards = [each["name"] for each in self.manifest["shards"]] if _shards is None else _shards
         self._shapes = {
             each["name"]: _trailing(each["shape"]) for each in self.manifest["columns"] if each.get("shape")
@@ -172,17 +178,31 @@ class Dataset:
             parts.append(pc.field("imu_quality") >= min_quality)
         if min_pose_share is not None:
             parts.append(pc.field("pose_share") >= min_pose_share)
+        needs = {name for name, value in {"label": label, "imu_quality": min_quality}.items() if value is not None}
+        needs |= {"pose_share"} if min_pose_share is not None else set()
+        needs |= {"exercises"} if exercise is not None else set()
+        needs |= {"kind"} if kind is not None else set()
+        needs |= {"flags"} if flags is not None or without_flags else set()
+        needs |= set(self._scalars()) if where is not None else set()
         condition = self._filter
         for part in parts:
             condition = part if condition is None else condition & part
         given: dict[str, Any] = {"split": split, "label": label, "flags": flags, "without_flags": without_flags}
         given |= {"min_quality": min_quality, "min_pose_share": min_pose_share, "where": where}
         told += [f"{name}={value!r}" for name, value in given.items() if value is not None]
-        return Dataset(self.path, _filter=condition, _shards=shards, _manifest=self.manifest, _told=tuple(told))
+        return Dataset(
+            self.path,
+            _filter=condition,
+            _shards=shards,
+            _manifest=self.manifest,
+            _told=tuple(told),
+            _needs=self._needs | needs,
+            cache=self._cache,
+        )
 
     def unfiltered(self) -> Dataset:
-        """The whole dataset that this is a selection of."""
-        return Dataset(self.path, _manifest=self.manifest)
+        """The whole dataset."""
+        return Dataset(self.path, _manifest=self.manifest, cache=self._cache)
 
     def check_not_empty(self) -> None:
         """Raise `ConfigError` if no clip meets the conditions; it says what there is."""
@@ -196,16 +216,18 @@ class Dataset:
         if self._store.local is not None:
             paths = [str(self._store.local / name) for name in self._shards]
             return pads.dataset(paths, format="parquet", schema=None if paths else self._schema())
-        import fsspec
+        from fimad.dataset.remote import arrow_dataset
 
-        fs, root = fsspec.core.url_to_fs(self.path)
-        paths = [f"{root.rstrip('/')}/{name}" for name in self._shards]
-        return pads.dataset(paths, format="parquet", filesystem=fs, schema=None if paths else self._schema())
+        sizes = [(name, self._entries[name]["bytes"]) for name in self._shards]
+        return arrow_dataset(self._remote(), sizes, None if sizes else self._schema())
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The selection as an Arrow table. Name the columns that you need: signals are large."""
         self.check_columns(columns)
-        return self.arrow().to_table(columns=list(columns) if columns is not None else None, filter=self._filter)
+        wanted = self.columns if columns is None else list(columns)
+        if self._store.local is not None or not self._shards:
+            return self.arrow().to_table(columns=wanted, filter=self._filter)
+        return pa.concat_tables(self.tables(wanted))
 
     def index(self) -> pa.Table:
         """One light row per clip: id, split, label, times, quality, and flags (from version 2 of the schema on)."""
@@ -215,7 +237,7 @@ class Dataset:
         """The same, one shard at a time."""
         self.check_columns(columns)
         for name in self._shards:
-            with self._open(name) as file:
+            with self.open_shard(name) as file:
                 table = file.read(columns=self._with_filter(columns))
             if self._filter is not None:
                 table = table.filter(self._filter)
@@ -231,6 +253,8 @@ class Dataset:
         if self._filter is None:
             counts = {each["name"]: each["rows"] for each in self.manifest["shards"]}
             return sum(counts[name] for name in self._shards)
+        if self._store.local is None:
+            return sum(table.num_rows for table in self.tables(["clip_id"]))
         return int(self.arrow().count_rows(filter=self._filter))
 
     def clips(self, columns: Sequence[str] | None = None) -> Iterator[Clip]:
@@ -238,7 +262,7 @@ class Dataset:
         self.check_columns(columns)
         wanted = list(columns) if columns is not None else self.columns
         for name in self._shards:
-            with self._open(name) as file:
+            with self.open_shard(name) as file:
                 for group in range(file.metadata.num_row_groups):
                     table = file.read_row_group(group, columns=self._with_filter(wanted))
                     if self._filter is not None:
@@ -253,7 +277,7 @@ class Dataset:
         for name in self._shards:
             if name not in holders:
                 continue
-            with self._open(name) as file:
+            with self.open_shard(name) as file:
                 for group in range(file.metadata.num_row_groups):
                     ids = file.read_row_group(group, columns=["clip_id"]).column("clip_id").to_pylist()
                     if clip_id in ids:
@@ -289,17 +313,22 @@ class Dataset:
 
         return WindowDataset(self, **options)
 
-    def groups(self) -> list[tuple[str, int]]:
-        """(shard, row group) pairs of the selection: the unit in which clips are read."""
-        found = []
+    def grouped_tables(self, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table, list[int]]]:
+        """Shard by shard: its name, columns of the selection, and how many of the rows lie in each of its row groups."""
+        from fimad.dataset.epochs import group_sizes
+
         for name in self._shards:
-            with self._open(name) as file:
-                found += [(name, group) for group in range(file.metadata.num_row_groups)]
-        return found
+            with self.open_shard(name) as file:
+                table = file.read(columns=self._with_filter(columns))
+                rows = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+            table = table.append_column("row", pa.array(np.arange(table.num_rows)))
+            if self._filter is not None:
+                table = table.filter(self._filter)
+            yield name, table.select(list(columns)), group_sizes(table.column("row"), rows)
 
     def read_group(self, shard: str, group: int, columns: Sequence[str]) -> list[Clip]:
         """The clips of one row group that belong to the selection."""
-        with self._open(shard) as file:
+        with self.open_shard(shard) as file:
             table = file.read_row_group(group, columns=self._with_filter(columns))
         if self._filter is not None:
             table = table.filter(self._filter)
@@ -338,7 +367,8 @@ class Dataset:
             for row, there in enumerate(present)
         ]
 
-    def _open(self, name: str) -> Any:
+    def open_shard(self, name: str) -> Any:
+        """One shard, as a `pyarrow.parquet.ParquetFile` or what reads like one, to be used in `with`."""
         if self._store.local is not None:
             path = self._store.local / name
             if not path.is_file():
@@ -349,12 +379,19 @@ class Dataset:
                     reason="shard_missing",
                 )
             return self._with_footer(name, path, memory_map=True)
-        import fsspec
+        from fimad.dataset.remote import RemoteShard, fetcher
 
-        return self._with_footer(name, fsspec.open(f"{self.path.rstrip('/')}/{name}").open())
+        entry = self._entries[name]
+        fetch = fetcher(self._remote(), name, entry["bytes"], entry["sha256"], self._cache)
+        file = RemoteShard(fetch, entry["bytes"], self._footers.get(name))
+        self._footers.setdefault(name, file.metadata)
+        return file
+
+    def _remote(self) -> FsspecStore:
+        assert isinstance(self._store, FsspecStore)  # noqa: S101  (a folder is not asked)
+        return self._store
 
     def _with_footer(self, name: str, source: Any, **options: Any) -> Any:
-        """Open a shard; its footer, which is long, is parsed once."""
         file = pq.ParquetFile(source, metadata=self._footers.get(name), pre_buffer=False, **options)
         self._footers.setdefault(name, file.metadata)
         return file
@@ -364,12 +401,11 @@ class Dataset:
         return {**self.__dict__, "_footers": {}}
 
     def _with_filter(self, columns: Sequence[str]) -> list[str]:
-        """The columns, and all that a condition may look at: every scalar one."""
-        if self._filter is None:
-            return list(columns)
-        scalars = [each["name"] for each in self.manifest["columns"] if not each["type"].startswith("list")]
-        scalars += [name for name in ("flags", "exercises") if name in self.columns]
-        return [*columns, *(name for name in scalars if name not in columns)]
+        """The columns, and those that the conditions look at."""
+        return [*columns, *sorted(self._needs - set(columns))]
+
+    def _scalars(self) -> list[str]:
+        return [each["name"] for each in self.manifest["columns"] if not each["type"].startswith("list")]
 
     def _schema(self) -> pa.Schema:
         from fimad.schema import dataset_schema

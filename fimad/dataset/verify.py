@@ -14,8 +14,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from fimad.dataset.checks import (
+    clock_problems,
+    embedding_problems,
+    misfits,
+    nan_problems,
+    quality_problems,
+    rate_problems,
+    side_problems,
+    values_out_of_range,
+)
 from fimad.dataset.manifest import NAME, canonical, read_manifest
-from fimad.dataset.packing.rows import schema_hash
+from fimad.dataset.packing.describe import described, figures
+from fimad.dataset.packing.rows import VideoRows, schema_hash
+from fimad.dataset.packing.shards import Shard
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
 from fimad.dataset.reader import Clip, Dataset, open_dataset
@@ -34,6 +46,8 @@ _UNIT_SLACK = 1e-3
 _LIMIT_SLACK, _MOUNTING_SLACK = 1.001, 1.5
 # Three columns that say the same, in float32; below the frame rate each is filtered on its own.
 _DISAGREEMENT = 0.2
+# Sums are rounded at every video.
+_SUM_SLACK = 1e-5
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,8 @@ def verify(path: str) -> list[Problem]:
         manifest = read_manifest(store)
     except DatasetError as error:
         return [Problem(NAME, error.what)]
-    problems = [*_side_files(store, manifest), *_shards(store, manifest), *_splits(manifest)]
-    if not problems:
+    problems = [*_side_files(store, manifest), *_shards(store, manifest), *_splits(manifest), *_figures(manifest)]
+    if not any(problem.file != NAME for problem in problems):
         problems += _rows(open_dataset(path))
     return problems
 
@@ -108,41 +122,117 @@ def _splits(manifest: dict[str, Any]) -> Iterator[Problem]:
                 yield Problem(NAME, f"video {video} is in {seen[video]} and {split}")
 
 
+def _figures(manifest: dict[str, Any]) -> Iterator[Problem]:
+    """Figures of the manifest that are not those of its shards' entries."""
+    shards = [Shard.from_manifest(entry) for entry in manifest["shards"]]
+    videos = {split: info["videos"] for split, info in manifest["splits"].items()}
+    for name, value in figures(shards, videos).items():
+        if name != "shards" and manifest.get(name) != value:
+            yield Problem(NAME, f"{name} is {_short(manifest.get(name))}, and its shards give {_short(value)}")
+    packed: dict[str, set[str]] = {}
+    for shard in manifest["shards"]:
+        packed.setdefault(shard["split"], set()).update(shard["videos"])
+    for split, named in packed.items():
+        for video in sorted(named - set(videos.get(split, ()))):
+            yield Problem(NAME, f"video {video} is in a shard of {split}, and not among its videos")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _columns(dataset: Dataset, schema: pa.Schema) -> Iterator[Problem]:
+    """What the manifest says of columns, beside what the shards' schema says."""
+    said, real = dataset.manifest["columns"], described(schema)
+    for mine in real:
+        if mine not in said:
+            yield Problem(NAME, f"columns: {mine['name']} is not what the shards' schema says")
+    for name in sorted({each["name"] for each in said} - {each["name"] for each in real}):
+        yield Problem(NAME, f"columns: the shards have no {name}")
+
+
 def _rows(dataset: Dataset) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     channels: dict[str, str] = {}
     media: dict[str, str] = {}
+    places: dict[str, str] = {}
     fixed = bool(dataset.manifest["config"].get("pack", {}).get("split_file"))
-    for shard in dataset.manifest["shards"]:
-        one = Dataset(dataset.path, _shards=[shard["name"]])
-        for row, clip in enumerate(one.clips()):
-            problems += [Problem(shard["name"], what, row) for what in _clip(clip, shard, one.placements)]
-            channel = clip["channel_id"] or clip["channel"]
-            if channel and not fixed and channels.setdefault(channel, clip["split"]) != clip["split"]:
-                problems.append(Problem(shard["name"], f"channel {channel!r} is in two splits", row))
-            if (same := clip["media_sha256"]) and media.setdefault(same, clip["split"]) != clip["split"]:
-                problems.append(Problem(shard["name"], f"media file {same[:12]} is in two splits", row))
+    for number, shard in enumerate(dataset.manifest["shards"]):
+        name, row = shard["name"], 0
+        count = Shard(shard["split"])
+        with dataset.open_shard(name) as file:
+            if not number:
+                problems += _columns(dataset, file.metadata.schema.to_arrow_schema())
+                if problems:
+                    return problems
+            for group in range(file.metadata.num_row_groups):
+                table = file.read_row_group(group, columns=dataset.columns)
+                count.count(VideoRows(table))
+                wrong = list(misfits(table, dataset.manifest["columns"]))
+                problems += [Problem(name, what, row + at) for at, what in wrong]
+                for at in sorted(set(range(table.num_rows)) - {at for at, _ in wrong}):
+                    clip = next(dataset.fold(table.slice(at, 1)))
+                    problems += [Problem(name, what, row + at) for what in _clip(clip, shard, dataset)]
+                    first = places.setdefault(clip["clip_id"], f"{name}, row {row + at}")
+                    if first != f"{name}, row {row + at}":
+                        problems.append(
+                            Problem(name, f"clip {clip['clip_id']!r} is there twice: also in {first}", row + at)
+                        )
+                    channel = clip["channel_id"] or clip["channel"]
+                    if channel and not fixed and channels.setdefault(channel, clip["split"]) != clip["split"]:
+                        problems.append(Problem(name, f"channel {channel!r} is in two splits", row + at))
+                    if (same := clip["media_sha256"]) and media.setdefault(same, clip["split"]) != clip["split"]:
+                        problems.append(Problem(name, f"media file {same[:12]} is in two splits", row + at))
+                row += table.num_rows
+        problems += _recounted(name, shard, count)
     return problems
 
 
-def _clip(clip: Clip, shard: dict[str, Any], placements: list[str]) -> Iterator[str]:
+def _recounted(name: str, shard: dict[str, Any], count: Shard) -> Iterator[Problem]:
+    """Figures of a shard's entry that are not those of its rows."""
+    found = count.entry()
+    for each in ("rows", "seconds", "newest", "labels", "licences", "channels", "languages", "modalities", "sums"):
+        # Entries of earlier versions lack some.
+        if each not in shard or (each == "modalities" and not shard[each]):
+            continue
+        if each == "sums":
+            same = shard[each].keys() == found[each].keys() and all(
+                shard[each][key][0] == total[0] and abs(shard[each][key][1] - total[1]) < _SUM_SLACK * max(1, total[0])
+                for key, total in found[each].items()
+            )
+        elif each == "seconds":
+            same = abs(shard[each] - found[each]) < _SUM_SLACK * max(1, shard["rows"])
+        else:
+            same = shard[each] == found[each]
+        if not same:
+            yield Problem(
+                name, f"the manifest says {each} {_short(shard[each])}, and the rows give {_short(found[each])}"
+            )
+
+
+def _clip(clip: Clip, shard: dict[str, Any], dataset: Dataset) -> Iterator[str]:
+    manifest, placements = dataset.manifest, dataset.placements
     if clip["split"] != shard["split"]:
         yield f"split {clip['split']!r} in a shard of {shard['split']!r}"
     if clip["video_id"] not in shard["videos"] or clip["clip_id"] != f"{clip['video_id']}___{clip['clip_index']}":
         yield f"clip {clip['clip_id']!r} does not belong here"
-    if not 0 <= clip["start_s"] < clip["end_s"]:
+    if not 0 <= clip["start_s"] < clip["end_s"] < np.inf:
         yield f"it lasts from {clip['start_s']} to {clip['end_s']} s"
-    for name in ("pose_time_s", "imu_time_s", "video_embedding_time_s"):
-        time_s = clip[name]
-        if time_s is not None and len(time_s) and not (np.isfinite(time_s).all() and (np.diff(time_s) > 0).all()):
-            yield f"{name} does not rise"
-    if clip["pose_time_s"] is not None and len(clip["pose_world_m"]) != len(clip["pose_time_s"]):
-        yield "pose_world_m and pose_time_s differ in length"
-    if clip["imu_time_s"] is not None:
-        # What no limb does is not valid in signals of a video, from version 2 of the schema on.
-        seen = clip["pose_time_s"] is not None and clip.get("flags") is not None
-        for placement in placements:
-            yield from _signal(clip, placement, ideal=(ideal := _is_ideal(clip["imu_report"])), checked=ideal and seen)
+        return
+    wrong = [*values_out_of_range(clip, manifest["columns"]), *clock_problems(clip, manifest["schema_version"])]
+    wrong += [*embedding_problems(clip), *quality_problems(clip, placements)]
+    wrong += [what for placement in placements for what in nan_problems(clip, placement)]
+    yield from wrong
+    if wrong or clip["imu_time_s"] is None:
+        return
+    ideal = _is_ideal(clip["imu_report"])
+    # What no limb does is not valid in signals of a video, from version 2 of the schema on.
+    seen = clip["pose_time_s"] is not None and clip.get("flags") is not None
+    for placement in placements:
+        signal = list(_signal(clip, placement, ideal=ideal, checked=ideal and seen))
+        yield from signal or (rate_problems(clip, placement) if ideal else ())
+    yield from side_problems(clip, placements)
 
 
 def _is_ideal(report: str | None) -> bool:
@@ -172,7 +262,7 @@ def _signal(clip: Clip, placement: str, *, ideal: bool, checked: bool) -> Iterat
     world = clip[linear if linear in clip else f"{placement}_acc_world_m_s2"]
     turned = clip.get(f"{placement}_orientation")
     if force is None or valid is None:
-        yield f"{placement} has a clock but no signal"
+        # A placement's signal is NULL as a whole where a marker of its own is missing.
         return
     if not len(force) == len(valid) == len(clip["imu_time_s"]):
         yield f"{placement}'s signal and clock differ in length"

@@ -136,28 +136,73 @@ def clip_windows(
 
     With `pad`, the end of a clip that does not fill a window gives one more, with what lies outside not valid.
 
-    Windows of which less than `min_valid` was measured, in any placement or the pose, are left out; what `pad` adds does not count.
+    Windows of which less than `min_valid` was measured, in any placement (without the IMU: of the pose), are left out; what
+    `pad` adds does not count.
     In those that are kept, `fill` puts what was not measured: "linear" bridges it by a straight line (and holds the first
     and the last measured sample), "nan" and "zero" what they say. A window without any measured sample has NaN for "linear".
     """
-    count = max(1, round(length_s * rate_hz))
-    stride = length_s if stride_s is None else stride_s
-    start = float(clip["start_s"])
-    for step in range(window_count(clip, length_s=length_s, stride_s=stride_s, rate_hz=rate_hz, pad=pad)):
-        window = cut_window(clip, start + step * stride, count, rate_hz, length_s, modalities, placements)
-        if min_valid and measured_share(window, float(clip["end_s"]), modalities, placements) < min_valid - _SAME:
-            continue
-        if fill != "zero":
-            _fill(window, fill, modalities, placements)
-        yield window
+    options: dict[str, Any] = {"length_s": length_s, "stride_s": stride_s, "rate_hz": rate_hz}
+    options |= {"modalities": modalities, "placements": placements}
+    for step in kept_steps(clip, **options, pad=pad, min_valid=min_valid):
+        yield numbered_window(clip, int(step), **options, fill=fill)
 
 
-def measured_share(window: dict[str, Any], end_s: float, modalities: Sequence[str], placements: Sequence[str]) -> float:
-    """The least share of measured samples among the chosen placements and the pose, of those before the clip's end."""
-    within = max(1, int(np.searchsorted(window["time_s"], end_s - 1e-9)))
-    masks = [f"{placement}_valid" for placement in placements] if "imu" in modalities else []
-    masks += ["pose_valid"] if "pose" in modalities else []
-    return min((int(np.count_nonzero(window[name][:within])) / within for name in masks), default=1.0)
+def kept_steps(
+    clip: Clip,
+    *,
+    length_s: float,
+    stride_s: float | None,
+    rate_hz: float,
+    modalities: Sequence[str],
+    placements: Sequence[str],
+    pad: bool,
+    min_valid: float,
+) -> NDArray[np.intp]:
+    """Numbers of the windows of a clip of which enough was measured; nothing is cut."""
+    count, steps = (
+        max(1, round(length_s * rate_hz)),
+        window_count(clip, length_s=length_s, stride_s=stride_s, rate_hz=rate_hz, pad=pad),
+    )
+    if not steps or not min_valid or not {"imu", "pose"} & set(modalities):
+        return np.arange(steps)
+    begin_s = float(clip["start_s"]) + np.arange(steps) * (length_s if stride_s is None else stride_s)
+    time_s = begin_s[:, None] + np.arange(count) / rate_hz
+    within = np.maximum(1, np.count_nonzero(time_s < float(clip["end_s"]) - 1e-9, axis=1))
+    if "imu" in modalities:
+        masks = [clip[f"{placement}_valid"] for placement in placements]
+        clock = clip["imu_time_s"]
+    else:
+        world, clock = clip["pose_world_m"], clip["pose_time_s"]
+        masks = [None if world is None else np.isfinite(world[:, 0, 0])]
+    if clock is None or not len(clock) or any(mask is None for mask in masks):
+        return np.arange(0)
+    where = _Between(clock, time_s.reshape(-1))
+    inside = np.arange(count) < within[:, None]
+    shares = [
+        np.count_nonzero(where.valid(np.asarray(mask, bool)).reshape(steps, count) & inside, axis=1) / within
+        for mask in masks
+    ]
+    result: NDArray[np.intp] = np.flatnonzero(np.min(shares, axis=0) >= min_valid - _SAME)
+    return result
+
+
+def numbered_window(
+    clip: Clip,
+    step: int,
+    *,
+    length_s: float,
+    stride_s: float | None,
+    rate_hz: float,
+    modalities: Sequence[str],
+    placements: Sequence[str],
+    fill: str,
+) -> dict[str, Any]:
+    """One window of a clip by its number."""
+    begin_s = float(clip["start_s"]) + step * (length_s if stride_s is None else stride_s)
+    window = cut_window(clip, begin_s, max(1, round(length_s * rate_hz)), rate_hz, length_s, modalities, placements)
+    if fill != "zero":
+        _fill(window, fill, modalities, placements)
+    return window
 
 
 def fill_gaps(values: NDArray[np.float32], good: NDArray[np.bool_], fill: str) -> None:

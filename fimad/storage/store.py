@@ -12,7 +12,7 @@ import random
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -224,10 +224,10 @@ class FsspecStore(Store):
         self._scratch = scratch_base(scratch)
 
         self.url = url.rstrip("/")
+        self._systems: dict[int, Any] = {}
         try:
             # Listings are what is true here; a cached one would be yesterday's truth.
-            self.fs: Any
-            self.fs, root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
+            system, root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise SetupError(
                 f"The store {url!r} can't be opened: {error}.",
@@ -235,10 +235,47 @@ class FsspecStore(Store):
                 "For s3:// install `fimad[s3]`, for gs:// `fimad[gcs]`.",
                 reason="store",
             ) from error
+        self._systems[os.getpid()] = system
         self._root = str(root).rstrip("/")
+
+    @property
+    def fs(self) -> Any:
+        """The fsspec file system of this process: a forked one can't use its parent's connections."""
+        import fsspec
+
+        if os.getpid() not in self._systems:
+            self._systems = {os.getpid(): fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]}
+        return self._systems[os.getpid()]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A process opens its own file system."""
+        return {**self.__dict__, "_systems": {}}
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
+
+    def path(self, name: str) -> str:
+        """A file's path within the fsspec file system."""
+        return self._path(name)
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]], size_bytes: int) -> list[bytes]:
+        """The bytes of ranges (first, end) of a file whose size is known, all of them at once."""
+        path = self._path(name)
+
+        def action() -> list[bytes]:
+            starts, ends = ([each[at] for each in ranges] for at in (0, 1))
+            found = self.fs.cat_ranges([path] * len(ranges), starts, ends, on_error="raise")
+            result = []
+            for (first, end), data in zip(ranges, found, strict=True):
+                if len(data) == size_bytes != end - first:
+                    # A server that does not know ranges gives all of the file.
+                    data = data[first:end]
+                if len(data) != end - first:
+                    raise OSError(f"{path} gave {len(data)} bytes for {first} to {end}")
+                result.append(bytes(data))
+            return result
+
+        return self._retry(f"read {name}", action)
 
     def _retry(self, what: str, action: Callable[[], T]) -> T:
         """Stores fail now and then (5xx, broken connections): worth several tries before an item is blamed."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from synthetic import SyntheticSource, small_config
 
 import fimad
 from fimad.dataset import Dataset
 from fimad.dataset.packing.pack import pack
+from fimad.errors import ConfigError
 from fimad.storage.store import open_store
 
 torch = pytest.importorskip("torch")
@@ -86,3 +89,153 @@ def test_every_epoch_mixes_the_windows_of_a_group_anew(dataset: Dataset) -> None
     # Groups come in another order as well: what counts here is the order within each.
     assert by_clip(0) == by_clip(0)
     assert by_clip(0) != by_clip(1)
+
+
+@pytest.fixture(scope="module")
+def plan(dataset: Dataset) -> Any:
+    from fimad.dataset.epochs import plan
+
+    options = {"length_s": 2.0, "stride_s": 0.55, "rate_hz": 20.0, "modalities": ("imu",), "placements": ["left_wrist"]}
+    return plan(dataset, {**options, "pad": False, "min_valid": 0.8})
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+@pytest.mark.parametrize("ranks", range(1, 9))
+@pytest.mark.parametrize("even", ["once", "pad", "drop"])
+def test_ranks_and_workers_have_equal_shares(plan: Any, ranks: int, workers: int, even: str) -> None:
+    options: dict[str, Any] = {"seed": 5, "epoch": 2, "buffer": 3, "even": even, "ranks": ranks, "workers": workers}
+    for batch in (1, 4, 32):
+        shares = [
+            [plan.share(**options, rank=rank, worker=worker, batch=batch) for worker in range(workers)]
+            for rank in range(ranks)
+        ]
+        lengths = [sum(map(len, rank)) for rank in shares]
+        assert lengths == [plan.rank_count(rank, ranks, even) for rank in range(ranks)]
+        assert max(lengths) - min(lengths) <= (1 if even == "once" else 0)
+        counts = [[-(-len(share) // batch) for share in rank] for rank in shares]
+        assert all(max(each) - min(each) <= 1 and (even == "once" or each == counts[0]) for each in counts)
+        seen = [int(window) for rank in shares for share in rank for window in share]
+        twice = len(seen) - len(set(seen))
+        assert twice == (-len(plan) % ranks if even == "pad" else 0)
+        assert len(set(seen)) == (len(plan) - len(plan) % ranks if even == "drop" else len(plan))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+@pytest.mark.parametrize("ranks", range(1, 9))
+def test_an_epoch_goes_on_with_workers_at_any_place(plan: Any, ranks: int, workers: int) -> None:
+    from fimad.dataset.epochs import Turns
+
+    batch, draw = 3, np.random.default_rng([ranks, workers])
+    rank = int(draw.integers(ranks))
+    shares = [
+        plan.share(seed=1, epoch=0, buffer=3, rank=rank, ranks=ranks, worker=w, workers=workers, batch=batch)
+        for w in range(workers)
+    ]
+    counts = [-(-len(share) // batch) for share in shares]
+
+    def walk(turns: Turns) -> Any:
+        for worker in turns:
+            place = (turns.given[worker] - 1) * batch
+            yield shares[worker][place : place + batch].tolist()
+
+    whole = list(walk(Turns(counts)))
+    assert sorted(window for each in whole for window in each) == sorted(np.concatenate(shares).tolist())
+    for stop in draw.integers(0, len(whole) + 1, 20):
+        turns = Turns(counts)
+        begun = [each for _, each in zip(range(stop), walk(turns), strict=False)]
+        assert begun + list(walk(Turns(counts, turns.given, turns.turn))) == whole
+
+
+def test_a_loader_with_workers_goes_on_exactly(dataset: Dataset) -> None:
+    def batches(loader: Any, count: int | None = None) -> list[list[tuple[str, float]]]:
+        found = []
+        for batch in loader:
+            found.append(list(zip(batch["clip_id"], [round(float(at), 6) for at in batch["start_s"]], strict=True)))
+            if len(found) == count:
+                break
+        return found
+
+    def loader() -> Any:
+        return dataset.to_torch(**OPTIONS, seed=3).loader(batch_size=7, num_workers=2, persistent_workers=True)
+
+    first = loader()
+    first.set_epoch(1)
+    whole = batches(first)
+    assert len(whole) == len(first) == 12
+    assert sorted(each for batch in whole for each in batch) == sorted(names(dataset.windows(**OPTIONS)))
+    # Workers that persist see the next epoch.
+    first.set_epoch(2)
+    assert batches(first) != whole
+    first.set_epoch(1)
+    assert batches(first) == whole
+    for stop in (1, 5, 12):
+        first.set_epoch(1)
+        begun = batches(first, stop)
+        again = loader()
+        again.load_state_dict(first.state_dict())
+        assert begun + batches(again) == whole
+    other = dataset.to_torch(**OPTIONS, seed=3).loader(batch_size=7, num_workers=3)
+    with pytest.raises(ConfigError, match="number of workers"):
+        other.load_state_dict(first.state_dict())
+
+
+def test_workers_that_persist_see_the_epoch_in_a_plain_loader_too(dataset: Dataset) -> None:
+    windows = dataset.to_torch(**OPTIONS, seed=3)
+    loader = torch.utils.data.DataLoader(windows, batch_size=None, num_workers=1, persistent_workers=True)
+    first = names(loader)
+    windows.set_epoch(1)
+    assert names(loader) != first
+    # It can't know how far the workers are, and says so.
+    with pytest.raises(ConfigError, match=r"windows\.loader"):
+        windows.state_dict()
+
+
+@pytest.mark.parametrize("ranks", [3, 8])
+def test_lengths_are_known_and_equal(dataset: Dataset, ranks: int) -> None:
+    each = [dataset.to_torch(**OPTIONS, rank=rank, world_size=ranks, even="pad") for rank in range(ranks)]
+    assert {len(one) for one in each} == {-(-80 // ranks)}
+    assert [sum(1 for _ in one) for one in each] == [len(one) for one in each]
+    assert len(dataset.to_torch(**OPTIONS, rank=0, world_size=ranks, even="drop")) == 80 // ranks
+    assert len({len(one.loader(batch_size=4, num_workers=2)) for one in each}) == 1
+
+
+def test_a_started_worker_keeps_its_rank(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 4)
+    here = dataset.to_torch(**OPTIONS)
+    sent = pickle.dumps(here)
+    expected = names(here)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: False)
+    assert names(pickle.loads(sent)) == expected  # noqa: S301  (our own bytes)
+
+
+def test_batches_know_what_is_missing(tmp_path: Path) -> None:
+    class Half(SyntheticSource):
+        def _embed(self, number: int, video_id: str) -> list[dict[str, Any]]:
+            rows = super()._embed(number, video_id)
+            gone = {"video_embeddings": None, "video_embedding_time_s": None, "text_embedding": None}
+            return [{**row, **(gone if number % 2 else {})} for row in rows]
+
+    config = small_config(("left_wrist",))
+    pack(Half(6, config, embeddings=True), config, open_store(str(tmp_path)))
+    windows = fimad.open_dataset(tmp_path).to_torch(**OPTIONS, modalities=("imu", "pose", "video_embedding", "text"))
+    (batch,) = windows.loader(batch_size=100)
+    odd = [int(name[5:11]) % 2 == 1 for name in batch["clip_id"]]
+    for name in ("video_embedding", "text_embedding"):
+        assert batch[name].shape == (48, 64)
+        assert batch[f"{name}_present"].tolist() == [not each for each in odd]
+        assert not batch[name][odd].any()
+    assert batch["pose_world_m"].shape == (48, 40, 33, 3)
+    assert batch["transcript"] == [text for text in batch["transcript"] if isinstance(text, str)]
+    classes = [windows.classes[at] for at in batch["label_id"]]
+    assert classes == batch["label"]
+
+
+def test_a_batch_mixes_videos(tmp_path: Path) -> None:
+    config = small_config(("left_wrist",), shard_bytes=3_000_000)
+    pack(SyntheticSource(40, config, clips=4), config, open_store(str(tmp_path)))
+    windows = fimad.open_dataset(tmp_path).to_torch(**OPTIONS, seed=0)
+    batches = [len({name[:11] for name in batch["clip_id"]}) for batch in windows.loader(batch_size=32)]
+    # 32 random windows of 40 videos hold 22.2 of them on average.
+    assert np.mean(batches) > 20

@@ -62,7 +62,7 @@ def describe(
         "classes": dict(classes),
         "schema_version": SCHEMA_VERSION,
         "schema_sha256": schema_hash(schema),
-        "columns": [{"name": each.name, "type": str(each.type), **_about(each)} for each in schema],
+        "columns": described(schema),
         "stages": stages,
         "unavailable": source.unavailable,
         "excluded_videos": [*_reasons(source.excluded()), *_leaking(leaking)],
@@ -72,6 +72,13 @@ def describe(
         "tools": dict(tools),
         "config": _published(config, stages),
     }
+
+
+def described(schema: pa.Schema) -> list[dict[str, str]]:
+    """A schema's columns as a manifest says them; Parquet calls a list's items "element"."""
+    return [
+        {"name": each.name, "type": str(each.type).replace("<element: ", "<item: "), **_about(each)} for each in schema
+    ]
 
 
 def figures(shards: list[Shard], videos: Mapping[str, Iterable[str]]) -> dict[str, Any]:
@@ -126,7 +133,8 @@ def _split(name: str, shards: list[Shard], videos: Iterable[str]) -> dict[str, A
 
 
 def _about(column: pa.Field) -> dict[str, str]:
-    return {key.decode(): value.decode() for key, value in (column.metadata or {}).items()}
+    kept = {key.decode(): value.decode() for key, value in (column.metadata or {}).items()}
+    return {key: value for key, value in kept.items() if not key.startswith("PARQUET:")}
 
 
 def _merged(shards: list[Shard], name: str) -> dict[str, int]:

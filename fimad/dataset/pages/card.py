@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -30,13 +31,27 @@ def card(manifest: Mapping[str, Any]) -> str:
 def _yaml(manifest: Mapping[str, Any]) -> str:
     size = next((name for limit, name in _SIZES if manifest["clips"] < limit), "n>1M")
     lines = ["---", f"pretty_name: {json.dumps(manifest['name'])}", "license: other", "license_name: per-video"]
-    lines += ["task_categories:", "- time-series-forecasting", "- video-classification", "tags:"]
+    lines += ["task_categories:", "- tabular-classification", "- video-classification", "tags:"]
     lines += [f"- {tag}" for tag in ("human-activity-recognition", "imu", "pose", "fitness", "fimad")]
-    lines += [f"size_categories:\n- {size}", "configs:", "- config_name: default", "  data_files:"]
-    for name, info in manifest["splits"].items():
-        if info["clips"]:
-            lines += [f"  - split: {name}", f"    path: data/{name}-*.parquet"]
+    lines += [f"size_categories:\n- {size}", "configs:"]
+    light = [each["name"] for each in manifest["columns"] if not each["type"].startswith(("list", "struct"))]
+    for config in ("light", "default"):
+        lines += [f"- config_name: {config}", f"  version: {content_version(manifest)}"]
+        lines += ["  default: true"] if config == "default" else [f"  columns: {json.dumps(light)}"]
+        lines.append("  data_files:")
+        for name, info in manifest["splits"].items():
+            if info["clips"]:
+                lines += [f"  - split: {name}", f"    path: data/{name}-*.parquet"]
     return "\n".join([*lines, "---"])
+
+
+def content_version(manifest: Mapping[str, Any]) -> str:
+    """The dataset's version, and a number that changes with its shards: `datasets` keeps what it read under it.
+
+    Two datasets in folders of one name have the same version 1; the number tells them apart.
+    """
+    hashes = "".join(shard["sha256"] for shard in manifest["shards"])
+    return f"{manifest['version']}.0.{int(hashlib.sha256(hashes.encode()).hexdigest()[:7], 16)}"
 
 
 def _what(manifest: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`croissant.json`: the dataset described for machines (MLCommons Croissant 1.0, with responsible-AI fields)."""
+"""`croissant.json`: the dataset described for machines (MLCommons Croissant 1.1, with responsible-AI fields)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "citeAs": "cr:citeAs",
+    "arrayShape": "cr:arrayShape",
     "column": "cr:column",
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",
@@ -30,6 +31,7 @@ _CONTEXT: dict[str, Any] = {
     "fileSet": "cr:fileSet",
     "format": "cr:format",
     "includes": "cr:includes",
+    "isArray": "cr:isArray",
     "isLiveDataset": "cr:isLiveDataset",
     "jsonPath": "cr:jsonPath",
     "key": "cr:key",
@@ -54,10 +56,26 @@ _SCALARS = {
     "float": "sc:Float",
     "double": "sc:Float",
 }
+_ITEMS = {
+    "list<item: float>": "sc:Float",
+    "list<item: double>": "sc:Float",
+    "list<item: bool>": "sc:Boolean",
+    "list<item: int32>": "sc:Integer",
+}
+
+
+def _array_shape(shape: str) -> str:
+    """``m,3`` to ``-1,3``: what differs from clip to clip is not known beforehand."""
+    return ",".join(part if part.isdigit() else "-1" for part in shape.split(","))
+
+
+def _signal(column: Mapping[str, Any]) -> str:
+    unit = f" Unit: {column['unit']}." if column.get("unit") else ""
+    return f"{plain(column.get('about', ''))}.{unit} Flattened row by row; shape {column['shape']}."
 
 
 def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON-LD of a dataset; its records are the clips' scalar columns, which mlcroissant can load."""
+    """The JSON-LD of a dataset; its records are the clips' columns, signals included, which mlcroissant can load."""
     files = [
         {
             "@type": "cr:FileObject",
@@ -87,6 +105,21 @@ def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:
                 }
                 for column in manifest["columns"]
                 if column["type"] in _SCALARS
+            ]
+            + [
+                {
+                    "@type": "cr:Field",
+                    "@id": f"clips-{number}/{column['name']}",
+                    "name": column["name"],
+                    "description": _signal(column),
+                    "dataType": _ITEMS[column["type"]],
+                    "repeated": True,
+                    "isArray": True,
+                    "arrayShape": _array_shape(column["shape"]),
+                    "source": {"fileObject": {"@id": shard["name"]}, "extract": {"column": column["name"]}},
+                }
+                for column in manifest["columns"]
+                if column["type"] in _ITEMS and column.get("shape")
             ],
         }
         for number, shard in enumerate(manifest["shards"])
@@ -94,13 +127,13 @@ def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
+        "conformsTo": ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
         "name": manifest["name"],
         "description": "Clips of people exercising: transcripts, 3D pose, virtual IMU signals and CLIP embeddings.",
         "version": f"{manifest['version']}.0.0",
         # The last day on which anything was retrieved: a clock would make other bytes of the same data.
         "datePublished": manifest.get("newest") or _UNDATED,
-        "url": "https://arxiv.org/abs/2406.03857",
+        "url": "https://github.com/fimad/fimad",
         "license": "https://choosealicense.com/no-permission/",
         "citeAs": "fimad; method after MuJo, arXiv 2406.03857",
         "rai:dataCollection": "Videos found by their authors' chapters; features derived by fimad; nobody was recorded.",
