@@ -99,7 +99,9 @@ class SimulateStage(Stage):
             return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}
         found = frame_times(pose, at)
         if found is not None:
-            imu.report["frame_times"] = found
+            report = {**imu.report, "frame_times": found}
+            report["flags"] = {**report.get("flags", {}), "converted_rate": {"conversions_hz": found["conversions_hz"]}}
+            imu = dataclasses.replace(imu, flags=tuple(sorted({*imu.flags, "converted_rate"})), report=report)
         return {**row, **imu_columns(imu)}
 
 

@@ -215,10 +215,9 @@ def test_signals_of_a_converted_video_are_those_of_the_original(
     found = frame_times(second["pose"], 0)
     assert found is not None
     assert found["conversions_hz"][0] == [24.0, 30.0]
-    report = (
-        SimulateStage(settings).run(stage_input(Video("v", "file", ""), tmp_path, second)).to_pylist()[0]["imu_report"]
-    )
-    assert '"repeated_frames"' in report
+    made = SimulateStage(settings).run(stage_input(Video("v", "file", ""), tmp_path, second)).to_pylist()[0]
+    assert '"repeated_frames"' in made["imu_report"]
+    assert "converted_rate" in made["flags"]
     without = second | {"pose": second["pose"].drop_columns(["pose_source_time_s", "pose_rates_hz"])}
     errors = [_difference(first, each, settings) for each in (second, without)]
     assert errors[0] <= 0.10

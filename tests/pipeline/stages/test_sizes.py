@@ -27,7 +27,7 @@ from fimad.schema import DOWNLOAD, SEGMENT
 from tests.pipeline.makers import DEMO, ffmpeg, stage_input
 
 open_clip = pytest.importorskip("open_clip")
-FRAMES = 3
+FRAMES = 2
 # 144p to 4K, from 1:4 to 4:1, odd sides among them.
 SIZES = (
     (256, 144), (320, 180), (426, 240), (640, 360), (854, 480), (1280, 720), (1920, 1080), (3840, 2160),
