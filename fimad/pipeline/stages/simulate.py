@@ -31,7 +31,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera")
     optional: ClassVar[tuple[str, ...]] = ("camera",)
     by_clip: ClassVar[bool] = True

@@ -177,10 +177,10 @@ def test_a_page_with_several_videos_is_no_single_video(site: WebServer, tmp_path
     [
         {"exec": "touch x"},
         # Appends to any file, reads a browser's cookies, loads code, reads a file of passwords; and what is not known.
-        {"download_archive": "/home/me/.bashrc"},
+        {"download_archive": "~/.bashrc"},
         {"cookiesfrombrowser": ["firefox"]},
         {"remote_components": ["ejs:github"]},
-        {"netrc_location": "/home/me/.netrc"},
+        {"netrc_location": "~/.netrc"},
         {"usenetrc": True},
         {"an_option_of_next_year": True},
         {"exec_cmd": "x"},

@@ -18,7 +18,7 @@ KEYS = {
     "transcribe": "d0c05e9cd9d53a2c",
     "pose": "54c08cada84b44b4",
     "camera": "b1f6825a61442173",
-    "simulate": "32477219d7f0f983",
+    "simulate": "56beff87a63e33ed",
     "label": "c24055c29a384cb4",
 }
 
