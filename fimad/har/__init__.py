@@ -29,6 +29,7 @@ _SETS: Final[dict[str, tuple[About, Callable[[Path], HarDataset]]]] = {
     "mhealth": (body.MHEALTH, body.mhealth),
     "dsads": (body.DSADS, body.dsads),
     "utd-mhad": (body.UTD_MHAD, body.utd_mhad),
+    "berkeley-mhad": (body.BERKELEY, body.berkeley_mhad),
     "spar": (watches.SPAR, watches.spar),
     "recofit": (gym.RECOFIT, gym.recofit),
     "gymwatch": (watches.GYMWATCH, watches.gymwatch),

@@ -1,4 +1,4 @@
-"""Sets of several sensors on one body: MHEALTH, DSADS, UTD-MHAD, physical therapy exercises (PTE)."""
+"""Sets of several sensors on one body: MHEALTH, DSADS, UTD-MHAD, Berkeley MHAD, physical therapy exercises (PTE)."""
 
 from __future__ import annotations
 
@@ -99,6 +99,30 @@ PTE = About(
     ),
 )
 
+BERKELEY = About(
+    title="Berkeley MHAD",
+    where="https://tele-immersion.citris-uc.org/berkeley_mhad (Accelerometer)",
+    licence="see its page",
+    citation="Ofli, Chaudhry, Kurillo, Vidal, Bajcsy: Berkeley MHAD, WACV 2013, doi:10.1109/WACV.2013.6474999",
+    files="Accelerometer/Shimmer<HH>/acc_h<HH>_s<person>_a<action>_r<repetition>.txt, rows x y z time",
+    rate_hz=30.0,
+    classes=tuple(load_mapping("berkeley-mhad").classes),
+    placements=("left_wrist", "right_wrist", "left_hip", "right_hip", "left_ankle", "right_ankle"),
+    traps=(
+        "no gyroscope; the unit is told by gravity: a set whose median magnitude is near 1 is in g, near 9.81 in m/s²,"
+        " and anything else is refused",
+        "the form is known from programs that read it: 4 columns, of which the last, the time, is not used; 30 Hz",
+        "sensors 1 to 6 are left and right wrist, hip, ankle as later papers name them (A1 left wrist, A4 right hip): the files"
+        " themselves do not say",
+        "sensors of one recording differ by some samples: the longest common start is kept",
+        "repetition 5 of action 8 by person 4 is missing in the set itself",
+    ),
+    mapping="berkeley-mhad",
+    splits={"train": tuple(map(str, range(1, 8))), "test": tuple(map(str, range(8, 13)))},
+    split_source="its authors' (the first 7 persons train)",
+)
+
+_BERKELEY = re.compile(r"acc_h0([1-6])_s([0-9]{2})_a([0-9]{2})_r([0-9]{2})\.txt")
 _UTD = re.compile(r"a([0-9]{1,2})_s([0-9]{1,2})_t([0-9]{1,2})_inertial\.mat")
 _MHEALTH = re.compile(r"mHealth_subject([0-9]{1,3})\.log")
 _PTE = re.compile(r"s([0-9])_e([0-9])_u([0-9])_(test|tmpl)")
@@ -253,3 +277,30 @@ def _pte_npz(path: Path) -> list[Session]:
         person, exercise, unit = (int(named[group]) for group in (1, 2, 3))
         found.append((person, exercise, unit, kind, numbers(values, 6, path, PTE.files), path))
     return found
+
+
+def berkeley_mhad(path: Path) -> HarDataset:
+    """Berkeley MHAD: the folder `Accelerometer`, or the one above it."""
+    names = dict(enumerate(BERKELEY.classes, 1))
+    moments: dict[tuple[int, int, int], dict[int, Numbers]] = {}
+    for file in files_of(path, ["acc_h*_s*_a*_r*.txt"], BERKELEY.files):
+        named = _BERKELEY.fullmatch(file.name)
+        if named is None:
+            raise malformed(file, "the name says no sensor, person, action and repetition", BERKELEY.files)
+        sensor, person, action, repetition = (int(part) for part in named.groups())
+        code(names, action, file, BERKELEY.files)
+        moments.setdefault((person, action, repetition), {})[sensor] = table(file, 4, BERKELEY.files)[:, :3]
+    magnitude = float(np.median([np.median(np.linalg.norm(x, axis=1)) for at in moments.values() for x in at.values()]))
+    scale = next((unit for unit in (1.0, G_M_S2) if abs(magnitude * unit / G_M_S2 - 1) < 0.2), None)
+    if scale is None:
+        raise malformed(
+            path, f"a sensor reads {magnitude:.3g} in the median: neither 1 g nor 9.81 m/s²", BERKELEY.files
+        )
+    recordings = []
+    for (person, action, repetition), at_once in sorted(moments.items()):
+        length = min(len(x) for x in at_once.values())
+        for sensor, values in sorted(at_once.items()):
+            session = f"{person}/a{action}_r{repetition}"
+            x = samples(values[:length] * scale)
+            recordings.append(Recording(x, names[action], str(person), BERKELEY.placements[sensor - 1], session))
+    return HarDataset("berkeley-mhad", BERKELEY, tuple(recordings))

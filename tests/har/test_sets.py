@@ -65,6 +65,15 @@ def utd_mhad(root: Path) -> None:
         savemat(root / "Inertial" / f"a{action}_s{person}_t1_inertial.mat", {"d_iner": rows})
 
 
+def berkeley_mhad(root: Path, unit: float = 1.0) -> None:
+    for sensor, count in ((1, 60), (4, 57)):
+        folder = root / "Accelerometer" / f"Shimmer{sensor:02d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for person, action in ((1, 2), (12, 11)):
+            rows = np.column_stack([np.tile(UP * unit, (count, 1)), 1.3e9 + np.arange(count) / 30])
+            np.savetxt(folder / f"acc_h{sensor:02d}_s{person:02d}_a{action:02d}_r01.txt", rows, fmt="%.6f")
+
+
 def spar(root: Path) -> None:
     (root / "csv").mkdir()
     for stem in ("S1_E0_R", "S1_E0_L", "S20_E6_L"):
@@ -155,6 +164,7 @@ SETS: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str, int]]]] =
     "mhealth": (mhealth, {(p, label, place, n) for p in ("1", "10") for place in ("chest", "left_ankle", "right_wrist") for label, n in (("Nothing", 20), ("Walking", 60), ("Nothing", 10), ("Jump front & back", 30))}),
     "dsads": (dsads, {("3", label, place, n) for place in ("chest", "right_wrist", "left_wrist", "right_knee", "left_knee") for label, n in (("sitting", 250), ("playing basketball", 250), ("playing basketball", 125))}),
     "utd-mhad": (utd_mhad, {("1", "right arm swipe to the left", "right_wrist", 150), ("2", "right hand pick up and throw", "right_wrist", 150), ("2", "jogging in place", "right_thigh", 150), ("8", "squat (two arms stretch out)", "right_thigh", 150)}),
+    "berkeley-mhad": (berkeley_mhad, {(p, label, place, 57) for p, label in (("1", "Jumping jacks"), ("12", "Stand up")) for place in ("left_wrist", "right_hip")}),
     "spar": (spar, {("1", "Pendulum", "right_wrist", 100), ("1", "Pendulum", "left_wrist", 100), ("20", "Bent over row with 3 lb dumbbell", "left_wrist", 100)}),
     "pte": (pte, {("2", "exercise 8", f"unit_{unit}", n) for unit in range(1, 6) for n in (90, 60)}),
     "gymwatch": (gymwatch, {("2024-12-01", "idle", "left_wrist", 100), ("2024-12-01", "Pullups", "left_wrist", 150), ("2024-12-01", "idle", "left_wrist", 50), ("2024-12-02", "BicepCurl", "left_wrist", 200)}),
@@ -211,6 +221,20 @@ def test_visits_of_recofit_are_cut_by_their_times(tmp_path: Path) -> None:
     dataset = load("recofit", tmp_path)
     assert found(dataset) == {("2", "Non-Exercise", "right_forearm", 50), ("2", "Squat", "right_forearm", 125)}
     assert dataset.exercise_of("Squat") == "squat"
+
+
+@pytest.mark.parametrize(
+    ("unit", "known"), [(1.0, True), (1.1, True), (9.81, True), (9.0, True), (4.0, False), (1000.0, False)]
+)
+def test_the_unit_of_berkeley_mhad_is_told_by_gravity(unit: float, known: bool, tmp_path: Path) -> None:
+    berkeley_mhad(tmp_path, unit)
+    if not known:
+        with pytest.raises(ConfigError, match="neither"):
+            load("berkeley-mhad", tmp_path)
+        return
+    dataset = load("berkeley-mhad", tmp_path)
+    assert 8 < dataset.recordings[0].x[0, 2] < 11
+    assert dataset.windows(1.0, placement=("left_wrist", "right_hip")).x.shape == (4, 6, 30)
 
 
 def test_what_recofit_leaves_out_is_said(tmp_path: Path) -> None:
