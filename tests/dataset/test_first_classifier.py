@@ -1,0 +1,58 @@
+"""docs/first-classifier.md runs as it stands, and what it trains knows other people's exercises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from synthetic import LABELS, SyntheticSource, small_config
+
+from fimad.dataset.packing.pack import pack
+from fimad.storage.store import open_store
+
+PAGE = Path(__file__).parents[2] / "docs" / "first-classifier.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+class Exercising(SyntheticSource):
+    """Each exercise has a rhythm, each person a size of movement."""
+
+    def _simulate(self, number: int, video_id: str) -> list[dict[str, Any]]:
+        rows = super()._simulate(number, video_id)
+        for index, row in enumerate(rows):
+            rhythm_hz = 0.5 + 0.7 * ((number + index) % len(LABELS))
+            swing = (1 + 0.1 * (number % self.channels)) * np.sin(2 * np.pi * rhythm_hz * np.asarray(row["imu_time_s"]))
+            for ending in ("acc_m_s2", "gyro_rad_s"):
+                name = f"left_wrist_{ending}"
+                row[name] = (np.asarray(row[name]).reshape(-1, 3) + swing[:, None]).astype(np.float32).reshape(-1)
+        return rows
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("classifier")
+    config = small_config(("left_wrist",))
+    pack(Exercising(12, config), config, open_store(str(folder / "dataset")))
+    return folder
+
+
+def test_it_is_short() -> None:
+    lines = [line for line in EXAMPLES[0].splitlines() if line.strip()]
+    first = next(at for at, line in enumerate(lines) if "open_dataset" in line)
+    assert len(lines[first:]) <= 12
+    assert len(lines) <= 12
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["classifier", "more"])
+def test_it_runs(example: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {}
+    exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102  (our own page)
+    if "scores" in names:
+        assert len(names["scores"]) == 5
+        # Four classes: guessing gives 0.25 at most.
+        assert names["scores"].mean() > 0.5
