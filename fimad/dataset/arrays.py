@@ -48,7 +48,7 @@ class WindowArrays:
     groups : (n,) whose each window is: names of persons, channels, videos or clips.
     names : the c channels, such as ``left_wrist_acc_x_m_s2``.
     classes : names of the classes: all of the dataset's, whatever was selected, so that ids stay.
-    mask : (n, c, t) True where something was measured.
+    valid : (n, placements, t) True where something was measured; `mask` is the same for every channel, (n, c, t).
     rate_hz, clip_ids, start_s, splits : the rate; the clip, the time of the video and the split of each window.
     left_out : windows (or clips) that are not there, by reason.
     """
@@ -58,7 +58,7 @@ class WindowArrays:
     groups: NDArray[np.str_]
     names: tuple[str, ...]
     classes: tuple[str, ...]
-    mask: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
     rate_hz: float
     clip_ids: NDArray[np.str_]
     start_s: NDArray[np.float64]
@@ -79,6 +79,11 @@ class WindowArrays:
             f"WindowArrays(X {self.X.shape} at {self.rate_hz:g} Hz, {found} of {len(self.classes)} classes, "
             f"{len(np.unique(self.groups))} groups{lost})"
         )
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """(n, c, t) True where something was measured."""
+        return np.repeat(self.valid, self.X.shape[1] // max(1, self.valid.shape[1]), axis=1)
 
     @cached_property
     def stats(self) -> Statistics:
@@ -113,7 +118,7 @@ class WindowArrays:
     def take(self, which: NDArray[Any]) -> WindowArrays:
         """Some windows, by indices or a mask."""
         each = {
-            name: getattr(self, name)[which] for name in ("X", "y", "groups", "mask", "clip_ids", "start_s", "splits")
+            name: getattr(self, name)[which] for name in ("X", "y", "groups", "valid", "clip_ids", "start_s", "splits")
         }
         return replace(self, **each)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad.dataset.windows import clip_windows, fill_gaps
+from fimad.dataset.windows import clip_windows, neighbours
 
 if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
@@ -58,7 +58,7 @@ class Cut:
         steps = np.where(y >= 0, np.maximum(steps, 0), 0)
         row = np.repeat(np.arange(len(steps)), steps)
         step = np.arange(len(row)) - np.repeat(np.cumsum(steps) - steps, steps)
-        values = np.full((len(row), 3 * len(self.channels) * len(self.placements), self.count), np.nan, np.float32)
+        values = np.empty((len(row), 3 * len(self.channels) * len(self.placements), self.count), np.float32)
         good = np.zeros((len(row), len(self.placements), self.count), bool)
         clock = _Clocks(table, self.rate_hz)
         first = clock.first_samples(start)[row] + step * self.stride
@@ -75,19 +75,20 @@ class Cut:
                 good,
             )
         self._cut(dataset, table, np.flatnonzero(~direct), row, step, values, good)
-        kept = good.mean(axis=2).min(axis=1) >= self.min_valid - _SAME
+        shares = np.count_nonzero(good, axis=2) / self.count
+        kept = shares.min(axis=1) >= self.min_valid - _SAME
         if dropped := int((~kept).sum()):
             left_out[f"windows measured for less than {self.min_valid:g} of their length"] += dropped
         if not kept.all():
-            row, step, values, good = row[kept], step[kept], values[kept], good[kept]
-        self._bridge(values, good)
+            row, step, values, good, shares = row[kept], step[kept], values[kept], good[kept], shares[kept]
+        self._bridge(values, good, shares)
         group, stranger = _groups(table, whose)
         return {
             "X": values,
             "y": y[row],
             "groups": group[row],
             "stranger": stranger[row],
-            "mask": np.repeat(good, 3 * len(self.channels), axis=1),
+            "valid": good,
             "clip_ids": np.asarray(table.column("clip_id").to_pylist(), dtype=np.str_)[row],
             "start_s": start[row] + step * stride_s,
             "splits": np.asarray(table.column("split").to_pylist(), dtype=np.str_)[row],
@@ -144,14 +145,24 @@ class Cut:
                 values[wanted[at]] = np.concatenate(columns)
                 good[wanted[at]] = [window[f"{p}_valid"] for p in self.placements]
 
-    def _bridge(self, values: Floats32, good: NDArray[np.bool_]) -> None:
+    def _bridge(self, values: Floats32, good: NDArray[np.bool_], shares: NDArray[np.float64]) -> None:
         width = 3 * len(self.channels)
-        for window, at in np.argwhere(~good.all(axis=2)):
-            part = values[window, at * width : (at + 1) * width]
-            if self.fill == "zero":
-                part[:, ~good[window, at]] = 0.0
-            else:
-                fill_gaps(part.T, good[window, at], self.fill)
+        for at in range(len(self.placements)):
+            some = np.flatnonzero(shares[:, at] < 1)
+            # Many windows lack the same samples: those are bridged together.
+            patterns, which = np.unique(np.packbits(good[some, at], axis=1), axis=0, return_inverse=True)
+            for number in range(len(patterns)):
+                windows = some[which.reshape(-1) == number]
+                mask = good[windows[0], at]
+                part = values[windows, at * width : (at + 1) * width]
+                if self.fill == "zero":
+                    part[..., ~mask] = 0.0
+                elif self.fill == "nan" or not mask.any():
+                    part[..., ~mask] = np.nan
+                else:
+                    missing, left, right, share = neighbours(mask)
+                    part[..., missing] = part[..., left] * (1 - share) + part[..., right] * share
+                values[windows, at * width : (at + 1) * width] = part
 
 
 class _Clocks:

@@ -212,9 +212,21 @@ def fill_gaps(values: NDArray[np.float32], good: NDArray[np.bool_], fill: str) -
     if fill == "nan" or not good.any():
         values[~good] = np.nan
         return
+    missing, left, right, share = neighbours(good)
+    values[missing] = values[left] * (1 - share[:, None]) + values[right] * share[:, None]
+
+
+def neighbours(
+    good: NDArray[np.bool_],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Of samples that are not good: which they are, the good ones before and after each, and the share of the latter."""
     missing, there = np.flatnonzero(~good), np.flatnonzero(good)
-    for column in values.T:
-        column[missing] = np.interp(missing, there, column[there])
+    place = np.searchsorted(there, missing)
+    left, right = there[np.maximum(place - 1, 0)], there[np.minimum(place, len(there) - 1)]
+    # Before the first measured sample and after the last, both neighbours are that one.
+    left = np.where(place == 0, right, left)
+    share = np.divide(missing - left, right - left, out=np.zeros(len(missing)), where=right > left)
+    return missing, left, right, share.astype(np.float32)
 
 
 def _fill(window: dict[str, Any], fill: str, modalities: Sequence[str], placements: Sequence[str]) -> None:
