@@ -111,6 +111,9 @@ def _motionsense_csv(path: Path) -> Iterator[Trial]:
     kinds = ("gravity", "userAcceleration", "rotationRate")
     matched = []
     for file in files_of(path, ["sub_*.csv"], MOTIONSENSE.files):
+        # The whole archive also holds the raw accelerometer and gyroscope, at other times and without gravity told apart.
+        if {"B_Accelerometer_data", "C_Gyroscope_data"} & set(file.relative_to(path).parts):
+            continue
         activity, person = _ACTIVITY.fullmatch(file.parent.name), _PERSON.fullmatch(file.name)
         if activity is None or person is None:
             raise malformed(

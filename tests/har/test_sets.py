@@ -199,6 +199,14 @@ def test_a_recording_that_is_there_twice_is_read_once_and_said(tmp_path: Path) -
     assert dataset.left_out == ("1/sit_13: the same samples as 1/sit_5",)
 
 
+def test_the_other_folders_of_motionsense_are_left_alone(tmp_path: Path) -> None:
+    motionsense(tmp_path)
+    other = tmp_path / "B_Accelerometer_data" / "B_Accelerometer_data" / "jog_9" / "sub_1.csv"
+    other.parent.mkdir(parents=True)
+    other.write_text(",x,y,z\n1,0,0,-1\n", encoding="utf-8")
+    assert len(load("motionsense", tmp_path).recordings) == 4
+
+
 def test_consecutive_segments_are_one_recording_again(tmp_path: Path) -> None:
     dsads(tmp_path)
     chest = load("dsads", tmp_path).select(placement="chest", classes=["playing basketball"]).recordings
