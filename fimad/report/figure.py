@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from fimad.errors import ConfigError, SetupError
-from fimad.report.payload import array, pose_of
-from fimad.simulate.lifting.trajectory import lift
+from fimad.report.payload import array, body, pose_of
 from fimad.skeleton import BONES, LANDMARK_INDEX
 
 _SIDES = {"left": "#0b6bcb", "right": "#b8500b"}
@@ -38,7 +37,7 @@ def write_figure(row: dict[str, Any], path: Path, placement: str) -> None:
     start_s = float(row["start_s"])
     figure = Figure(figsize=(8, 5.2), layout="constrained")
     top, force, rate = figure.subplots(3, 1, height_ratios=[1.5, 1, 1])
-    _skeletons(top, lift(pose).trajectories, start_s, float(time_s[-1] - start_s))
+    _skeletons(top, body(row, pose), start_s, float(time_s[-1] - start_s))
     for axes, values, text in ((force, acc, "Specific force\nm/s²"), (rate, gyro, "Angular rate\nrad/s")):
         for axis, colour in enumerate(_AXES):
             axes.plot(time_s - start_s, values[:, axis], color=colour, linewidth=1.1, label="xyz"[axis])
@@ -77,11 +76,16 @@ def _skeletons(axes: Any, tracks: Any, start_s: float, length_s: float) -> None:
             side = a.split("_")[0] if a.split("_")[0] == b.split("_")[0] else ""
             ends = [LANDMARK_INDEX[a], LANDMARK_INDEX[b]]
             axes.plot(
-                x[ends], points[ends, 2], color=_SIDES.get(side, "#3d444c"), linewidth=1.8, solid_capstyle="round"
+                x[ends],
+                points[ends, 2],
+                color=_SIDES.get(side, "#3d444c"),
+                linewidth=1.8,
+                solid_capstyle="round",
+                clip_on=False,
             )
         head, neck = points[[7, 8]].mean(0), points[[11, 12]].mean(0)
         column = middle + (np.array([head[0], neck[0]]) - points[[23, 24], 0].mean()) * scale
-        axes.plot(column, [head[2], neck[2]], color="#3d444c", linewidth=1.8)
-        axes.scatter(column[:1], head[2:], s=110, color="#3d444c", linewidths=0)
+        axes.plot(column, [head[2], neck[2]], color="#3d444c", linewidth=1.8, clip_on=False)
+        axes.scatter(column[:1], head[2:], s=110, color="#3d444c", linewidths=0, clip_on=False)
     axes.set_xlim(0, length_s)
     axes.set_ylim(low - 0.1, high + 0.1)

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from fimad.simulate.lifting.trajectory import lift
+from fimad.simulate.lifting.trajectory import Trajectories, lift
 from fimad.simulate.placements import Rig, rotation
 from fimad.simulate.types import Floats, PoseSequence
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
@@ -33,6 +35,8 @@ POINTS = tuple(name for name in LANDMARKS if any(name in bone for bone in BONES)
 _MISSING = -32768
 # Steps: 1 mm, 0.01 m/s², 0.002 rad/s, 0.005 of an axis.
 _SCALES = {"points": 0.001, "axes": 0.005, "acc": 0.01, "gyro": 0.002, "linear": 0.01, "sigma": 0.01, "raw": 0.02}
+# What `lift` is told, by what `imu_report` calls it.
+_USED = {"focal": "focal_over_longer_side", "pitch_deg": "pitch_deg", "height_m": "height_m"}
 
 Row = Mapping[str, Any]
 
@@ -72,19 +76,43 @@ def preview(row: Row) -> bytes:
     return packed
 
 
+def _as_stored(axes: NDArray[np.floating], row: Row, placement: str, time_s: NDArray[np.float64]) -> None:
+    """Put a sensor's own axes, (n, 3, 3), where the dataset has its orientation: they hold mounting and what was smoothed."""
+    turned, clock = array(row, f"{placement}_orientation", 4), array(row, "imu_time_s")
+    if turned is None or clock is None or not len(clock):
+        return
+    nearest = np.abs(np.searchsorted(clock, time_s).clip(0, len(clock) - 1))
+    there = np.isfinite(turned[nearest]).all(axis=1)
+    axes[there] = Rotation.from_quat(turned[nearest][there]).as_matrix()
+
+
+def body(row: Row, pose: PoseSequence) -> Trajectories:
+    """The body that the IMU rests on: with the height, the pitch and the focal length that its report states."""
+    try:
+        told = json.loads(row.get("imu_report") or "{}")
+    except ValueError:
+        told = {}
+    used = {name: told.get(key) for name, key in _USED.items()} if isinstance(told, dict) else {}
+    known = {name: float(value) for name, value in used.items() if isinstance(value, int | float)}
+    return lift(pose, **known).trajectories
+
+
 def explorer(row: Row, placements: tuple[str, ...]) -> str:
     """What the clip explorer draws, deflated, as base64 text; empty without a pose."""
     pose = pose_of(row)
     if pose is None:
         return ""
-    tracks = lift(pose).trajectories
+    tracks = body(row, pose)
     start_s = float(row["start_s"])
     rig = Rig(placements, LANDMARKS)
     landmarks = tracks.position_m[:, [LANDMARK_INDEX[name] for name in rig.landmarks]]
     parts = _Parts()
     parts.add("points", tracks.position_m[:, [LANDMARK_INDEX[name] for name in POINTS]])
     with np.errstate(invalid="ignore"):
-        parts.add("axes", rotation(rig.axes(landmarks))[:, rig.segment][..., [0, 2]])
+        axes = rotation(rig.axes(landmarks))[:, rig.segment]
+        for at, name in enumerate(placements):
+            _as_stored(axes[:, at], row, name, tracks.time_s)
+        parts.add("axes", axes[..., [0, 2]])
         raw = second_difference(tracks.time_s, rig.points(landmarks))
     time_s = array(row, "imu_time_s")
     drawn = [name for name in placements if time_s is not None and row.get(f"{name}_acc_m_s2") is not None]

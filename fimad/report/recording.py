@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from fimad.errors import ConfigError, SetupError
-from fimad.report.payload import array, pose_of
+from fimad.report.payload import array, body, pose_of
 from fimad.report.sources import placements_of
-from fimad.simulate.lifting.trajectory import lift
 from fimad.simulate.placements import Rig, rotation
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
 
@@ -30,7 +29,7 @@ def write_recording(row: dict[str, Any], path: Path) -> None:
     pose = pose_of(row)
     if pose is None:
         raise ConfigError(f"{row['clip_id']} has no pose.", "Nobody was found in it.", "Choose another clip.")
-    tracks = lift(pose).trajectories
+    tracks = body(row, pose)
     recording = rr.RecordingStream("fimad", recording_id=row["clip_id"])
     try:
         recording.save(str(path))

@@ -101,3 +101,20 @@ def test_the_explorer_takes_every_label_before_a_second_of_one(make_dataset: Mak
 def test_clean_text_has_neither_control_nor_direction_signs(text: str) -> None:
     assert all(c.isprintable() for c in clean(text))
     assert len(clean(text)) <= 300
+
+
+def test_the_body_and_the_axes_are_those_of_the_imu(row: dict[str, Any]) -> None:
+    _, drawn = unpack(explorer(row, ("left_wrist",)))
+    count = len(row["imu_time_s"])
+    turned = np.tile([0.0, np.sin(np.pi / 4), 0.0, np.cos(np.pi / 4)], count).astype(np.float32)
+    told = json.loads(row.get("imu_report") or "{}") | {"height_m": 1.2}
+    _, other = unpack(
+        explorer({**row, "imu_report": json.dumps(told), "left_wrist_orientation": turned}, ("left_wrist",))
+    )
+    changed = [
+        name for name in drawn if name[0] == "points" and not np.array_equal(drawn[name], other[name], equal_nan=True)
+    ]
+    assert changed, "a height of 1.2 m draws another body"
+    _, mounted = unpack(explorer({**row, "left_wrist_orientation": turned}, ("left_wrist",)))
+    differing = {name[0] for name in drawn if not np.array_equal(drawn[name], mounted[name], equal_nan=True)}
+    assert differing == {"axes"}
