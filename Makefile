@@ -35,7 +35,7 @@ BENCH_ACQUISITION_ARGS ?=
 LOCKED ?= 11 12 13
 LOWEST := build cluster embed whisper s3 mocap report dev
 
-.PHONY: help demo test lock test-newest test-lowest test-slow lint hooks bench fimad docs-table docs-images clean
+.PHONY: help demo test lock test-newest test-lowest test-slow lint wheel hooks bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -101,6 +101,9 @@ lint: $(VENV)/.dev  ## Check style, types, imports and dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+
+wheel: $(BIN)/python  ## Build the wheel and try it in an empty environment, without extras
+	sh tools/try_wheel.sh $(BIN)/python
 
 hooks: $(VENV)/.dev  ## Run lint's checks before every commit (pre-commit)
 	$(BIN)/pre-commit install
