@@ -205,7 +205,7 @@ def _phrasings(model: Path) -> dict[str, float]:
     """Nearest exercise of phrasings that the taxonomy does not have, by embeddings; and what words make of them."""
     from sentence_transformers import SentenceTransformer
 
-    from fimad.labels.embedding import NearestExercise
+    from fimad.labels.descriptions.embedding import NearestExercise
 
     encoder = SentenceTransformer(str(model), device="cpu", local_files_only=True)
     nearest = NearestExercise(lambda texts: encoder.encode(list(texts), normalize_embeddings=True))

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fimad.labels.counting import Motion
-from fimad.labels.describing import TEMPLATE, describe
+from fimad.labels.descriptions.describing import TEMPLATE, describe
 from fimad.labels.titles import TitleLabel, label_title
 
 if TYPE_CHECKING:
-    from fimad.labels.endpoint import Describer
+    from fimad.labels.descriptions.endpoint import Describer
 
 NULL = "null"
 UNLISTED = "unlisted_exercise"

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from fimad.cli import app
 from fimad.skeleton import LANDMARKS
 from tests.simulate.readers.test_readers import write_csv, write_trc
+from tests.simulate.test_physics import pose_of
 
 
 @pytest.fixture(autouse=True)
@@ -63,16 +64,15 @@ def test_a_sensor_model_holds_here_too(folder: Path) -> None:
 
 def test_a_pose_artifact(folder: Path) -> None:
     count = 90
-    world = np.random.default_rng(0).normal(0, 0.3, (33, 3)) * np.ones((count, 1, 1))
-    image = np.stack([0.5 + 0.4 * world[..., 0], 0.5 + 0.7 * world[..., 1], 0 * world[..., 0]], -1)
+    pose = pose_of(np.arange(count) / 30, np.zeros((count, 3)))
     row = {
         "clip_id": "a_000",
-        "pose_time_s": np.arange(count) / 30,
-        "pose_image": image.ravel(),
-        "pose_world_m": world.ravel(),
+        "pose_time_s": pose.time_s,
+        "pose_image": pose.image.ravel(),
+        "pose_world_m": pose.world_m.ravel(),
         "pose_visibility": np.ones(count * len(LANDMARKS)),
-        "width_px": 1280,
-        "height_px": 720,
+        "width_px": pose.width_px,
+        "height_px": pose.height_px,
     }
     pq.write_table(pa.table({name: [value] for name, value in row.items()}), "pose.parquet")
     assert fimad("simulate", "pose.parquet").exit_code == 0

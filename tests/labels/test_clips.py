@@ -20,7 +20,7 @@ from fimad.labels import label_title, load_taxonomy
 from fimad.labels.clips import Shown, columns, label_clip
 from fimad.labels.corrections import corrected, read_corrections, write_table
 from fimad.labels.counting import Motion, motion_of
-from fimad.labels.describing import describe
+from fimad.labels.descriptions.describing import describe
 from fimad.pipeline.stages.registry import load_stage
 from fimad.schema import LABEL
 from fimad.storage.store import open_store

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fimad.labels.endpoint import PROMPT, Describer, Endpoint, Ledger
+from fimad.labels.descriptions.endpoint import PROMPT, Describer, Endpoint, Ledger
 
 pytest.importorskip("openai", reason="the `describe` extra is not installed")
 

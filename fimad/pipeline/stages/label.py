@@ -19,7 +19,7 @@ from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import LABEL
 
 if TYPE_CHECKING:
-    from fimad.labels.endpoint import Describer
+    from fimad.labels.descriptions.endpoint import Describer
 
 # How to reach a model, and what it may cost: they change no answer.
 _WAYS = frozenset(
@@ -61,7 +61,7 @@ class LabelStage(Stage):
     def setup(self) -> None:
         section = self.config.label
         if section.describe == "endpoint" and self._describer is None:
-            from fimad.labels.endpoint import Describer, Endpoint
+            from fimad.labels.descriptions.endpoint import Describer, Endpoint
 
             endpoint = Endpoint(
                 section.endpoint_url,

@@ -77,6 +77,9 @@ class Reuploads(SyntheticSource):
             if number >= 7:
                 row |= {"channel": "thief", "channel_id": "thief"}
             return pa.Table.from_pylist([row], table.schema)
+        if stage == "segment":
+            rows = table.to_pylist()
+            return pa.Table.from_pylist([rows[0] | {"end_s": rows[0]["start_s"] + LENGTH_S}, *rows[1:]], table.schema)
         if stage == "pose":
             rows = table.to_pylist()
             seen = recording(0 if number == 7 else number).to_pylist()[0]

@@ -159,6 +159,7 @@ def test_hostile_titles_stay_text_in_the_card() -> None:
             **json.loads((Path(__file__).parent / "manifest_head.json").read_text()),
             "labels": {evil: 1},
             "licences": {evil: 1},
+            "shards": [],
         }
     )
     assert config.pack.name

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.labels.describing import describe
+from fimad.labels.descriptions.describing import describe
 from fimad.labels.taxonomy import load_taxonomy
 
 #: What is embedded of an exercise beside its names.

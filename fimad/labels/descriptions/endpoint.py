@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fimad.labels.describing import TEMPLATE, describe
+from fimad.labels.descriptions.describing import TEMPLATE, describe
 from fimad.storage.atomic import publish_bytes
 
 PROMPT = "prompt-1"
