@@ -265,7 +265,7 @@ def times_that_run_backwards(path: Path) -> None:
     path.write_bytes(one.read_bytes() + two.read_bytes())
 
 
-@item("done", file="x.mkv")
+@item("too_short", file="x.mkv")
 def all_frames_at_once(path: Path) -> None:
     video(path, 1, tone=False, extra=["-bsf:v", "setts=ts=0"])
 
@@ -275,7 +275,7 @@ def late_clock(path: Path) -> None:
     video(path, extra=["-output_ts_offset", 90_000, "-muxdelay", 0])
 
 
-@item("done")
+@item("too_short")
 def one_frame(path: Path) -> None:
     video(path, 0.1, tone=False)
 

@@ -19,6 +19,9 @@ from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import StageResult
 
+# Clusters that are started, broken and waited for take minutes.
+pytestmark = pytest.mark.slow
+
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 

@@ -68,7 +68,7 @@ def settings(folder: Path, rate_hz: float = 0.5, **run: Any) -> Config:
         dataset=str(folder / "ds"),
         segment={"fallback": "fixed", "fixed_s": 60.0},
         pose={"model": "lite", "rate_hz": rate_hz},
-        run={"workers": 0, **run},
+        run={"without": ["embed"], "workers": 0, **run},
     )
 
 
