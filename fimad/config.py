@@ -287,7 +287,7 @@ class RunConfig(Section):
     memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")
     attempts: int = Field(3, ge=1, description="tries for transient failures")
     backoff_s: float = Field(2.0, ge=0, description="first wait between tries; doubles, with jitter")
-    without: tuple[Literal["transcribe", "pose", "camera", "embed", "simulate"], ...] = Field(
+    without: tuple[Literal["transcribe", "label", "pose", "camera", "embed", "simulate"], ...] = Field(
         (), description='stages to do without, such as ["embed"]: their columns are NULL'
     )
     fail_fast: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +14,20 @@ from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError, SetupError
 
-if TYPE_CHECKING:
-    import pandas
-
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 
-# Motion is recorded at 1 to 10,000 frames a second; what is slower or quicker is in no seconds.
+# Motion is recorded at 1 to 10,000 frames a second, and a video may be looked at every few seconds alone; what is slower or
+# quicker is in no seconds.
 _STEPS_S = (1e-4, 1.0)
+_SLOWEST_LOOK_S = 10.0
 
 
-def check_times(time_s: Floats) -> None:
-    """Raise `ConfigError` unless times rise, and are seconds."""
+def check_times(time_s: Floats, slowest_s: float = _STEPS_S[1]) -> None:
+    """Raise `ConfigError` unless times rise, and are seconds: steps of at most `slowest_s`."""
     fix = "Give presentation times in s, one a frame, each later than the one before."
     steps = np.diff(time_s)
     wrong = np.flatnonzero(~(steps > 0))
@@ -38,7 +38,7 @@ def check_times(time_s: Floats) -> None:
             "Rows are double, out of order, or have no time.",
             fix,
         )
-    if len(steps) and not _STEPS_S[0] <= float(np.median(steps)) <= _STEPS_S[1]:
+    if len(steps) and not _STEPS_S[0] <= float(np.median(steps)) <= slowest_s:
         raise ConfigError(
             f"The times are {np.median(steps):.6g} apart.", "They are milliseconds, or numbers of frames.", fix
         )
@@ -92,7 +92,7 @@ class PoseSequence:
     camera: CameraMotion | None = None
 
     def __post_init__(self) -> None:
-        check_times(self.time_s)
+        check_times(self.time_s, _SLOWEST_LOOK_S)
 
 
 @dataclass(frozen=True)
@@ -158,19 +158,16 @@ class ImuSequence:
     report: dict[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
-    def to_frame(self, clip_id: str = "") -> pandas.DataFrame:
-        """A pandas frame, one row a sample; columns as in `table.flat_table` (`left_wrist_acc_x_m_s2`, ...).
+    def to_frame(self, clip_id: str = "") -> Any:
+        """A pandas frame, one row a sample; columns as in `readings.table.flat_table` (`left_wrist_acc_x_m_s2`, ...).
 
         Raises `SetupError` without pandas.
         """
-        try:
-            import pandas  # noqa: F401  (PyArrow's own message is not ours)
-        except ImportError as error:
-            raise SetupError("pandas is not installed.", "A frame is one of its.", "pip install pandas") from error
+        if find_spec("pandas") is None:
+            raise SetupError("pandas is not installed.", "A frame is one of its.", "pip install pandas")
         from fimad.simulate.readings.table import flat_table
 
-        frame: pandas.DataFrame = flat_table({clip_id: self}).to_pandas()
-        return frame
+        return flat_table({clip_id: self}).to_pandas()
 
     def plot(self, path: str | Path, placement: str | None = None) -> None:
         """Draw specific force, angular rate and their uncertainty of one sensor to a PNG, PDF or SVG.

@@ -83,9 +83,9 @@ def _check_libraries(config: Config, plan: StagePlan, lacking: list[str], agreed
 
 def runner_requires(config: Config) -> tuple[str, ...]:
     """Import names of what runs the stages, wherever they run."""
-    if config.run.workers == 0 and not config.run.scheduler:
-        return ("threadpoolctl",)
-    return "threadpoolctl", "psutil", "dask", "distributed"
+    if config.run.scheduler or config.run.slurm:
+        return "threadpoolctl", "psutil", "dask", "distributed"
+    return ("threadpoolctl",) if config.run.workers == 0 else ("threadpoolctl", "psutil")
 
 
 def _fetch(stages: Iterable[Stage], config: Config, say: Say) -> dict[str, FimadError]:
