@@ -249,7 +249,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 def test_every_library_of_the_pipeline_is_known_with_its_extra() -> None:
-    core = {"fimad", "numpy", "scipy", "pyarrow", "pydantic", "typer", "rich", "fsspec", "platformdirs"}
+    core = {"fimad", "numpy", "scipy", "pyarrow", "pydantic", "typer", "rich", "fsspec", "platformdirs", "rapidfuzz"}
     for path in PACKAGE.rglob("*.py"):
         if not path.is_relative_to(PACKAGE / "dataset"):
             unknown = imports_of(path) - core - set(sys.stdlib_module_names) - libraries.EXTRA_OF.keys()
