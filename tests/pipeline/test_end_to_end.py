@@ -131,6 +131,7 @@ def test_a_changed_pose_model_redoes_pose_simulate_and_pack_alone(
     data["pose"]["model"] = "full"
     summary = build(parse_config(data), [str(clips)], "pose")
     done = {name: each["done"] for name, each in summary.stages.items()}
-    assert done["pose"] == done["simulate"] == 2
-    assert not any(done.get(name) for name in ("download", "segment", "transcribe", "camera"))
+    # The camera's stage asks pose where the person is.
+    assert done["pose"] == done["camera"] == done["simulate"] == 2
+    assert not any(done.get(name) for name in ("download", "segment", "transcribe"))
     assert digest(tmp_path / "copy" / "ds") != reference[1]

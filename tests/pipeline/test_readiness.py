@@ -199,7 +199,7 @@ def test_a_stage_that_is_still_to_be_done_is_not_packed_as_null(demo_dataset: Pa
     before = digest(demo_dataset)
     summary = build(config, [str(VIDEO)], "transcribe")
     assert (summary.exit_code, summary.dataset) == (0, "")
-    with pytest.raises(ConfigError, match="pose of 1 video"):
+    with pytest.raises(ConfigError, match=r"of 1 video is still to be done"):
         build(config, [str(VIDEO)], "pack")
     assert digest(demo_dataset) == before
 
