@@ -133,6 +133,7 @@ def test_a_running_cluster_gives_the_same_with_a_worker_killed_midway(tmp_path: 
     assert one == many
 
 
+@pytest.mark.slow
 def test_a_video_that_kills_workers_costs_no_more_than_its_tries(tmp_path: Path, cluster: str) -> None:
     """Dask's own setting let it kill three more each time: the driver's options never reached a scheduler elsewhere."""
     config = make_config(tmp_path, run={"scheduler": cluster})
