@@ -47,8 +47,9 @@ def without_absent(pose: PoseSequence, doubts: Doubts) -> PoseSequence:
     doubts : takes the flags `nobody`, `outside`, `still_picture`, `dark` and `above`.
     """
     found: Bools = np.asarray(np.isfinite(pose.image[..., 0]).all(1))
-    if found.mean() <= 0.5:
-        doubts.add("nobody", 1 - found.mean())
+    seen = float(found.mean()) if len(found) else 0.0
+    if seen <= 0.5:
+        doubts.add("nobody", 1 - seen)
     if not found.any():
         return pose
     lost: Bools = np.zeros(len(found), bool)
