@@ -102,4 +102,4 @@ def test_a_picture_has_both_curves_and_both_colour_schemes() -> None:
 def test_tables_have_as_many_cells_as_heads(name: str) -> None:
     text = {**TABLES, **REFERENCE}[name]()
     counts = {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("|")}
-    assert len(counts) == 1
+    assert len(counts) <= 1
