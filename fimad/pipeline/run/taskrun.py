@@ -124,7 +124,11 @@ class TaskRun:
             if len(batch) > 1 and not isinstance(error, NoMediaError | SetupError):
                 # One of them is to blame; by themselves they tell which.
                 for name in batch:
-                    self._do([name])
+                    if self._bad & set(self.lane.plain(name).upstream):
+                        # It would look for what the one before it failed to make, and call that lost.
+                        self._end(StageResult(name, "skipped"))
+                    else:
+                        self._do([name])
                 return
             for name in batch:
                 self._end(self._failure(name, error, time.perf_counter() - began))

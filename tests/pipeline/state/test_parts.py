@@ -123,7 +123,6 @@ def test_a_run_goes_on_in_the_middle_of_a_video(
     assert [part for stage, part in passes if stage == "pose"] == [1, 2]
 
 
-@pytest.mark.xfail(reason="known fault: the record says that the artifact is gone, not why its part failed")
 def test_a_part_that_fails_is_the_videos_failure(
     long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
