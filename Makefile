@@ -31,9 +31,12 @@ BENCH_LONG_VIDEO_ARGS ?= --rate-hz 3
 # --video2dataset PYTHON measures beside it.
 BENCH_ACQUISITION_ARGS ?=
 
+# Files of tests run side by side; 0 runs all in one process, which a debugger needs.
+TEST_PROCESSES ?= 2
+
 # Pythons (3.N) that constraints are kept for, and the extras whose floors are tested.
 LOCKED ?= 11 12 13
-LOWEST := build cluster embed whisper s3 mocap report dev
+LOWEST := build cluster embed whisper describe s3 mocap report dev
 
 .PHONY: help demo test lock test-newest test-lowest test-slow lint wheel hooks bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
@@ -64,20 +67,21 @@ $(RUN_STAMP): pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/py
 $(VENV)/.dev: pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh test
 	@echo "Installing fimad and what the tests need; this takes a few minutes the first time"
-	$(PIP) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,s3,mocap,report,dev]'
+	$(PIP) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,describe,s3,mocap,report,dev]'
 	@touch $@
 
 demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component
 	@$(BIN)/fimad demo --workspace $(WORKSPACE) --dataset $(DATASET) $(if $(filter-out 0,$(EMBED)),,--without embed)
 
 test: $(VENV)/.dev  ## Run the default test suite
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
+# opencv-python is what rtmlib brings; it must be of the same version as mediapipe's OpenCV, and isn't always out yet.
 lock:  ## Write constraints/ anew: what is pinned stays unless pyproject.toml forbids it; UPGRADE=--upgrade takes the newest
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install -qq uv
 	for minor in $(LOCKED); do \
-	    $(VENV)/lock/bin/uv pip compile pyproject.toml --all-extras --python-version 3.$$minor --quiet --no-header --no-annotate \
+	    $(VENV)/lock/bin/uv pip compile pyproject.toml --all-extras --python-version 3.$$minor --quiet --no-header --no-annotate --no-emit-package opencv-python \
 	        $(UPGRADE) --output-file constraints/py3$$minor.txt || exit 1; \
 	done
 
