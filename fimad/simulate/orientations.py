@@ -28,6 +28,8 @@ _BY_ENDS = {
     ("ankle", "knee"): "shank",
 }
 _FEWEST = 4
+# The determinant of axes that are none is 0, of proper ones 1.
+_PROPER = 0.5
 
 
 def segment_of(placement: str, along: tuple[str, str]) -> str:
@@ -63,7 +65,10 @@ def as_given(
             np.clip(clock_s, time_s[known][0], time_s[known][-1])
         )
         geometry = axes[:, :, :, at].transpose(2, 1, 0)
-        whole: Bools = np.asarray(np.isfinite(geometry).all((1, 2)))
+        # Where a landmark is missing, that only other sensors need, an axis has no length.
+        whole: Bools = np.asarray(
+            np.isfinite(geometry).all((1, 2)) & (np.linalg.det(np.nan_to_num(geometry)) > _PROPER)
+        )
         if not whole.any():
             continue
         fixed = (turned[whole].inv() * Rotation.from_matrix(geometry[whole])).mean()

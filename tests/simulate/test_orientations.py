@@ -178,6 +178,16 @@ def test_bvh_gives_orientations(tmp_path: Path) -> None:
     np.testing.assert_allclose(size, 2 * np.pi * 1.2, rtol=0.005)
 
 
+@pytest.mark.parametrize("lost", [slice(0, 2), slice(50, 120), slice(-3, None)])
+def test_orientations_stand_where_a_marker_of_another_sensor_is_missing(tmp_path: Path, lost: slice) -> None:
+    read = read_motion(write_bvh(tmp_path / "a.bvh"))
+    read.position_m[lost, list(read.names).index("right_wrist")] = np.nan
+    imu = simulate_imu(read, placements=["left_wrist", "right_wrist", "left_ankle"], rate_hz=100)
+    size = np.linalg.norm(imu.signals["left_wrist"].gyro_rad_s, axis=1)[10:-10]
+    np.testing.assert_allclose(size, 2 * np.pi * 1.2, rtol=0.005)
+    assert imu.signals["left_ankle"].valid.all()
+
+
 ARCHIVES = {
     "no motion": ({"hello": np.zeros(3)}, "holds no motion"),
     "no model": ({"poses": np.zeros((9, 66)), "trans": np.zeros((9, 3)), "fps": 30}, "parameters of a body model and no joints"),

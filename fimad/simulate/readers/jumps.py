@@ -15,6 +15,9 @@ _TIMES = 4.0
 _SHORTEST_M = 0.06
 # The fastest hands and feet (a pitcher's, a kicker's) stay below this.
 _FASTEST_M_S = 30.0
+# Who is recorded from the middle of a motion slows down; from this speed to a fraction of it within so short a time nobody
+# does, while programs blend a rest pose into the first frames, or out of the last.
+_BLEND_M_S, _BLEND_M_S2, _BLEND_S, _SETTLED = 8.0, 150.0, 0.1, 0.25
 # A jump of so much of the body is one of all of it.
 _BODY_SHARE = 0.3
 # Exchanging sides explains a jump if what is left of it is shorter than this part.
@@ -53,11 +56,40 @@ def mend(time_s: Floats, position_m: Floats, names: Sequence[str]) -> tuple[Floa
             if touches and time_s[last - 1] - time_s[first] < 0.5 and last - first < len(position) / 2:
                 position[first:last, at] = np.nan
                 lost += int(last - first)
+    lost += _without_blends(time_s, position)
     if lost:
         notes["leaping_landmark_frames"] = lost
     if breaks.any():
         notes["jumps_at_s"] = [round(float(each), 4) for each in time_s[breaks][:20]]
     return position, breaks, notes
+
+
+def _without_blends(time_s: Floats, position: Floats) -> int:
+    """Mask, in place, landmarks that rush to where the motion begins or from where it ends; returns how many frames."""
+    lost = 0
+    for along in (slice(None), slice(None, None, -1)):
+        ordered, times = position[along], np.abs(time_s[along] - time_s[along][0])
+        near = int(np.searchsorted(times, 4 * _BLEND_S)) + 1
+        with np.errstate(invalid="ignore"):
+            speed = np.linalg.norm(np.diff(ordered[:near], axis=0), axis=2) / np.diff(times[:near])[:, None]
+        first = times[: len(speed)] < _BLEND_S
+        if not first.any() or first.all():
+            continue
+        for at in range(position.shape[1]):
+            later = speed[~first, at]
+            if not np.isfinite(later).any():
+                continue
+            usual = float(np.nanmedian(later))
+            rushing = np.flatnonzero(first & (speed[:, at] > usual + _SETTLED * _BLEND_M_S))
+            if not len(rushing):
+                continue
+            last = int(rushing[-1]) + 1
+            fastest = float(np.nanmax(speed[:last, at]))
+            fell = fastest - usual
+            if fastest > _BLEND_M_S and usual < _SETTLED * fastest and fell > _BLEND_M_S2 * float(times[last]):
+                ordered[:last, at] = np.nan
+                lost += last
+    return lost
 
 
 def _jumps(time_s: Floats, position_m: Floats) -> Bools:

@@ -132,6 +132,41 @@ def test_one_frame_of_a_marker_elsewhere_is_masked(tmp_path: Path, at: int) -> N
     assert error_share(wrist(read)) < 0.02
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "frames", "late"), [(120.0, 5, False), (240.0, 8, False), (60.0, 2, False), (120.0, 4, True)]
+)
+def test_a_limb_that_rushes_to_where_the_motion_begins_is_masked(
+    tmp_path: Path, rate_hz: float, frames: int, late: bool
+) -> None:
+    time_s, world = motion(rate_hz)
+    # An arm that is blended from a rest pose to the motion, or from the motion to it.
+    share = (
+        (np.arange(frames) + 0.5)[:, None] / frames if late else (frames - 0.5 - np.arange(frames))[:, None] / frames
+    )
+    part = slice(-frames, None) if late else slice(0, frames)
+    for name in ("left_elbow", "left_wrist"):
+        world[part, NAMES.index(name)] += share * np.array([-0.5, 0.1, 0.5])
+    read = read_motion(write_csv(tmp_path / "a.csv", time_s, world))
+    assert np.isnan(read.position_m[part, LEFT_WRIST]).all()
+    assert np.isfinite(read.position_m[:, RIGHT_WRIST]).all()
+    assert np.isnan(read.position_m[:, LEFT_WRIST]).any(1).sum() <= frames + 1
+    assert read.notes["leaping_landmark_frames"] >= 2 * frames
+    imu = wrist(read)
+    assert error_share(imu) < 0.02
+    size = np.linalg.norm(imu.signals["left_wrist"].lin_acc_world_m_s2, axis=1)
+    assert float(np.nanmax(size)) < 1.6 * TRUTH_M_S2
+
+
+@pytest.mark.parametrize("speed_m_s", [3.0, 9.0])
+def test_a_recording_that_begins_in_the_middle_of_a_punch_keeps_it(tmp_path: Path, speed_m_s: float) -> None:
+    time_s, world = motion(120.0)
+    # Slows down over 0.15 s, as arms do.
+    gone = np.minimum(time_s, 0.15)
+    world[:, RIGHT_WRIST, 1] += speed_m_s * (gone - gone**2 / 0.3)
+    read = read_motion(write_csv(tmp_path / "a.csv", time_s, world))
+    assert np.isfinite(read.position_m).all()
+
+
 @pytest.mark.parametrize("write", ["bvh", "csv", "c3d"])
 def test_a_body_that_lies_along_another_axis_all_the_time_is_asked_about(tmp_path: Path, write: str) -> None:
     time_s, world = motion()
