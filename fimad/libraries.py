@@ -21,7 +21,7 @@ EXTRA_OF = {
     **dict.fromkeys(("Cryptodome", "ai_edge_litert", "av", "cv2", "faster_whisper"), "build"),
     **dict.fromkeys(("dask", "distributed"), "cluster"),
     **dict.fromkeys(("flatbuffers", "imageio_ffmpeg", "mediapipe", "psutil", "threadpoolctl"), "build"),
-    **dict.fromkeys(("webvtt", "yt_dlp", "charset_normalizer"), "build"),
+    **dict.fromkeys(("webvtt", "yt_dlp", "chardet"), "build"),
     **dict.fromkeys(("PIL", "huggingface_hub", "open_clip", "safetensors", "torch", "torchvision"), "embed"),
     **dict.fromkeys(("whisper",), "whisper"),
     **dict.fromkeys(("openai",), "describe"),

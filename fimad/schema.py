@@ -80,7 +80,8 @@ DOWNLOAD = pa.schema(
         field("video_choice", pa.string(), "why that stream; NULL if it is the only one"),
         field("width_px", pa.int32(), "width of the upright picture with square pixels", unit="px"),
         field("height_px", pa.int32(), "height of the upright picture", unit="px"),
-        field("has_audio", pa.bool_(), "whether there is an audio stream"),
+        field("has_audio", pa.bool_(), "whether there is sound that can be decoded"),
+        field("sound_note", pa.string(), "why an audio stream is not used; NULL if there is none, or nothing is wrong"),
         field("chapters", pa.list_(CHAPTER), "chapters as the platform gives them"),
         field("container_chapters", pa.list_(CHAPTER), "chapters embedded in the media file"),
         field(

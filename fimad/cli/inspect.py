@@ -80,6 +80,8 @@ def _print_video(story: VideoStory) -> None:
     out.print(f"[bold]{escape(story.video_id)}[/]{title}  {escape(printable(story.source))}  {left or 'done'}")
     if story.note:
         out.print(f"  published times: {escape(printable(story.note))}")
+    if story.sound_note:
+        out.print(f"  no transcript: {escape(printable(story.sound_note))}")
     for clip in story.clips:
         name = escape(printable(clip.label or clip.title or ""))
         told = [f"left out: {clip.filtered}"] if clip.filtered else []

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from makers import video
+from makers import ffmpeg, video
 from typer.testing import CliRunner, Result
 
 from fimad.cli import app
@@ -135,3 +135,21 @@ def test_a_stream_is_asked_for_again_when_its_recording_can_be_there(message: st
     error = not_recorded(message)
     assert (error.reason, error.retry_after_s) == ("live", wait_s)
     assert not_recorded(message, {"release_timestamp": 9e10}).retry_after_s == 30 * 86_400
+
+
+def test_sound_that_cannot_be_decoded_is_said(folder: Path) -> None:
+    (folder / "in").mkdir()
+    for name, codec, noise in (("whole", "libvorbis", ()), ("noise", "aac", ("-bsf:a", "noise=amount=1"))):
+        fine = video(folder / f"{name}.mkv", 2, extra=["-c:a", codec])
+        ffmpeg("-i", fine, "-c", "copy", *noise, folder / "in" / f"{name}.mkv")
+    data = (folder / "in" / "whole.mkv").read_bytes()
+    assert b"A_VORBIS" in data
+    (folder / "in" / "codec.mkv").write_bytes(data.replace(b"A_VORBIS", b"A_UNHEARD"[:8]))
+    video(folder / "in" / "mute.mkv", 2, tone=False)
+    assert fimad("build", "in", "--workers", "0", "--set", "segment.fallback=whole").exit_code == 0
+    listed = json.loads(fimad("status", "--videos", "--json").stdout)["listed"]
+    notes = {Path(each["source"]).stem: each["sound_note"] for each in listed}
+    assert notes["whole"] is notes["mute"] is None
+    assert "no decoder for the codec" in notes["codec"]
+    assert "aac) can't be decoded" in notes["noise"]
+    assert fimad("status", "--videos").stdout.count("no transcript: ") == 2

@@ -28,6 +28,7 @@ _CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)$")
 _MARKS = re.compile(r"\{[^{}\\]{0,200}\\[^{}]{0,500}\}|\{[a-zA-Z]:[^{}]{0,100}\}")
 _DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}[^{}]{0,5000}(?:\{[^{}]{0,200}\\p0[^{}]{0,200}\}|$)")
 _BLANK = re.compile(r"\\[Nnh]")
+_SRT_CUE = re.compile(r"^(?:[ \t]*\d{1,9}[ \t]*\n)?[ \t]*(\d+:\d{1,2}:\d{1,2}[,.]\d+[ \t]*-->)", re.MULTILINE)
 # Cues with a shorter gap between them follow each other.
 _TOUCH_S = 0.05
 _OFFSET = re.compile(r"^(\d+(?:\.\d+)?)(h|m|s|ms)$")
@@ -123,6 +124,14 @@ def _substation(text: str) -> list[Shown | None]:
 def _webvtt(text: str, kind: str) -> list[Shown | None]:
     import webvtt
 
+    text = text.replace("\r\n", "\n").lstrip()
+    if kind == "srt":
+        # Numbers that are lost or double, blank lines and remarks are common, and no reason to do without the captions.
+        count = itertools.count(1)
+        first = _SRT_CUE.search(text)
+        text = _SRT_CUE.sub(
+            lambda match: f"\n{next(count)}\n{match[1]}", text[first.start() if first else 0 :]
+        ).lstrip()
     try:
         captions = webvtt.from_buffer(io.StringIO(text), format=kind)
     except webvtt.errors.MalformedFileError as error:

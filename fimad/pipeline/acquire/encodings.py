@@ -13,12 +13,15 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What programs of the last thirty years write. DOS's code pages are left out: short texts look like all of them.
-_LATIN = ("cp1252", "cp1250", "cp1254", "cp1257", "cp1258")
-_OTHERS = ("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874", "euc_jp", "cp949", "gb18030", "big5", "cp932")
+# What programs of the last thirty years write, in the detector's names. DOS's code pages are left out: short texts look like all
+# of them.
+_KNOWN = (
+    *("cp1252", "cp1250", "iso8859-2", "cp1251", "koi8-u", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("cp874", "cp932", "shift_jis_2004", "euc_jis_2004", "cp949", "gb18030", "big5hkscs"),
+)
 _BY_LANGUAGE = {
-    **dict.fromkeys(("ru", "uk", "bg", "be", "mk"), ("cp1251", "koi8_r")),
-    **dict.fromkeys(("pl", "cs", "sk", "hu", "ro", "sl", "hr", "sq"), ("cp1250",)),
+    **dict.fromkeys(("ru", "uk", "bg", "be", "mk"), ("cp1251", "koi8-u")),
+    **dict.fromkeys(("pl", "cs", "sk", "hu", "ro", "sl", "hr", "sq"), ("cp1250", "iso8859-2")),
     **dict.fromkeys(("lt", "lv", "et"), ("cp1257",)),
     **{
         "tr": ("cp1254",),
@@ -28,7 +31,7 @@ _BY_LANGUAGE = {
         "fa": ("cp1256",),
         "vi": ("cp1258",),
     },
-    **{"th": ("cp874",), "ja": ("cp932", "euc_jp"), "ko": ("cp949",), "zh": ("gb18030", "big5")},
+    **{"th": ("cp874",), "ja": ("cp932", "euc_jis_2004"), "ko": ("cp949",), "zh": ("gb18030", "big5hkscs")},
     **dict.fromkeys(("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "nb", "fi", "ca", "is"), ("cp1252",)),
 }
 # Letters and signs beyond ASCII that western languages use; the others of that code page hardly occur.
@@ -36,6 +39,10 @@ _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 # The detector looks at so much; more changes nothing but the time it takes.
 _SAMPLE = 64 * 1024
+# Below this confidence of the detector's a text is too short to tell, so that its letters and its length decide.
+_UNSURE = 0.03
+# Western text is far more common than what looks like it: the detector must be surer of that by this factor.
+_CLEARLY = 1.5
 
 
 def encoding_of(head: bytes, language: str = "") -> str:
@@ -62,29 +69,25 @@ def encoding_of(head: bytes, language: str = "") -> str:
 
 
 def _by_letters(sample: bytes, language: str) -> str:
+    from chardet import detect_all
+
     known = _BY_LANGUAGE.get(language, ())
     if len(known) == 1 and _can(sample, known[0]):
         return known[0]
+    names = known or _KNOWN
+    found = detect_all(sample, ignore_threshold=True, include_encodings=names, compat_names=False)
+    sure = {str(each["encoding"]): float(each["confidence"]) for each in found if each["encoding"] in names}
+    best = max(sure, key=lambda name: sure[name], default="cp1252")
     runs = _BEYOND_ASCII.findall(sample)
     # Accents stand alone or in pairs; words of other scripts are all beyond ASCII.
     long_runs = sum(len(run) > 2 for run in runs) * 2 > len(runs)
-    if not known and not long_runs and _WESTERN.issuperset(b"".join(runs).decode("cp1252", errors="replace")):
+    western = _WESTERN.issuperset(b"".join(runs).decode("cp1252", errors="replace"))
+    japanese = next((name for name in ("cp932", "euc_jis_2004") if name in names and _kana(sample, name)), "")
+    if sure.get(best, 0) < _UNSURE and japanese:
+        return japanese
+    if not known and not long_runs and western and sure.get(best, 0) < _CLEARLY * sure.get("cp1252", 0) + _UNSURE:
         return "cp1252"
-    order = known or (_OTHERS if long_runs else (*_LATIN, *_OTHERS))
-    found = _detected(sample, order)
-    if found == "cp932" and not known and _half_width(sample):
-        found = _detected(sample, tuple(name for name in order if name != "cp932"))
-    if found in ("cp1251", "koi8_r"):
-        # Each makes capitals of the other's small letters.
-        found = min(("cp1251", "koi8_r"), key=lambda name: sum(map(str.isupper, sample.decode(name, errors="replace"))))
-    return found or "utf-8"
-
-
-def _detected(sample: bytes, names: tuple[str, ...]) -> str:
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(sample, cp_isolation=list(names)).best()
-    return best.encoding if best is not None else next((name for name in names if _can(sample, name)), "")
+    return best
 
 
 def _can(sample: bytes, name: str) -> bool:
@@ -95,10 +98,10 @@ def _can(sample: bytes, name: str) -> bool:
     return True
 
 
-def _half_width(sample: bytes) -> bool:
-    """Whether Shift JIS makes half-width katakana of most of it, which nobody writes captions in."""
-    text = [char for char in sample.decode("cp932", errors="replace") if ord(char) > 127]
-    return sum("\uff61" <= char <= "\uff9f" for char in text) * 3 > len(text)
+def _kana(sample: bytes, name: str) -> bool:
+    """Whether half of what is beyond ASCII are Japanese syllables, and not those of half width, which nobody writes captions in."""
+    text = [char for char in sample.decode(name, errors="replace") if ord(char) > 127]
+    return 2 * sum("\u3040" <= char <= "\u30ff" for char in text) > len(text)
 
 
 def decoded(data: bytes, language: str = "") -> str:

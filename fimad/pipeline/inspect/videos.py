@@ -42,13 +42,17 @@ class ClipStory:
 
 @dataclass(frozen=True)
 class VideoStory:
-    """One video: its id, where it comes from (without secrets), its title, each stage's state, and its clips."""
+    """One video: its id, where it comes from (without secrets), its title, each stage's state, and its clips.
+
+    `note` says what became of published times, `sound_note` why its sound is not used.
+    """
 
     video_id: str
     source: str
     title: str | None
     states: dict[str, str]
     note: str | None = None
+    sound_note: str | None = None
     clips: list[ClipStory] = field(default_factory=list)
 
 
@@ -141,7 +145,7 @@ def story(workspace: Workspace, plan: StagePlan, video: Video, states: dict[str,
         )
         return found.to_pylist() if found is not None else []
 
-    row = next(iter(table("download", "title", "published_note")), {})
+    row = next(iter(table("download", "title", "published_note", "sound_note")), {})
     # Stages of somebody's own may have no clips.
     shares = {each.get("clip_id"): each.get("pose_share") for each in table("pose", "clip_id", "pose_share")}
     virtual = {each.get("clip_id"): each for each in table("simulate", "clip_id", "imu_quality", "flags")}
@@ -165,7 +169,8 @@ def story(workspace: Workspace, plan: StagePlan, video: Video, states: dict[str,
             )
         )
     source = without_secrets(video.location) if video.kind == "url" else video.location
-    return VideoStory(video.video_id, source, row.get("title"), states, row.get("published_note"), clips)
+    notes = row.get("published_note"), row.get("sound_note")
+    return VideoStory(video.video_id, source, row.get("title"), states, *notes, clips)
 
 
 def _read(workspace: Workspace, stage: str, key: str, video_id: str, columns: list[str]) -> pa.Table | None:

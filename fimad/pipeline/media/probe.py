@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Damage at the end is looked for in the last so many seconds.
 _TAIL_S = 1.0
+# What containers round chapters to, and sound begins earlier than pictures by; no chapter is shorter.
+_OVERLAP_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class MediaInfo:
     rotation_deg : counter-clockwise rotation that makes the picture upright; of mirrored pictures, before they are flipped.
     mirrored : whether making the picture upright flips it.
     has_audio : whether there is a sound stream that can be decoded.
+    sound_note : why a sound stream that is there is not used; empty if there is none, or nothing is wrong with it.
     frames : number of pictures.
     video_stream : index of the stream that is looked at.
     video_choice : why that one; empty if there is no other.
@@ -53,6 +56,7 @@ class MediaInfo:
     rotation_deg: int
     mirrored: bool
     has_audio: bool
+    sound_note: str
     frames: int
     video_stream: int
     video_choice: str
@@ -158,6 +162,7 @@ def _probe(container: Any, size: int, path: Path, limits: Limits, log: logging.L
         raise no_frames(path)
     width, height = picture.upright_size()
     end_s, spans_s = _shown_end(path, clock, log)
+    sound_note = _sound_note(path, clock, log)
     return MediaInfo(
         container=container.format.name,
         suffix=_suffix(container.format.name),
@@ -169,7 +174,8 @@ def _probe(container: Any, size: int, path: Path, limits: Limits, log: logging.L
         height_px=height,
         rotation_deg=90 * picture.orientation.turns,
         mirrored=picture.orientation.mirrored,
-        has_audio=_has_sound(path, clock, log),
+        has_audio=clock.audio is not None and not sound_note,
+        sound_note=sound_note,
         frames=clock.frames,
         video_stream=clock.video,
         video_choice=clock.choice,
@@ -209,20 +215,26 @@ def _shown_end(path: Path, clock: Clock, log: logging.Logger) -> tuple[float, tu
     return shown_s + step_s, spans_s
 
 
-def _has_sound(path: Path, clock: Clock, log: logging.Logger) -> bool:
+def _sound_note(path: Path, clock: Clock, log: logging.Logger) -> str:
+    """Why the sound can't be decoded; empty if it can, or there is none."""
     import av
 
-    if clock.audio is None:
-        return False
-    try:
-        with open_media(path) as container:
+    with open_media(path) as container:
+        if clock.audio is None:
+            # Streams without a decoder are not looked at by the clock.
+            note = "there is no decoder for the codec of the sound stream" if container.streams.audio else ""
+        else:
             stream = container.streams[clock.audio]
-            if next(decoded(container.demux(stream), stream), None) is not None:
-                return True
-    except (av.error.FFmpegError, ValueError) as error:
-        log.warning("sound: %s", error)
-    log.warning("there is a sound stream, but nothing in it can be decoded")
-    return False
+            why = "no packet of it gives samples"
+            try:
+                if next(decoded(container.demux(stream), stream), None) is not None:
+                    return ""
+            except (av.error.FFmpegError, ValueError) as error:
+                why = str(getattr(error, "strerror", None) or error)
+            note = f"the sound stream ({stream.codec_context.name}) can't be decoded: {why}"
+    if note:
+        log.warning("%s", note)
+    return note
 
 
 def _chapters(container: Any, clock: Clock) -> tuple[tuple[float, float, str], ...]:
@@ -232,12 +244,15 @@ def _chapters(container: Any, clock: Clock) -> tuple[tuple[float, float, str], .
         title: str = chapter.get("metadata", {}).get("title", "")
         found.append((chapter["start"] * base, chapter["end"] * base, title))
 
-    def within(origin_s: float) -> float:
+    def within(origin_s: float) -> tuple[int, float]:
         spans = [(max(0.0, start - origin_s), min(clock.end_s, end - origin_s)) for start, end, _ in found]
-        return sum(max(0.0, end - start) for start, end in spans)
+        shown = [end - start for start, end in spans if end - start > _OVERLAP_S]
+        return len(shown), sum(shown)
 
     # ffmpeg moves a file's streams (`-output_ts_offset`) and leaves its chapters where they were: counted from the beginning.
-    origin_s = clock.origin_s if within(clock.origin_s) >= within(0.0) else 0.0
+    own, counted = within(clock.origin_s), within(0.0)
+    closer = counted[0] == own[0] and counted[1] > own[1] + _OVERLAP_S
+    origin_s = 0.0 if counted[0] > own[0] or closer else clock.origin_s
     return tuple((start - origin_s, end - origin_s, title) for start, end, title in found)
 
 

@@ -32,7 +32,7 @@ class DownloadStage(Stage):
     """
 
     name: ClassVar[str] = "download"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     resource: ClassVar[Resource] = "network"
     limits: ClassVar[Mapping[str, str]] = {
         "too_long": "max_duration_s",
@@ -49,7 +49,7 @@ class DownloadStage(Stage):
         return DOWNLOAD
 
     def requires(self) -> tuple[str, ...]:
-        return "av", "yt_dlp", "imageio_ffmpeg", "webvtt", "charset_normalizer"
+        return "av", "yt_dlp", "imageio_ffmpeg", "webvtt", "chardet"
 
     def run(self, item: StageInput) -> pa.Table:
         """Raises `Filtered`, `PermanentError` or `TransientError`; the reasons are in `media` and `yterrors`."""
@@ -234,6 +234,7 @@ def _measured(probed: MediaInfo) -> dict[str, Any]:
         "width_px": probed.width_px,
         "height_px": probed.height_px,
         "has_audio": probed.has_audio,
+        "sound_note": probed.sound_note or None,
         "container_chapters": [
             {"start_s": start, "end_s": end, "title": infojson.text_of(title)} for start, end, title in probed.chapters
         ],

@@ -141,6 +141,23 @@ def test_marks_of_substation_alpha_go(extension: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\n\n1\n{0}\nDown\n\n2\n{1}\nUp\n",
+        "made by somebody\n\n1\n{0}\nDown\n\n2\n{1}\nUp\n",
+        "{0}\nDown\n\n{1}\nUp\n",
+        " 1 \n{0}\nDown\n\n\n\n 2\n{1}\nUp",
+        "0\n{0}\nDown\n{1}\nUp\n",
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_srt_without_numbers_or_with_more_before_is_read(text: str, newline: str) -> None:
+    whole = text.format("00:00:01,000 --> 00:00:02,000", "00:00:03,000 --> 00:00:04,000").replace("\n", newline)
+    cues = parse_captions(whole.encode(), "srt")
+    assert [(cue.start_s, cue.text) for cue in cues] == [(1, "Down"), (3, "Up")]
+
+
+@pytest.mark.parametrize(
     ("language", "encoding", "words"),
     [
         ("", "latin-1", "Fléchissez les genoux"),
@@ -152,6 +169,17 @@ def test_marks_of_substation_alpha_go(extension: str, text: str) -> None:
         ("pl", "cp1250", "łokcie wąsko"),
         ("tr", "cp1254", "Şimdi çömelme, ağır"),
         ("ru", "koi8-r", "Приседания со штангой"),
+        ("", "koi8-r", "Привет! Сегодня мы делаем выпады."),
+        ("", "koi8-u", "Присідання зі штангою, тримайте спину рівно"),
+        ("", "cp1250", "Zaczynamy ćwiczenie, trzymaj plecy prosto. Świetnie, jeszcze pięć!"),
+        ("", "cp1250", "Začínáme cvičit, pokrčte kolena. Výborně, ještě pět opakování!"),
+        ("", "iso8859-2", "Zaczynamy ćwiczenie, trzymaj plecy prosto. Świetnie, jeszcze pięć!"),
+        ("cs", "iso8859-2", "Dřepy s činkou, držte záda rovně"),
+        ("", "cp1252", "Ahora hacemos sentadillas, ¿estás listo? ¡Muy bien, señor!"),
+        ("", "cp1254", "Şimdi çömelme, ağır ağır, sırtınızı düz tutun, güzel"),
+        ("", "cp1257", "Pritūpimai su štanga, laikykite nugarą tiesiai, dar penkis kartus"),
+        ("", "euc-jp", "スクワットを始めましょう"),
+        ("", "gb18030", "深蹲开始，背部挺直"),
         ("zh-TW", "big5", "深蹲開始，背部挺直"),
     ],
 )
