@@ -132,7 +132,7 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
     origin = settings.get("hf_hub") or settings.get("url")
     say(f"{name}: {origin}")
     if settings.get("hf_hub"):
-        _check_hub(name)
+        check_hub(name)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
         try:
             arrived = Path(download_pretrained(settings, cache_dir=str(Path(temporary, "hub")))).resolve(strict=True)
@@ -155,8 +155,8 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
     return locate(name, root)
 
 
-def _check_hub(name: str) -> None:
-    """Raise at once if the hub can't be reached: its library would try for a minute, file by file."""
+def check_hub(name: str) -> None:
+    """Raise `ModelUnavailableError` at once if the hub can't be reached: its library would try a minute for each file."""
     from huggingface_hub import constants
 
     if urllib.request.getproxies() or constants.HF_HUB_OFFLINE:

@@ -70,6 +70,7 @@ def examine(config: Config) -> Iterator[Line]:
     checks: tuple[Callable[[Config], Iterator[Line]], ...] = (
         _python,
         _stages,
+        _hub,
         _codecs,
         _youtube,
         _machine,
@@ -113,6 +114,27 @@ def _stages(config: Config) -> Iterator[Line]:
                 why.what,
                 why.fix,
             )
+
+
+def _hub(config: Config) -> Iterator[Line]:
+    """Whether CLIP's weights are here, or can be had."""
+    from fimad import clip_weights, models
+
+    if "embed" in config.run.without or not clip_weights.installed():
+        return
+    if own := clip_weights.own_checkpoint(config.embed.pretrained):
+        yield Line("CLIP", OK, f"{own}: your own checkpoint")
+        return
+    name = f"{clip_weights.PREFIX}{config.embed.model}/{config.embed.pretrained}"
+    if models.unavailable(name, config) is None:
+        yield Line("CLIP", OK, f"{name}: on this machine")
+        return
+    try:
+        clip_weights.check_hub(name)
+    except models.ModelUnavailableError as error:
+        yield Line("CLIP", WARNING, error.what, f"{error.fix} Or do without: fimad build --without embed")
+    else:
+        yield Line("CLIP", OK, f"{name}: the hub can be reached, a build fetches it")
 
 
 def _version(module: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,34 @@ def test_weights_that_a_build_would_fetch_are_a_warning(tmp_path: Path, monkeypa
     assert code == 0
     assert lines["stage pose"]["state"] == "warning"
     assert "fimad models fetch" in lines["stage pose"]["fix"]
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[socket.socket]:
+    """Something that listens where CLIP's weights are asked for; none of them is on this machine."""
+    from huggingface_hub import constants
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("urllib.request.getproxies", dict)
+        monkeypatch.setenv("FIMAD_MODELS", str(tmp_path / "none"))
+        yield server
+
+
+def test_whether_clip_can_be_had(tmp_path: Path, hub: socket.socket) -> None:
+    pytest.importorskip("open_clip")
+    reached = doctor("--workspace", str(tmp_path))[1]["CLIP"]
+    assert (reached["state"], "can be reached" in reached["what"]) == ("ok", True)
+    hub.close()
+    code, lines = doctor("--workspace", str(tmp_path))
+    assert code == 0
+    assert (lines["CLIP"]["state"], "can't be reached" in lines["CLIP"]["what"]) == ("warning", True)
+    assert "--without embed" in lines["CLIP"]["fix"]
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(b"")
+    assert "your own" in doctor("--set", f"embed.pretrained={own}")[1]["CLIP"]["what"]
+    assert "CLIP" not in doctor("--set", 'run.without=["embed"]')[1]
 
 
 def test_a_workspace_that_can_not_be_written(tmp_path: Path) -> None:
