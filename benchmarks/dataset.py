@@ -4,8 +4,8 @@
 
 pack_ratio     rows packed per second (shards, hashes, manifest, card) over `pyarrow.parquet.write_table` with the same
                options and row groups on the same rows, synced to the disk as packing does; best of five each
-windows_per_s  shuffled 5 s windows of IMU (two placements), pose, CLIP embeddings and text at 50 Hz, one process
-windows_ratio  the same windows in random order through `datasets` with its NumPy format, cut by the same code
+windows_per_s  shuffled 5 s windows of IMU (two placements), pose, CLIP embeddings and text at 50 Hz, one process, one pass
+windows_ratio  the same windows in random order through `datasets` with its NumPy format, each cut by the same interpolation
 arrays_ratio   seconds of `to_arrays` over those of pyarrow reading the same columns and NumPy cutting the same windows in a loop
 remote_ratio   bytes that `to_arrays` fetches from a remote store over the compressed bytes of the columns that it needs
 open_s         opening a dataset of 10,000 clips: manifest, length, splits; iterated, memory must stay flat
@@ -33,7 +33,8 @@ import fimad
 from fimad.config import Config
 from fimad.dataset.packing.pack import pack
 from fimad.dataset.packing.rows import video_rows
-from fimad.dataset.windows import clip_windows, columns_for
+from fimad.dataset.slicing.clips import cut_window
+from fimad.dataset.windows import columns_for
 from fimad.schema import dataset_schema
 from fimad.storage.parquet import encodings
 from fimad.storage.store import open_store
@@ -46,6 +47,7 @@ MOST = {"arrays_ratio": 1.5, "remote_ratio": 1.5}
 ARRAY_COLUMNS = ("clip_id", "label", "split", "start_s", "end_s", "channel", "channel_id", "video_id", "imu_time_s")
 MODALITIES = ("imu", "pose", "video_embedding", "text")
 PLACEMENTS = ("left_wrist", "right_ankle")
+ROUNDS = 5
 WINDOW: dict[str, Any] = {"length_s": 5.0, "stride_s": 2.5, "rate_hz": 50.0}
 
 
@@ -59,14 +61,15 @@ class Repeating(SyntheticSource):
 
     def read(self, stage: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
         """One artifact."""
-        if stage == "download" or columns is not None:
+        if stage == "download":
             return super().read(stage, video_id, columns)
         number = int(video_id.removeprefix("video")) % self._templates
         if (stage, number) not in self._made:
             self._made[stage, number] = super().read(stage, f"video{number:06d}")
         table = self._made[stage, number]
         names = pa.array([f"{video_id}___{index}" for index in range(table.num_rows)])
-        return table.set_column(0, table.schema.field("clip_id"), names)
+        table = table.set_column(0, table.schema.field("clip_id"), names)
+        return table if columns is None else table.select(columns)
 
 
 def measure_packing(folder: Path) -> dict[str, float]:
@@ -89,7 +92,7 @@ def measure_packing(folder: Path) -> dict[str, float]:
         "row_group_size": 5,
     }
     plain, packed = [], []
-    for attempt in range(5):
+    for attempt in range(ROUNDS):
         began = time.perf_counter()
         pq.write_table(
             table, folder / "plain.parquet", use_dictionary=dictionary, use_byte_stream_split=split, **options
@@ -111,21 +114,22 @@ def measure_windows(path: str, count: int) -> dict[str, float]:
 
     dataset = fimad.open_dataset(path)
     loader = dataset.to_torch(**WINDOW, modalities=MODALITIES, placements=PLACEMENTS, seed=1)
-    ours = _rate(iter(loader), count)
     datasets.disable_progress_bars()
     columns = columns_for(MODALITIES, PLACEMENTS)
+    length_s, stride_s, rate_hz = WINDOW["length_s"], WINDOW["stride_s"], WINDOW["rate_hz"]
     with tempfile.TemporaryDirectory() as cache:
         rows = datasets.load_dataset(path, split="train", cache_dir=cache).select_columns(columns)
         spans = zip(rows["start_s"], rows["end_s"], strict=True)
-        per_clip = [int((end - start - WINDOW["length_s"]) / WINDOW["stride_s"] + 1e-9) + 1 for start, end in spans]
+        per_clip = [int((end - start - length_s) / stride_s + 1e-9) + 1 for start, end in spans]
         pairs = [(clip, number) for clip, windows in enumerate(per_clip) for number in range(windows)]
         np.random.default_rng(1).shuffle(pairs)
         numpy_rows, arrow_rows = rows.with_format("numpy"), rows.with_format("arrow")
 
         def through(read: Any) -> Iterator[dict[str, Any]]:
-            for clip, number in pairs:
-                windows = clip_windows(read(int(clip)), **WINDOW, modalities=MODALITIES, placements=PLACEMENTS)
-                yield next(islice(windows, int(number), None))
+            for number, step in pairs:
+                clip = read(int(number))
+                begin_s = clip["start_s"] + step * stride_s
+                yield cut_window(clip, begin_s, round(length_s * rate_hz), rate_hz, length_s, MODALITIES, PLACEMENTS)
 
         def from_numpy(clip: int) -> dict[str, Any]:
             return dataset.shaped(numpy_rows[clip])
@@ -133,8 +137,16 @@ def measure_windows(path: str, count: int) -> dict[str, float]:
         def from_arrow(clip: int) -> dict[str, Any]:
             return next(dataset.fold(arrow_rows[clip]))
 
-        theirs = _rate(through(from_numpy), min(count, 400))
-        zero_copy = _rate(through(from_arrow), min(count, 400))
+        # In turns, so that what else the machine does meets all of them.
+        turns = [
+            (
+                _rate(iter(loader), count),
+                _rate(through(from_numpy), min(count, 400)),
+                _rate(through(from_arrow), min(count, 400)),
+            )
+            for _ in range(ROUNDS)
+        ]
+    ours, theirs, zero_copy = (max(rates) for rates in zip(*turns, strict=True))
     print(f"windows: {ours:.0f}/s; `datasets` in NumPy format {theirs:.0f}/s, in Arrow format {zero_copy:.0f}/s")
     return {
         "windows_per_s": ours,
@@ -145,7 +157,7 @@ def measure_windows(path: str, count: int) -> dict[str, float]:
 
 
 def _rate(windows: Iterator[Any], count: int) -> float:
-    next(windows)
+    """Windows per second of processor time, over a pass or its first `count`."""
     began = time.process_time()
     done = sum(1 for _ in islice(windows, count))
     return done / (time.process_time() - began)
@@ -194,7 +206,8 @@ def measure_arrays(folder: Path, clips: int) -> dict[str, float]:
     def ours() -> int:
         return len(fimad.open_dataset(folder).to_arrays(length_s=2, rate_hz=50, placements=["left_wrist"]))
 
-    seconds = {name: min(_seconds(call) for _ in range(3)) for name, call in (("plain", plain), ("ours", ours))}
+    turns = [(_seconds(plain), _seconds(ours)) for _ in range(3)]
+    seconds = dict(zip(("plain", "ours"), map(min, zip(*turns, strict=True)), strict=True))
     fetched, own = _remote_bytes(folder, columns)
     print(f"arrays: {seconds['ours']:.2f} s, raw loop {seconds['plain']:.2f} s; remote {fetched} bytes of {own} own")
     return {"arrays_ratio": seconds["ours"] / seconds["plain"], "remote_ratio": fetched / own}
@@ -243,7 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--clips", type=int, default=10_000, help="size of the dataset that is opened")
-    parser.add_argument("--windows", type=int, default=1000, help="windows that are timed")
+    parser.add_argument("--windows", type=int, default=2000, help="windows that are timed; a pass has 1,848")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

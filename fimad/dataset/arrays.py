@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad.dataset.cutting import CHANNELS, Cut, Floats32
+from fimad.dataset.slicing.cutting import CHANNELS, Cut, Floats32
 from fimad.dataset.windows import check_options, columns_for
 from fimad.errors import ConfigError
 

@@ -315,7 +315,7 @@ class Dataset:
 
     def grouped_tables(self, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table, list[int]]]:
         """Shard by shard: its name, columns of the selection, and how many of the rows lie in each of its row groups."""
-        from fimad.dataset.epochs import group_sizes
+        from fimad.dataset.slicing.epochs import group_sizes
 
         for name in self._shards:
             with self.open_shard(name) as file:

@@ -10,8 +10,9 @@ import numpy as np
 import torch.distributed
 import torch.utils.data
 
-from fimad.dataset.epochs import EVEN, Turns, plan
-from fimad.dataset.windows import check_options, columns_for, numbered_window
+from fimad.dataset.slicing.clips import ClipCutter
+from fimad.dataset.slicing.epochs import EVEN, Turns, plan
+from fimad.dataset.windows import check_options, columns_for
 from fimad.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -187,12 +188,13 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         """Cut them, with the groups in memory that the next ones need."""
         which, row, step = (values[share].tolist() for values in (self._plan.group, self._plan.row, self._plan.step))
         last = {group: at for at, group in enumerate(which)}
-        clips: dict[int, list[Any]] = {}
+        clips: dict[int, list[ClipCutter]] = {}
         for at, group in enumerate(which):
             if group not in clips:
                 shard, number = self._plan.groups[group]
-                clips[group] = self._dataset.read_group(shard, number, self._columns)
-            window = numbered_window(clips[group][row[at]], step[at], **self._cut, fill=self._fill)
+                read = self._dataset.read_group(shard, number, self._columns)
+                clips[group] = [ClipCutter(clip, **self._cut, fill=self._fill) for clip in read]
+            window = clips[group][row[at]].window(step[at])
             window["label_id"] = self._ids.get(window["label"], -1)
             if last[group] == at:
                 del clips[group]

@@ -93,7 +93,7 @@ def test_every_epoch_mixes_the_windows_of_a_group_anew(dataset: Dataset) -> None
 
 @pytest.fixture(scope="module")
 def plan(dataset: Dataset) -> Any:
-    from fimad.dataset.epochs import plan
+    from fimad.dataset.slicing.epochs import plan
 
     options = {"length_s": 2.0, "stride_s": 0.55, "rate_hz": 20.0, "modalities": ("imu",), "placements": ["left_wrist"]}
     return plan(dataset, {**options, "pad": False, "min_valid": 0.8})
@@ -123,7 +123,7 @@ def test_ranks_and_workers_have_equal_shares(plan: Any, ranks: int, workers: int
 @pytest.mark.parametrize("workers", [1, 2, 3, 4])
 @pytest.mark.parametrize("ranks", range(1, 9))
 def test_an_epoch_goes_on_with_workers_at_any_place(plan: Any, ranks: int, workers: int) -> None:
-    from fimad.dataset.epochs import Turns
+    from fimad.dataset.slicing.epochs import Turns
 
     batch, draw = 3, np.random.default_rng([ranks, workers])
     rank = int(draw.integers(ranks))

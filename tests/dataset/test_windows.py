@@ -13,6 +13,7 @@ from synthetic import SyntheticSource, small_config
 import fimad
 from fimad.dataset.packing.pack import pack
 from fimad.dataset.reader import Dataset
+from fimad.dataset.slicing.clips import cut_window
 from fimad.dataset.windows import clip_windows
 from fimad.errors import ConfigError
 from fimad.storage.store import open_store
@@ -159,3 +160,49 @@ def test_a_lower_rate_is_band_limited(shake_hz: float, left: float) -> None:
         assert window["w_valid"].all()
         size = np.sqrt(2) * window["w_acc_m_s2"][:, 0].std()
         assert size < left if left < 0.5 else left < size < 1.05
+
+
+@pytest.mark.parametrize(
+    ("source_hz", "rate_hz", "length_s", "stride_s"),
+    [
+        (50.0, 50.0, 2.0, 1.0),
+        (50.0, 20.0, 2.0, 0.5),
+        (30.0, 50.0, 1.0, None),
+        (50.0, 50.0, 1.0, 3.0),
+        (49.3, 50.0, 1.5, 0.7),
+    ],
+)
+def test_a_clip_on_the_windows_clock_gives_what_each_window_alone_gives(
+    source_hz: float, rate_hz: float, length_s: float, stride_s: float | None
+) -> None:
+    clip = made_clip(3.0, 9.0, source_hz, (2.0, 2.4))
+    wave = np.sin(np.outer(clip["imu_time_s"], [1.0, 5.0, 12.0])).astype(np.float32)
+    clip["w_acc_m_s2"] = np.where(clip["w_valid"][:, None], wave, np.nan).astype(np.float32)
+    options: dict[str, Any] = {"length_s": length_s, "stride_s": stride_s, "rate_hz": rate_hz}
+    windows = list(clip_windows(clip, modalities=("imu",), placements=["w"], pad=True, **options))
+    assert len(windows) > 2
+    for step, window in enumerate(windows):
+        begin_s = 3.0 + step * (length_s if stride_s is None else stride_s)
+        alone = cut_window(clip, begin_s, round(length_s * rate_hz), rate_hz, length_s, ("imu",), ["w"])
+        assert window.keys() == alone.keys()
+        np.testing.assert_array_equal(window["w_valid"], alone["w_valid"])
+        np.testing.assert_array_equal(window["time_s"], alone["time_s"])
+        for name in ("w_acc_m_s2", "w_gyro_rad_s"):
+            np.testing.assert_allclose(window[name], alone[name], atol=2e-5)
+    windows[0]["w_acc_m_s2"][:] = 7
+    again = next(iter(clip_windows(clip, modalities=("imu",), placements=["w"], **options)))
+    assert not (again["w_acc_m_s2"] == 7).any(), "windows own their samples"
+
+
+def test_windows_without_any_placement() -> None:
+    clip = made_clip(0.0, 4.0, 50.0, (-1.0, -1.0))
+    assert (
+        len(
+            list(
+                clip_windows(
+                    clip, length_s=1, stride_s=None, rate_hz=50, modalities=("imu",), placements=[], fill="nan"
+                )
+            )
+        )
+        == 4
+    )

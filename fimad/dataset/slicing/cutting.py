@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad.dataset.windows import clip_windows, neighbours
+from fimad.dataset.slicing.between import neighbours
+from fimad.dataset.windows import clip_windows
 
 if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset

@@ -1,0 +1,105 @@
+"""Samples between those of a clock: interpolation, and what stands where nothing was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Times closer than this share of a sample's distance are the same.
+_SAME = 1e-6
+# A window's rate below this share of the clock's is a lower one.
+_LOWER = 0.98
+# Neighbours further apart (and more than three samples' distance) have a hole between them.
+_HOLE_S = 0.5
+# Samples that are interpolated at a time.
+_BLOCK = 128
+
+
+class Between:
+    """Linear interpolation at many times, with the neighbours found once."""
+
+    def __init__(self, clock_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> None:
+        last = len(clock_s) - 1
+        self._right = np.minimum(np.maximum(np.searchsorted(clock_s, time_s), 1), last)
+        self._left = np.maximum(self._right - 1, 0)
+        span = clock_s[self._right] - clock_s[self._left]
+        share = np.divide(time_s - clock_s[self._left], span, out=np.zeros(len(time_s)), where=span > 0)
+        share = np.minimum(np.maximum(share, 0.0), 1.0)
+        # A clock that is the window's own, but for rounding, gives its own samples.
+        at_left, at_right = share < _SAME, share > 1 - _SAME
+        share[at_left], share[at_right] = 0.0, 1.0
+        step = min(clock_s[1] - clock_s[0], clock_s[-1] - clock_s[-2]) if last > 0 else 0.0
+        # A window may begin a rounding error before the first sample.
+        self._inside = (time_s >= clock_s[0] - 1e-3 * step - 1e-9) & (time_s <= clock_s[-1] + 1.001 * step)
+        # Across a hole in the clock nothing was measured.
+        self._inside &= at_left | at_right | (span <= max(_HOLE_S, 3 * step))
+        self._at_left, self._at_right = at_left, at_right
+        self._clock_s, self._step_s = clock_s, step
+        # Rates of the clock and of the window; one instant has none.
+        self._rates_hz = (1 / step, (len(time_s) - 1) / (time_s[-1] - time_s[0])) if step and len(time_s) > 1 else None
+        self._share = share.astype(np.float32)[:, None]
+        self._exact = np.flatnonzero(at_left | at_right)
+        self._nearest = np.where(at_right, self._right, self._left)
+
+    def valid(self, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether both neighbours are good; one alone counts where it is all of the value."""
+        left = good[self._left] | self._at_right
+        right = good[self._right] | self._at_left
+        result: NDArray[np.bool_] = left & right & self._inside
+        return result
+
+    def limited(self, values: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(n, k) values without what a window of a lower rate can't hold, run by run of good ones (n,)."""
+        if self._rates_hz is None or self._rates_hz[1] > _LOWER * self._rates_hz[0]:
+            return values
+        from fimad.simulate.smoothing.resample import band_limited, reach_of  # SciPy, for few
+
+        reach = reach_of(*self._rates_hz) + 1
+        first, end = max(0, int(self._left[0]) - reach), int(self._right[-1]) + reach + 1
+        edges = np.diff(self._clock_s[first:end]) > 1.5 * self._step_s
+        runs = np.cumsum(np.concatenate([[True], edges | (np.diff(good[first:end].astype(int)) != 0)]))
+        result = values.copy()
+        for run in np.split(np.arange(first, first + len(runs)), np.flatnonzero(np.diff(runs)) + 1):
+            if good[run[0]]:
+                result[run] = band_limited(values[run].astype(np.float64), *self._rates_hz)
+        return result
+
+    def mix(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, k) interpolated values; NaN of a neighbour that does not count is not taken over."""
+        if len(self._exact) == len(self._nearest):
+            return values.take(self._nearest, axis=0)
+        result = np.empty((len(self._left), *values.shape[1:]), values.dtype)
+        for first in range(0, len(result), _BLOCK):
+            # Block by block, so that neighbours stay in the processor's cache.
+            some = slice(first, first + _BLOCK)
+            left, right = values.take(self._left[some], axis=0), values.take(self._right[some], axis=0)
+            right -= left
+            right *= self._share[some]
+            np.add(left, right, out=result[some])
+        if len(self._exact):
+            result[self._exact] = values.take(self._nearest[self._exact], axis=0)
+        return result
+
+
+def fill_gaps(values: NDArray[np.float32], good: NDArray[np.bool_], fill: str) -> None:
+    """Put something in place of the samples of (n, k) values that are not good (n,); see `clip_windows` for how."""
+    if good.all() or fill == "zero":
+        return
+    if fill == "nan" or not good.any():
+        values[~good] = np.nan
+        return
+    missing, left, right, share = neighbours(good)
+    values[missing] = values[left] * (1 - share[:, None]) + values[right] * share[:, None]
+
+
+def neighbours(
+    good: NDArray[np.bool_],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Of samples that are not good: which they are, the good ones before and after each, and the share of the latter."""
+    missing, there = np.flatnonzero(~good), np.flatnonzero(good)
+    place = np.searchsorted(there, missing)
+    left, right = there[np.maximum(place - 1, 0)], there[np.minimum(place, len(there) - 1)]
+    # Before the first measured sample and after the last, both neighbours are that one.
+    left = np.where(place == 0, right, left)
+    share = np.divide(missing - left, right - left, out=np.zeros(len(missing)), where=right > left)
+    return missing, left, right, share.astype(np.float32)
