@@ -9,6 +9,7 @@ import typer
 
 from fimad.cli.options import ConfigOption, DatasetOption, WorkspaceOption, read_config
 from fimad.cli.output import out, print_json, printable
+from fimad.errors import ConfigError
 
 Where = Annotated[str, typer.Argument(help="Folder or URL of the dataset.")]
 
@@ -84,18 +85,53 @@ def remove(
 
 
 def export(
-    target: Annotated[Path, typer.Argument(help="Folder for the tar files.")],
+    target: Annotated[Path, typer.Argument(help="Folder for the files.")],
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="Folder or URL of the dataset.")] = "dataset",
-    clips_per_shard: Annotated[int, typer.Option(min=1, help="Clips in one tar file.")] = 500,
+    form: Annotated[str, typer.Option("--as", help="webdataset, whar, harnet, or ts (aeon, sktime).")] = "webdataset",
+    clips_per_shard: Annotated[int, typer.Option(min=1, help="Clips in one tar file of WebDataset.")] = 500,
+    placement: Annotated[
+        list[str] | None, typer.Option(help="Sensor of windows and sessions; repeatable. All by default.")
+    ] = None,
+    length_s: Annotated[float | None, typer.Option(help="Length of windows, s: 2, and 10 for harnet.")] = None,
+    rate_hz: Annotated[float | None, typer.Option(help="Rate of windows, Hz: 50, and 30 for harnet.")] = None,
+    column: Annotated[str, typer.Option("--class", help="Column of the class.")] = "label",
 ) -> None:
-    """Write the dataset as WebDataset tar files: one JSON and one NumPy archive per clip.
+    """Write the dataset in another form: WebDataset tar files (one JSON and one NumPy archive per clip), or what other libraries read.
 
-    Example: fimad export webdataset --dataset demo-dataset
+    Example: fimad export sets/squats --dataset demo-dataset --as whar --placement left_wrist
     """
-    from fimad.dataset.export import to_webdataset
+    import fimad
+    from fimad.dataset.export import forms, to_webdataset
 
-    names = to_webdataset(dataset, target, clips_per_shard)
-    out.print(f"{len(names)} files in {target}", markup=False)
+    if form == "webdataset":
+        names = to_webdataset(dataset, target, clips_per_shard)
+        out.print(f"{len(names)} files in {target}", markup=False)
+        return
+    if form not in ("whar", "harnet", "ts"):
+        raise ConfigError(
+            f"There is no form {form!r}.",
+            "The name is misspelt.",
+            "Forms: webdataset, whar, harnet, ts (aeon, sktime).",
+        )
+    opened = fimad.open_dataset(dataset)
+    if form == "whar":
+        made = forms.write_whar(opened, target, placements=placement, target=column)
+        out.print(f"{made.sessions} sessions of {len(made.subjects)} subjects in {target}", markup=False)
+        left_out = made.left_out
+    else:
+        harnet = form == "harnet"
+        arrays = opened.to_arrays(
+            length_s=length_s or (10.0 if harnet else 2.0),
+            rate_hz=rate_hz or (30.0 if harnet else 50.0),
+            placements=placement,
+            channels="acc" if harnet else ("acc", "gyro"),
+            target=column,
+        )
+        files = forms.write_harnet(arrays, target) if harnet else forms.write_ts(arrays, target, target.name)
+        out.print(f"{len(arrays)} windows in {len(files)} files in {target}", markup=False)
+        left_out = arrays.left_out
+    for reason, count in left_out.items():
+        out.print(f"{count} left out: {reason}", markup=False)
 
 
 def publish(

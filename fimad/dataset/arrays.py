@@ -13,21 +13,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad.dataset.slicing.cutting import CHANNELS, Cut, Floats32
+from fimad.dataset.slicing.cutting import CHANNELS, WHOSE, Cut, Floats32, column_axis
 from fimad.dataset.windows import check_options, columns_for
 from fimad.errors import ConfigError
 
 if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
-
-GROUPS = ("person", "channel", "video", "clip")
-# Columns that say whose a clip is, the first that is known counts.
-_WHOSE = {
-    "person": ("person", "channel_id", "channel", "video_id"),
-    "channel": ("channel_id", "channel", "video_id"),
-    "video": ("video_id",),
-    "clip": ("clip_id",),
-}
 
 
 class Statistics(NamedTuple):
@@ -79,6 +70,11 @@ class WindowArrays:
             f"WindowArrays(X {self.X.shape} at {self.rate_hz:g} Hz, {found} of {len(self.classes)} classes, "
             f"{len(np.unique(self.groups))} groups{lost})"
         )
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """(n,) the name of each window's class, as aeon and sktime take it."""
+        return np.asarray(self.classes, dtype=np.str_)[self.y]
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -135,9 +131,7 @@ class WindowArrays:
                 "window": np.repeat(np.arange(count), length),
                 "sample": np.tile(np.arange(length), count),
                 "time_s": (self.start_s[:, None] + np.arange(length) / self.rate_hz).reshape(-1),
-                "label": pa.array(np.asarray(self.classes)[self.y].tolist()).take(
-                    pa.array(np.repeat(np.arange(count), length))
-                ),
+                "label": pa.array(self.labels.tolist()).take(pa.array(np.repeat(np.arange(count), length))),
                 **{
                     name: pa.array(values.tolist()).take(pa.array(np.repeat(np.arange(count), length)))
                     for name, values in (("group", self.groups), ("clip_id", self.clip_ids), ("split", self.splits))
@@ -207,7 +201,7 @@ def to_arrays(
     ids = _classes(dataset, target, classes)
     count = max(1, round(length_s * rate_hz))
     cut = Cut(count, max(1, round(count * (1 - overlap))), float(rate_hz), chosen, wanted, min_valid, fill)
-    whose = [name for name in _WHOSE[groups] if name in dataset.columns]
+    whose = [name for name in WHOSE[groups] if name in dataset.columns]
     # Both channels of a placement: windows at another rate than the clip's are cut by the code that cuts all.
     names = columns_for(("imu",), chosen)
     names += [name for name in [*whose, target] if name not in names]
@@ -235,12 +229,6 @@ def to_arrays(
     )
 
 
-def column_axis(channel: str, axis: str) -> str:
-    """``acc``, ``x`` to ``acc_x_m_s2``: the name that other tables of the project have."""
-    stem, _, unit = CHANNELS[channel].partition("_")
-    return f"{stem}_{axis}_{unit}"
-
-
 def _check(
     dataset: Dataset, placements: list[str], channels: list[str], overlap: float, target: str, groups: str
 ) -> None:
@@ -255,9 +243,9 @@ def _check(
         raise ConfigError(
             f"overlap = {overlap} can't be used.", "It is a share of the window's length.", "For example: overlap=0.5"
         )
-    if groups not in GROUPS:
+    if groups not in WHOSE:
         raise ConfigError(
-            f"There are no groups by {groups!r}.", "The name is misspelt.", f"Groups: {', '.join(GROUPS)}."
+            f"There are no groups by {groups!r}.", "The name is misspelt.", f"Groups: {', '.join(WHOSE)}."
         )
     dataset.check_columns([target])
 

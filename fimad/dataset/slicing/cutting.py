@@ -19,8 +19,21 @@ if TYPE_CHECKING:
 Floats32 = NDArray[np.float32]
 #: Channels by the name that they are asked for: the column's ending.
 CHANNELS = {"acc": "acc_m_s2", "gyro": "gyro_rad_s"}
+#: Columns that say whose a clip is, the first that is known counts; by what must not be both in training and in test.
+WHOSE = {
+    "person": ("person", "channel_id", "channel", "video_id"),
+    "channel": ("channel_id", "channel", "video_id"),
+    "video": ("video_id",),
+    "clip": ("clip_id",),
+}
 # Samples whose times differ by less than this share of their distance are the same.
 _SAME = 1e-6
+
+
+def column_axis(channel: str, axis: str) -> str:
+    """``acc``, ``x`` to ``acc_x_m_s2``: the name that other tables of the project have."""
+    stem, _, unit = CHANNELS[channel].partition("_")
+    return f"{stem}_{axis}_{unit}"
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ class Cut:
         if not kept.all():
             row, step, values, good, shares = row[kept], step[kept], values[kept], good[kept], shares[kept]
         self._bridge(values, good, shares)
-        group, stranger = _groups(table, whose)
+        group, stranger = groups_of(table, whose)
         return {
             "X": values,
             "y": y[row],
@@ -209,7 +222,7 @@ def _flat(table: pa.Table, name: str) -> tuple[NDArray[Any], NDArray[np.int32]]:
     return chunk.values.to_numpy(zero_copy_only=False), offsets
 
 
-def _groups(table: pa.Table, whose: list[str]) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+def groups_of(table: pa.Table, whose: list[str]) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
     """Whose each clip is, and whether only its video is known."""
     names: list[str] = []
     stranger = np.zeros(table.num_rows, bool)
