@@ -32,6 +32,8 @@ _KINDS = {
     "rendered": "rendered people who repeat one exercise",
 }
 _NOT_PAIRED = "Not measured in the last run: `python -m benchmarks.fidelity --paired DIR`."
+# Exercises of the set that are shown: slow ones, jumps, and the worst.
+_SHORT_OF_A_ROW = ("BulgSq", "CMJSL", "DropLandDL", "SqSL")
 _VIDEOS = {
     "workout": "{}",
     "punch": "Punches at the camera",
@@ -225,6 +227,28 @@ def optical_table() -> str:
     return _table(["", "r of x, y, z up to 10 Hz", "r of x, y, z", "RMS difference"], rows)
 
 
+def pairs_table() -> str:
+    """Real people measured twice at once, by `benchmarks.person_pairs`."""
+    found = _load("person_pairs")
+    rows = []
+    for source, about in (("cmu_mbl", "markerless angles, {}"), ("drumpy", "{}"), ("nikonpic", "{}")):
+        for name, row in found[source].items():
+            if not row["n"] or (source == "cmu_mbl" and name.startswith(_SHORT_OF_A_ROW)):
+                continue
+
+            def spread(key: str, row: Mapping[str, Any] = row) -> str:
+                if key not in row:
+                    return "–"
+                low, high = row[f"{key}_quartiles"]
+                return f"{row[key]:.2f} ({low:.2f} to {high:.2f}; worst {row[f'{key}_worst']:.2f})"
+
+            cells = [spread(key) for key in ("gyro_r", "gyro_error", "acc_r", "acc_error")]
+            degrees = f"{row['orientation_deg']:.0f}°" if "orientation_deg" in row else "–"
+            rows.append([about.format(name), str(row["n"]), *cells, degrees])
+    heads = ["median (quartiles; worst)", "n", "r of ω", "error of ω", "r of f", "error of f", "orientation"]
+    return _table(heads, rows)
+
+
 def known_table() -> str:
     """Motions known by formula, clean, 30 frames/s: the worst error of the default method."""
     known = _load("fidelity")["analytic"]["known"]
@@ -268,4 +292,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "watch": watch_table,
     "optical": optical_table,
     "ends": ends_sentence,
+    "pairs": pairs_table,
 }
