@@ -18,6 +18,7 @@ from fimad.simulate.readers.markers import UNITS_M, Markers, Up, landmarks
 __all__ = ["FORMATS", "UNITS_M", "Markers", "Up", "landmarks", "read_markers", "read_motion"]
 
 FORMATS = {".csv": "csv", ".trc": "trc", ".c3d": "c3d", ".bvh": "bvh", ".amc": "amc", ".npz": "npz"}
+_ELSEWHERE = frozenset((".gltf", ".glb", ".fbx", ".usd", ".usda", ".usdc", ".usdz", ".blend", ".dae"))
 # A recording of an hour at 200 Hz with 100 markers has 0.6 GB as text.
 _MOST_BYTES = 2 * 1024**3
 
@@ -72,6 +73,18 @@ def read_markers(
     """What a file holds, in its own names, unit and axes; parameters as in `read_motion`."""
     path = Path(path)
     kind = path.suffix.lower()
+    if kind == ".json" or path.is_dir():
+        raise ConfigError(
+            f"{path.name!r} holds keypoints of pictures, not motion.",
+            "Results of OpenPose and its like are pixels of one picture each: without times, depth, unit and vertical.",
+            "Give the video to `fimad build`; or make 3D of several cameras with Pose2Sim, and give its .trc.",
+        )
+    if kind in _ELSEWHERE:
+        raise ConfigError(
+            f"{path.name!r} is a scene, whose animation fimad does not read.",
+            "No well-kept library in Python plays the animations of such files.",
+            "Export the skeleton as BVH, for example with Blender (File, Export, Motion Capture).",
+        )
     if kind not in FORMATS:
         raise ConfigError(
             f"{path.name!r} is no recording of motion that fimad can read.",

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 # {side}x matches x on either side of it (LeftWrist, WristLeft). A joint's own name comes before that of the bone that begins
 # there, wrist before hand and ankle before foot; but where a file has LeftArm, its LeftShoulder is the collar bone.
 # Sources: MediaPipe, COCO, OpenPose and HALPE (TRC of Pose2Sim), Vicon Plug-in Gait, OpenSim's gait models, CMU's ASF and its
-# BVH conversions, SMPL, Mixamo, Rokoko, Xsens MVN, 3ds Max Biped, Unreal, Poser and DAZ (SAM3DBody), MHR, Kinect, ARKit.
+# BVH conversions, SMPL, Mixamo, Rokoko, Xsens MVN, 3ds Max Biped, Unreal, Poser and DAZ (SAM3DBody), MHR, Kinect, ARKit, Motive.
 _PARTS: dict[str, tuple[str, ...]] = {
     "shoulder": (
         "{side}arm",
         "{side}upperarm",
         "{s}upperarm",
         "{s}uparm",
+        "{s}uarm",
         "{s}humerus",
         "{s}shldr",
         "{side}shoulder",
@@ -44,6 +45,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
         "{side}lowerarm",
         "{s}lowerarm",
         "{s}lowarm",
+        "{s}farm",
         "{s}radius",
         "{s}elb",
         "{s}elblat+{s}elbmed",

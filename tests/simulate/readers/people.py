@@ -122,6 +122,46 @@ def write_npz(path: Path, position: np.ndarray, *, rate_hz: float = 100.0, names
     return path
 
 
+def write_motive(
+    path: Path,
+    time_s: np.ndarray,
+    position: np.ndarray,
+    *,
+    unit: str = "Meters",
+    rate_hz: float = 100.0,
+    kind: str = "Bone",
+    prefix: str = "Bob:",
+    turns: np.ndarray | None = None,
+    parents: bool = True,
+    names: tuple[str, ...] = NAMES,
+) -> Path:
+    """An export of Motive: `position` in the file's unit and axes (y up), quaternions x, y, z, w in `turns`."""
+    bones = dict(shoulder="UArm", elbow="FArm", wrist="Hand", hip="Thigh", knee="Shin", ankle="Foot")
+    called = [f"{prefix}{name[0].upper()}{bones[name.partition('_')[2]]}" for name in names]
+    measures = [
+        *([("Rotation", axis) for axis in "XYZW"] if turns is not None else []),
+        *(("Position", axis) for axis in "XYZ"),
+    ]
+    first = f"Format Version,1.23,Take Name,one,Capture Frame Rate,{rate_hz:.6f},Export Frame Rate,{rate_hz:.6f},Rotation Type,Quaternion,Length Units,{unit},Coordinate Space,Global"
+    lines = [first, ""]
+    for word, cells in (
+        ("Type", [kind] * len(names)),
+        ("Name", called),
+        ("ID", ["0"] * len(names)),
+        ("Parent", called),
+    ):
+        if word != "Parent" or parents:
+            lines.append(f",{word}," + ",".join(cell for cell in cells for _ in measures))
+    lines.append(",," + ",".join(measure for _ in names for measure, _ in measures))
+    lines.append("Frame,Time (Seconds)," + ",".join(axis for _ in names for _, axis in measures))
+    for at, row in enumerate(position):
+        whole = row if turns is None else np.concatenate([turns[at], row], 1)
+        cells = ("" if np.isnan(v) else f"{v:.6f}" for v in whole.ravel())
+        lines.append(",".join([str(at), f"{time_s[at]:.6f}", *cells]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 #: A chain of joints with offsets in m, y up, as animators name them; the arm is straight.
 _CHAIN = (
     ("Hips", "", (0, 0, 0)),
