@@ -75,8 +75,8 @@ def read_markers(
     kind = path.suffix.lower()
     if kind == ".json" or path.is_dir():
         raise ConfigError(
-            f"{path.name!r} holds keypoints of pictures, not motion.",
-            "Results of OpenPose and its like are pixels of one picture each: without times, depth, unit and vertical.",
+            f"{path.name!r} is no recording of motion.",
+            "JSON of OpenPose and its like, a file for each picture, holds keypoints in pixels: no times, depth, unit and vertical.",
             "Give the video to `fimad build`; or make 3D of several cameras with Pose2Sim, and give its .trc.",
         )
     if kind in _ELSEWHERE:

@@ -83,6 +83,10 @@ def landmarks(
             "All their values are empty, zero or stand for 'not seen'.",
             "Look at the file with --list; name other markers with --map.",
         )
+    flat = [axis for at, axis in enumerate("xyz") if not np.nan_to_num(points[..., at]).any()]
+    if flat:
+        # Sports2D's results in metres: a plane, in which motion is right, and nothing across it.
+        notes["flat_axis"] = flat[0]
     time_s, clock = clocks.fitted(markers.time_s, markers.rate_hz, markers.resolution_s, source)
     notes.update(clock)
     landmark_names = tuple(columns)

@@ -11,6 +11,7 @@ from fimad.simulate.readers.markers import UNITS_M, Markers
 from fimad.simulate.readers.printed import resolution
 
 _HEAD_LINES = 5
+_PICTURES = frozenset(("px", "pixel", "pixels"))
 _UNITS = {**{unit: unit for unit in UNITS_M}, "meters": "m", "centimeters": "cm", "millimeters": "mm", "inches": "in"}
 
 
@@ -23,6 +24,12 @@ def read(path: Path) -> Markers:
         # Some programs put two tabs between settings.
         settings = dict(zip(*([cell.strip() for cell in line if cell.strip()] for line in head[1:3]), strict=False))
         names = tuple(name.strip() for name in head[3][2:] if name.strip())
+        if settings["Units"].lower() in _PICTURES:
+            raise ConfigError(
+                f"{path.name!r} holds pixels.",
+                "It is one camera's picture, as Sports2D writes it beside its result in metres.",
+                "Give the file in metres (..._m_person00.trc), or the video itself to `fimad build`.",
+            )
         unit = _UNITS.get(settings["Units"].lower())
         width = 2 + 3 * len(names)
         cells = np.full((len(rows), width), np.nan)

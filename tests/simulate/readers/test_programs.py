@@ -12,13 +12,12 @@ from fimad.errors import ConfigError
 from fimad.simulate import Trajectories, read_motion, simulate_imu
 from tests.simulate.readers.people import (
     NAMES,
-    RADIUS_M,
     TRUTH_M_S2,
-    TURNS_HZ,
     in_file,
     motion,
     write_csv,
     write_motive,
+    write_trc,
 )
 
 LEFT_WRIST = NAMES.index("left_wrist")
@@ -129,16 +128,28 @@ def test_one_row_a_point(tmp_path: Path, head: str) -> None:
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     read = read_motion(tmp_path / "a.csv")
     assert len(read.time_s) == len(time_s)
-    assert RADIUS_M * (2 * np.pi * TURNS_HZ) ** 2 == TRUTH_M_S2
     assert error_share(read) < 0.02
     assert np.isnan(read.position_m[50, list(read.names).index("right_knee")]).all()
+
+
+def test_a_plane_is_read_and_said_and_pixels_are_refused(tmp_path: Path) -> None:
+    time_s, world = motion()
+    # Seen from the side, as Sports2D does: the motion is in the plane.
+    seen = np.stack([-world[..., 1], world[..., 2], 0 * world[..., 0]], -1)
+    read = read_motion(write_trc(tmp_path / "x_m_person00.trc", time_s, seen, unit="m"))
+    assert read.notes["flat_axis"] == "z"
+    assert error_share(read) < 0.02
+    for unit, scale in (("px", 500.0), ("px", 1000.0), ("pixels", 900.0)):
+        with pytest.raises(ConfigError, match="holds pixels") as caught:
+            read_motion(write_trc(tmp_path / "x_px_person00.trc", time_s, seen * scale, unit=unit))
+        assert "metres" in caught.value.fix
 
 
 @pytest.mark.parametrize(
     ("name", "words", "fix"),
     [
-        ("a_keypoints.json", "keypoints of pictures", "fimad build"),
-        ("json_folder", "keypoints of pictures", "Pose2Sim"),
+        ("a_keypoints.json", "no recording of motion", "fimad build"),
+        ("json_folder", "no recording of motion", "Pose2Sim"),
         ("scene.glb", "is a scene", "BVH"),
         ("scene.fbx", "is a scene", "BVH"),
     ],
