@@ -188,6 +188,64 @@ def test_orientations_stand_where_a_marker_of_another_sensor_is_missing(tmp_path
     assert imu.signals["left_ankle"].valid.all()
 
 
+SEGMENTS = {
+    "left_upper_arm": ("l_uarm", "left_shoulder"), "right_upper_arm": ("r_uarm", "right_shoulder"), "left_forearm": ("l_larm", "left_elbow"),
+    "right_forearm": ("r_larm", "right_elbow"), "left_thigh": ("l_thigh", "left_hip"), "right_thigh": ("r_thigh", "right_hip"),
+    "left_shank": ("l_shank", "left_knee"), "right_shank": ("r_shank", "right_knee"), "": ("l_hand", "left_wrist"),
+    " ": ("r_hand", "right_wrist"), "  ": ("l_foot", "left_ankle"), "   ": ("r_foot", "right_ankle"), "chest": ("torso", "spine3"),
+    "pelvis": ("pelvis", "pelvis"),
+}  # fmt: skip
+
+
+def write_segments(path: Path, joints: np.ndarray, turns: np.ndarray, *, times: int = 1, markers: bool = False) -> Path:
+    """A C3D file with a group ROTATION, as Theia3D writes them (z up, mm); `times` matrices a frame."""
+    import ezc3d
+
+    world = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    file, frames = ezc3d.c3d(), len(joints) // times
+    point = file["parameters"]["POINT"]
+    point["RATE"]["value"], point["UNITS"]["value"] = [RATE_HZ / times], ["mm"]
+    at = [BODY.index(joint) for _, joint in SEGMENTS.values()]
+    matrices = np.tile(np.eye(4)[:, :, None, None], (1, 1, len(at), frames * times))
+    matrices[:3, :3] = np.moveaxis(world @ turns[: frames * times, at], (0, 1), (3, 2))
+    matrices[:3, 3] = np.moveaxis(1000 * joints[: frames * times, at] @ world.T, (0, 1, 2), (2, 1, 0))
+    matrices[:, :, 0, 5] = 0
+    file["data"]["rotations"] = matrices
+    file.add_parameter("ROTATION", "LABELS", [f"{name}_4X4" for name, _ in SEGMENTS.values()])
+    point["LABELS"]["value"] = ["LKNE", "left_wrist"] if markers else []
+    points = np.ones((4, 2 if markers else 0, frames))
+    if markers:
+        for row, joint in enumerate(("left_knee", "left_wrist")):
+            points[:3, row] = (1000 * joints[: frames * times : times, BODY.index(joint)] @ world.T).T
+    file["data"]["points"] = points
+    file.write(str(path))
+    return path
+
+
+@pytest.mark.parametrize(("times", "markers"), [(1, False), (2, False), (1, True)])
+def test_segments_of_c3d_turn_as_measured(
+    tmp_path: Path, body: tuple[np.ndarray, ...], times: int, markers: bool
+) -> None:
+    _, _, joints, turns = body
+    read = read_motion(write_segments(tmp_path / "a.c3d", joints, turns, times=times, markers=markers))
+    assert {name for name in SEGMENTS if name.strip()} <= set(read.rotations)
+    assert read.notes["unit"] == "mm"
+    for place, joint in (
+        ("left_wrist", "left_elbow"),
+        ("left_ankle", "left_knee"),
+        ("right_thigh", "right_hip"),
+        ("chest", "spine3"),
+    ):
+        imu = simulate_imu(read, placements=[place], rate_hz=RATE_HZ / times)
+        turn = Rotation.from_matrix(turns[: len(read.time_s) * times : times, BODY.index(joint)])
+        truth = np.linalg.norm((turn[:-1].inv() * turn[1:]).as_rotvec(), axis=1) * RATE_HZ / times
+        rate = imu.signals[place].gyro_rad_s
+        size = np.linalg.norm((rate[:-1] + rate[1:]) / 2, axis=1)[: len(truth)]
+        middle = slice(20, -20)
+        error = np.sqrt(((size - truth)[middle] ** 2).mean() / (truth[middle] ** 2).mean())
+        assert error < (0.005 if times == 1 else 0.02), place
+
+
 ARCHIVES = {
     "no motion": ({"hello": np.zeros(3)}, "holds no motion"),
     "no model": ({"poses": np.zeros((9, 66)), "trans": np.zeros((9, 3)), "fps": 30}, "parameters of a body model and no joints"),

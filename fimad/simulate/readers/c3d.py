@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from fimad.errors import ConfigError, SetupError
 from fimad.simulate.readers.markers import UNITS_M, Markers, Up
+from fimad.simulate.types import Floats
 
 _UNITS = {
     "meters": "m",
@@ -20,12 +22,15 @@ _UNITS = {
     "feet": "ft",
 }
 _MOST_LABEL_LISTS = 64
+# By how much the determinant of a rotation may be off.
+_PROPER = 0.01
 
 
 def read(path: Path) -> Markers:
-    """Markers of a C3D file. The vertical is that of `POINT:Y_SCREEN`, or z.
+    """Markers of a C3D file, and its segments (group ROTATION, as Theia3D writes them) with their orientations.
 
-    Not measured is what has a residual below 0, and a point in the origin; labels beyond 255 stand in LABELS2, LABELS3, ...
+    The vertical is that of `POINT:Y_SCREEN`, or z. Not measured is what has a residual below 0, and a point in the origin; labels
+    beyond 255 stand in LABELS2, LABELS3, ...
     """
     try:
         import ezc3d
@@ -38,7 +43,8 @@ def read(path: Path) -> Markers:
         rate_hz = float(point["RATE"]["value"][0])
         names = _labels(point)[: position.shape[1]]
         residual = np.asarray(file["data"]["meta_points"]["residuals"][0], float).T
-        if not rate_hz > 0 or not len(names):
+        segments, origin, turns = _segments(file, len(position))
+        if not rate_hz > 0 or not len(names) + len(segments):
             raise ValueError(f"its rate is {rate_hz} Hz and it has {len(names)} points")
     # ezc3d throws what its C++ code throws.
     except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError, MemoryError) as error:
@@ -47,6 +53,11 @@ def read(path: Path) -> Markers:
         ) from error
     position = position[:, : len(names)].copy()
     position[residual[:, : len(names)] < 0] = np.nan
+    rotation = None
+    if segments:
+        unknown = np.full((len(position), len(names), 3, 3), np.nan)
+        rotation = np.concatenate([unknown, turns], 1)
+        names, position = (*names, *segments), np.concatenate([position, origin], 1)
     unit = str(point["UNITS"]["value"][0]).strip().lower() if len(point.get("UNITS", {}).get("value", [])) else ""
     unit = _UNITS.get(unit, unit)
     return Markers(
@@ -56,8 +67,24 @@ def read(path: Path) -> Markers:
         unit if unit in UNITS_M else None,
         _vertical(point),
         rate_hz=rate_hz,
+        rotation=rotation,
         notes={"format": "c3d"},
     )
+
+
+def _segments(file: Any, frames: int) -> tuple[tuple[str, ...], Floats, Floats]:
+    """Names, (n, k, 3) origins and (n, k, 3, 3) orientations of segments at the markers' frames; NaN where not measured."""
+    group = file["parameters"].get("ROTATION", {})
+    matrices = np.moveaxis(np.asarray(file["data"]["rotations"], float), (2, 3), (1, 0))
+    names = [str(name) for name in group.get("LABELS", {}).get("value", [])][: matrices.shape[1]]
+    if not frames or not names or not len(matrices) or len(matrices) % frames:
+        return (), np.empty((frames, 0, 3)), np.empty((frames, 0, 3, 3))
+    # A segment may be measured several times a frame.
+    matrices = matrices[:: len(matrices) // frames, : len(names)]
+    turns, origin = matrices[..., :3, :3].copy(), matrices[..., :3, 3].copy()
+    proper = np.abs(np.linalg.det(np.nan_to_num(turns, posinf=0.0, neginf=0.0)) - 1) < _PROPER
+    turns[~proper], origin[~proper] = np.nan, np.nan
+    return tuple(re.sub(r"_?4x4$", "", name, flags=re.IGNORECASE) for name in names), origin, turns
 
 
 def _labels(point: Any) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.readers import clocks, jumps, proportions
 from fimad.simulate.readers.names import columns_of, segment_joints, some
-from fimad.simulate.types import Floats
+from fimad.simulate.types import Bools, Floats
 
 Up = Literal["x", "y", "z", "-x", "-y", "-z"]
 #: CMU's unit is that of its ASF files (`length 0.45`): 1 / 0.45 inches.
@@ -107,14 +107,15 @@ def landmarks(
 def _seen(markers: Markers) -> Floats:
     """Positions with what stands for 'not seen' as NaN: a point at exactly 0 0 0 that is elsewhere at other times."""
     position = markers.position.copy()
+    # Joints of a skeleton are always there, and a root may well stand in the origin.
+    joint = np.zeros(position.shape[:2], bool)
     if markers.rotation is not None:
-        # Joints of a skeleton are always there, and a root may well stand in the origin.
-        return position
-    zero = (position == 0).all(2)
+        joint |= np.isfinite(markers.rotation).all((2, 3)).any(0)
+    zero = (position == 0).all(2) & ~joint
     # A point that never leaves the origin is the origin (hip-centred skeletons), not a lost marker.
     position[zero & ~zero.all(0)] = np.nan
     # Three equal coordinates are a sentinel (-9999 -9999 -9999).
-    position[(position[..., :1] == position[..., 1:]).all(2) & ~zero] = np.nan
+    position[(position[..., :1] == position[..., 1:]).all(2) & ~zero & ~joint] = np.nan
     return position
 
 
@@ -132,5 +133,6 @@ _AXES: dict[str, Floats] = {
 def _rotations(markers: Markers, columns: Mapping[str, list[int]], turn: Floats) -> dict[str, Floats]:
     """By segment: (n, 3, 3) from the joint's own frame to the world, of the joint that carries the segment."""
     assert markers.rotation is not None  # noqa: S101  (asked for only then)
-    found = segment_joints(markers.names, columns)
+    turned: Bools = np.asarray(np.isfinite(markers.rotation).all((2, 3)).any(0))
+    found = segment_joints(markers.names, columns, turned)
     return {segment: turn @ markers.rotation[:, at] for segment, at in found.items()}

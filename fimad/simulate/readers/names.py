@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # {side}x matches x on either side of it (LeftWrist, WristLeft). A joint's own name comes before that of the bone that begins
 # there, wrist before hand and ankle before foot; but where a file has LeftArm, its LeftShoulder is the collar bone.
 # Sources: MediaPipe, COCO, OpenPose and HALPE (TRC of Pose2Sim), Vicon Plug-in Gait, OpenSim's gait models, CMU's ASF and its
-# BVH conversions, SMPL, Mixamo, Rokoko, Xsens MVN, 3ds Max Biped, Unreal, Poser and DAZ (SAM3DBody), MHR, Kinect, ARKit, Motive.
+# BVH conversions, SMPL, Mixamo, Rokoko, Xsens MVN, 3ds Max Biped, Unreal, Poser and DAZ (SAM3DBody), MHR, Kinect, ARKit, Motive, Theia.
 _PARTS: dict[str, tuple[str, ...]] = {
     "shoulder": (
         "{side}arm",
@@ -46,6 +46,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
         "{s}lowerarm",
         "{s}lowarm",
         "{s}farm",
+        "{s}larm",
         "{s}radius",
         "{s}elb",
         "{s}elblat+{s}elbmed",
@@ -96,6 +97,8 @@ _PARTS: dict[str, tuple[str, ...]] = {
         "{s}lowerleg",
         "{s}lowleg",
         "{s}tibia",
+        "{side}shank",
+        "{s}shank",
         "{s}kjc",
         "{s}lfc+{s}mfc",
         "{s}kneelat+{s}kneemed",
@@ -138,7 +141,19 @@ _SEGMENTS = {
 }
 _MIDDLE = {
     "pelvis": ("hips", "pelvis", "root", "hip"),
-    "chest": ("thorax", "chest4", "chest3", "spine3", "spine2", "upperback", "chest", "spine1", "spine"),
+    "chest": (
+        "thorax",
+        "chest4",
+        "chest3",
+        "spine3",
+        "spine2",
+        "upperback",
+        "chest",
+        "spine1",
+        "spine",
+        "torso",
+        "trunk",
+    ),
     "head": ("head",),
 }
 _FEWEST_OF_SUBJECT = 3
@@ -201,16 +216,25 @@ def columns_of(
     return columns, chosen
 
 
-def segment_joints(names: Sequence[str], columns: Mapping[str, list[int]]) -> dict[str, int]:
-    """The joint whose orientation a segment has, by segment."""
+def segment_joints(names: Sequence[str], columns: Mapping[str, list[int]], turned: Bools) -> dict[str, int]:
+    """The joint whose orientation a segment has, by segment, among those that are `turned`: (k,) with an orientation."""
     found = {}
+    # Of another subject no segment is taken.
+    people = {subject_of(names[at]) for each in columns.values() for at in each}
+    known = [(at, name) for at, name in enumerate(names) if turned[at] and subject_of(name) in people]
+    here = {plain(name): at for at, name in reversed(known)}
+    here.update({_Without(_common_prefix([name for _, name in known]))(name): at for at, name in reversed(known)})
     for segment, landmark in _SEGMENTS.items():
-        if len(columns.get(landmark, ())) == 1:
+        if len(columns.get(landmark, ())) == 1 and turned[columns[landmark][0]]:
             found[segment] = columns[landmark][0]
-    here = {plain(name): at for at, name in reversed(list(enumerate(names)))}
-    here.update({_Without(_common_prefix(names))(name): at for at, name in reversed(list(enumerate(names)))})
-    for segment, known in _MIDDLE.items():
-        for name in known:
+            continue
+        # The landmark is one of the markers, beside which the file has segments.
+        alike = (parts[0] for parts in _known(landmark) if len(parts) == 1 and parts[0] in here)
+        twin = next(alike, None)
+        if twin is not None:
+            found[segment] = here[twin]
+    for segment, usual in _MIDDLE.items():
+        for name in usual:
             if name in here:
                 found[segment] = here[name]
                 break
