@@ -147,6 +147,14 @@ class CameraConfig(Section):
     )
 
 
+class FlowConfig(Section):
+    """Motion of limbs from picture to picture. In the key of `flow`; it takes the pictures that `pose` takes."""
+
+    short_side_px: int = Field(
+        720, ge=128, le=2160, description="pictures are scaled down to this short side; flow needs fine detail"
+    )
+
+
 class EmbedConfig(Section):
     """CLIP embeddings. In the key of `embed`."""
 
@@ -287,7 +295,7 @@ class RunConfig(Section):
     memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")
     attempts: int = Field(3, ge=1, description="tries for transient failures")
     backoff_s: float = Field(2.0, ge=0, description="first wait between tries; doubles, with jitter")
-    without: tuple[Literal["transcribe", "label", "pose", "camera", "embed", "simulate"], ...] = Field(
+    without: tuple[Literal["transcribe", "label", "pose", "camera", "flow", "embed", "simulate"], ...] = Field(
         (), description='stages to do without, such as ["embed"]: their columns are NULL'
     )
     fail_fast: bool = False
@@ -310,6 +318,7 @@ class Config(Section):
     label: LabelConfig = LabelConfig()
     pose: PoseConfig = PoseConfig()
     camera: CameraConfig = CameraConfig()
+    flow: FlowConfig = FlowConfig()
     embed: EmbedConfig = EmbedConfig()
     simulate: SimulateConfig = SimulateConfig()
     pack: PackConfig = PackConfig()

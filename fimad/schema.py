@@ -232,6 +232,23 @@ CAMERA = pa.schema(
     ]
 )
 
+FLOW = pa.schema(
+    [
+        *key_fields(),
+        field("flow_time_s", _F64, "presentation time of each frame", unit="s", shape="n"),
+        field(
+            "flow_dense",
+            _F32,
+            "displacement x, y of joints since the previous frame, from dense optical flow, in fractions of the width; NaN if unknown",
+            unit="1",
+            shape="n,15,2",
+        ),
+        field("flow_grey", _F32, "the same, fitted to grey levels", unit="1", shape="n,15,2"),
+        field("flow_dense_share", _F32, "share of it that pixels told; the rest is pose", unit="1", shape="n,15"),
+        field("flow_grey_share", _F32, "the same, fitted to grey levels", unit="1", shape="n,15"),
+    ]
+)
+
 EMBED = pa.schema(
     [
         *key_fields(),

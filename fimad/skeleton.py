@@ -73,6 +73,16 @@ BONES: Final[tuple[tuple[str, str], ...]] = (
     ("nose", "right_ear"),
 )
 
+#: Joints whose motion is measured in pixels; `head` is the middle of the ears.
+FLOW_JOINTS: Final[tuple[str, ...]] = (
+    "head",
+    *(
+        f"{side}_{part}"
+        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot_index")
+        for side in ("left", "right")
+    ),
+)
+
 _SIDED: Final[tuple[str, ...]] = ("wrist", "elbow", "upper_arm", "shoulder", "hip", "thigh", "knee", "ankle")
 
 #: Every place where a virtual sensor can sit.

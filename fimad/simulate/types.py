@@ -69,6 +69,22 @@ class CameraMotion:
 
 
 @dataclass(frozen=True)
+class LimbFlow:
+    """How a person's joints moved from each picture to the next, as pixels show it (`skeleton.FLOW_JOINTS`).
+
+    Parameters
+    ----------
+    dense, grey : (n, j, 2) displacement since the picture before, of x and y in fractions of the picture's width, by two
+        estimators that err differently; NaN where nothing was measured.
+    share : (n, j) 0 to 1: how much of it pixels told; the rest is what landmarks say.
+    """
+
+    dense: Floats
+    grey: Floats
+    share: Floats
+
+
+@dataclass(frozen=True)
 class PoseSequence:
     """One person's landmarks over a clip, as a monocular pose estimator gives them.
 
@@ -81,6 +97,7 @@ class PoseSequence:
     visibility : (n, 33) 0 to 1; 0 where nobody was found.
     width_px, height_px : size of the upright picture, for the aspect ratio.
     camera : the picture's own motion, or None where it was not measured.
+    flow : how joints moved from picture to picture, or None where it was not measured.
     """
 
     time_s: Floats
@@ -90,6 +107,7 @@ class PoseSequence:
     width_px: int
     height_px: int
     camera: CameraMotion | None = None
+    flow: LimbFlow | None = None
 
     def __post_init__(self) -> None:
         check_times(self.time_s, _SLOWEST_LOOK_S)

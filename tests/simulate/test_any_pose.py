@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fimad.simulate import CameraMotion, PoseSequence, Trajectories, simulate_imu
-from fimad.skeleton import LANDMARKS, PLACEMENTS
+from fimad.simulate.types import LimbFlow
+from fimad.skeleton import FLOW_JOINTS, LANDMARKS, PLACEMENTS
 
 CASES = 150
 COUNTS = (0, 1, 2, 3, 4, 5, 6, 8, 11, 15, 18, 19, 20, 25, 40, 90)
@@ -38,7 +39,12 @@ def anything(rng: np.random.Generator) -> PoseSequence:
     if rng.random() < 0.3:
         motion, confidence = rng.normal(0, 0.02, (count, 4)), rng.uniform(0, 1, count)
         camera = CameraMotion(time_s, rng.random(count) < 0.05, motion, confidence)
-    return PoseSequence(time_s, image, world, visibility, 1280, 720, camera)
+    flow = None
+    if rng.random() < 0.4:
+        moved = rng.normal(0, rng.choice([0, 1e-3, 10]), (2, count, len(FLOW_JOINTS), 2))
+        moved[:, rng.random(count) < rng.choice([0.02, 0.5])] = np.nan
+        flow = LimbFlow(moved[0], moved[1], rng.uniform(0, 1, (count, len(FLOW_JOINTS))))
+    return PoseSequence(time_s, image, world, visibility, 1280, 720, camera, flow)
 
 
 @pytest.mark.parametrize("captured", [False, True])

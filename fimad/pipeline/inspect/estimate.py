@@ -35,11 +35,19 @@ _ASSUMED_S = {
     "transcribe": 0.08,
     "pose": 0.60,
     "camera": 0.10,
+    "flow": 0.50,
     "embed": 0.06,
     "simulate": 0.02,
     "label": 0.0005,
 }
-_ASSUMED_BYTES = {"download": 150_000.0, "pose": 25_000.0, "simulate": 40_000.0, "embed": 2_200.0, "camera": 700.0}
+_ASSUMED_BYTES = {
+    "download": 150_000.0,
+    "pose": 25_000.0,
+    "simulate": 40_000.0,
+    "embed": 2_200.0,
+    "camera": 700.0,
+    "flow": 9_000.0,
+}
 _ASSUMED_LENGTH_S = 300.0
 # A first, short video takes what is done once only: buffers, kernels, files that are not cached yet.
 _FIRST_S = 1.0

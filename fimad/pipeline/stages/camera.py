@@ -125,8 +125,8 @@ class CameraConsumer:
         self, range_index: int, camera: _ClipCamera, time_s: float, grey: NDArray[np.uint8]
     ) -> NDArray[np.uint8] | None:
         """The person's region, of now or of a moment ago."""
-        landmarks = None if self._person is None else self._person.landmarks(range_index, time_s)
-        found = None if landmarks is None else person_mask((grey.shape[0], grey.shape[1]), landmarks)
+        person = None if self._person is None else self._person.person(range_index, time_s)
+        found = None if person is None else person_mask((grey.shape[0], grey.shape[1]), person.image)
         if found is not None:
             camera.person, camera.person_s = found, time_s
         elif camera.person is not None and (time_s - camera.person_s > _HELD_S or camera.person.shape != grey.shape):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
 from fimad.pipeline.media.cadence import find_cadence, source_times
 from fimad.pipeline.media.cuts import CutDetector
+from fimad.pipeline.stages.persons import Person
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pose.landmarker import Landmarks, PoseEstimator
 from fimad.pose.plugins import BUILT_IN, PluginLandmarker, estimator_class
@@ -169,10 +170,14 @@ class _PoseConsumer:
         found = self._latest[range_index] = estimator(frame.view, frame.time_s)
         self._recorders[range_index].add(frame.time_s, found)
 
-    def landmarks(self, range_index: int, time_s: float) -> NDArray[Any] | None:
+    def person(self, range_index: int, time_s: float) -> Person | None:
         """See `persons.PersonSource`."""
         latest = self._latest[range_index]
-        return None if latest is None else latest.image
+        if latest is None:
+            return None
+        # In the precision of the artifact: what is made beside it is what is made from it.
+        image, visibility = (np.asarray(each, np.float32) for each in (latest.image, latest.visibility))
+        return Person(image, visibility, latest.track)
 
     def finish(self) -> pa.Table:
         tables = [self._row(at).cast(POSE) for at in range(len(self._clips))]

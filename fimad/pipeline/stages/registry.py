@@ -18,6 +18,7 @@ STAGES = (
     "fimad.pipeline.stages.transcribe:TranscribeStage",
     "fimad.pipeline.stages.pose:PoseStage",
     "fimad.pipeline.stages.camera:CameraStage",
+    "fimad.pipeline.stages.flow:FlowStage",
     "fimad.pipeline.stages.embed:EmbedStage",
     "fimad.pipeline.stages.simulate:SimulateStage",
     "fimad.pipeline.stages.label:LabelStage",

@@ -15,25 +15,26 @@ from fimad.config import Section
 from fimad.errors import FimadError
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.schema import simulate_schema
-from fimad.skeleton import LANDMARKS
+from fimad.skeleton import FLOW_JOINTS, LANDMARKS
 
 if TYPE_CHECKING:
     # SciPy takes a second: not to be loaded by a driver or a download that only asks for the stage's key.
     from fimad.simulate.devices.calibration import Calibration
-    from fimad.simulate.types import CameraMotion, ImuSequence, PoseSequence
+    from fimad.simulate.types import CameraMotion, ImuSequence, LimbFlow, PoseSequence
 
 Floats = NDArray[np.float64]
 # Times are sums of binary fractions.
 _ROUNDING_S = 1e-6
+_Rows = Mapping[str, tuple[pa.Table, int]]
 
 
 class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 8
-    upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera")
-    optional: ClassVar[tuple[str, ...]] = ("camera",)
+    version: ClassVar[int] = 9
+    upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera", "flow")
+    optional: ClassVar[tuple[str, ...]] = ("camera", "flow")
     by_clip: ClassVar[bool] = True
 
     _calibration: Calibration | None = None
@@ -67,12 +68,12 @@ class SimulateStage(Stage):
 
     def run(self, item: StageInput) -> pa.Table:
         pose = item.tables["pose"]
-        cameras = _rows_by_clip(item.tables.get("camera"))
+        cameras, flows = (_rows_by_clip(item.tables.get(name)) for name in ("camera", "flow"))
         begins = {row["clip_id"]: row["start_s"] for row in item.tables["segment"].to_pylist()}
         schema = self.schema()
         rows = []
         for at in range(pose.num_rows):
-            rows.append(pa.Table.from_pylist([self._clip(pose, at, cameras, begins, item)], schema=schema))
+            rows.append(pa.Table.from_pylist([self._clip(pose, at, (cameras, flows), begins, item)], schema=schema))
             item.progress((at + 1) / pose.num_rows)
         return pa.concat_tables(rows) if rows else schema.empty_table()
 
@@ -80,7 +81,7 @@ class SimulateStage(Stage):
         self,
         pose: pa.Table,
         at: int,
-        cameras: Mapping[str, tuple[pa.Table, int]],
+        beside: tuple[_Rows, _Rows],
         begins_s: Mapping[str, float],
         item: StageInput,
     ) -> dict[str, Any]:
@@ -88,7 +89,9 @@ class SimulateStage(Stage):
 
         clip_id = pose.column("clip_id")[at].as_py()
         row: dict[str, Any] = {"clip_id": clip_id, "clip_index": pose.column("clip_index")[at].as_py()}
-        sequence = pose_sequence(pose, at, camera_motion(*cameras[clip_id]) if clip_id in cameras else None)
+        cameras, flows = beside
+        camera = camera_motion(*cameras[clip_id]) if clip_id in cameras else None
+        sequence = pose_sequence(pose, at, camera, limb_flow(*flows[clip_id]) if clip_id in flows else None)
         if sequence is None or not np.isfinite(sequence.world_m).any():
             return {**row, "imu_report": json.dumps({"reason": "nobody"})}
         try:
@@ -121,8 +124,10 @@ def _array(table: pa.Table, name: str, at: int, *shape: int) -> Floats | None:
     return flat.reshape(-1, *shape)
 
 
-def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseSequence | None:
-    """One clip of a pose artifact; None where there are no frames."""
+def pose_sequence(
+    pose: pa.Table, at: int, camera: CameraMotion | None, flow: LimbFlow | None = None
+) -> PoseSequence | None:
+    """One clip of a pose artifact; None where there are no frames. Flow of other frames than the pose's is left out."""
     from fimad.simulate.types import PoseSequence
 
     count = len(LANDMARKS)
@@ -138,6 +143,7 @@ def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseS
     new = np.isfinite(taken_s)
     if not new.all() or not np.array_equal(taken_s, time_s):
         camera = None if camera is None else _retimed(camera, time_s, taken_s)
+    flow = None if flow is None or len(flow.grey) != len(time_s) else _of_new(flow, new)
     return PoseSequence(
         time_s=taken_s[new],
         image=image[new],
@@ -146,7 +152,20 @@ def pose_sequence(pose: pa.Table, at: int, camera: CameraMotion | None) -> PoseS
         width_px=pose.column("width_px")[at].as_py(),
         height_px=pose.column("height_px")[at].as_py(),
         camera=camera,
+        flow=flow,
     )
+
+
+def _of_new(flow: LimbFlow, new: NDArray[np.bool_]) -> LimbFlow:
+    """Motion between new pictures: nothing moved to a repeated one, but the little that was measured is kept."""
+    if new.all():
+        return flow
+    at = np.flatnonzero(new)
+    if not len(at):
+        return dataclasses.replace(flow, dense=flow.dense[:0], grey=flow.grey[:0], share=flow.share[:0])
+    begins = np.r_[0, at[:-1] + 1]
+    dense, grey = (np.add.reduceat(each[: at[-1] + 1], begins, axis=0) for each in (flow.dense, flow.grey))
+    return dataclasses.replace(flow, dense=dense, grey=grey, share=flow.share[at])
 
 
 def _retimed(camera: CameraMotion, shown_s: Floats, taken_s: Floats) -> CameraMotion:
@@ -199,6 +218,18 @@ def camera_motion(camera: pa.Table, at: int) -> CameraMotion | None:
         return None
     change, light = (_array(camera, f"camera_person_{name}", at) for name in ("change", "light"))
     return CameraMotion(time_s, cut.astype(bool), motion, confidence, person_change=change, person_light=light)
+
+
+def limb_flow(flow: pa.Table, at: int) -> LimbFlow | None:
+    """One clip of a flow artifact; None where there are no frames."""
+    from fimad.simulate.types import LimbFlow
+
+    count = len(FLOW_JOINTS)
+    dense, grey = (_array(flow, f"flow_{name}", at, count, 2) for name in ("dense", "grey"))
+    shares = [_array(flow, f"flow_{name}_share", at, count) for name in ("dense", "grey")]
+    if dense is None or grey is None or shares[0] is None or shares[1] is None or not len(dense):
+        return None
+    return LimbFlow(dense, grey, np.maximum(shares[0], shares[1]))
 
 
 def imu_columns(imu: ImuSequence) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.doubts import Doubts, spans_of
 from fimad.simulate.lifting.body import body_lengths, broken_bones, mend_depth, settle_hips, stature
 from fimad.simulate.lifting.camera import without_camera_motion
+from fimad.simulate.lifting.fusion import Steps, fuse, led_on, steps_of
 from fimad.simulate.lifting.leaps import without_leaps
 from fimad.simulate.lifting.perspective import View
 from fimad.simulate.lifting.presence import hands_and_feet_planted, without_absent
@@ -154,8 +155,11 @@ def lift(
     centred = np.stack(
         [(pose.image[..., 0] - 0.5) * pose.width_px, (pose.image[..., 1] - 0.5) * pose.height_px], axis=-1
     )
+    if pose.flow is not None:
+        centred = np.concatenate([centred, led_on(centred, pose.flow, pose.width_px)], axis=1)
     steadied = without_camera_motion(centred, pose.time_s, pose.width_px, pose.camera)
-    centred, breaks, masked = steadied.centred, steadied.cuts.copy(), steadied.masked
+    led, centred = steadied.centred[:, len(LANDMARKS) :], steadied.centred[:, : len(LANDMARKS)]
+    breaks, masked = steadied.cuts.copy(), steadied.masked
     weight = np.where(np.isfinite(pose.world_m[..., 0]), np.clip(pose.visibility, 0, 1), 0.0)
     weight[masked] = 0.0
     steadied.doubt(doubts)
@@ -174,7 +178,12 @@ def lift(
     size = height_m / stature(lengths_m) if height_m and good is not None else 1.0
     if size != 1:
         position, slow_m, lengths_m = position * size, slow_m * size, lengths_m * size
-    mended = _Mended() if good is None else _mend(pose.time_s, position, weight, breaks, good, lengths_m)
+    steps, flow_share = None, 0.0
+    if pose.flow is not None and len(pose.time_s):
+        flow_share = float(np.isfinite(pose.flow.grey).all((1, 2)).mean())
+        led_m = led * np.array([1.0, -1.0]) * (slow_m / focal_px)[:, None, None]
+        steps = steps_of(position, led_m, pose.flow)
+    mended = _Mended() if good is None else _mend(pose.time_s, position, weight, breaks, good, lengths_m, steps)
     _doubt(doubts, pose.time_s, position, mended, int(breaks.sum()) - cuts)
     seen_pitch, confidence = estimate_pitch(pose.world_m)
     pitch = 0.0 if pitch_deg is None else pitch_deg
@@ -196,6 +205,7 @@ def lift(
         "camera_steady": steadied.steady,
         "camera_unknown_share": round(steadied.unknown_share, 3),
         "camera_masked_frames": int(masked.sum()),
+        "flow_share": round(flow_share, 3),
         "cuts": cuts,
         "other_persons": int(breaks.sum()) - cuts,
         "swapped_sides_frames": int(mended.swapped.sum()),
@@ -221,8 +231,9 @@ def _mend(
     breaks: Bools,
     good: slice | NDArray[np.intp],
     lengths_m: Floats,
+    steps: Steps | None = None,
 ) -> _Mended:
-    """Undo swapped sides and leaps, mend depth and settle hips, in place, in the frames where all landmarks were found; a
+    """Undo swapped sides and leaps, let landmarks move as pixels do, mend depth and settle hips, in place, in the frames where all landmarks were found; a
     leap of the whole body is added to `breaks`."""
     found, trusted = position_m[good], weight[good]
     sides = find_sides(time_s[good], found, breaks[good])
@@ -238,6 +249,11 @@ def _mend(
         found, trusted = leapless.position_m, np.where(leapless.doubtful, 0.0, trusted)
         weight[good] = trusted
     breaks[good] |= leapless.breaks
+    if steps is not None:
+        at = np.arange(len(time_s))[good]
+        apart = breaks[good] | np.r_[True, np.diff(at) > 1][: len(at)]
+        mine = Steps(steps.dense[good], steps.grey[good], steps.share[good])
+        found = fuse(time_s[good], found, mine, leapless.doubtful, apart, sides.order)
     lost = leapless.doubtful.all(1) | sides.divided
     found[..., 1] = mend_depth(time_s[good], found, trusted, lengths_m)
     settle_hips(found)

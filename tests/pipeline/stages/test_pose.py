@@ -16,8 +16,10 @@ from fimad.errors import PermanentError
 from fimad.pipeline.contract import StageInput, Video
 from fimad.pipeline.media.frames import run_frame_stages
 from fimad.pipeline.stages.camera import CameraStage
+from fimad.pipeline.stages.flow import FlowStage
 from fimad.pipeline.stages.pose import PoseStage
-from fimad.schema import DOWNLOAD, POSE, SEGMENT
+from fimad.schema import DOWNLOAD, FLOW, POSE, SEGMENT
+from fimad.skeleton import FLOW_JOINTS
 from tests.pipeline.makers import DEMO, ffmpeg, stage_input
 
 Weights = Callable[[str], Path]
@@ -61,15 +63,24 @@ def test_landmarks_of_each_clip(tmp_path: Path) -> None:
         assert (world[:, 0, 1] < -0.3).all()
 
 
-def test_shared_with_the_camera_the_result_is_the_same_and_repeats(tmp_path: Path) -> None:
+def test_shared_with_others_the_result_is_the_same_and_repeats(tmp_path: Path) -> None:
     source = item(tmp_path, [(2.0, 2.8), (2.4, 3.0)])
-    pose, camera = PoseStage(config()), CameraStage(config())
+    pose, camera, flow = PoseStage(config()), CameraStage(config()), FlowStage(config())
     alone = pose.run(source)
-    shared = run_frame_stages([pose, camera], source)
+    shared = run_frame_stages([pose, camera, flow], source)
     assert shared["pose"].equals(alone)
     # The camera leaves out where the person is: asked as pose goes along, or read from its artifact.
     after = camera.run(replace(source, tables={**source.tables, "pose": alone}))
     np.testing.assert_equal(shared["camera"].to_pylist(), after.to_pylist())
+    # So does flow look at the limbs that pose finds.
+    later = flow.run(replace(source, tables={**source.tables, "pose": alone}))
+    assert later.schema.equals(FLOW)
+    np.testing.assert_equal(shared["flow"].to_pylist(), later.to_pylist())
+    for row, count in zip(later.to_pylist(), (24, 18), strict=True):
+        moved = np.array(row["flow_grey"]).reshape(count, len(FLOW_JOINTS), 2)
+        assert np.isnan(moved[0]).all()
+        assert 0 < np.abs(moved[1:]).max() < 0.05
+        assert np.median(row["flow_grey_share"]) > 0.5
     blind = camera.run(source).column("camera_person_light")[0].values.to_numpy()
     assert np.isnan(blind).all()
     assert np.isfinite(after.column("camera_person_light")[0].values.to_numpy()).all()

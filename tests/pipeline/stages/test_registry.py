@@ -18,7 +18,8 @@ KEYS = {
     "transcribe": "d0c05e9cd9d53a2c",
     "pose": "54c08cada84b44b4",
     "camera": "b1f6825a61442173",
-    "simulate": "56beff87a63e33ed",
+    "flow": "4c9c7df2055b30c5",
+    "simulate": "57bef582d9fb490b",
     "label": "c24055c29a384cb4",
 }
 

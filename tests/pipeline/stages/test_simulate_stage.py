@@ -17,10 +17,11 @@ from fimad.config import parse_config
 from fimad.errors import ConfigError
 from fimad.pipeline.contract import StageInput, Video, stage_key
 from fimad.pipeline.stages.simulate import SimulateStage, imu_columns, pose_sequence
-from fimad.schema import CAMERA, POSE, SEGMENT, simulate_schema
+from fimad.schema import CAMERA, FLOW, POSE, SEGMENT, simulate_schema
 from fimad.simulate import SENSORS, apply_sensor, fit_calibration, simulate_imu
 from fimad.simulate.devices.calibration import ACC
-from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
+from fimad.simulate.types import LimbFlow
+from fimad.skeleton import FLOW_JOINTS, LANDMARK_INDEX, LANDMARKS
 
 N = 90
 # The first frame comes a little after the clip's beginning.
@@ -161,6 +162,55 @@ def test_the_camera_is_taken_along_where_it_was_measured(item: StageInput) -> No
     assert len(json.loads(row["imu_report"])["stretches"]) == 2
     sigma = np.array(row["left_wrist_sigma_m_s2"])
     assert np.nanmax(sigma[near]) > 1.2 * np.nanmedian(sigma[~near])
+
+
+def still_flow() -> dict[str, object]:
+    """A row of flow that saw nothing move."""
+    moved = np.zeros((N, len(FLOW_JOINTS), 2), np.float32)
+    moved[0] = np.nan
+    share = np.ones((N, len(FLOW_JOINTS)), np.float32).ravel()
+    columns = {"flow_dense": moved.ravel(), "flow_grey": moved.ravel()}
+    shares = {"flow_dense_share": share, "flow_grey_share": share}
+    return {"clip_id": "v___0", "clip_index": 0, "flow_time_s": np.arange(N) / 30, **columns, **shares}
+
+
+@pytest.mark.parametrize("frames", [N, N - 1])
+def test_landmarks_that_shake_are_steadied_by_pixels_that_do_not(item: StageInput, frames: int) -> None:
+    pose = item.tables["pose"].to_pylist()
+    image = np.array(pose[0]["pose_image"]).reshape(N, -1, 3)
+    image[..., :2] += np.random.default_rng(0).normal(0, 0.002, image[..., :2].shape)
+    pose[0]["pose_image"] = image.ravel()
+    flow = {
+        name: value[: len(value) * frames // N] if "flow" in name else value for name, value in still_flow().items()
+    }
+    before = {**item.tables, "pose": pa.Table.from_pylist(pose, schema=POSE)}
+    sigma, report = [], []
+    for tables in (before, {**before, "flow": pa.Table.from_pylist([flow], schema=FLOW)}):
+        item.tables = tables
+        row = SimulateStage(parse_config({})).run(item).to_pylist()[0]
+        sigma.append(np.nanmedian(row["left_wrist_sigma_m_s2"]))
+        report.append(json.loads(row["imu_report"]))
+    # Flow of other pictures than the pose's is not taken.
+    used = frames == N
+    assert (sigma[1] < 0.85 * sigma[0]) == used
+    assert report[0]["flow_share"] == 0
+    assert report[1]["flow_share"] == (round(1 - 1 / N, 3) if used else 0)
+
+
+def test_flow_over_a_repeated_picture_is_that_between_new_ones(item: StageInput) -> None:
+    pose = item.tables["pose"].to_pylist()[:1]
+    taken = np.arange(N) / 30
+    taken[4::5] = np.nan
+    pose[0]["pose_source_time_s"] = taken
+    moved = np.full((N, len(FLOW_JOINTS), 2), 0.001)
+    moved[4::5] = 0.0002
+    flow = LimbFlow(moved, 2 * moved, np.ones((N, len(FLOW_JOINTS))))
+    found = pose_sequence(pa.Table.from_pylist(pose, schema=POSE), 0, None, flow)
+    assert found is not None
+    assert found.flow is not None
+    assert len(found.flow.grey) == len(found.time_s) == N - N // 5
+    np.testing.assert_allclose(found.flow.dense[:, 0, 0], [0.001] * 4 + ([0.0012] + [0.001] * 3) * (N // 5 - 1))
+    np.testing.assert_allclose(found.flow.grey, 2 * found.flow.dense)
 
 
 def simulated(item: StageInput, **options: object) -> dict[str, object]:

@@ -1,0 +1,202 @@
+"""Landmarks say where joints are, pixels how they move: both in one estimate.
+
+A landmark model looks at each picture anew, and errs anew; what it says of slow motion is right, and above 2 Hz its error
+is larger than most people's motion. Flow errs little from picture to picture, but its errors add up. Of each joint the track x
+is taken that minimises
+
+    Σ (x_t − landmark_t)² / R_t  +  Σ (x_t − x_{t−1} − flow_t)² / Q_t,
+
+a Rauch-Tung-Striebel smoother with flow as what is known of the step, solved as one band matrix. R / Q sets the frequency
+at which one takes over from the other. Two flows that err differently say themselves where they are wrong: Q grows with their
+disagreement. R grows where a landmark is far from what all the others say. Exchanged sides and leaps are undone before: what is smooth
+no longer shows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.linalg import solveh_banded
+
+from fimad.simulate.smoothing.resample import step_of
+from fimad.simulate.types import Bools, Floats, Ints, LimbFlow
+from fimad.skeleton import FLOW_JOINTS, LANDMARK_INDEX
+
+# Where flow takes over from landmarks. Between 0.35 and 1 Hz moving people are measured alike; from 0.7 Hz on, who stands still
+# is given landmarks' slow wandering.
+_CROSSOVER_HZ = 0.5
+# Of the two flows, the one fitted to grey levels errs half as much.
+_DENSE_ERROR = 2.0
+# Flows that differ by so much, lengths of the trunk a second, count for half.
+_DIFFER_TRUNKS_S = 0.45
+_SLOW_S = 0.15
+# Landmarks further off than so many times the usual, or than so many m, count less; doubtful ones next to nothing.
+_FAR = 3.0
+_USUAL_M = 0.01
+_DOUBTFUL = 1e-3
+_ROUNDS = 3
+_FEWEST = 3
+# Flow was measured where landmarks of so many seconds around say that limbs are.
+_REACH_S = 0.12
+_EARS = [LANDMARK_INDEX["left_ear"], LANDMARK_INDEX["right_ear"]]
+_FACE = list(range(11))
+_PLANE = [0, 2]
+#: What moves with each joint, the joint itself first.
+_CARRIED: tuple[list[int], ...] = tuple(
+    _FACE
+    if name == "head"
+    else [
+        LANDMARK_INDEX[name],
+        *(
+            LANDMARK_INDEX[f"{name.split('_')[0]}_{part}"]
+            for part in {"wrist": ("pinky", "index", "thumb"), "ankle": ("heel",)}.get(name.split("_", 1)[1], ())
+        ),
+    ]
+    for name in FLOW_JOINTS
+)
+_ROWS = [rows[0] for rows in _CARRIED[1:]]
+_JOINT_OF = {row: joint for joint, row in enumerate(_ROWS, start=1)}
+_TRUNK = [[LANDMARK_INDEX[f"{side}_{part}"] for side in ("left", "right")] for part in ("shoulder", "hip")]
+
+
+def joints_of(landmarks: Floats) -> Floats:
+    """(n, j, ...) joints of flow, of (n, 33, ...) landmarks."""
+    return np.concatenate([landmarks[:, _EARS].mean(1, keepdims=True), landmarks[:, _ROWS]], axis=1)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How far joints went since the picture before, in the picture's plane.
+
+    Parameters
+    ----------
+    dense, grey : (n, j, 2) right and up, m; NaN where nothing was measured.
+    share : (n, j) how much of it pixels told.
+    """
+
+    dense: Floats
+    grey: Floats
+    share: Floats
+
+
+def led_on(centred: Floats, flow: LimbFlow, width_px: int) -> Floats:
+    """(n, 2 j, 2) where each flow takes the joints of the picture before, px; as the landmarks (n, 33, 2) are given."""
+    before = joints_of(centred)
+    before = np.concatenate([np.full_like(before[:1], np.nan), before[:-1]])
+    return np.concatenate([before + each * width_px for each in (flow.dense, flow.grey)], axis=1)
+
+
+def steps_of(position_m: Floats, led_m: Floats, flow: LimbFlow) -> Steps:
+    """Steps from places (n, 33, 3) of landmarks and (n, 2 j, 2) of where flow takes them."""
+    before = joints_of(position_m)[..., _PLANE]
+    before = np.concatenate([np.full_like(before[:1], np.nan), before[:-1]])
+    count = len(FLOW_JOINTS)
+    return Steps(led_m[:, :count] - before, led_m[:, count:] - before, flow.share)
+
+
+def fuse(time_s: Floats, position_m: Floats, steps: Steps, doubtful: Bools, breaks: Bools, order: Ints) -> Floats:
+    """Landmarks (n, 33, 3) that move as pixels do; depth is left as it is.
+
+    Parameters
+    ----------
+    time_s : (n,) rising.
+    position_m : (n, 33, 3) with sides put back, and without leaps.
+    steps : as measured, before sides were put back.
+    doubtful : (n, 33) landmarks that are next to worthless.
+    breaks : (n,) True where nothing connects a frame with the one before.
+    order : (n, 33) which landmark each was before sides were put back (`sides.Sides`).
+    """
+    steps = _put_back(time_s, steps, order)
+    unlinked = breaks | ~(np.isfinite(steps.dense) & np.isfinite(steps.grey)).all((1, 2))
+    fused = position_m.copy()
+    for run in np.split(np.arange(len(time_s)), np.flatnonzero(unlinked)):
+        if len(run) < _FEWEST:
+            continue
+        shift = _shift(time_s[run], position_m[run][..., _PLANE], _part(steps, run[1:]), doubtful[run])
+        for joint, rows in enumerate(_CARRIED):
+            for axis, plane in enumerate(_PLANE):
+                fused[run[:, None], rows, plane] += shift[:, joint, axis, None]
+    return fused
+
+
+def _part(steps: Steps, rows: Ints) -> Steps:
+    return Steps(steps.dense[rows], steps.grey[rows], steps.share[rows])
+
+
+def _put_back(time_s: Floats, steps: Steps, order: Ints) -> Steps:
+    """Steps of the joints that limbs belong to; none where sides are exchanged meanwhile."""
+    if (order == np.arange(order.shape[1])).all():
+        return steps
+    which = np.array([[0, *(_JOINT_OF[row] for row in rows)] for rows in order[:, _ROWS]])
+    # A step was measured on the limb as it was named in the picture before.
+    which = np.concatenate([which[:1], which[:-1]])
+    dense, grey = (np.take_along_axis(each, which[:, :, None], 1) for each in (steps.dense, steps.grey))
+    share = np.take_along_axis(steps.share, which, 1)
+    changes = time_s[1:][(order[1:] != order[:-1]).any(1)]
+    near = (np.abs(time_s[:, None] - changes) < _REACH_S + step_of(time_s)).any(1)
+    return Steps(dense, grey, np.where(near[:, None], 0.0, share))
+
+
+def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> Floats:
+    """(n, j, 2) how far joints are to be moved, m."""
+    landmarks = joints_of(plane)
+    shoulders, hips = (plane[:, rows].mean(1) for rows in _TRUNK)
+    trunk = float(np.median(np.linalg.norm(shoulders - hips, axis=1)))
+    steps_s = np.diff(time_s)[:, None, None]
+    differ = _DIFFER_TRUNKS_S * trunk * steps_s
+    step, apart = combined(landmarks, steps.dense, steps.grey, differ, step_of(time_s))
+    trust = steps.share[..., None] / (1 + (apart / differ) ** 2)
+    worth = np.where(joints_of(doubtful[..., None].astype(float))[..., 0] > 0, _DOUBTFUL, 1.0)
+    return (
+        smoothed(landmarks, step, trust[..., 0] / (2 * np.pi * _CROSSOVER_HZ * steps_s[..., 0]) ** 2, worth) - landmarks
+    )
+
+
+def combined(landmarks: Floats, dense: Floats, grey: Floats, differ: Floats, step_s: float) -> tuple[Floats, Floats]:
+    """One displacement (n - 1, j, 2) of two, and how far they are apart: the one nearer to landmarks' slow motion counts more."""
+    slow = ndimage.gaussian_filter1d(landmarks, _SLOW_S / step_s, axis=0, mode="nearest")
+    width = max(1.0, _SLOW_S / step_s)
+
+    def error(moved: Floats) -> Floats:
+        quick = ndimage.gaussian_filter1d(moved, _SLOW_S / step_s, axis=0, mode="nearest") - np.diff(slow, axis=0)
+        square = ndimage.gaussian_filter1d((quick**2).sum(2, keepdims=True), width, axis=0, mode="nearest")
+        result: Floats = square + (0.1 * differ) ** 2
+        return result
+
+    weight = 1 / error(grey)
+    other = 1 / (_DENSE_ERROR**2 * error(dense))
+    apart = np.linalg.norm(dense - grey, axis=2, keepdims=True)
+    result: Floats = (weight * grey + other * dense) / (weight + other)
+    return result, apart
+
+
+def smoothed(landmarks: Floats, step: Floats, trust: Floats, worth: Floats) -> Floats:
+    """Tracks (n, j, 2) of landmarks (n, j, 2) and steps (n - 1, j, 2).
+
+    Parameters
+    ----------
+    trust : (n - 1, j) R / Q of each step.
+    worth : (n, j) 0 to 1, of each landmark.
+    """
+    count, joints, axes = landmarks.shape
+    result = np.empty_like(landmarks)
+    band = np.zeros((2, count))
+    for joint in range(joints):
+        near, tight = worth[:, joint], trust[:, joint]
+        for _ in range(_ROUNDS):
+            for axis in range(axes):
+                way = step[:, joint, axis]
+                band[1] = near
+                band[1, 1:] += tight
+                band[1, :-1] += tight
+                band[0, 1:] = -tight
+                right = near * landmarks[:, joint, axis]
+                right[1:] += tight * way
+                right[:-1] -= tight * way
+                result[:, joint, axis] = solveh_banded(band, right, check_finite=False)
+            off = np.linalg.norm(result[:, joint] - landmarks[:, joint], axis=1)
+            usual = max(float(np.median(off)), _USUAL_M)
+            near = worth[:, joint] / (1 + (off / (_FAR * usual)) ** 2)
+    return result

@@ -1,0 +1,226 @@
+"""Motion of limbs on drawn figures: each limb is a rigid piece of cloth, so that the truth of every joint is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fimad.pipeline.media.flow.estimators import DenseFlow, Fit, Pair, fit_grey
+from fimad.pipeline.media.flow.follower import LimbFollower
+from fimad.pipeline.media.flow.limbs import LimbPixels, limb_pixels
+from fimad.skeleton import FLOW_JOINTS, LANDMARK_INDEX, LANDMARKS
+
+Floats = NDArray[np.float64]
+Grey = NDArray[np.uint8]
+
+SIZE = (360, 320)
+AT = {name: at for at, name in enumerate(FLOW_JOINTS)}
+STANDING = {
+    "head": (160, 50), "left_shoulder": (188, 90), "right_shoulder": (132, 90), "left_elbow": (225, 118), "right_elbow": (95, 118),
+    "left_wrist": (255, 150), "right_wrist": (65, 150), "left_hip": (178, 185), "right_hip": (142, 185), "left_knee": (190, 250),
+    "right_knee": (130, 250), "left_ankle": (195, 312), "right_ankle": (125, 312), "left_foot_index": (215, 322),
+    "right_foot_index": (105, 322),
+}  # fmt: skip
+LIMBS = [
+    (f"{side}_{a}", f"{side}_{b}", width)
+    for a, b, width in (
+        ("hip", "knee", 15),
+        ("knee", "ankle", 11),
+        ("ankle", "foot_index", 8),
+        ("shoulder", "elbow", 11),
+        ("elbow", "wrist", 9),
+    )
+    for side in ("left", "right")
+]
+#: What moves rigidly with a joint that turns.
+BEYOND = {
+    "left_shoulder": ("left_elbow", "left_wrist"),
+    "right_elbow": ("right_wrist",),
+    "left_hip": ("left_knee", "left_ankle", "left_foot_index"),
+    "right_knee": ("right_ankle", "right_foot_index"),
+}
+
+
+def cloth(seed: int, shape: tuple[int, int], fineness_px: float = 2.5) -> Any:
+    noise = np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
+    rough: Any = cv2.GaussianBlur(noise, (0, 0), fineness_px)
+    return cv2.normalize(rough, rough, 40, 215, cv2.NORM_MINMAX)
+
+
+def standing() -> Floats:
+    return np.array([STANDING[name] for name in FLOW_JOINTS], float)
+
+
+def turned(joints: Floats, joint: str, rad: float) -> Floats:
+    moved = joints.copy()
+    rows = [AT[name] for name in BEYOND[joint]]
+    turn = np.array([[np.cos(rad), -np.sin(rad)], [np.sin(rad), np.cos(rad)]])
+    moved[rows] = joints[AT[joint]] + (joints[rows] - joints[AT[joint]]) @ turn.T
+    return moved
+
+
+def drawn(joints: Floats, background: Grey, *, plain: bool = False) -> Grey:
+    """A figure whose limbs are pieces of cloth, turned and shifted with their bones; of one colour each if plain."""
+    picture = background.copy()
+    top, bottom = (joints[[AT[f"{side}_{part}"] for side in ("left", "right")]].mean(0) for part in ("shoulder", "hip"))
+    for n, (a, b, width) in enumerate([*LIMBS, (top, bottom, 36), (joints[0] - (0, 8), joints[0] + (0, 8), 20)]):
+        start, end = (joints[AT[each]] if isinstance(each, str) else each for each in (a, b))
+        way = np.subtract(end, start)
+        length, along = float(np.hypot(*way)), way / np.hypot(*way)
+        piece = np.full((2 * width, 160), 60 + 11 * n, np.uint8) if plain else cloth(n, (2 * width, 160))
+        long = int(length) + (0 if width == 36 else width // 2)
+        matrix = np.array([[along[0], -along[1], 0], [along[1], along[0], 0]])
+        matrix[:, 2] = start - matrix[:, :2] @ (0, width)
+        size = (SIZE[1], SIZE[0])
+        warped: Any = cv2.warpAffine(np.ascontiguousarray(piece[:, :long]), matrix, size)
+        inside: Any = cv2.warpAffine(np.full((2 * width, long), 255, np.uint8), matrix, size)
+        share = (inside / 255.0)[..., None][..., 0]
+        picture = (
+            np.rint(picture * (1 - share) + np.where(inside > 0, warped / np.maximum(share, 1e-3), 0) * share)
+            .clip(0, 255)
+            .astype(np.uint8)
+        )
+    return picture
+
+
+ROOM = cloth(77, SIZE, 6.0)
+
+
+def pair(before: Floats, after: Floats, expected: Floats, *, plain: bool = False) -> Pair:
+    pixels = limb_pixels(before, np.zeros(len(before)), SIZE, np.ones(len(before), bool))
+    assert isinstance(pixels, LimbPixels)
+    pictures = [drawn(each, ROOM, plain=plain) for each in (before, after)]
+    return Pair(pictures[0], pictures[1], pixels, expected.astype(np.float32), 2.0)
+
+
+def both(pictures: Pair) -> tuple[Fit, Fit]:
+    return DenseFlow()(pictures), fit_grey(pictures)
+
+
+MOTIONS = {
+    "shift": lambda joints: joints + np.array([3.0, -1.5]),
+    "arm": lambda joints: turned(joints, "left_shoulder", 0.05),
+    "forearm": lambda joints: turned(joints, "right_elbow", -0.12),
+    "leg": lambda joints: turned(joints, "left_hip", 0.04),
+    "shank": lambda joints: turned(joints, "right_knee", 0.06),
+}
+
+
+def seen_to_move(motion: str, *, plain: bool = False) -> tuple[Floats, Floats, tuple[Fit, Fit]]:
+    """True displacements, those that landmarks have, and what is found."""
+    before = standing()
+    after = MOTIONS[motion](before)
+    true = after - before
+    # Landmarks err by a pixel, and know nothing of what is quick.
+    expected = 0.5 * true + np.random.default_rng(1).normal(0, 0.7, true.shape)
+    return true, expected, both(pair(before, after, expected, plain=plain))
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_joints_go_where_their_limbs_go(motion: str) -> None:
+    true, expected, found = seen_to_move(motion)
+    landmarks = np.hypot(*(expected - true).T)
+    for fit, worst in zip(found, (1.0, 0.25), strict=True):
+        wrong = np.hypot(*(fit.moved - true).T)
+        assert np.median(wrong) < 0.15 * np.median(landmarks)
+        # Thin feet before a rich room are more than dense flow can do.
+        assert wrong[: -2 if worst == 1.0 else None].max() < worst
+    assert (found[1].share > 0.9).all()
+
+
+@pytest.mark.parametrize(("motion", "end"), [("arm", "left_elbow"), ("leg", "left_knee"), ("shank", "right_ankle")])
+def test_on_plain_cloth_outlines_tell(motion: str, end: str) -> None:
+    true, expected, found = seen_to_move(motion, plain=True)
+    for fit in found:
+        wrong = np.hypot(*(fit.moved - true).T)
+        assert np.median(wrong) < 0.1
+        assert wrong[AT[end]] < 0.5 * np.hypot(*(expected - true)[AT[end]])
+
+
+def test_who_stands_still_does_not_move_whatever_landmarks_say() -> None:
+    noise = np.random.default_rng(2).normal(0, 1.5, (len(FLOW_JOINTS), 2))
+    for fit in both(pair(standing(), standing(), noise)):
+        assert np.abs(fit.moved).max() < 0.25
+
+
+def test_where_pixels_say_nothing_landmarks_are_believed() -> None:
+    before = standing()
+    pixels = limb_pixels(before, np.zeros(len(before)), SIZE, np.ones(len(before), bool))
+    assert pixels is not None
+    blank = np.full(SIZE, 128, np.uint8)
+    expected = np.full((len(before), 2), 1.25, np.float32)
+    fit = fit_grey(Pair(blank, blank, pixels, expected, 2.0))
+    np.testing.assert_allclose(fit.moved, expected, atol=1e-3)
+    assert fit.share.max() < 1e-3
+
+
+def test_the_nearer_limb_hides_the_other() -> None:
+    before = standing()
+    parts = ("hip", "knee", "ankle", "foot_index")
+    for part in parts[1:]:
+        before[AT[f"left_{part}"]] = before[AT[f"right_{part}"]]
+    depth = np.zeros(len(before))
+    for near, far in (("left", "right"), ("right", "left")):
+        for part in parts:
+            depth[AT[f"{near}_{part}"]], depth[AT[f"{far}_{part}"]] = -1.0, 1.0
+        pixels = limb_pixels(before, depth, SIZE, np.ones(len(before), bool))
+        assert pixels is not None
+        shank = [np.abs(pixels.basis[0][:, AT[f"{side}_ankle"]]).sum() for side in (near, far)]
+        assert shank[0] > 3 * shank[1]
+
+
+@pytest.mark.parametrize(
+    "joints", [np.full((15, 2), np.nan), standing() / 40, standing() + 5000, standing() * np.array([1e7, 1.0])]
+)
+def test_nobody_to_be_seen_has_no_pixels(joints: Floats) -> None:
+    assert limb_pixels(joints, np.zeros(15), SIZE, np.ones(15, bool)) is None
+
+
+@dataclass
+class Somebody:
+    image: NDArray[Any]
+    visibility: NDArray[Any]
+    track: int
+
+
+def somebody(joints: Floats, track: int = 0) -> Somebody:
+    image = np.full((len(LANDMARKS), 3), 0.5, np.float32)
+    image[:, 2] = 0
+    for name, at in joints_of(joints):
+        image[LANDMARK_INDEX[name], :2] = at / (SIZE[1], SIZE[0])
+    return Somebody(image, np.ones(len(LANDMARKS), np.float32), track)
+
+
+def joints_of(joints: Floats) -> list[tuple[str, Floats]]:
+    rest = list(zip(FLOW_JOINTS[1:], joints[1:], strict=True))
+    return [("left_ear", joints[0]), ("right_ear", joints[0]), *rest]
+
+
+def test_each_picture_has_its_row_and_another_person_begins_anew() -> None:
+    follower = LimbFollower()
+    joints = standing()
+    for at in range(9):
+        here = joints + np.array([1.2 * at, 0.0])
+        seen = (None, None) if at == 3 else (drawn(here, ROOM), somebody(here, int(at > 6)))
+        follower.push(at / 30, *seen)
+    found = follower.finish().columns()
+    known = np.isfinite(found["grey"]).all((1, 2))
+    # The first of all, after nobody, and of another person.
+    assert known.tolist() == [False, True, True, False, False, True, True, False, True]
+    for name in ("dense", "grey"):
+        np.testing.assert_allclose(np.median(found[name][known][..., 0], 1) * SIZE[1], 1.2, atol=0.15)
+        assert (found[f"{name}_share"][~known] == 0).all()
+        assert np.median(found[f"{name}_share"][known]) > 0.5
+
+
+def test_a_clip_of_nobody_and_one_of_one_picture() -> None:
+    follower = LimbFollower()
+    assert follower.finish().columns()["grey"].shape == (0, len(FLOW_JOINTS), 2)
+    follower = LimbFollower()
+    follower.push(0.0, drawn(standing(), ROOM), somebody(standing()))
+    assert np.isnan(follower.finish().columns()["dense"]).all()
