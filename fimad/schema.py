@@ -174,7 +174,7 @@ POSE = pa.schema(
         field(
             "pose_rates_hz",
             _F64,
-            "frame rates before and after each conversion that was found, most frames first; empty for none",
+            "frame rates before and after each conversion that was found, most frames first; empty for none, NULL where it can't be told",
             unit="Hz",
             shape="c,2",
         ),

@@ -10,7 +10,7 @@ repeat proves nothing, since people stand still: only the pattern does.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -67,12 +67,14 @@ class Cadence:
     repeated : number of frames that repeat the one before.
     skipped : number of pictures that were left out.
     rates_hz : (before, after) of the conversions that were found, most frames first; empty if there were none.
+    unknown : why it can't be told whether there were any; empty if it can.
     """
 
     source_time_s: Floats
     repeated: int
     skipped: int
     rates_hz: tuple[tuple[float, float], ...]
+    unknown: str = ""
 
 
 class ChangeMeter:
@@ -126,14 +128,18 @@ def find_cadence(time_s: Floats, change: Floats) -> Cadence:
     step = np.diff(times)
     plain = Cadence(times, 0, 0, ())
     if len(times) < _FEWEST:
-        return plain
+        return replace(plain, unknown=f"{len(times)} frames are too few")
     usual = float(np.median(step))
     even = np.abs(step - usual) < _EVEN * usual
     if even.mean() < 0.9:
-        return plain
+        return replace(plain, unknown="the frames are uneven")
     # Where frames are missing, whatever pattern there was begins anew.
     edges = [0, *(np.flatnonzero(~even) + 1).tolist(), len(times)]
     rate_hz = 1 / float(step[even].mean())
+    if not _conversions(rate_hz, skips=False) and not _conversions(rate_hz, skips=True):
+        return replace(plain, unknown=f"no conversion to {rate_hz:.3g} frames a second is known")
+    if np.count_nonzero(np.asarray(change) > _MOVING_LEVELS) < _FEWEST:
+        return replace(plain, unknown="hardly anything moves")
     found: dict[tuple[float, float], int] = {}
     repeated = np.zeros(len(times), bool)
     skipped = 0

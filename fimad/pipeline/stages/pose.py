@@ -32,7 +32,7 @@ class PoseStage(FrameStage):
     """Landmarks per clip; one row per clip that is kept."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
     by_clip: ClassVar[bool] = True
 
@@ -193,7 +193,7 @@ class _PoseConsumer:
             "clip_id": clip["clip_id"],
             "clip_index": clip["clip_index"],
             "pose_share": float((scores > 0).mean()) if len(scores) else 0.0,
-            "pose_rates_hz": [rate for pair in cadence.rates_hz for rate in pair],
+            "pose_rates_hz": None if cadence.unknown else [rate for pair in cadence.rates_hz for rate in pair],
             **self._size,
         }
         arrays = []

@@ -32,7 +32,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera", "flow")
     optional: ClassVar[tuple[str, ...]] = ("camera", "flow")
     by_clip: ClassVar[bool] = True
@@ -101,7 +101,9 @@ class SimulateStage(Stage):
             item.log.warning("%s: %s", clip_id, error.what)
             return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}
         found = frame_times(pose, at)
-        if found is not None:
+        if found is not None and not found.get("conversions_hz"):
+            imu = dataclasses.replace(imu, report={**imu.report, "frame_times": found})
+        elif found is not None:
             report = {**imu.report, "frame_times": found}
             report["flags"] = {**report.get("flags", {}), "converted_rate": {"conversions_hz": found["conversions_hz"]}}
             imu = dataclasses.replace(imu, flags=tuple(sorted({*imu.flags, "converted_rate"})), report=report)
@@ -194,9 +196,13 @@ def _retimed(camera: CameraMotion, shown_s: Floats, taken_s: Floats) -> CameraMo
 
 def frame_times(pose: pa.Table, at: int) -> dict[str, Any] | None:
     """What was found of a clip's frame rate, for its report; None if it was not converted."""
-    if "pose_rates_hz" not in pose.column_names or not pose.column("pose_rates_hz")[at].as_py():
+    if "pose_rates_hz" not in pose.column_names:
         return None
     rates = pose.column("pose_rates_hz")[at].as_py()
+    if rates is None:
+        return {"unknown": "too few, uneven or still frames, or a rate that nothing is usually converted to"}
+    if not rates:
+        return None
     taken_s = _array(pose, "pose_source_time_s", at)
     assert taken_s is not None  # noqa: S101  (an invariant: both columns are written together)
     return {

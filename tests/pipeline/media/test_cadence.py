@@ -92,6 +92,7 @@ def test_pictures_that_were_left_out_are_found(before_hz: float, after_hz: float
 def test_other_videos_are_left_alone(rate_hz: float, noise: float, seed: int) -> None:
     shown, change, _, _ = converted(rate_hz, rate_hz, 20.0, noise=noise, seed=seed)
     found = find_cadence(shown, change)
+    assert bool(found.unknown) == (rate_hz == 17.3)
     assert (found.repeated, found.skipped, found.rates_hz) == (0, 0, ())
     np.testing.assert_array_equal(found.source_time_s, shown)
 
@@ -148,8 +149,11 @@ def test_half_of_a_video_may_be_converted() -> None:
 def test_short_and_uneven_clips_are_left_alone() -> None:
     shown, change, _, _ = converted(24, 30)
     assert find_cadence(shown[:15], change[:15]).rates_hz == ()
+    assert "too few" in find_cadence(shown[:15], change[:15]).unknown
+    assert "hardly anything moves" in find_cadence(shown, 0.01 * change / np.nanmax(change)).unknown
     jitter = shown + np.random.default_rng(0).uniform(-0.015, 0.015, len(shown))
     assert find_cadence(np.sort(jitter), change).rates_hz == ()
+    assert "uneven" in find_cadence(np.sort(jitter), change).unknown
     assert find_cadence(np.empty(0), np.empty(0)).rates_hz == ()
 
 

@@ -177,6 +177,30 @@ def test_chapters_of_a_file_that_keeps_the_times_it_was_cut_at(tmp_path: Path, s
     assert second["start_s"] == pytest.approx(light[0], abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "picture_s", "sound_s", "all_s"),
+    [(".mkv", 3, 0, 0), (".mp4", 1.4, 0, 0), (".mp4", 0, 3, 0), (".mkv", 0, 0, 5), (".mp4", 3, 0, 5)],
+)
+def test_captions_are_on_the_clock_of_the_picture(
+    tmp_path: Path, suffix: str, picture_s: float, sound_s: float, all_s: float
+) -> None:
+    """Captions that ffmpeg takes out of a file, laid beside it: a cue begins where the picture turns white."""
+    flash = "color=black:size=64x48:rate=20,drawbox=enable='gte(t,2)':color=white:t=fill"
+    cues, media = tmp_path / "in.srt", tmp_path / f"squat{suffix}"
+    cues.write_text("1\n00:00:02,000 --> 00:00:03,000\nlight\n")
+    ffmpeg(
+        *("-itsoffset", picture_s, "-f", "lavfi", "-t", 4, "-i", flash),
+        *("-itsoffset", sound_s, "-f", "lavfi", "-t", 6, "-i", "sine", "-itsoffset", picture_s, "-i", cues),
+        *("-map", "0:v", "-map", "1:a", "-map", "2:s", "-c:v", "libx264", "-c:a", "aac"),
+        *("-c:s", "mov_text" if suffix == ".mp4" else "srt", "-output_ts_offset", all_s, media),
+    )
+    ffmpeg("-i", media, "-map", "0:s", tmp_path / "squat.en.srt")
+    item = stage_input(Video("v", "file", str(media)), tmp_path, {})
+    (cue,) = DownloadStage(config()).run(item).to_pylist()[0]["captions"]
+    light = [each.time_s for each in decode(media, 0, 99) if each.frame.to_ndarray(format="gray").mean() > 128]
+    assert cue["start_s"] == pytest.approx(light[0], abs=0.05)
+
+
 def test_only_lead_and_tail_have_pictures(base: Path, tmp_path: Path) -> None:
     media = delayed(base, tmp_path / "late.mkv", 6.0, late="picture")
     meta = chapters_file(tmp_path / "m.txt", [(0, 5, "talk"), (5, 8, "squats"), (8, 30, "lunges")])

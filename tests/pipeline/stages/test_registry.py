@@ -16,10 +16,10 @@ KEYS = {
     "download": "b29e5400ed110bdd",
     "segment": "0b499641bc324362",
     "transcribe": "d0c05e9cd9d53a2c",
-    "pose": "54c08cada84b44b4",
+    "pose": "97454adfee68f975",
     "camera": "b1f6825a61442173",
     "flow": "4c9c7df2055b30c5",
-    "simulate": "57bef582d9fb490b",
+    "simulate": "8d049ead749ae9e2",
     "label": "c24055c29a384cb4",
 }
 

@@ -75,6 +75,7 @@ def item(tmp_path: Path) -> StageInput:
             "clip_id": f"v___{index}",
             "clip_index": index,
             "pose_time_s": 10 * index + np.arange(N) / 30,
+            "pose_rates_hz": [],
             "width_px": 640,
             "height_px": 480,
             **columns,
@@ -270,3 +271,15 @@ def test_keys_are_had_without_loading_the_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_frame_rate_that_cannot_be_told_is_said(item: StageInput) -> None:
+    assert "frame_times" not in json.loads(simulated(item)["imu_report"])
+    pose = item.tables["pose"]
+    at = pose.column_names.index("pose_rates_hz")
+    item.tables["pose"] = pose.set_column(
+        at, POSE.field("pose_rates_hz"), pa.nulls(len(pose), POSE.field("pose_rates_hz").type)
+    )
+    row = simulated(item)
+    assert "still frames" in json.loads(row["imu_report"])["frame_times"]["unknown"]
+    assert "converted_rate" not in row["flags"]
