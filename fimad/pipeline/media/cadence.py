@@ -260,12 +260,15 @@ def _score_repeats(change: Floats, kinds: tuple[Fraction, ...]) -> Floats:
     nearest = np.minimum(_shifted(change, -1), _shifted(change, 1))
     around = np.stack([_shifted(change, by) for by in (-3, -2, 2, 3)])
     farther = np.where(np.isfinite(around).all(0), np.median(around, 0), np.nan)
-    isolated = np.where((if_repeat > 0) & ~(nearest > _ISOLATED_SHARE * farther), 0.0, if_repeat)
+    alone = nearest > _ISOLATED_SHARE * farther
+    isolated = np.where((if_repeat > 0) & ~alone, 0.0, if_repeat)
     if_new = np.where(share < _SURE_SHARE, _UNEXPLAINED, 0.0)
+    # A picture between others that change less and less is where somebody turns around: it speaks neither for nor against.
+    if_new_alone = np.where(alone, if_new, 0.0)
     scores = np.zeros((len(change), 1 + len(_states(kinds))))
     for at, (ratio, phase) in enumerate(_states(kinds), 1):
-        repeat = isolated if 1 - ratio < _RARE else if_repeat
-        scores[:, at] = np.where(moving, np.where(_steps(len(change), ratio, phase) == 0, repeat, if_new), 0.0)
+        repeat, new = (isolated, if_new_alone) if 1 - ratio < _RARE else (if_repeat, if_new)
+        scores[:, at] = np.where(moving, np.where(_steps(len(change), ratio, phase) == 0, repeat, new), 0.0)
     return scores
 
 

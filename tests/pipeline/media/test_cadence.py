@@ -132,6 +132,20 @@ def test_pauses_are_no_conversion(make: Callable[[Floats], Floats]) -> None:
     assert find_cadence(shown, make(change)).rates_hz == ()
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.44, 0.8])
+@pytest.mark.parametrize("period", [27, 31, 37])
+def test_repeats_are_told_from_the_turning_points_of_a_loop(phase: float, period: int) -> None:
+    """A rendered motion stands still where it turns around, twice in every `period` frames; not all repeats fall there."""
+    number = np.floor(np.arange(220) * 24 / 25 + phase + 1e-9)
+    place = 10 * np.cos(2 * np.pi * (number + 0.5) / period)
+    change = np.abs(np.diff(place, prepend=np.nan)) + 0.005
+    found = find_cadence(np.arange(220) / 25, change)
+    assert found.rates_hz == ((24.0, 25.0),)
+    assert np.isnan(found.source_time_s).sum() == pytest.approx(9, abs=1)
+    plain = np.abs(np.diff(10 * np.cos(2 * np.pi * (np.arange(220) + 0.5) / period), prepend=np.nan)) + 0.005
+    assert find_cadence(np.arange(220) / 25, plain).rates_hz == ()
+
+
 def test_half_of_a_video_may_be_converted() -> None:
     first = converted(24, 30, 8.0, seed=1)
     second = converted(30, 30, 8.0, seed=2)
