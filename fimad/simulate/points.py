@@ -65,6 +65,8 @@ def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
     """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
     if tracks.depth_axis is None:
         return Noise(config.capture_over_subtraction, falling=True)
+    told = 0.0 if tracks.view is None else tracks.view.flow_share
+    in_plane = config.over_subtraction ** (1 - told) * config.flow_over_subtraction**told
     kinds = []
     for axis in range(3):
         channels = slice(axis * points, (axis + 1) * points)
@@ -72,5 +74,5 @@ def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
             # Errors in depth are far from alike: those of arms are ten times those of the trunk.
             kinds.append(Kind(channels, config.depth_over_subtraction, config.depth_place_over_subtraction, shared=0.0))
         else:
-            kinds.append(Kind(channels, config.over_subtraction, config.over_subtraction, shared=_SHARED))
+            kinds.append(Kind(channels, in_plane, in_plane, shared=_SHARED))
     return Noise(config.over_subtraction, tuple(kinds))

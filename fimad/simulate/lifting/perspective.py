@@ -21,10 +21,12 @@ class View:
     ----------
     distance_m : (n,) of the hips along the camera's axis, at the trajectories' times.
     turn : (3, 3) from the camera's axes (x right, y its line of sight) to the world's; None where they are the same.
+    flow_share : share of the pictures in which pixels told how landmarks moved.
     """
 
     distance_m: Floats
     turn: Floats | None
+    flow_share: float = 0.0
 
 
 def at_own_distance(

@@ -211,7 +211,7 @@ def lift(
         "swapped_sides_frames": int(mended.swapped.sum()),
         "leaping_landmark_frames": mended.leaps,
     }
-    tracks = Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1, view=View(slow_m, turn))
+    tracks = Trajectories(pose.time_s, LANDMARKS, position, weight, depth_axis=1, view=View(slow_m, turn, flow_share))
     return Lifted(tracks, breaks, report, doubts)
 
 

@@ -139,7 +139,7 @@ def test_on_plain_cloth_outlines_tell(motion: str, end: str) -> None:
     for fit in found:
         wrong = np.hypot(*(fit.moved - true).T)
         assert np.median(wrong) < 0.1
-        assert wrong[AT[end]] < 0.5 * np.hypot(*(expected - true)[AT[end]])
+        assert wrong[AT[end]] < 0.75 * np.hypot(*(expected - true)[AT[end]])
 
 
 def test_who_stands_still_does_not_move_whatever_landmarks_say() -> None:

@@ -18,8 +18,8 @@ KEYS = {
     "transcribe": "d0c05e9cd9d53a2c",
     "pose": "97454adfee68f975",
     "camera": "b1f6825a61442173",
-    "flow": "4c9c7df2055b30c5",
-    "simulate": "8d049ead749ae9e2",
+    "flow": "8305e15f29341517",
+    "simulate": "162cfdde3043c69f",
     "label": "c24055c29a384cb4",
 }
 

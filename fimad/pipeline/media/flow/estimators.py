@@ -207,7 +207,7 @@ def _grey_at(
 def picture_box(joints: NDArray[Any], others: NDArray[Any], shape: tuple[int, int]) -> tuple[slice, slice] | None:
     """Rows and columns of where a person is in two pictures, with a margin; None if that is nothing."""
     both = np.concatenate([joints, others])
-    margin = 0.45 * max(body_size(joints), body_size(others))
+    margin = 0.3 * max(body_size(joints), body_size(others))
     low = np.maximum(both.min(0) - margin, 0).astype(int)
     high = np.minimum(both.max(0) + margin + 1, (shape[1], shape[0])).astype(int)
     if (high - low < 32).any():

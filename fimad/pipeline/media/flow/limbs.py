@@ -131,13 +131,14 @@ def _chosen(labels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.int
 
     inside = cv2.countNonZero(labels)
     trunk = int(np.count_nonzero(labels == _TRUNK))
-    step = max(1, round(float(np.sqrt(max(inside - trunk, 1) / _MOST_LIMB))))
+    step = max(1.0, float(np.sqrt(max(inside - trunk, 1) / _MOST_LIMB)))
     wide = max(1, round(float(np.sqrt(max(trunk, 1) / _MOST_TRUNK)) / step))
-    grid = labels[step // 2 :: step, step // 2 :: step]
+    rows, columns = (np.arange((step - 1) / 2, size, step).astype(np.intp) for size in labels.shape)
+    grid = labels[np.ix_(rows, columns)]
     y, x = np.nonzero(grid)
     label = grid[y, x]
     keep = (label != _TRUNK) | ((x % wide == 0) & (y % wide == 0))
-    return x[keep] * step + step // 2, y[keep] * step + step // 2, label[keep]
+    return columns[x[keep]], rows[y[keep]], label[keep]
 
 
 def _basis(x: NDArray[Any], y: NDArray[Any], label: NDArray[np.uint8], joints: Floats) -> Floats:
