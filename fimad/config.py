@@ -33,7 +33,7 @@ _YTDLP_MANNERS = frozenset(
 YTDLP_BYTES = frozenset(
     (
         *("audio_multistreams", "extractor_args", "format", "format_sort", "format_sort_force", "prefer_free_formats"),
-        "video_multistreams",
+        *("getcomments", "video_multistreams"),
     )
 )
 
@@ -61,8 +61,10 @@ class SegmentConfig(Section):
     chapters: tuple[Literal["platform", "container", "description"], ...] = Field(
         ("platform", "container", "description"), description="where chapters may come from, best first"
     )
-    fallback: Literal["whole", "scene", "fixed", "none"] = Field(
-        "whole", description="what a video without chapters becomes: one clip, scene cuts, fixed windows, or filtered"
+    fallback: Literal["whole", "scene", "fixed", "cues", "none"] = Field(
+        "whole",
+        description="what a video without chapters becomes: one clip, scene cuts, fixed windows, chapters proposed by comments, "
+        "by what is said and by motion that changes, or filtered",
     )
     fixed_s: float = Field(30.0, gt=0, description="length of a fixed window")
     scene_threshold: float = Field(
@@ -105,6 +107,24 @@ class LabelConfig(Section):
         "template",
         description="who says how an exercise is done: a template, or a model behind an OpenAI-compatible endpoint",
     )
+    translate: Literal["none", "endpoint"] = Field(
+        "none",
+        description="who translates titles of which words say nothing into English; otherwise they stay as they are",
+    )
+    embedding: Literal["none", "sentence-transformers", "clip"] = Field(
+        "none",
+        description="what embeds labels and descriptions: a model of sentence-transformers, or CLIP's text tower as in [embed]",
+    )
+    embedding_model: str = Field(
+        "", description="folder of the model of sentence-transformers; its safetensors are in the key"
+    )
+    match_similarity: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="with an embedding: cosine similarity from which on a title that words leave unnamed gets the nearest "
+        "exercise; 1 means never",
+    )
     endpoint_url: str = Field("http://127.0.0.1:8000/v1", description="base address of the endpoint")
     endpoint_model: str = Field("", description="model to ask; its answers are in the key")
     endpoint_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the endpoint's key")
@@ -112,6 +132,14 @@ class LabelConfig(Section):
     endpoint_max_usd: float = Field(0.0, ge=0, description="money that may be spent in all; 0 means any sum")
     endpoint_usd_per_million_in: float = Field(0.0, ge=0, description="price of a million tokens of prompts")
     endpoint_usd_per_million_out: float = Field(0.0, ge=0, description="price of a million tokens of answers")
+
+    @model_validator(mode="after")
+    def _sentence_model_is_named(self) -> LabelConfig:
+        if self.embedding == "sentence-transformers" and not self.embedding_model:
+            raise ValueError(
+                "embedding = 'sentence-transformers' needs embedding_model: the folder of a model, such as all-MiniLM-L6-v2"
+            )
+        return self
 
 
 class PoseConfig(Section):

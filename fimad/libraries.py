@@ -25,6 +25,7 @@ EXTRA_OF = {
     **dict.fromkeys(("PIL", "huggingface_hub", "open_clip", "safetensors", "torch", "torchvision"), "embed"),
     **dict.fromkeys(("whisper",), "whisper"),
     **dict.fromkeys(("openai",), "describe"),
+    **dict.fromkeys(("sentence_transformers",), "sentences"),
     **dict.fromkeys(("s3fs",), "s3"),
     **dict.fromkeys(("gcsfs",), "gcs"),
     **dict.fromkeys(("bvhio", "ezc3d"), "mocap"),

@@ -51,8 +51,19 @@ CAPTION = pa.struct(
         ("text", pa.string()),
     ]
 )
+COMMENT = pa.struct([("text", pa.string()), ("likes", pa.int32()), ("by_uploader", pa.bool_()), ("pinned", pa.bool_())])
 WORD = pa.struct(
     [("start_s", pa.float64()), ("end_s", pa.float64()), ("text", pa.string()), ("probability", pa.float32())]
+)
+
+EXERCISE_CUE = pa.struct(
+    [
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("text", pa.string()),
+        ("about", pa.string()),
+        ("confidence", pa.float32()),
+    ]
 )
 
 DOWNLOAD = pa.schema(
@@ -106,6 +117,11 @@ DOWNLOAD = pa.schema(
     ]
 )
 
+#: With `segment.fallback = "cues"`.
+DOWNLOAD_CUES = DOWNLOAD.append(
+    field("comments", pa.list_(COMMENT), "comments that list times, without their authors (hostile text); never packed")
+)
+
 SEGMENT = pa.schema(
     [
         *key_fields(),
@@ -116,12 +132,19 @@ SEGMENT = pa.schema(
         field(
             "chapter_source",
             pa.string(),
-            "list, platform, container, description, scene, fixed or whole",
+            "list, platform, container, description, scene, fixed, whole, or what proposed it: comment, speech, motion",
             nullable=False,
         ),
         field("filtered", pa.string(), "why the clip is left out; NULL if it is kept"),
     ]
 )
+
+_PROPOSED = (
+    field("chapter_confidence", pa.float32(), "how sure a proposed chapter is, 0 to 1; NULL for all others", unit="1"),
+    field("chapter_evidence", pa.list_(pa.string()), "what a proposed chapter rests on; NULL for all others"),
+)
+#: With `segment.fallback = "cues"`.
+SEGMENT_CUES = pa.schema([*SEGMENT, *_PROPOSED])
 
 LABEL = pa.schema(
     [
@@ -146,6 +169,12 @@ LABEL = pa.schema(
         field(
             "description_provenance", pa.string(), "model, prompt, tokens and cost of a model's description, as JSON"
         ),
+        field("title_english", pa.string(), "the title in English, where it was translated to be understood"),
+        field("exercise_cues", pa.list_(EXERCISE_CUE), "what is said that speaks of the exercise", unit="s"),
+        field("chatter_share", pa.float32(), "share of the spoken words that do not; NULL without speech", unit="1"),
+        field("label_embedding", _F32, "embedding of the label, unit length", shape="d"),
+        field("description_text_embedding", _F32, "embedding of `description_text`, unit length", shape="d"),
+        field("label_embedding_source", pa.string(), "model of both, and the template of the label's"),
     ]
 )
 
@@ -329,6 +358,7 @@ def dataset_schema(placements: Iterable[str]) -> pa.Schema:
             *_named(DOWNLOAD, "video_id"),
             field("split", pa.string(), "the split that the video's channel belongs to", nullable=False),
             *_named(SEGMENT, "title", "label", "start_s", "end_s", "chapter_source"),
+            *_PROPOSED,
             *_without_keys(LABEL),
             field(
                 "class_label", pa.string(), "class to train on: exercise, several_exercises, unlisted_exercise or null"

@@ -43,9 +43,33 @@ class Shown:
     last: bool = False
 
 
-def label_clip(title: str | None, shown: Shown) -> TitleLabel:
-    """A title's label with what the clip shows weighed in; `evidence` says what changed it."""
-    label = label_title(title)
+def says_nothing(label: TitleLabel) -> bool:
+    """Whether words made nothing of a title: no kind that is sure, and no exercise."""
+    return (label.kind == "other" and label.confidence <= _UNSURE) or (label.kind == "exercise" and not label.exercises)
+
+
+def translated(label: TitleLabel, english: str) -> TitleLabel:
+    """The label of a title by its translation, where that says something; a little less sure."""
+    found = label_title(english)
+    if says_nothing(found):
+        return label
+    return replace(
+        found,
+        language=label.language,
+        method="translated",
+        confidence=round(0.8 * found.confidence, 3),
+        evidence=(*found.evidence, f"translated: {english[:120]}"),
+    )
+
+
+def label_clip(title: str | None, shown: Shown, label: TitleLabel | None = None) -> TitleLabel:
+    """A title's label with what the clip shows weighed in; `evidence` says what changed it.
+
+    Parameters
+    ----------
+    label : of the title, where more than its words was asked; by default by its words.
+    """
+    label = label_title(title) if label is None else label
     evidence = list(label.evidence)
     repeating = shown.motion is not None and shown.motion.repetitions is not None and shown.motion.confidence >= 0.6
     moving = repeating and shown.motion is not None and shown.motion.extent >= 0.03

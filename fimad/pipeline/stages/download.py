@@ -17,11 +17,12 @@ from fimad.errors import FimadError, PermanentError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import without_secrets
 from fimad.pipeline.acquire.captions import CAPTION_FORMATS, Cue, parse_captions
+from fimad.pipeline.acquire.comments import comments_of
 from fimad.pipeline.acquire.given import Given
 from fimad.pipeline.acquire.timeline import Published, chapters_in_file, compare, cues_in_file
 from fimad.pipeline.contract import Resource, Stage, StageInput
 from fimad.pipeline.media.probe import Limits, MediaInfo, probe, sha256_of
-from fimad.schema import DOWNLOAD
+from fimad.schema import DOWNLOAD, DOWNLOAD_CUES
 
 
 class DownloadStage(Stage):
@@ -41,12 +42,18 @@ class DownloadStage(Stage):
     }
 
     def beyond_section(self) -> dict[str, Any]:
-        """Which formats are taken: yt-dlp's options for that stand in `http.ytdlp`."""
+        """Which formats are taken: yt-dlp's options for that stand in `http.ytdlp`; and whether comments are kept."""
         chosen = self.config.http.ytdlp
-        return {name: chosen[name] for name in sorted(chosen) if name in YTDLP_BYTES}
+        beyond = {name: chosen[name] for name in sorted(chosen) if name in YTDLP_BYTES}
+        return beyond | {"comments": True} if self._with_comments else beyond
+
+    @property
+    def _with_comments(self) -> bool:
+        # Other people's words: kept only where they are used.
+        return self.config.segment.fallback == "cues"
 
     def schema(self) -> pa.Schema:
-        return DOWNLOAD
+        return DOWNLOAD_CUES if self._with_comments else DOWNLOAD
 
     def requires(self) -> tuple[str, ...]:
         return "av", "yt_dlp", "imageio_ffmpeg", "webvtt", "chardet"
@@ -63,7 +70,7 @@ class DownloadStage(Stage):
         row["source_fingerprint"] = item.video.fingerprint or None
         row["url"] = without_secrets(row["url"]) if row["url"] else None
         row |= _said(Given.from_text(item.video.given), row["channel_id"])
-        return pa.Table.from_pylist([row], schema=DOWNLOAD)
+        return pa.Table.from_pylist([row], schema=self.schema())
 
     def _limits(self) -> Limits:
         section = self.config.download
@@ -170,6 +177,7 @@ def _on_the_file(info: dict[str, Any], published: Published) -> dict[str, Any]:
         "chapters": chapters_in_file(infojson.chapters_of(info), published),
         "published_ranges": None if ranges is None else [{"start_s": start, "end_s": end} for start, end in ranges],
         "published_note": published.note,
+        "comments": comments_of(info) or None,
     }
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fimad import clip_weights, models
+from fimad.config import Config
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import EMBED
@@ -25,6 +26,23 @@ Floats = NDArray[np.float32]
 _SHORT_SIDE_PX = 720
 _MAX_TEXT = 2000
 _KEPT_TEXTS = 4096
+
+
+def clip_names(config: Config) -> tuple[str, ...]:
+    """The configured weights of CLIP as `fimad.models` knows them; none where they are a checkpoint of one's own."""
+    section = config.embed
+    own = clip_weights.own_checkpoint(section.pretrained)
+    return () if own else (f"{clip_weights.PREFIX}{section.model}/{section.pretrained}",)
+
+
+def clip_path(config: Config) -> Path:
+    """Where they are."""
+    return clip_weights.own_checkpoint(config.embed.pretrained) or models.locate(clip_names(config)[0], config)
+
+
+def clip_file(config: Config) -> ModelFile:
+    """Their architecture and their hash, for the key of a stage."""
+    return ModelFile(f"{clip_weights.PREFIX}{config.embed.model}", clip_weights.sha256(clip_path(config)))
 
 
 class EmbedStage(FrameStage):
@@ -40,26 +58,20 @@ class EmbedStage(FrameStage):
     def schema(self) -> pa.Schema:
         return EMBED
 
-    def _weights(self) -> Path:
-        own = clip_weights.own_checkpoint(self.config.embed.pretrained)
-        return own or models.locate(self.weights()[0], self.config)
-
     def requires(self) -> tuple[str, ...]:
         return "av", "cv2", "torch", "open_clip", "PIL"
 
     def weights(self) -> tuple[str, ...]:
-        section = self.config.embed
-        own = clip_weights.own_checkpoint(section.pretrained)
-        return () if own else (f"{clip_weights.PREFIX}{section.model}/{section.pretrained}",)
+        return clip_names(self.config)
 
     def models(self) -> tuple[ModelFile, ...]:
-        return (ModelFile(f"{clip_weights.PREFIX}{self.config.embed.model}", clip_weights.sha256(self._weights())),)
+        return (clip_file(self.config),)
 
     def setup(self) -> None:
         if self._encoder is None:
             section = self.config.embed
             self._encoder = Encoder(
-                self._weights(),
+                clip_path(self.config),
                 section.model,
                 section.pretrained,
                 precision=section.precision,

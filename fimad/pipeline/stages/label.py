@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,11 +11,22 @@ import platformdirs
 import pyarrow as pa
 
 from fimad.config import LabelConfig, Section
-from fimad.labels.clips import Shown, columns, label_clip, words_of_segment
+from fimad.labels.clips import Shown, columns, label_clip, says_nothing, translated, words_of_segment
 from fimad.labels.corrections import corrected, corrections_sha256, read_corrections
 from fimad.labels.counting import Motion, motion_of
+from fimad.labels.descriptions.embedding import (
+    NearestExercise,
+    TextEncoder,
+    matched,
+    sentence_encoder,
+    sha256_of_folder,
+)
+from fimad.labels.spoken.about import exercise_cues
+from fimad.labels.spoken.utterances import spread
 from fimad.labels.taxonomy import load_taxonomy
+from fimad.labels.titles import TitleLabel, label_title
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
+from fimad.pipeline.stages.embed import Encoder, clip_file, clip_names, clip_path
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import LABEL
 
@@ -34,33 +46,56 @@ class LabelStage(Stage):
     """
 
     name: ClassVar[str] = "label"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment", "transcribe", "pose")
     optional: ClassVar[tuple[str, ...]] = ("transcribe", "pose")
 
     _describer: Describer | None = None
+    _encoder: TextEncoder | None = None
+    _nearest: NearestExercise | None = None
 
     @property
     def section(self) -> Section:
-        # What corrections say is in the key by their hash; where they lie must not be. Of the endpoint its model is.
+        # What corrections and a model say is in the key by their hash; where they lie must not be. Of the endpoint its model is.
         ways = {name: field.default for name, field in LabelConfig.model_fields.items() if name in _WAYS}
-        return self.config.label.model_copy(update={"corrections": "", **ways})
+        return self.config.label.model_copy(update={"corrections": "", "embedding_model": "", **ways})
 
     def models(self) -> tuple[ModelFile, ...]:
         version, _ = load_taxonomy()
         taxonomy = ModelFile("taxonomy", f"version {version}")
-        path = self.config.label.corrections
-        return (taxonomy, ModelFile("corrections", corrections_sha256(Path(path)))) if path else (taxonomy,)
+        section = self.config.label
+        found = [taxonomy]
+        if section.corrections:
+            found.append(ModelFile("corrections", corrections_sha256(Path(section.corrections))))
+        if section.embedding == "sentence-transformers":
+            found.append(ModelFile("embedding", sha256_of_folder(Path(section.embedding_model))))
+        elif section.embedding == "clip":
+            found.append(clip_file(self.config))
+        return tuple(found)
+
+    def weights(self) -> tuple[str, ...]:
+        return clip_names(self.config) if self.config.label.embedding == "clip" else ()
 
     def schema(self) -> pa.Schema:
         return LABEL
 
     def requires(self) -> tuple[str, ...]:
-        return ("openai",) if self.config.label.describe == "endpoint" else ()
+        section = self.config.label
+        asks = ("openai",) if "endpoint" in (section.describe, section.translate) else ()
+        embeds = {
+            "sentence-transformers": ("sentence_transformers",),
+            "clip": ("torch", "open_clip", "PIL"),
+            "none": (),
+        }
+        return *asks, *embeds[section.embedding]
 
     def setup(self) -> None:
         section = self.config.label
-        if section.describe == "endpoint" and self._describer is None:
+        if section.embedding != "none" and self._encoder is None:
+            self._encoder = self._made_encoder()
+            if section.match_similarity < 1:
+                self._nearest = NearestExercise(self._encoder.encode)
+        if "endpoint" in (section.describe, section.translate) and self._describer is None:
             from fimad.labels.descriptions.endpoint import Describer, Endpoint
 
             endpoint = Endpoint(
@@ -74,8 +109,22 @@ class LabelStage(Stage):
             )
             self._describer = Describer(endpoint, Path(platformdirs.user_cache_dir("fimad")) / "descriptions")
 
+    def _made_encoder(self) -> TextEncoder:
+        section = self.config.label
+        if section.embedding == "sentence-transformers":
+            return sentence_encoder(Path(section.embedding_model))
+        embed, file = self.config.embed, clip_file(self.config)
+        clip = Encoder(
+            clip_path(self.config),
+            embed.model,
+            embed.pretrained,
+            precision=embed.precision,
+            threads=self.config.run.threads,
+        )
+        return TextEncoder(f"{file.name}@{file.sha256[:12]}", lambda texts: clip.texts(list(texts)))
+
     def close(self) -> None:
-        self._describer = None
+        self._describer = self._encoder = self._nearest = None
 
     def run(self, item: StageInput) -> pa.Table:
         self.setup()
@@ -83,7 +132,7 @@ class LabelStage(Stage):
         clips = kept_clips(item.tables["segment"])
         path = self.config.label.corrections
         table = read_corrections(Path(path)) if path else {}
-        spoken = _by_clip(item.tables.get("transcribe"), ("transcript",))
+        spoken = _by_clip(item.tables.get("transcribe"), ("transcript", "transcript_words"))
         poses = _poses(item.tables.get("pose")) if self.config.label.clip_evidence else {}
         rows = []
         for at, clip in enumerate(clips):
@@ -95,15 +144,40 @@ class LabelStage(Stage):
             if not self.config.label.clip_evidence:
                 shown = Shown()
             title = video.get("given_label") or words_of_segment(clip)
-            label = corrected(label_clip(title, shown), clip["clip_id"], title, table)
-            rows.append(
-                {
-                    "clip_id": clip["clip_id"],
-                    "clip_index": clip["clip_index"],
-                    **columns(label, motion, self._describer),
-                }
-            )
+            by_words, english = self._by_words(title)
+            label = corrected(label_clip(title, shown, by_words), clip["clip_id"], title, table)
+            describer = self._describer if self.config.label.describe == "endpoint" else None
+            row = columns(label, motion, describer)
+            row |= {"clip_id": clip["clip_id"], "clip_index": clip["clip_index"], "title_english": english}
+            row |= _said(spoken.get(clip["clip_id"], {}).get("transcript_words"), label)
+            if self._encoder is not None:
+                row |= self._encoder.columns(label, row["description_text"])
+            rows.append(row)
         return pa.Table.from_pylist(rows, schema=LABEL)
+
+    def _by_words(self, title: str | None) -> tuple[TitleLabel, str | None]:
+        """A title's label by its words, else by its translation, else by what it is nearest to; and the translation."""
+        label, english = label_title(title), None
+        asks = self.config.label.translate == "endpoint" and self._describer is not None
+        # In whatever language it seems to be: of a title without a known word that can't be told.
+        if asks and self._describer is not None and title and says_nothing(label):
+            english = self._describer.translate(title).text
+            label = translated(label, english) if english else label
+        if self._nearest is not None and says_nothing(label):
+            label = matched(label, english or title, self._nearest, self.config.label.match_similarity)
+        return label, english
+
+
+def _said(words: list[dict[str, Any]] | None, label: TitleLabel) -> dict[str, Any]:
+    """What of a clip's speech is about its exercise; captions come by lines."""
+    heard = [
+        word for row in words or () if row["text"] for word in spread(row["start_s"], row["end_s"], str(row["text"]))
+    ]
+    cues, chatter = exercise_cues(heard, label.exercises)
+    return {
+        "exercise_cues": [asdict(cue) for cue in cues] if words is not None else None,
+        "chatter_share": chatter,
+    }
 
 
 def _by_clip(table: pa.Table | None, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -16,16 +16,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
 from fimad.config import Config, SegmentConfig
 from fimad.errors import Filtered, PermanentError
 from fimad.pipeline.acquire.timeline import Published, chapters_in_file
-from fimad.pipeline.contract import Stage, StageInput
+from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.stages.chapters import label_of, read_description
-from fimad.schema import SEGMENT
+from fimad.pipeline.stages.speech import Recogniser, load_recogniser, whisper_libraries, whisper_name
+from fimad.schema import SEGMENT, SEGMENT_CUES
+
+if TYPE_CHECKING:
+    from fimad.pipeline.stages.cues.proposals import Proposal
 
 MAX_CLIPS = 10_000
 # Times are sums of binary fractions.
@@ -172,11 +176,14 @@ def take_as_given(chapters: Sequence[Chapter], duration_s: float, limits: Segmen
 def _described(video: dict[str, Any]) -> list[Chapter]:
     """The chapters of the description, on the file's clock."""
     lines, strays = read_description(video["description"] or "")
-    ranges = video.get("published_ranges")
-    published = Published(None if ranges is None else tuple((each["start_s"], each["end_s"]) for each in ranges))
-    rows = chapters_in_file([asdict(line) for line in lines], published) or []
+    rows = chapters_in_file([asdict(line) for line in lines], _published(video)) or []
     chapters = [Chapter(row["start_s"], row["end_s"], row["title"]) for row in rows]
     return chapters + [Chapter(line.start_s, line.end_s, line.title, stray=True) for line in strays if chapters]
+
+
+def _published(video: dict[str, Any]) -> Published:
+    ranges = video.get("published_ranges")
+    return Published(None if ranges is None else tuple((each["start_s"], each["end_s"]) for each in ranges))
 
 
 def _told(title: str | None) -> str | None:
@@ -193,14 +200,35 @@ class SegmentStage(Stage):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        # Only scene cuts need the pictures; otherwise the media file is not even fetched.
-        self.needs_media = config.segment.fallback == "scene"  # type: ignore[misc]
+        # Only scene cuts and cues need the pictures; otherwise the media file is not even fetched.
+        self.needs_media = config.segment.fallback in ("scene", "cues")  # type: ignore[misc]
+        self._cues = config.segment.fallback == "cues"
+        # Who does without transcripts does without Whisper here as well: captions and all else still count.
+        self._hears = self._cues and "transcribe" not in config.run.without
+
+    _recogniser: Recogniser | None = None
 
     def schema(self) -> pa.Schema:
-        return SEGMENT
+        return SEGMENT_CUES if self._cues else SEGMENT
+
+    def beyond_section(self) -> dict[str, Any]:
+        """How speech is recognised, where that proposes chapters."""
+        return {"transcribe": self.config.transcribe.model_dump(mode="json")} if self._hears else {}
 
     def requires(self) -> tuple[str, ...]:
-        return ("av", "cv2") if self.needs_media else ()
+        hearing = whisper_libraries(self.config.transcribe) if self._hears else ()
+        return ("av", "cv2", *hearing) if self.needs_media else ()
+
+    def weights(self) -> tuple[str, ...]:
+        return (whisper_name(self.config.transcribe),) if self._hears else ()
+
+    def models(self) -> tuple[ModelFile, ...]:
+        from fimad.models import model_file
+
+        return tuple(model_file(name, self.config) for name in self.weights())
+
+    def close(self) -> None:
+        self._recogniser = None
 
     def run(self, item: StageInput) -> pa.Table:
         """Raises `Filtered`: ``no_chapters`` for a video without chapters if `segment.fallback` is ``none``, or a reason why
@@ -210,8 +238,11 @@ class SegmentStage(Stage):
         video = item.tables["download"].to_pylist()[0]
         given = video["given_label"]
         source, clips = ("", []) if given else find_chapters(video, limits.chapters, limits)
+        proposed: dict[int, Proposal] = {}
+        if not clips and self._cues and not given:
+            source, clips, proposed = self._proposed(item, video)
         if not clips:
-            source = "whole" if given and limits.fallback == "none" else limits.fallback
+            source = "whole" if given and limits.fallback in ("none", "cues") else limits.fallback
             spans = self._fallback(float(video["duration_s"]), item.media, given is not None)
             chapters = [Chapter(start, end, video["title"]) for start, end in spans]
             clips = mend(chapters, float(video["duration_s"]), limits)
@@ -231,14 +262,47 @@ class SegmentStage(Stage):
                 "label": given or (clip.title if source == "list" else label_of(clip.title or "")),
                 "chapter_source": source,
                 "filtered": clip.filtered,
+                "chapter_confidence": proposed[clip.index].confidence if clip.index in proposed else None,
+                "chapter_evidence": list(proposed[clip.index].evidence) if clip.index in proposed else None,
             }
             for clip in clips
         ]
-        return pa.Table.from_pylist(rows, schema=SEGMENT)
+        return pa.Table.from_pylist(rows, schema=self.schema())
+
+    def _proposed(self, item: StageInput, video: dict[str, Any]) -> tuple[str, list[Clip], dict[int, Proposal]]:
+        """Chapters by comments, by what is said and by motion; the whole video where none of them says anything."""
+        from fimad.pipeline.media.activity import motion_changes
+        from fimad.pipeline.stages.cues.proposals import Proposal, hear, propose, words_of_captions
+
+        duration_s, media = float(video["duration_s"]), item.media
+        words = words_of_captions(video["captions"] or [])
+        if not words and media is not None and video["has_audio"] and self._hears:
+            words = hear(media, duration_s, self._loaded())
+        source, found = propose(
+            video.get("comments") or [],
+            words,
+            lambda: motion_changes(media) if media is not None else [],
+            duration_s,
+            _published(video),
+        )
+        if not found:
+            source, found = "whole", [Proposal(0.0, video["title"], 0.0, ("no cue was found",))]
+        _check_count(len(found), "proposed chapters", 'Set `segment.fallback = "fixed"`.')
+        clips = mend([Chapter(each.start_s, None, each.title) for each in found], duration_s, self.config.segment)
+        return source, clips, dict(enumerate(found))
+
+    def _loaded(self) -> Recogniser:
+        if self._recogniser is None:
+            from fimad.models import locate
+
+            section = self.config.transcribe
+            weights = locate(whisper_name(section), self.config)
+            self._recogniser = load_recogniser(section, weights, self.config.run.threads)
+        return self._recogniser
 
     def _fallback(self, duration_s: float, media: Path | None, labelled: bool = False) -> list[tuple[float, float]]:
         limits = self.config.segment
-        if limits.fallback == "whole" or (limits.fallback == "none" and labelled):
+        if limits.fallback == "whole" or (limits.fallback in ("none", "cues") and labelled):
             return [(0.0, duration_s)]
         if limits.fallback == "fixed":
             count = math.ceil(duration_s / limits.fixed_s)
@@ -253,7 +317,7 @@ class SegmentStage(Stage):
         raise Filtered(
             "The video has no chapters.",
             "Its platform, its file and its description name none.",
-            'Set `segment.fallback` to "whole", "scene" or "fixed" to take it on all the same.',
+            'Set `segment.fallback` to "whole", "scene", "fixed" or "cues" to take it on all the same.',
             reason="no_chapters",
         )
 

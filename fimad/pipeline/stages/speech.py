@@ -59,6 +59,16 @@ class Recogniser(Protocol):
         """Recognise (n,) samples, 16 kHz mono."""
 
 
+def whisper_name(config: TranscribeConfig) -> str:
+    """The configured model as `fimad.models` knows it."""
+    return f"{config.engine}/{config.model}"
+
+
+def whisper_libraries(config: TranscribeConfig) -> tuple[str, ...]:
+    """Import names of what the configured engine needs."""
+    return {"faster-whisper": ("faster_whisper",), "openai-whisper": ("whisper", "torch")}[config.engine]
+
+
 def load_recogniser(config: TranscribeConfig, weights: Path, threads: int) -> Recogniser:
     """Load the configured engine; `weights` is a CTranslate2 folder (faster-whisper) or a `.pt` file (openai-whisper)."""
     if config.engine == "faster-whisper":

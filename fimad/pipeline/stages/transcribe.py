@@ -18,7 +18,15 @@ import pyarrow as pa
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.media.audio import decode_ranges
 from fimad.pipeline.stages.segment import kept_clips
-from fimad.pipeline.stages.speech import Recogniser, Segment, Speech, Word, load_recogniser
+from fimad.pipeline.stages.speech import (
+    Recogniser,
+    Segment,
+    Speech,
+    Word,
+    load_recogniser,
+    whisper_libraries,
+    whisper_name,
+)
 from fimad.schema import TRANSCRIBE
 
 _MARGIN_S = 1.0
@@ -81,12 +89,10 @@ class TranscribeStage(Stage):
         return TRANSCRIBE
 
     def _model_name(self) -> str:
-        section = self.config.transcribe
-        return f"{section.engine}/{section.model}"
+        return whisper_name(self.config.transcribe)
 
     def requires(self) -> tuple[str, ...]:
-        engine = {"faster-whisper": ("faster_whisper",), "openai-whisper": ("whisper", "torch")}
-        return "av", *engine[self.config.transcribe.engine]
+        return "av", *whisper_libraries(self.config.transcribe)
 
     def weights(self) -> tuple[str, ...]:
         return (self._model_name(),)
