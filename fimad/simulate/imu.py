@@ -226,7 +226,7 @@ def _fill(
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
     points = smooth_points(tracks, time_s, np.where(usable[:, None], measured, 0.0), clock_s, config)
     point = rig.point[sensors].T
-    joints = np.moveaxis(points.position_m, 1, 2)
+    joints = np.moveaxis(points.position_m, 0, 2)
     kept = slice(before, before + (count - 1) * finer + 1, finer)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
@@ -238,9 +238,9 @@ def _fill(
     if tracks.rotations:
         given = {name: np.asarray(each)[frames] for name, each in tracks.rotations.items()}
         bones = as_given(bones, rig.carriers, given, time_s, clock_s)
-    world = np.moveaxis(points.acceleration_m_s2 @ point, 1, 0) + np.take(
-        _lever_arm(bones, clock_s, config.offset_m), segment, axis=2
-    )
+    world = points.acceleration_m_s2 @ point
+    if any(config.offset_m):
+        world += np.take(_lever_arm(bones, clock_s, config.offset_m), segment, axis=2)
     if any(config.mounting_deg):
         turn = Rotation.from_euler("xyz", config.mounting_deg, degrees=True).as_matrix()
         bones = np.einsum("ij,ic...->jc...", turn, bones)
@@ -252,6 +252,7 @@ def _fill(
     visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ rig.point[sensors].T)
     seen = resample(time_s, visibility, signals.clock_s[here], points=2)
     valid = seen >= config.min_visibility
+    hidden_at = None if valid.all() else np.nonzero(~valid)
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
@@ -274,8 +275,8 @@ def _fill(
         (signals.sigma, force_sigma * hidden),
         (signals.gyro_sigma, rate_sigma * hidden),
     ):
-        if not valid.all():
-            part[..., ~valid] = np.nan
+        if hidden_at is not None:
+            part[..., hidden_at[0], hidden_at[1]] = np.nan
         whole[..., here, chosen] = part
     mine = slice(None) if sensors.all() else np.unique(segment)
     signals.axes[:, :, here, mine] = bones[..., mine]
@@ -335,7 +336,7 @@ def _lever_arm(axes: Floats, time_s: Floats, offset_m: Sequence[float]) -> Float
     """(3, n, s) acceleration that a sensor off the bone has more than its point: the second derivative of R·offset."""
     arm = np.tensordot(np.asarray(offset_m, float), axes, 1)
     degree = min(5, len(time_s) - 1)
-    if not any(offset_m) or degree < 2:
+    if degree < 2:
         return np.zeros_like(arm)
     from scipy.interpolate import make_interp_spline  # half a second to import, for few
 

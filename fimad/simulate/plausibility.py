@@ -6,6 +6,7 @@ a hand in boxing or throwing is reached for a hundredth of a second, which no vi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -42,27 +43,31 @@ def plausible(imu: ImuSequence, doubts: Doubts) -> ImuSequence:
     height_m = imu.report.get("height_m")
     if height_m is not None and np.isfinite(height_m) and not HEIGHTS_M[0] <= height_m <= HEIGHTS_M[1]:
         doubts.add("implausible", height_m=round(float(height_m), 2))
-    signals, wrong = {}, {}
-    for name, signal in imu.signals.items():
-        bad = impossible(name, signal)
+    signals, wrong = dict(imu.signals), {}
+    for name, bad in zip(signals, impossible(imu.signals), strict=True):
         if bad.any():
             wrong[name] = int(bad.sum())
-            signal = _without(signal, widened(imu.time_s, bad, _AROUND_S))
-        signals[name] = signal
+            signals[name] = _without(signals[name], widened(imu.time_s, bad, _AROUND_S))
     if wrong:
         doubts.add("implausible", samples=wrong)
     report = {**imu.report, "flags": doubts.details} if doubts.details else imu.report
     return replace(imu, signals=signals, report=report, flags=doubts.flags)
 
 
-def impossible(placement: str, signal: PlacementSignal) -> Bools:
-    """(m,) valid samples of a placement that no human limb reaches."""
-    most = MOST_OF_TRUNK_M_S2 if placement in _TRUNK else MOST_M_S2
-    with np.errstate(invalid="ignore"):
-        rate = np.sqrt((signal.gyro_rad_s**2).sum(1)) > MOST_RAD_S
-        steep = np.sqrt((signal.lin_acc_world_m_s2**2).sum(1)) > most
-    result: Bools = signal.valid & (rate | steep)
-    return result
+def impossible(signals: Mapping[str, PlacementSignal]) -> Bools:
+    """(p, m) valid samples of the p placements that no human limb reaches."""
+    if not signals:
+        return np.zeros((0, 0), bool)
+    most = np.array([MOST_OF_TRUNK_M_S2 if name in _TRUNK else MOST_M_S2 for name in signals])
+    rate, steep = (
+        np.einsum("pim,pim->pm", each, each)
+        for each in (
+            np.stack([signal.gyro_rad_s.T for signal in signals.values()]),
+            np.stack([signal.lin_acc_world_m_s2.T for signal in signals.values()]),
+        )
+    )
+    result: Bools = (rate > MOST_RAD_S**2) | (steep > most[:, None] ** 2)
+    return result & np.stack([signal.valid for signal in signals.values()])
 
 
 def _without(signal: PlacementSignal, bad: Bools) -> PlacementSignal:
@@ -92,9 +97,10 @@ def _without(signal: PlacementSignal, bad: Bools) -> PlacementSignal:
 def _look_for_hidden(imu: ImuSequence, doubts: Doubts) -> None:
     """`hidden` where a placement is not valid although the person was there."""
     there = np.isfinite(imu.root_m[:, 0])
-    if not there.any():
+    if not (there.any() and imu.signals):
         return
-    shares = {name: float(1 - signal.valid[there].mean()) for name, signal in imu.signals.items() if len(signal.valid)}
+    valid = np.stack([signal.valid for signal in imu.signals.values()])[:, there]
+    shares = dict(zip(imu.signals, (1 - valid.mean(1)).tolist(), strict=True))
     lacking = {name: round(share, 3) for name, share in shares.items() if share >= _HIDDEN_SHARE}
     if lacking:
         doubts.add("hidden", placements=lacking)

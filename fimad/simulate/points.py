@@ -23,11 +23,11 @@ _SHORT_METHOD = "savitzky_golay"
 
 @dataclass(frozen=True)
 class Points:
-    """k points at m times; components before points, since NumPy is slow along a last axis of three.
+    """k points at m times; components first, since NumPy is slow along a last axis of three.
 
     Parameters
     ----------
-    position_m, acceleration_m_s2 : (m, 3, k) in the world frame.
+    position_m, acceleration_m_s2 : (3, m, k) in the world frame.
     doubt : what the uncertainty rests on, of 3·k channels: all x, all y, all z.
     share : (k,) of the power that stood out from the noise, on the axis where it is largest.
     """
@@ -51,28 +51,26 @@ def smooth_points(
         time_s,
         np.moveaxis(places, 2, 1).reshape(len(time_s), -1),
         method=_SHORT_METHOD if is_short(time_s) and config.method == "adaptive" else config.method,
-        noise=_noise(tracks, config, points),
+        noise=_noise(tracks, config),
         at_s=clock_s,
     )
-    position, acceleration = (part.reshape(count, 3, points) for part in (smooth.position, smooth.acceleration))
+    position, acceleration = (
+        np.ascontiguousarray(part.reshape(count, 3, points).swapaxes(0, 1))
+        for part in (smooth.position, smooth.acceleration)
+    )
     if tracks.view is not None:
         distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)
         position, acceleration = at_own_distance(clock_s, position, acceleration, distance_m, tracks.view.turn)
     return Points(position, acceleration, smooth.doubt, smooth.share.reshape(3, points).max(0))
 
 
-def _noise(tracks: Trajectories, config: SimulateConfig, points: int) -> Noise:
-    """Of the x, y, z of so many points. Of a pose, all points' errors along one axis are alike; markers differ."""
+def _noise(tracks: Trajectories, config: SimulateConfig) -> Noise:
+    """Of all x, all y, all z of points. Of a pose, all points' errors along one axis are alike; markers differ."""
     if tracks.depth_axis is None:
         return Noise(config.capture_over_subtraction, falling=True)
     told = 0.0 if tracks.view is None else tracks.view.flow_share
     in_plane = config.over_subtraction ** (1 - told) * config.flow_over_subtraction**told
-    kinds = []
-    for axis in range(3):
-        channels = slice(axis * points, (axis + 1) * points)
-        if axis == tracks.depth_axis:
-            # Errors in depth are far from alike: those of arms are ten times those of the trunk.
-            kinds.append(Kind(channels, config.depth_over_subtraction, config.depth_place_over_subtraction, shared=0.0))
-        else:
-            kinds.append(Kind(channels, in_plane, in_plane, shared=_SHARED))
-    return Noise(config.over_subtraction, tuple(kinds))
+    plane = Kind(in_plane, in_plane, shared=_SHARED)
+    # Errors in depth are far from alike: those of arms are ten times those of the trunk.
+    depth = Kind(config.depth_over_subtraction, config.depth_place_over_subtraction, shared=0.0)
+    return Noise(config.over_subtraction, tuple(depth if axis == tracks.depth_axis else plane for axis in range(3)))

@@ -32,7 +32,7 @@ class View:
 def at_own_distance(
     time_s: Floats, position_m: Floats, acceleration_m_s2: Floats, distance_m: Floats, turn: Floats | None
 ) -> tuple[Floats, Floats]:
-    """Positions and accelerations (m, 3, k) of points whose x and z were made metres at the hips' distance Z (m,), at uniform times.
+    """Positions and accelerations (3, m, k) of points whose x and z were made metres at the hips' distance Z (m,), at uniform times.
 
     For a point at depth y behind the hips, x·(1 + y/Z) is where it is, and likewise z (pinhole camera); its acceleration is
     a_x·(1 + y/Z) + 2·v_x·v_y/Z + x·a_y/Z.
@@ -42,11 +42,23 @@ def at_own_distance(
     if turn is None:
         place, bend = position_m.copy(), acceleration_m_s2.copy()
     else:
-        place, bend = turn.T @ position_m, turn.T @ acceleration_m_s2
-    speed = np.gradient(place, time_s[1] - time_s[0], axis=0)
+        place, bend = (np.tensordot(turn.T, part, 1) for part in (position_m, acceleration_m_s2))
+    step_s = time_s[1] - time_s[0]
     near = 1 / distance_m[:, None]
-    further, growing, turning = 1 + place[:, 1] * near, speed[:, 1] * near, bend[:, 1] * near
+    further, growing, turning = 1 + place[1] * near, _speed(place[1], step_s) * (2 * near), bend[1] * near
     for axis in (0, 2):
-        bend[:, axis] = bend[:, axis] * further + 2 * speed[:, axis] * growing + place[:, axis] * turning
-        place[:, axis] *= further
-    return (place, bend) if turn is None else (turn @ place, turn @ bend)
+        bend[axis] *= further
+        bend[axis] += _speed(place[axis], step_s) * growing
+        bend[axis] += place[axis] * turning
+        place[axis] *= further
+    return (place, bend) if turn is None else (np.tensordot(turn, place, 1), np.tensordot(turn, bend, 1))
+
+
+def _speed(values: Floats, step_s: float) -> Floats:
+    """(m, k) central differences of values, one-sided at the ends: `np.gradient`, without its making of arrays."""
+    result = np.empty_like(values)
+    np.subtract(values[2:], values[:-2], out=result[1:-1])
+    result[1:-1] /= 2 * step_s
+    for end, before in ((0, 0), (-1, -2)):
+        result[end] = (values[before + 1] - values[before]) / step_s
+    return result

@@ -37,6 +37,8 @@ _JOINTS = [
     for side in ("left", "right")
 ]
 
+_FROM_BELOW = [LANDMARK_INDEX[name] for name in ("left_ankle", "left_hip", "left_wrist", "left_shoulder", "nose")]
+
 
 def without_absent(pose: PoseSequence, doubts: Doubts) -> PoseSequence:
     """The pose without what is not there: frames NaN, and landmarks outside the picture not visible.
@@ -63,21 +65,24 @@ def without_absent(pose: PoseSequence, doubts: Doubts) -> PoseSequence:
     if axial.sum() > _AXIAL_SHARE * found.sum():
         doubts.add("above", axial.sum() / found.sum(), spans_s=spans_of(pose.time_s, axial))
         lost |= axial
-    x, y = pose.image[..., 0], pose.image[..., 1]
     with np.errstate(invalid="ignore"):
-        outside = (x < -_BEYOND) | (x > 1 + _BEYOND) | (y < -_BEYOND) | (y > 1 + _BEYOND)
-    outside &= (found & ~lost)[:, None]
-    if outside[:, _JOINTS].any(1).sum() > _OUTSIDE * found.sum():
-        names = [name for name, at in LANDMARK_INDEX.items() if outside[:, at].sum() > _OUTSIDE * found.sum()]
-        doubts.add("outside", outside[:, _JOINTS].any(1).sum() / found.sum(), landmarks=names)
-    if not (lost.any() or outside.any()):
+        away = np.abs(pose.image[..., :2] - 0.5) > 0.5 + _BEYOND
+    if away.any():
+        outside = away[..., 0] | away[..., 1]
+        outside &= (found & ~lost)[:, None]
+        share = float(outside[:, _JOINTS].any(1).sum() / found.sum())
+        if share > _OUTSIDE:
+            often = outside.sum(0) > _OUTSIDE * found.sum()
+            doubts.add("outside", share, landmarks=[name for name, at in LANDMARK_INDEX.items() if often[at]])
+        pose = replace(pose, visibility=np.where(outside, 0.0, pose.visibility))
+    if not lost.any():
         return pose
     gone = lost[:, None, None]
     return replace(
         pose,
         image=np.where(gone, np.nan, pose.image),
         world_m=np.where(gone, np.nan, pose.world_m),
-        visibility=np.where(outside | lost[:, None], 0.0, pose.visibility),
+        visibility=np.where(lost[:, None], 0.0, pose.visibility),
     )
 
 
@@ -137,17 +142,11 @@ def hands_and_feet_planted(position_m: Floats) -> bool:
     known = position_m[np.isfinite(position_m[:, 0, 0])]
     if len(known) < 2:
         return False
-    moves = {
-        part: float(
-            np.median([known[:, LANDMARK_INDEX[f"{side}_{part}"]][:, ::2].std(0).max() for side in ("left", "right")])
-        )
+    ankle, hip, wrist, shoulder, nose = np.median(known[:, _FROM_BELOW, 2], axis=0).tolist()
+    if not (ankle < hip < shoulder and hip < wrist < nose):
+        return False
+    wrists, ankles, elbows = (
+        float(np.mean([known[:, LANDMARK_INDEX[f"{side}_{part}"]][:, ::2].std(0).max() for side in ("left", "right")]))
         for part in ("wrist", "ankle", "elbow")
-    }
-    rises = {
-        part: float(np.median(known[:, LANDMARK_INDEX[f"left_{part}"], 2]))
-        for part in ("wrist", "shoulder", "ankle", "hip")
-    }
-    upright = rises["ankle"] < rises["hip"] < rises["shoulder"]
-    planted = max(moves["wrist"], moves["ankle"]) < _PLANTED_M and moves["elbow"] > _MOVES * moves["wrist"]
-    nose = float(np.median(known[:, LANDMARK_INDEX["nose"], 2]))
-    return upright and planted and rises["hip"] < rises["wrist"] < nose
+    )
+    return max(wrists, ankles) < _PLANTED_M and elbows > _MOVES * wrists

@@ -81,9 +81,13 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
         return Sides(order, none, none)
     joined = ~breaks[1:] & (np.diff(time_s) <= LONGEST_GAP_S)
     place = position_m * np.array([1.0, _DEPTH, 1.0])
-    steps = np.stack([_steps(place, left, right) for left, right in _LIMBS])
     # As a rule nothing leaps, and there is nothing to find.
-    if not ((steps[:, 0] > _STEP_M) & joined & (steps[:, 1] < steps[:, 0])).any():
+    natural = np.stack([_steps(place, left + right, left + right) for left, right in _LIMBS])
+    if not ((natural > _STEP_M) & joined).any():
+        return Sides(order, none, none)
+    exchanged_m = np.stack([_steps(place, left + right, right + left) for left, right in _LIMBS])
+    steps = np.stack([natural, exchanged_m], axis=1)
+    if not ((natural > _STEP_M) & joined & (exchanged_m < natural)).any():
         return Sides(order, none, none)
     steps[:, 1] = np.where(steps[:, 1] < _GAIN * steps[:, 0], steps[:, 1], np.maximum(steps[:, 0], steps[:, 1]))
     state = _viterbi(steps, joined, _twist(place), _EXCHANGED_M_S * step_of(time_s))
@@ -108,12 +112,11 @@ def seen_from_behind(position_m: Floats) -> float:
     return float((way < -_APART_M).mean()) if len(way) else 0.0
 
 
-def _steps(place_m: Floats, left: list[int], right: list[int]) -> Floats:
-    """(2, n - 1) how far landmarks go from one frame to the next, on the mean, as they are and with sides exchanged."""
-    pairs = place_m[:, left + right]
-    way = pairs[1:] - pairs[:-1]
-    across = pairs[1:, [*range(len(left), 2 * len(left)), *range(len(left))]] - pairs[:-1]
-    return np.stack([np.sqrt((each * each).sum(2)).mean(1) for each in (way, across)])
+def _steps(place_m: Floats, before: list[int], after: list[int]) -> Floats:
+    """(n - 1,) how far landmarks go from one frame to the next, on the mean, if those `after` are the ones that were `before`."""
+    way = place_m[1:, after] - place_m[:-1, before]
+    result: Floats = np.sqrt(np.einsum("nkc,nkc->nk", way, way)).mean(1)
+    return result
 
 
 def _twist(place_m: Floats) -> Floats:

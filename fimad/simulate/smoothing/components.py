@@ -28,13 +28,11 @@ class Kind:
 
     Parameters
     ----------
-    channels : their columns, side by side.
     over_subtraction : c of `spectral`'s formula, for components.
     place_over_subtraction : the same for places, whose wrongly kept bins do not count with f⁴ as an acceleration's do.
     shared : how much of their floors components lend each other (`floor.shared_floor`).
     """
 
-    channels: slice
     over_subtraction: float
     place_over_subtraction: float
     shared: float
@@ -42,7 +40,10 @@ class Kind:
 
 def gate(power: Floats, floor: Floats, over_subtraction: Floats | float, least: Floats) -> Floats:
     """max(β, exp(−c·N/P)), β (m, 1)."""
-    gain: Floats = np.maximum(least, np.exp(-over_subtraction * floor / np.maximum(power, NOTHING)))
+    gain: Floats = np.maximum(power, NOTHING)
+    np.divide(-over_subtraction * floor, gain, out=gain)
+    np.exp(gain, out=gain)
+    np.maximum(least, gain, out=gain)
     return gain
 
 
@@ -70,57 +71,57 @@ class Spectrum:
 
 
 def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> Gated:
-    """Smooth all channels; kinds hold every channel once."""
-    # Real parts above imaginary ones: real matrices are far quicker than complex ones.
-    bins = len(whole.values)
-    scale = np.sqrt(whole.floor[-1]) + NOTHING
-    values = np.concatenate([whole.values.real, whole.values.imag]) / scale
-    turns = [_principal(whole, values[:, kind.channels]) for kind in kinds]
-    components = np.empty_like(values)
-    factor = np.empty(len(scale))
-    for kind, turn in zip(kinds, turns, strict=True):
-        components[:, kind.channels] = values[:, kind.channels] @ turn
-        factor[kind.channels] = kind.over_subtraction
-    power = averaged_power(components[:bins], components[bins:], whole.length, whole.rate_hz)
-    floor = noise_floor(power, whole.frequency_hz, whole.band_hz) / bias
-    for kind in kinds:
-        floor[:, kind.channels] = shared_floor(floor[:, kind.channels], kind.shared)
-    gain = gate(power, floor, factor, least)
-    own = gate(whole.power, whole.floor, _OWN, least)
-    bend, place = (np.empty_like(whole.values) for _ in range(2))
-    bend_gain, place_gain = (np.empty_like(power) for _ in range(2))
-    for kind, turn in zip(kinds, turns, strict=True):
-        here = kind.channels
-        # Components are uncorrelated, as a rule: their powers add up.
-        mixing = (turn * turn).T
-        all_of_it = np.maximum(power[:, here] @ mixing, NOTHING)
-        weight = own[:, here] * scale[here]
-        bend[:, here] = _turned_back(components, gain[:, here], turn, weight, here)
-        kept = (gain[:, here] ** 2 * power[:, here]) @ mixing
-        bend_gain[:, here] = own[:, here] * np.sqrt(kept / all_of_it)
-        if kind.place_over_subtraction == kind.over_subtraction:
-            place[:, here], place_gain[:, here] = bend[:, here], bend_gain[:, here]
-            continue
-        passes = gate(power[:, here], floor[:, here], kind.place_over_subtraction, least)
-        place[:, here] = _turned_back(components, passes, turn, weight, here)
-        place_gain[:, here] = own[:, here] * np.sqrt((passes**2 * power[:, here]) @ mixing / all_of_it)
+    """Smooth all channels, which are divided among the kinds evenly and in order."""
+    bins, count = len(whole.values), len(kinds)
+    # Kinds first, (kinds, m, channels of each): one matrix product does them all. Real parts above imaginary ones: real matrices
+    # are far quicker than complex ones.
+    power, floor = by_kind(whole.power, count), by_kind(whole.floor, count)
+    scale = np.sqrt(floor[:, -1:]) + NOTHING
+    values = np.empty((count, 2, bins, floor.shape[2]))
+    for at, part in enumerate((whole.values.real, whole.values.imag)):
+        np.divide(by_kind(part, count), scale, out=values[:, at])
+    turn = _principal(whole, values)
+    components = values @ turn[:, None]
+    spread = averaged_power(components[:, 0], components[:, 1], whole.length, whole.rate_hz)
+    noise = noise_floor(spread, whole.frequency_hz, whole.band_hz) / bias
+    noise = shared_floor(noise, np.array([[kind.shared] for kind in kinds]))
+    bend_c, place_c = (
+        np.array([getattr(kind, name) for kind in kinds])[:, None, None]
+        for name in ("over_subtraction", "place_over_subtraction")
+    )
+    own = gate(power, floor, _OWN, least)
+    # Components are uncorrelated, as a rule: their powers add up.
+    mixing = np.swapaxes(turn * turn, 1, 2)
+    all_of_it = np.maximum(spread @ mixing, NOTHING)
+    weight = own * scale
+    back = np.swapaxes(turn, 1, 2)
+    made, gains = [], []
+    of_places = np.flatnonzero((bend_c != place_c).ravel())
+    for chosen, factor in ((slice(None), bend_c), (of_places, place_c)):
+        passes = gate(spread[chosen], noise[chosen], factor[chosen], least)
+        smooth = (passes[:, None] * components[chosen]) @ back[chosen, None]
+        smooth *= weight[chosen, None]
+        made.append(smooth)
+        kept = (passes * passes * spread[chosen]) @ mixing[chosen]
+        gains.append(own[chosen] * np.sqrt(kept / all_of_it[chosen]))
+    bend, bend_gain = np.empty_like(whole.values), np.empty_like(whole.power)
+    by_kind(bend.real, count)[:], by_kind(bend.imag, count)[:] = made[0][:, 0], made[0][:, 1]
+    by_kind(bend_gain, count)[:] = gains[0]
+    place, place_gain = bend.copy(), bend_gain.copy()
+    by_kind(place.real, count)[of_places], by_kind(place.imag, count)[of_places] = made[1][:, 0], made[1][:, 1]
+    by_kind(place_gain, count)[of_places] = gains[1]
     return Gated(bend, bend_gain, place, place_gain)
 
 
-def _turned_back(components: Floats, passes: Floats, turn: Floats, weight: Floats, here: slice) -> Complexes:
-    """(m, k) coefficients of channels from those of components (2m, k), real above imaginary parts, that pass a gain (m, k)."""
-    bins = len(passes)
-    made = np.empty(passes.shape, np.complex128)
-    for part, rows in ((made.real, slice(bins)), (made.imag, slice(bins, None))):
-        np.matmul(passes * components[rows, here], turn.T, out=part)
-        part *= weight
-    return made
+def by_kind(values: Floats, count: int) -> Floats:
+    """A view (count, m, k / count) of (m, k) values of channels that so many kinds share evenly and in order."""
+    return values.reshape(len(values), count, -1).swapaxes(0, 1)
 
 
 def _principal(whole: Spectrum, values: Floats) -> Floats:
-    """(k, k) orthogonal matrix whose columns are the principal components of real above imaginary parts (2m, k)."""
-    moving = (whole.frequency_hz > _FROM_HZ) & (whole.frequency_hz < whole.band_hz[0])
-    weight = np.sqrt(np.where(moving, whole.frequency_hz, 0.0))
-    weighted = values * np.concatenate([weight, weight])[:, None]
-    result: Floats = np.linalg.eigh(weighted.T @ weighted)[1]
+    """(kinds, k, k) orthogonal matrices whose columns are the principal components of real and imaginary parts (kinds, 2, m, k)."""
+    moving = np.flatnonzero((whole.frequency_hz > _FROM_HZ) & (whole.frequency_hz < whole.band_hz[0]))
+    weighted = values[:, :, moving] * np.sqrt(whole.frequency_hz[moving])[:, None]
+    weighted = weighted.reshape(len(values), -1, values.shape[3])
+    result: Floats = np.linalg.eigh(np.swapaxes(weighted, 1, 2) @ weighted)[1]
     return result

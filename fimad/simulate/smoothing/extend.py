@@ -78,11 +78,12 @@ def _burg(values: Floats, order: int) -> Floats:
     """(order, k) coefficients of x[t] = Σ a[j]·x[t−1−j], by Burg's recursion: always stable."""
     single = values.astype(np.float32)  # enough for a guess
     forward, backward = single[1:], single[:-1]
-    coefficients = np.zeros((0, values.shape[1]))
-    for _ in range(order):
+    coefficients = np.zeros((order, values.shape[1]))
+    for at in range(order):
         power = np.einsum("ij,ij->j", forward, forward) + np.einsum("ij,ij->j", backward, backward)
         reflection = 2 * np.einsum("ij,ij->j", forward, backward) / np.maximum(power, np.float32(1e-20))
-        coefficients = np.concatenate([coefficients - reflection * coefficients[::-1], reflection[None]])
+        coefficients[:at] -= reflection * coefficients[:at][::-1]
+        coefficients[at] = reflection
         forward, backward = (forward - reflection * backward)[1:], (backward - reflection * forward)[:-1]
     return coefficients
 

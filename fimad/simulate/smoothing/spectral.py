@@ -21,13 +21,13 @@ The constants were chosen on rendered people with exact truth and on paired moti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
 
 from fimad.simulate.smoothing.broad import broad_gain
-from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, gate, gate_components
+from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, by_kind, gate, gate_components
 from fimad.simulate.smoothing.extend import close_loop
 from fimad.simulate.smoothing.floor import NOTHING, averaged_power, floor_band, noise_floor, shared_floor
 from fimad.simulate.types import Floats
@@ -58,7 +58,7 @@ class Noise:
     Parameters
     ----------
     over_subtraction : c of the module's formula, for channels on their own.
-    kinds : channels that are smoothed together (`components`); together they hold every channel once. None: each on its own.
+    kinds : channels that are smoothed together (`components`), divided evenly and in order. None: each on its own.
     bias : the floor that is found is so many times the true one (`irregular.floor_bias`).
     falling : whether channels on their own also keep what `broad` finds: errors that move with a body must not be in them.
     """
@@ -178,9 +178,10 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     frequency_hz = frequency_hz[:bins]
     power = averaged_power(spectrum[:bins].real, spectrum[:bins].imag, length, rate_hz)
     floor = noise_floor(power, frequency_hz, (low, high)) / noise.bias
-    kinds = _in_blocks(noise.kinds, channels, blocks)
-    for kind in kinds:
-        floor[:, kind.channels] = shared_floor(floor[:, kind.channels], _SHARED)
+    # What is alike in one block need not be in the next.
+    kinds = noise.kinds * blocks
+    if kinds:
+        by_kind(floor, len(kinds))[:] = shared_floor(by_kind(floor, len(kinds)), _SHARED)
     whole = Spectrum(spectrum[:bins], power, floor, frequency_hz, length, rate_hz, (low, high))
     least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
     if kinds:
@@ -212,15 +213,6 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
         for sort, part in enumerate((gain * gain * floor, (1 - gain) ** 2 * above, gain * gain * power)):
             doubt[sort, orders] = weights[orders] @ part
     return position, acceleration, doubt.reshape(3, 3, blocks, channels), share.reshape(blocks, channels)
-
-
-def _in_blocks(kinds: tuple[Kind, ...], channels: int, blocks: int) -> tuple[Kind, ...]:
-    """The kinds of every block: what is alike in one block need not be in the next."""
-    return tuple(
-        replace(kind, channels=slice(kind.channels.start + first, kind.channels.stop + first))
-        for first in range(0, blocks * channels, channels)
-        for kind in kinds
-    )
 
 
 def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:

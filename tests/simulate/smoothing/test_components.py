@@ -13,7 +13,7 @@ SECONDS = 9.0
 JOINTS = 12
 NOISE_M = 0.008
 ALONE = Noise(40.0)
-TOGETHER = Noise(40.0, (Kind(slice(0, JOINTS), 40.0, 40.0, shared=2 / 3),))
+TOGETHER = Noise(40.0, (Kind(40.0, 40.0, shared=2 / 3),))
 
 
 def exercise(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ def test_a_joint_at_rest_does_not_hear_the_others() -> None:
 
 
 def test_traces_of_smoothing_follow_what_was_done() -> None:
-    harder = Noise(160.0, (Kind(slice(0, JOINTS), 160.0, 160.0, shared=2 / 3),))
+    harder = Noise(160.0, (Kind(160.0, 160.0, shared=2 / 3),))
     time_s, places, _ = exercise(0)
     for size in (1.0, 2.0):
         noise = size * (noisy(places, 0) - places)
