@@ -36,7 +36,7 @@ TEST_PROCESSES ?= 2
 
 # Pythons (3.N) that constraints are kept for, and the extras whose floors are tested.
 LOCKED ?= 11 12 13
-LOWEST := build cluster embed whisper describe s3 mocap report dev
+LOWEST := build cluster embed whisper describe s3 mocap report mujo dev
 
 .PHONY: help demo test lock test-newest test-lowest test-slow lint wheel hooks bench fimad docs-table docs-images clean
 .DEFAULT_GOAL := help
@@ -67,7 +67,7 @@ $(RUN_STAMP): pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/py
 $(VENV)/.dev: pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh test
 	@echo "Installing fimad and what the tests need; this takes a few minutes the first time"
-	$(PIP) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,describe,s3,mocap,report,dev]'
+	$(PIP) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,describe,s3,mocap,report,mujo,dev]'
 	@touch $@
 
 demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component

@@ -31,10 +31,16 @@ def config_toml(sources: tuple[str, ...] = (), config: Config | None = None) -> 
         else:
             lines += _option(name, field, value)
     for name, section in sections:
-        lines += ["", f"[{name}]", *_comment((type(section).__doc__ or "").strip())]
-        for key, field in type(section).model_fields.items():
-            lines += _option(key, field, getattr(section, key))
+        lines += ["", *section_lines(name, section)]
     return "\n".join(lines) + "\n"
+
+
+def section_lines(name: str, section: Section) -> list[str]:
+    """One section as commented TOML, line by line."""
+    lines = [f"[{name}]", *_comment((type(section).__doc__ or "").strip())]
+    for key, field in type(section).model_fields.items():
+        lines += _option(key, field, getattr(section, key))
+    return lines
 
 
 def _option(name: str, field: FieldInfo, value: Any) -> list[str]:

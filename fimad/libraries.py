@@ -31,6 +31,7 @@ EXTRA_OF = {
     **dict.fromkeys(("bvhio", "ezc3d"), "mocap"),
     **dict.fromkeys(("matplotlib", "rerun"), "report"),
     **dict.fromkeys(("rtmlib", "onnxruntime"), "rtmpose"),
+    **dict.fromkeys(("sklearn",), "mujo"),
 }
 # Debian's packages of shared libraries that wheels link against and don't bring.
 _SYSTEM_PACKAGES = {
