@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from mujo_makers import SMALL, make_windows
 
 from fimad.libraries import missing
 from fimad.mujo import MujoConfig, WindowSet, load_mujo_config
 
+# Small networks gain nothing from threads, which wait for each other on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 collect_ignore_glob = ["test_*.py"] if missing(["torch", "safetensors", "sklearn"]) else []
 
 
