@@ -32,6 +32,7 @@ MODULES = (
     "signals.calibrate",
     "signals.compare",
     "dataset",
+    "mujo",
     "report",
     "bench",
 )

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fimad.errors import ConfigError
 from fimad.mujo.encoders import placement_numbers
 from fimad.mujo.windows import WindowSet
 
@@ -77,3 +78,25 @@ def hold_out(groups: NDArray[np.str_], share: float, seed: int) -> NDArray[np.bo
     count = min(len(names) - 1, max(1, round(share * len(names))))
     chosen: Iterable[str] = np.random.default_rng([seed, 2]).permutation(names)[:count].tolist()
     return np.isin(groups, list(chosen))
+
+
+def three_parts(
+    groups: NDArray[np.str_], split: NDArray[np.str_] | None, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Rows to train, select and test with: splits train, val and test where all three are, else whole groups by the seed,
+    a fifth of them each to select and to test.
+
+    Raises `ConfigError` for fewer than three groups.
+    """
+    if split is not None and {"train", "val", "test"} <= set(np.unique(split).tolist()):
+        return np.flatnonzero(split == "train"), np.flatnonzero(split == "val"), np.flatnonzero(split == "test")
+    names = np.random.default_rng([seed, 6]).permutation(np.unique(groups))
+    if len(names) < 3:
+        raise ConfigError(
+            f"There are {len(names)} persons, channels or videos.",
+            "Nobody who is trained with may be selected or tested with: three are needed.",
+            "Take a dataset of more people, or state who is who in its list of sources (column person).",
+        )
+    fifth = max(1, len(names) // 5)
+    tested, selected = np.isin(groups, names[:fifth]), np.isin(groups, names[fifth : 2 * fifth])
+    return np.flatnonzero(~tested & ~selected), np.flatnonzero(selected), np.flatnonzero(tested)
