@@ -2,7 +2,7 @@
 
 - ``--data DIR ...``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz``. In one run, with the stages' own code: landmarks
   alone, with either flow, with both; with ``--heavy`` the heavy model likewise; and true landmarks, which are the bound. Scores
-  are those of `benchmarks.fidelity`; milliseconds a picture are one core's. Motion in the picture is held against the
+  are those of `benchmarks.fidelity`, over twelve joints; milliseconds a picture are one core's. Motion in the picture is held against the
   projected truth by band and joint.
 - ``--clips DIR``: real videos, without truth: coherence of landmarks and both flows by band.
 """
@@ -133,7 +133,7 @@ def score(
     return {**scores, "e_force": every["e_force"], "e_gyro": every["e_gyro"], **coverage(sensors.values())}
 
 
-def variants(seen: Seen, truth: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Mapping[str, pa.Table], float]]:
+def variants(seen: Seen, truth: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Mapping[str, pa.Table], float | None]]:
     """Name, tables and ms a picture of what is compared on one model."""
     tables = seen.item.tables
     pose_ms = seen.ms["pose"]
@@ -141,7 +141,7 @@ def variants(seen: Seen, truth: Mapping[str, np.ndarray]) -> Iterator[tuple[str,
     yield "dense flow", one_flow(seen, "dense"), pose_ms + seen.ms["flow"]
     yield "grey flow", one_flow(seen, "grey"), pose_ms + seen.ms["flow"]
     yield "flow", tables, pose_ms + seen.ms["flow"]
-    yield "true landmarks", true_landmarks(seen, truth), float("nan")
+    yield "true landmarks", true_landmarks(seen, truth), None
 
 
 def band_errors(seen: Seen, truth: Mapping[str, np.ndarray]) -> dict[str, dict[str, list[tuple[float, float, float]]]]:

@@ -4,10 +4,11 @@
 
 In one run, alternating, medians over `--repeat` repetitions, all on the same files:
 
-- ``ceiling_1``: raw loops on one core: decode every frame to RGB and run the landmark model on it, CLIP on one frame a
-  second, Whisper on the sound, write the landmarks as Parquet; nothing else, not even looking where the person is;
+- ``ceiling_1``: raw loops on one core: decode every frame to RGB, run the landmark model on it and follow the limbs it finds,
+  CLIP on one frame a second, Whisper on the sound, write the landmarks as Parquet; nothing else, not even looking where the
+  person is;
 - ``script``: what one would write instead: OpenCV decodes for MediaPipe Tasks in video mode, and again for CLIP, Whisper
-  last, pandas to Parquet, one process with as many native threads as the libraries like;
+  last, pandas to Parquet, one process with as many native threads as the libraries like; it has no flow of limbs;
 - ``workers_1``, ``workers_2``: `fimad build` with so many worker processes, from a fresh workspace, start-up included.
 
 All in seconds of video per second. ``overhead`` is the share of the time of `--workers 1` that neither decode nor inference
@@ -40,6 +41,7 @@ from fimad.demo import VIDEO
 from fimad.pipeline.media.audio import decode_ranges
 from fimad.pipeline.media.clock import clock_of
 from fimad.pipeline.media.container import open_media
+from fimad.pipeline.media.flow.follower import LimbFollower
 from fimad.pipeline.media.pictures import ArrayView
 from fimad.pipeline.stages.speech import load_recogniser
 from fimad.pose.detector import Roi
@@ -100,16 +102,18 @@ class Ceiling:
             cv2.setNumThreads(before)
 
     def _seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
-        spent = dict(zip(("decode", "pose"), self._look(path), strict=True))
+        spent = dict(zip(("decode", "pose", "flow"), self._look(path), strict=True))
         if self._clip is not None:
             spent["embed"] = self._embeddings() * length_s
         spent["transcribe"] = timed(lambda: self._hear(path, length_s))
         spent["write"] = timed(lambda: write_parquet(folder / "raw.parquet", frames))
         return spent
 
-    def _look(self, path: Path) -> tuple[float, float]:
-        """Decoding to RGB, s, and landmarks of the same pictures, s: in turns, as whoever needs both has to do it."""
-        decode_s = pose_s = 0.0
+    def _look(self, path: Path) -> tuple[float, float, float]:
+        """Decoding to RGB, s, landmarks of the same pictures, s, and flow of their limbs, s: in turns, as whoever needs all
+        has to do it."""
+        decode_s = pose_s = flow_s = 0.0
+        follower = LimbFollower()
         with open_media(path) as container:
             stream = container.streams[clock_of(path).video]
             stream.thread_type = "NONE"
@@ -118,13 +122,17 @@ class Ceiling:
                 began = time.perf_counter()
                 picture = next(pictures, None)
                 if picture is None:
-                    return decode_s + time.perf_counter() - began, pose_s
+                    decode_s += time.perf_counter() - began
+                    return decode_s, pose_s, flow_s + timed(follower.finish)
                 view = ArrayView(picture.to_ndarray(format="rgb24"))
                 decoded = time.perf_counter()
                 region = Roi(picture.width / 2, picture.height / 2, 0.9 * min(view.size_px), 0.1)
-                self._pose.run(view, region, 0.0)
+                found = self._pose.run(view, region, 0.0)
+                looked = time.perf_counter()
+                follower.push(float(picture.time), view.grey, None if found is None else found[0])
                 decode_s += decoded - began
-                pose_s += time.perf_counter() - decoded
+                pose_s += looked - decoded
+                flow_s += time.perf_counter() - looked
 
     def _embeddings(self) -> float:
         """One image embedding in a batch, s."""

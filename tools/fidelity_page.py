@@ -283,12 +283,37 @@ def ends_sentence() -> str:
 
 
 REFERENCE: dict[str, Callable[[], str]] = {"options": options_table, "known": known_table}
+
+
+def flow_table() -> str:
+    """Landmarks, flows and true landmarks on the same clips in the same run."""
+    rows = []
+    for name, row in _load("flow")["rendered"]["ablation"].items():
+        shown = [f"{row['r']:.3f}", *(_number(row[number]) for number in ("e_plane", "e_3d", "e_force", "e_gyro"))]
+        ms = row.get("ms")
+        rows.append([name, *shown, f"{row['within_2s']:.0%}", "–" if ms is None else f"{ms:.0f}"])
+    return _table(["", "r", "e_plane", "e_3d", "e of \\|f\\|", "e of \\|ω\\|", "within 2σ", "ms a picture"], rows)
+
+
+def flow_bands_table() -> str:
+    """Error over truth of motion in the picture, by joint and band."""
+    found = _load("flow")["rendered"]
+    rows = []
+    for name, bands in {"all": found["bands"], **found["joints"]}.items():
+        for source in ("landmarks", "dense", "grey"):
+            cells = [f"{_number(row[f'{source} e'])} ({_number(row[f'{source} gain'])})" for row in bands.values()]
+            rows.append([name, source, *cells])
+    return _table(["joint", "by", *found["bands"]], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     **_product_tables("people"),
     **_product_tables("rendered"),
     "exercises": exercises_table,
     "placements": placements_table,
     "pictures": pictures_table,
+    "flow": flow_table,
+    "flow-bands": flow_bands_table,
     "watch": watch_table,
     "optical": optical_table,
     "ends": ends_sentence,
