@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -32,6 +34,22 @@ def print_json(data: Any) -> None:
 def printable(text: str) -> str:
     """Text from outside without control and direction characters, which could rewrite what a terminal shows."""
     return "".join(c if c == "\n" or c.isprintable() else "�" for c in text)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal while something long goes on, told the share that is done; nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        task = bars.add_task(text, total=1.0)
+        yield lambda share: bars.update(task, completed=share)
 
 
 def size_text(count: float) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from fimad.cli.options import ConfigOption, SetOption, WorkspaceOption, read_config
-from fimad.cli.output import out, size_text
+from fimad.cli.output import out, progress, size_text
 from fimad.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def report(
     from fimad.report.page import page
 
     chosen, rows = _rows(config, workspace, settings, dataset)
-    model = collect(rows, dataset or chosen.dataset)
+    with progress("Reading clips") as tell:
+        model = collect(rows, dataset or chosen.dataset, tell)
     if _has_workspace(chosen):
         add_workspace(model, chosen)
     ids = [clip.clip_id for clip in model.clips]
@@ -92,7 +93,9 @@ def view(
         from fimad.report.overlay import write_overlay
         from fimad.report.sources import media_paths
 
-        write_overlay(row, _media_of(media_paths(chosen), row["video_id"]), overlay, placement, blur_faces=blur)
+        media_file = _media_of(media_paths(chosen), row["video_id"])
+        with progress("Drawing the overlay") as tell:
+            write_overlay(row, media_file, overlay, placement, blur_faces=blur, tell=tell)
         out.print(escape(str(overlay)))
     if to is None and (png or rerun or overlay):
         return

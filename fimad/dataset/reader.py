@@ -295,6 +295,26 @@ class Dataset:
             "See `Dataset.index()`.",
         )
 
+    def plot(self, clip_id: str, placement: str | None = None, path: str | os.PathLike[str] | None = None) -> Any:
+        """Specific force and angular rate of a clip's sensor over the video's time, as a matplotlib figure.
+
+        A gap is what was not measured, a band two standard uncertainties. With `path` the figure is written as well; `fimad
+        view CLIP` also shows the body.
+
+        Raises
+        ------
+        DatasetError : there is no such clip.
+        ConfigError : there is no such placement, nothing was measured, or the file can't be written.
+        SetupError : matplotlib is not installed.
+
+        Examples
+        --------
+        >>> dataset.plot("dQw4w9WgXcQ___0", "left_wrist", "clip.png")  # doctest: +SKIP
+        """
+        from fimad.dataset.plot import plot_clip
+
+        return plot_clip(self, clip_id, placement, path)
+
     def to_arrays(self, **options: Any) -> WindowArrays:
         """All windows as X (n, c, t), y (n,) and groups (n,); see `arrays.to_arrays` for the options."""
         from fimad.dataset.arrays import to_arrays

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +27,8 @@ _CARD = (
 )
 
 
-def collect(rows: Rows, origin: str) -> Report:
-    """The report's model without what only a workspace knows."""
+def collect(rows: Rows, origin: str, tell: Callable[[float], None] | None = None) -> Report:
+    """The report's model without what only a workspace knows; `tell` hears the share of clips that were read."""
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     report = Report(rows.name, origin, __version__, made)
     videos: set[str] = set()
@@ -41,6 +41,8 @@ def collect(rows: Rows, origin: str) -> Report:
             report.clips.append(clip_card(row))
             if not report.versions and row.get("tool_versions"):
                 report.versions = _versions(row["tool_versions"])
+        if tell is not None and rows.manifest.get("clips"):
+            tell(len(report.clips) / rows.manifest["clips"])
     report.videos = len(videos)
     for clip, near in zip(report.clips, similar(vectors), strict=True):
         clip.similar = near
@@ -167,7 +169,7 @@ def add_workspace(report: Report, config: Config) -> None:
                     command,
                 )
             )
-    run = profile(workspace)
+    run = profile(workspace, working=True)
     report.speeds = [
         Speed(name, int(each["videos"]), float(each["seconds"]), float(each["video_s"]))
         for name, each in run["stages"].items()

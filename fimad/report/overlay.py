@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,18 @@ _FACE = tuple(LANDMARK_INDEX[name] for name in LANDMARKS[:11])
 _TIME_BASE = Fraction(1, 90_000)
 
 
-def write_overlay(row: dict[str, Any], video: Path, path: Path, placement: str, *, blur_faces: bool = True) -> int:
+def write_overlay(
+    row: dict[str, Any],
+    video: Path,
+    path: Path,
+    placement: str,
+    *,
+    blur_faces: bool = True,
+    tell: Callable[[float], None] | None = None,
+) -> int:
     """Write a clip's pictures with the skeleton and a strip of signals as H.264 in MP4; returns the number of pictures.
 
-    Every picture keeps its presentation time, relative to the clip's start. With `blur_faces` the followed person's head
+    `tell` hears the share that is done. Every picture keeps its presentation time, relative to the clip's start. With `blur_faces` the followed person's head
     is made unrecognisable, and so is the whole picture where nobody was found; other people are not hidden.
 
     Raises `ConfigError` where the clip has no pose, or the video can't be read or the file written.
@@ -39,7 +48,7 @@ def write_overlay(row: dict[str, Any], video: Path, path: Path, placement: str, 
     strip = _Strip(row, placement)
     try:
         with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as target:
-            return _encode(target, row, video, image, times, strip, blur_faces)
+            return _encode(target, row, video, image, times, strip, blur_faces, tell)
     except (OSError, av.FFmpegError) as error:
         raise ConfigError(
             f"The overlay {path} can't be made: {error}",
@@ -49,7 +58,14 @@ def write_overlay(row: dict[str, Any], video: Path, path: Path, placement: str, 
 
 
 def _encode(
-    target: Any, row: dict[str, Any], video: Path, image: NDArray[Any], times: NDArray[Any], strip: _Strip, blur: bool
+    target: Any,
+    row: dict[str, Any],
+    video: Path,
+    image: NDArray[Any],
+    times: NDArray[Any],
+    strip: _Strip,
+    blur: bool,
+    tell: Callable[[float], None] | None,
 ) -> int:
     import av
 
@@ -71,6 +87,8 @@ def _encode(
         frame.pts, frame.time_base = round((time_s - row["start_s"]) / _TIME_BASE), _TIME_BASE
         target.mux(stream.encode(frame))
         count += 1
+        if tell is not None:
+            tell((time_s - row["start_s"]) / max(1e-6, row["end_s"] - row["start_s"]))
     if stream is None:
         raise ConfigError(
             f"{video.name} has no pictures between {row['start_s']:.2f} and {row['end_s']:.2f} s.",
@@ -139,9 +157,10 @@ def _hide_face(rgb: Image, points_px: NDArray[np.float64]) -> None:
 
 
 class _Strip:
-    """The last and next seconds of a sensor's acceleration, under the picture."""
+    """The last and next seconds of a sensor's specific force under the picture, with a scale in m/s² and seconds."""
 
     _SPAN_S = 4.0
+    _GREY = (120, 124, 128)
 
     def __init__(self, row: dict[str, Any], placement: str) -> None:
         self.name = placement
@@ -160,12 +179,27 @@ class _Strip:
         if self.time_s is None or self.acc is None or not np.isfinite(self.acc).any():
             return rgb
         top, width = rgb.shape[:2]
-        height = top + max(60, top // 5)
+        height = top + max(90, top // 4)
         rgb = np.concatenate([rgb, np.full((height - top, width, 3), 17, np.uint8)])
-        low, high = float(np.nanmin(self.acc)), float(np.nanmax(self.acc))
+        size = max(0.35, min(width, 2 * top) / 2200)
+        head, foot = top + round(46 * size), height - round(34 * size)
+        marks = _marks(self.acc)
+        low, high = marks[0], marks[-1]
+
+        def level(value: Any) -> Any:
+            return foot - (value - low) / (high - low) * (foot - head)
+
+        for mark in marks:
+            at = round(float(level(mark)))
+            cv2.line(rgb, (0, at), (width, at), (52, 56, 60), 1)
+            _write(rgb, f"{mark:g}", (6, at - 3), 0.8 * size, self._GREY)
         x = (self.time_s - time_s) / self._SPAN_S * width + width / 2
+        for second in range(-int(self._SPAN_S // 2) + 1, int(self._SPAN_S // 2)):
+            at = round(width / 2 + second / self._SPAN_S * width)
+            cv2.line(rgb, (at, foot), (at, foot + 4), self._GREY, 1)
+            _write(rgb, f"{second:+d} s" if second else "now", (at + 4, height - 6), 0.8 * size, self._GREY)
         seen = (x >= -20) & (x <= width + 20)
-        y = height - 6 - (self.acc - low) / max(1e-6, high - low) * (height - top - 12)
+        y = np.clip(level(self.acc), top, height - 1)
         for axis in range(3):
             good = seen & np.isfinite(y[:, axis])
             # A line for each run of valid samples, so that gaps stay gaps.
@@ -174,16 +208,27 @@ class _Strip:
                 if len(run) > 1:
                     line = np.stack([x[run], y[run, axis]], 1).round().astype(np.int32)
                     cv2.polylines(rgb, [line[:, None]], False, _AXES[axis], max(1, height // 400), cv2.LINE_AA)
-        cv2.line(rgb, (width // 2, top), (width // 2, height), (255, 255, 255), 1)
-        text = f"{self.name.replace('_', ' ')}  acceleration x y z, m/s2"
-        cv2.putText(
-            rgb,
-            text,
-            (10, top + height // 40),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            height / 1500,
-            (255, 255, 255),
-            1,
-            cv2.LINE_AA,
+        cv2.line(rgb, (width // 2, head), (width // 2, foot), (255, 255, 255), 1)
+        along = _write(
+            rgb, f"{self.name.replace('_', ' ')}: specific force, m/s2", (10, top + round(30 * size)), size, (235,) * 3
         )
+        for letter, colour in zip("xyz", _AXES, strict=True):
+            along = _write(rgb, letter, (along + round(26 * size), top + round(30 * size)), size, colour)
         return rgb
+
+
+def _marks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Round levels around most of the values: a few impossible samples don't flatten the rest."""
+    low, high = (float(v) for v in np.nanpercentile(values, [0.5, 99.5]))
+    span = max(high - low, 1.0)
+    step = next(each for each in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 1e4) if span / each <= 4 or each == 1e4)
+    return np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
+
+
+def _write(rgb: Image, text: str, at: tuple[int, int], size: float, colour: tuple[int, ...]) -> int:
+    """Write a text, and give where it ends."""
+    import cv2
+
+    font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(1.6 * size))
+    cv2.putText(rgb, text, at, font, size, colour, thick, cv2.LINE_AA)
+    return at[0] + int(cv2.getTextSize(text, font, size, thick)[0][0])

@@ -10,6 +10,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,14 +88,30 @@ def _as_stored(axes: NDArray[np.floating], row: Row, placement: str, time_s: NDA
 
 
 def body(row: Row, pose: PoseSequence) -> Trajectories:
-    """The body that the IMU rests on: with the height, the pitch and the focal length that its report states."""
+    """The body that the IMU rests on: with the height, the pitch and the focal length that its report states.
+
+    The dataset does not keep how a camera moved; where it did, the body goes where `imu_root_m` does.
+    """
     try:
         told = json.loads(row.get("imu_report") or "{}")
     except ValueError:
         told = {}
     used = {name: told.get(key) for name, key in _USED.items()} if isinstance(told, dict) else {}
     known = {name: float(value) for name, value in used.items() if isinstance(value, int | float)}
-    return lift(pose, **known).trajectories
+    tracks = lift(pose, **known).trajectories
+    moved = isinstance(told, dict) and told.get("camera_steady") is False
+    return _where_the_root_is(tracks, row) if moved else tracks
+
+
+def _where_the_root_is(tracks: Trajectories, row: Row) -> Trajectories:
+    """The body with its pelvis on the root that the IMU used."""
+    root, clock = array(row, "imu_root_m", 3), array(row, "imu_time_s")
+    there = np.zeros(0, bool) if root is None else np.isfinite(root).all(axis=1)
+    if root is None or clock is None or len(clock) != len(root) or not there.any():
+        return tracks
+    pelvis = tracks.position_m[:, [LANDMARK_INDEX["left_hip"], LANDMARK_INDEX["right_hip"]]].mean(axis=1)
+    wanted = np.stack([np.interp(tracks.time_s, clock[there], root[there, axis]) for axis in range(3)], axis=1)
+    return replace(tracks, position_m=tracks.position_m + (wanted - pelvis)[:, None])
 
 
 def explorer(row: Row, placements: tuple[str, ...]) -> str:

@@ -20,7 +20,7 @@ from fimad.report.sources import Rows, placements_of, rows_of
 
 def one_clip(rows: Rows, clip_id: str) -> dict[str, Any]:
     """The row of a clip; raises `ConfigError` if there is none."""
-    for table in rows.tables():
+    for table in rows.tables(video=clip_id.rsplit("___", 1)[0]):
         found = table.filter(pc.equal(table.column("clip_id"), pa.scalar(clip_id)))
         for row in rows_of(found):
             return row

@@ -28,9 +28,11 @@ class DatasetRows:
         self.manifest = read_manifest(self._store)
         self.name = str(self.manifest.get("name") or Path(url).name)
 
-    def tables(self, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
-        """The rows in small tables, in the order of the manifest."""
+    def tables(self, columns: tuple[str, ...] | None = None, video: str | None = None) -> Iterator[pa.Table]:
+        """The rows in small tables, in the order of the manifest; with `video`, of the shards that hold it."""
         for shard in self.manifest["shards"]:
+            if video is not None and video not in shard["videos"]:
+                continue
             name = shard.get("path") or shard["name"]
             path = self._store.get(name, self._store.scratch_root())
             try:
@@ -61,13 +63,15 @@ class WorkspaceRows:
         self.name = config.pack.name
         self.manifest: dict[str, Any] = {}
 
-    def tables(self, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
-        """The rows, one table per video."""
+    def tables(self, columns: tuple[str, ...] | None = None, video: str | None = None) -> Iterator[pa.Table]:
+        """The rows, one table per video; with `video`, of that one."""
         from fimad.dataset.packing.rows import video_rows
 
         schema = dataset_schema(self._config.simulate.placements)
         stages = ("download", "segment", "transcribe", "pose", "simulate", "embed", "label")
         for video_id, done in self._source.included():
+            if video is not None and video_id != video:
+                continue
             tables = {name: self._source.read(name, video_id) for name in stages if name in done}
             table = video_rows(tables, schema, "unsplit", "{}", self._config.pack).table
             yield table if columns is None else table.select([each for each in columns if each in table.column_names])

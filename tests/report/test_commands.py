@@ -86,3 +86,28 @@ def test_clips_that_were_left_out_are_counted(make_dataset: MakeDataset) -> None
     rows = DatasetRows(make_dataset(1))
     rows.manifest["left_out_clips"] = {"too_short": 3}
     assert collect(rows, "").left_out == {"too_short": 3}
+
+
+def test_speed_is_that_of_the_last_run_that_had_work(tmp_path: Path) -> None:
+    config = Config.model_validate({"workspace": str(tmp_path / "ws")})
+    workspace = Workspace(config.workspace)
+    workspace.prepare()
+    runs = tmp_path / "ws" / "runs"
+    runs.mkdir(exist_ok=True)
+    begin, end = '{"event":"begin","at":10.0}', '{"event":"end","at":30.0}'
+    worked = '{"stage":"pose","video_id":"v0","seconds":4.0,"media_s":20.0}'
+    (runs / "20260101T000000-1.jsonl").write_text(f"{begin}\n{worked}\n{end}\n")
+    for day in (2, 3):  # nothing left to do
+        (runs / f"2026010{day}T000000-1.jsonl").write_text(f"{begin}\n{end.replace('30', '11')}\n")
+    report = Report("name", "", "0", "")
+    add_workspace(report, config)
+    assert [(each.stage, each.seconds, each.video_s) for each in report.speeds] == [("pose", 4.0, 20.0)]
+    assert report.wall_s == 20.0
+
+
+def test_one_clip_is_found_without_reading_the_other_videos(make_dataset: MakeDataset) -> None:
+    from fimad.report.single import one_clip
+
+    rows = DatasetRows(make_dataset(6))
+    rows.manifest["shards"].append({"name": "data/gone.parquet", "videos": {"another": ""}})
+    assert one_clip(rows, "video000004___1")["clip_id"] == "video000004___1"

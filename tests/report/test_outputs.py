@@ -146,6 +146,63 @@ def test_a_recording_opens_with_reruns_own_reader(row: dict[str, Any], tmp_path:
     assert verified.returncode == 0, verified.stderr
 
 
+def test_the_strip_has_a_scale_and_a_legend(row: dict[str, Any]) -> None:
+    from fimad.report.overlay import _AXES, _marks, _Strip
+
+    acc = np.array(row["left_wrist_acc_m_s2"]).reshape(-1, 3)
+    acc[160] = 900  # impossible, and no reason to flatten the rest
+    acc[:100] = np.nan
+    strip = _Strip({**row, "left_wrist_acc_m_s2": acc}, "left_wrist")
+    picture = strip.below(np.zeros((360, 640, 3), np.uint8), float(row["imu_time_s"][150]))
+    assert picture.shape == (450, 640, 3)
+    marks = _marks(acc)
+    assert marks[0] <= 0 <= 9.8 <= marks[-1] <= 15
+    below = picture[360:]
+    lines = [y for y in range(len(below)) if (below[y, 40:140] == (52, 56, 60)).all(axis=1).mean() > 0.5]
+    assert len(lines) == len(marks)
+    legend = below[:14]
+    for colour in _AXES:
+        assert (np.abs(legend.astype(int) - colour).sum(axis=2) < 60).any(), "each axis is named in its colour"
+
+
+def test_a_figures_skeletons_lie_within_it(
+    row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    figure_of = pytest.importorskip("matplotlib.figure").Figure
+    from fimad.report.figure import write_figure
+
+    kept: list[Any] = []
+    save = figure_of.savefig
+    monkeypatch.setattr(figure_of, "savefig", lambda self, *a, **k: (kept.append(self), save(self, *a, **k))[1])
+    write_figure(row, tmp_path / "figure.png", "left_wrist")
+    top = kept[0].axes[0]
+    drawn = matplotlib.transforms.Bbox.union([each.get_window_extent() for each in top.lines])
+    width, height = kept[0].bbox.size
+    assert 0 <= drawn.x0 < drawn.x1 <= width
+    assert 0 <= drawn.y0 < drawn.y1 <= height
+
+
+def test_a_dataset_plots_a_clip(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    import fimad
+    from fimad.errors import DatasetError
+
+    dataset = fimad.open_dataset(make_dataset(1))
+    figure = dataset.plot("video000000___1", "pelvis", tmp_path / "clip.png")
+    assert (tmp_path / "clip.png").read_bytes().startswith(b"\x89PNG")
+    assert "video000000___1" in figure.get_suptitle()
+    line = figure.axes[0].lines[2]
+    np.testing.assert_array_equal(line.get_ydata(), dataset.clip("video000000___1")["pelvis_acc_m_s2"][:, 2])
+    assert dataset.plot("video000000___0").axes[1].get_title(loc="left").startswith("left_wrist")
+    with pytest.raises(ConfigError, match="tail"):
+        dataset.plot("video000000___1", "tail")
+    with pytest.raises(ConfigError, match="can't be written"):
+        dataset.plot("video000000___1", path=tmp_path / "no" / "clip.png")
+    with pytest.raises(DatasetError):
+        dataset.plot("elsewhere___0")
+
+
 def test_no_media_file_is_an_error_with_a_remedy(seen: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         write_overlay(seen, tmp_path / "none.mp4", tmp_path / "overlay.mp4", "left_wrist")

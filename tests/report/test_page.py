@@ -51,7 +51,7 @@ def test_filter_open_play_step_turn(tab: Any, report_file: Path) -> None:
     label = tab.locator("#f-label option").nth(1).inner_text()
     tab.select_option("#f-label", index=1)
     assert 0 < tab.locator(".card").count() < 12
-    assert set(tab.locator(".card small span:first-child").all_inner_texts()) == {label}
+    assert set(tab.locator(".card small:first-of-type span:first-child").all_inner_texts()) == {label}
     ARTIFACTS.mkdir(exist_ok=True)
     tab.screenshot(path=ARTIFACTS / "report.png", full_page=True)
 
@@ -196,3 +196,53 @@ def test_flags_stand_on_cards_and_filter(tab: Any, report_file: Path) -> None:
     tab.select_option("#f-flag", "=camera_unknown")
     tab.locator(".card").first.click()
     assert "taken to stand still" in tab.locator("dl.flags dd").first.inner_text()
+
+
+def test_cards_say_how_good_the_signals_are(tab: Any, report_file: Path) -> None:
+    visit(tab, report_file)
+    assert set(tab.locator(".card .quality span:first-child").all_inner_texts()) == {"quality 0.80"}
+    drawn = tab.evaluate(
+        "[...document.querySelectorAll('.card canvas')].map((c) => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size)"
+    )
+    assert min(drawn) > 3, "every card shows a skeleton"
+
+
+def test_one_impossible_sample_does_not_flatten_an_axis(
+    tab: Any, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    from tests.dataset.synthetic import SyntheticSource
+
+    plain = SyntheticSource._simulate
+
+    def spiked(source: SyntheticSource, number: int, video_id: str) -> list[dict[str, Any]]:
+        rows = plain(source, number, video_id)
+        gyro = np.array(rows[0]["left_wrist_gyro_rad_s"]).reshape(-1, 3)
+        gyro[:, 0], gyro[100, 1] = np.sin(np.arange(len(gyro)) / 20), 94.0
+        rows[0]["left_wrist_gyro_rad_s"] = gyro.astype(np.float32).reshape(-1)
+        return rows
+
+    monkeypatch.setattr(SyntheticSource, "_simulate", spiked)
+    visit(tab, write(make_dataset(1), tmp_path))
+    tab.locator(".card").first.click()
+    tab.wait_for_selector("#x-play")
+    assert tab.locator(".beyond").all_inner_texts() == ["1 sample beyond the axis"]
+    low, high = tab.evaluate("fimadReport.state().axes[1]")
+    assert -2 < low < -1 < 1 < high < 3
+    assert tab.evaluate("fimadReport.state().axes[0]")[1] > 9.8
+
+
+def test_a_phone_shows_every_section_and_keeps_close_in_sight(tab: Any, report_file: Path) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    visit(tab, report_file)
+    boxes = tab.eval_on_selector_all("nav a", "all => all.map((a) => a.getBoundingClientRect().toJSON())")
+    assert len(boxes) == 7
+    assert all(box["left"] >= 0 and box["right"] <= 390 and box["bottom"] < 120 for box in boxes)
+    tab.locator(".card").first.click()
+    tab.wait_for_selector("#x-play")
+    tab.evaluate("document.querySelector('#explorer').scrollTop = 600")
+    tab.wait_for_timeout(100)
+    close = tab.locator("#x-close").bounding_box()
+    assert 0 <= close["y"] < 80
+    assert not tab.locator(".keys").is_visible()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fimad.report.collect import choose, collect, explorers, similar
 from fimad.report.page import clean
-from fimad.report.payload import PREVIEW_FRAMES, PREVIEW_POINTS, explorer, preview, second_difference
+from fimad.report.payload import POINTS, PREVIEW_FRAMES, PREVIEW_POINTS, explorer, preview, second_difference
 from fimad.report.sources import DatasetRows, placements_of, rows_of
 from tests.report.conftest import MakeDataset
 
@@ -118,3 +118,20 @@ def test_the_body_and_the_axes_are_those_of_the_imu(row: dict[str, Any]) -> None
     _, mounted = unpack(explorer({**row, "left_wrist_orientation": turned}, ("left_wrist",)))
     differing = {name[0] for name in drawn if not np.array_equal(drawn[name], mounted[name], equal_nan=True)}
     assert differing == {"axes"}
+
+
+def test_where_the_camera_moved_the_body_goes_with_the_root(row: dict[str, Any]) -> None:
+    root = np.array(row["imu_root_m"], float).reshape(-1, 3)
+    root[:, 0] = np.linspace(0, 1.9, len(root))
+    hips = [POINTS.index(f"{side}_hip") for side in ("left", "right")]
+
+    def travelled(steady: bool) -> float:
+        told = json.dumps({"camera_steady": steady})
+        _, drawn = unpack(explorer({**row, "imu_root_m": root.reshape(-1), "imu_report": told}, ("left_wrist",)))
+        points = drawn["points", ""].reshape(len(drawn["points", ""]), -1, 3)
+        pelvis = points[:, hips].mean(axis=1)
+        assert np.isfinite(pelvis).any()
+        return float(np.nanmax(pelvis[:, 0]) - np.nanmin(pelvis[:, 0]))
+
+    assert travelled(False) == pytest.approx(1.9, abs=0.05)
+    assert travelled(True) != pytest.approx(1.9, abs=0.05)

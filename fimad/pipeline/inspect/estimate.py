@@ -258,8 +258,8 @@ def excerpt(source: Path, target: Path, length_s: float) -> Path:
     return target
 
 
-def profile(workspace: Workspace) -> dict[str, Any]:
-    """Where the time of the last run went.
+def profile(workspace: Workspace, *, working: bool = False) -> dict[str, Any]:
+    """Where the time of the last run went; with `working`, of the last one that had something to do.
 
     Returns ``wall_s`` of the run; ``stages``: for each the number of ``videos``, their ``seconds`` of work and ``video_s``
     of material; ``videos``: seconds of work of each, the slowest first. Stages that share a pass over the frames share the
@@ -268,7 +268,7 @@ def profile(workspace: Workspace) -> dict[str, Any]:
     stages: dict[str, dict[str, float]] = defaultdict(lambda: {"videos": 0, "seconds": 0.0, "video_s": 0.0})
     videos: dict[str, float] = defaultdict(float)
     wall: dict[str, float] = {}
-    for entry in runlog.entries(workspace, newest=1):
+    for entry in runlog.working_run(workspace) if working else runlog.entries(workspace, newest=1):
         if "event" in entry:
             wall[entry["event"]] = float(entry["at"])
             continue

@@ -21,6 +21,8 @@ _PART_LINES = 2000
 _PART_S = 60.0
 # Of one video so many lines are told, from so much of the diaries.
 _MOST_TOLD = 200
+# Runs without work that are looked through for one with.
+_MOST_IDLE = 50
 _MOST_BYTES = 512 * 1024**2
 _BLOCK_BYTES = 1024**2
 
@@ -121,10 +123,24 @@ def _run_of(name: str) -> str:
 def entries(workspace: Workspace, newest: int = 0) -> Iterator[dict[str, Any]]:
     """The lines of all runs, oldest first; with `newest`, of so many last runs only. Cut lines are left out."""
     for name in _runs(workspace, newest):
-        for line in workspace.store.read(f"runs/{name}").splitlines():
-            entry = _parsed(line)
-            if entry is not None:
-                yield entry
+        yield from _entries(workspace, name)
+
+
+def working_run(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    """The lines of the last run in which a stage did something; none if no run did."""
+    names = _runs(workspace)
+    for run in sorted({_run_of(name) for name in names}, reverse=True)[:_MOST_IDLE]:
+        mine = [name for name in names if _run_of(name) == run]
+        if any("event" not in entry for name in mine for entry in _entries(workspace, name)):
+            yield from (entry for name in mine for entry in _entries(workspace, name))
+            return
+
+
+def _entries(workspace: Workspace, name: str) -> Iterator[dict[str, Any]]:
+    for line in workspace.store.read(f"runs/{name}").splitlines():
+        entry = _parsed(line)
+        if entry is not None:
+            yield entry
 
 
 def story(workspace: Workspace, video_id: str) -> list[dict[str, Any]]:

@@ -90,17 +90,17 @@ function drawFunnel() {
 }
 
 function drawSpeed() {
-  if (!report.speeds.length) return empty('speed', GIVE);
+  if (!report.speeds.length) return empty('speed', report.stages.length ? 'No build of this workspace has done anything yet.' : GIVE);
   const total = Math.max(...report.speeds.map((each) => each.video_s), 0);
   const rows = report.speeds.map((each) => {
     const rate = each.seconds ? each.video_s / each.seconds : 0;
     return [each.stage, number(each.videos), number(each.seconds, 1), rate ? number(rate, 1) : '–', rate ? number(rate * report.cores, 1) : '–'];
   });
-  $('#speed .body').append(framed(table('Speed of the last run', ['Stage', '#videos', '#busy s', '#video-s per core-s', `#ceiling, ${report.cores} worker${report.cores === 1 ? '' : 's'}`], rows), 'Speed table'));
+  $('#speed .body').append(framed(table('Speed of the last run that had work', ['Stage', '#videos', '#busy s', '#video-s per core-s', `#ceiling, ${report.cores} worker${report.cores === 1 ? '' : 's'}`], rows), 'Speed table'));
   if (report.wall_s) {
     const busy = report.speeds.reduce((sum, each) => sum + each.seconds, 0);
     const bound = busy ? (total / busy) * report.cores : 0;
-    $('#speed .body').append(el('p', { class: 'muted' }, `The whole last run: ${number(total / report.wall_s, 2)} s of video a second, against ${number(bound, 2)} if every worker had been busy all the time.`));
+    $('#speed .body').append(el('p', { class: 'muted' }, `That whole run: ${number(total / report.wall_s, 2)} s of video a second, against ${number(bound, 2)} if every worker had been busy all the time.`));
   }
 }
 

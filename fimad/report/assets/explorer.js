@@ -149,7 +149,7 @@ function runExplorer(body, clip, data) {
     redraws.delete(redraw);
     explorer.stop = null;
   };
-  explorer.state = () => ({ frame, time, frame_time: times[frame], playing, yaw: skeleton.yaw, range: panels.range });
+  explorer.state = () => ({ frame, time, frame_time: times[frame], playing, yaw: skeleton.yaw, range: panels.range, axes: panels.plots.map(({ plot }) => [plot.scales.y.min, plot.scales.y.max]) });
   skeleton.placement = data.signals[0] ?? '';
   if (data.signals.length) panels.show(data.signals[0]);
   seek(times[0]);

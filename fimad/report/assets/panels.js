@@ -1,3 +1,13 @@
+// The range of an axis that a few impossible samples don't flatten: where most samples lie, with room for what is near; beyond counts the rest.
+function usualRange(columns) {
+  const all = columns.flatMap((values) => values.filter((v) => v !== null)).sort((a, b) => a - b);
+  if (!all.length) return { low: -1, high: 1, beyond: 0 };
+  const at = (q) => all[Math.round(q * (all.length - 1))], first = at(.005), last = at(.995);
+  const room = Math.max(last - first, .2), low = Math.max(all[0], first - .5 * room), high = Math.min(all.at(-1), last + .5 * room);
+  const edge = .06 * Math.max(high - low, .2);
+  return { low: low - edge, high: high + edge, beyond: all.filter((v) => v < low || v > high).length };
+}
+
 // The signals of one placement over the clip's time, with one cursor over all panels.
 class Panels {
   constructor(host, data, seek) {
@@ -47,15 +57,20 @@ class Panels {
     this.host.append(box);
     const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11.5px system-ui' };
     const clean = data.map((values, k) => (k ? Array.from(values, (v) => (Number.isFinite(v) ? v : null)) : Array.from(values)));
-    let top = null;
+    let top = null, range = null;
     if (band) {
       const smooth = clean[4].filter((v) => v !== null).sort((p, q) => p - q);
       top = Math.max(2, (smooth.at(-1) ?? 1) * 2.5);
     }
+    else {
+      const { low, high, beyond } = usualRange(clean.slice(1));
+      range = [low, high];
+      if (beyond) legend.append(el('span', { class: 'beyond' }, `${number(beyond)} sample${beyond === 1 ? '' : 's'} beyond the axis`));
+    }
     const plot = new uPlot({
       width: holder.clientWidth || 600, height: 158, legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
-      scales: { x: { time: false, range: () => this.range ?? [0, this.length] }, y: top ? { range: [0, top] } : {} },
+      scales: { x: { time: false, range: () => this.range ?? [0, this.length] }, y: { range: top ? [0, top] : range } },
       axes: [{ ...axis, size: 26, values: (u, ticks) => ticks.map((v) => `${+v.toFixed(2)} s`) }, { ...axis, size: 46 }],
       series: [{}, ...series.map((each) => (each ? { stroke: colour(each[0]), width: each[0] === 'accent' ? 2 : each[0] === 'raw' ? 1 : 1.4, points: { show: false } } : { stroke: 'transparent', width: 0, points: { show: false } }))],
       bands: band ? [{ series: [3, 2], fill: colour('band') }] : [],

@@ -6,6 +6,8 @@ const sideOf = (a, b) => (a.startsWith('left') && b.startsWith('left') ? 'left' 
 
 function drawPreview(canvas, clip, frame) {
   const [context, width, height] = sharpen(canvas);
+  // Out of the page by now, or not laid out yet.
+  if (!width || !height) return;
   if (!clip.preview) {
     context.fillStyle = colour('soft');
     context.font = '13px system-ui, sans-serif';
@@ -62,6 +64,7 @@ function card(clip, open, place, total) {
   const button = el('button', { class: 'card', type: 'button', 'data-clip': clip.clip_id, title: clip.title, onclick: () => open(clip.index) }, canvas,
     el('span', { class: 'text' }, el('b', { dir: 'auto' }, clip.title || clip.clip_id),
       el('small', {}, el('span', { dir: 'auto' }, clip.label || 'no label'), el('span', {}, length(clip.end_s - clip.start_s))),
+      el('small', { class: 'quality' }, el('span', {}, clip.quality === null ? 'no signals' : `quality ${number(clip.quality, 2)}`), clip.quality === null ? null : bar([[clip.quality, clip.quality < .5 ? 'low' : '']])),
       clip.flags.length ? el('span', { class: 'flags' }, ...flagMarks(clip.flags)) : null));
   livePreview(button, canvas, clip);
   return [el('li', { 'aria-posinset': place, 'aria-setsize': total }, button), () => drawPreview(canvas, clip)];
