@@ -132,7 +132,9 @@ def _product_tables(kind: str) -> dict[str, Callable[[], str]]:
 
     def quality() -> str:
         default, risk = found()["default"], found()["risk_coverage"]
-        rows = [[name, _number(value)] for name, value in risk.items()]
+        # JSON sorts its keys as text.
+        ranked = sorted(risk.items(), key=lambda item: int("".join(filter(str.isdigit, item[0])) or 0))
+        rows = [[name, _number(value)] for name, value in ranked]
         table = _table(["sensor-clips by quality", "mean e_3d"], rows)
         return (
             f"{table}\n\nRank correlation of quality with e_3d over {default['n_sensors']} moving sensor-clips: "

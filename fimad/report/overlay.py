@@ -182,7 +182,7 @@ class _Strip:
         height = top + max(90, top // 4)
         rgb = np.concatenate([rgb, np.full((height - top, width, 3), 17, np.uint8)])
         size = max(0.35, min(width, 2 * top) / 2200)
-        head, foot = top + round(46 * size), height - round(34 * size)
+        head, foot = top + round(72 * size), height - round(34 * size)
         marks = _marks(self.acc)
         low, high = marks[0], marks[-1]
 

@@ -54,5 +54,5 @@ def test_it_runs(example: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102  (our own page)
     if "scores" in names:
         assert len(names["scores"]) == 5
-        # Four classes: guessing gives 0.25 at most.
-        assert names["scores"].mean() > 0.5
+        # 0.77, and 0.75 to 0.82 with other seeds of the forest; with shuffled classes 0.22 at most.
+        assert names["scores"].mean() > 0.7

@@ -179,6 +179,47 @@ def test_a_loader_with_workers_goes_on_exactly(dataset: Dataset) -> None:
         other.load_state_dict(first.state_dict())
 
 
+def taken(loader: Any, count: int | None = None) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for at, batch in enumerate(loader, 1):
+        found += zip(batch["clip_id"], [round(float(each), 6) for each in batch["start_s"]], strict=True)
+        if at == count:
+            break
+    return found
+
+
+def goes_on(dataset: Dataset, ranks: int, workers: int, draw: np.random.Generator, stops: int) -> None:
+    """All ranks see every window, those that pad twice; and one of them, interrupted anywhere, loses and repeats none."""
+
+    def loader(rank: int) -> Any:
+        windows = dataset.to_torch(**OPTIONS, seed=2, rank=rank, world_size=ranks)
+        return windows.loader(batch_size=4, num_workers=workers)
+
+    shares = [taken(loader(rank)) for rank in range(ranks)]
+    every = sorted(names(dataset.windows(**OPTIONS)))
+    assert {len(share) for share in shares} == {-(-len(every) // ranks)}
+    assert sorted(set().union(*shares)) == every
+    assert sum(map(len, shares)) - len(every) == -len(every) % ranks
+    for stop in draw.integers(0, len(loader(0)) + 1, stops):
+        rank = int(draw.integers(ranks))
+        first, again = loader(rank), loader(rank)
+        begun = taken(first, int(stop)) if stop else []
+        again.load_state_dict(first.state_dict())
+        assert begun + taken(again) == shares[rank]
+
+
+@pytest.mark.parametrize("ranks", range(1, 9))
+def test_without_workers_ranks_go_on_where_they_were(dataset: Dataset, ranks: int) -> None:
+    goes_on(dataset, ranks, 0, np.random.default_rng(ranks), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", range(5))
+@pytest.mark.parametrize("ranks", range(1, 9))
+def test_real_workers_go_on_where_they_were(dataset: Dataset, ranks: int, workers: int) -> None:
+    goes_on(dataset, ranks, workers, np.random.default_rng([ranks, workers]), 20 if ranks == 3 else 2)
+
+
 def test_workers_that_persist_see_the_epoch_in_a_plain_loader_too(dataset: Dataset) -> None:
     windows = dataset.to_torch(**OPTIONS, seed=3)
     loader = torch.utils.data.DataLoader(windows, batch_size=None, num_workers=1, persistent_workers=True)
