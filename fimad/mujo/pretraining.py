@@ -16,11 +16,10 @@ from torch import Tensor
 from fimad.errors import ConfigError
 from fimad.mujo.augment import augment, part_of
 from fimad.mujo.batches import device_of, epoch_order, hold_out, in_order, on, repeatable, seeded, tensors
-from fimad.mujo.card import write_card
 from fimad.mujo.checkpoint import built, load_tensors, optimizer_tensors, restore_optimizer, save_model, save_tensors
 from fimad.mujo.config import MujoConfig, mujo_config_toml
-from fimad.mujo.curves import read_log, write_curves, write_log
 from fimad.mujo.model import Mujo, Sizes
+from fimad.mujo.telling import read_log, write_card, write_curves, write_log
 from fimad.mujo.windows import WindowSet
 
 Tell = Callable[[str], None]

@@ -16,11 +16,11 @@ from fimad.mujo.augment import augment, rotations
 from fimad.mujo.batches import tensors
 from fimad.mujo.checkpoint import load_tensors
 from fimad.mujo.config import mujo_config_toml
-from fimad.mujo.curves import read_log
 from fimad.mujo.embedding import embed, retrieval, text_vectors, zero_shot
 from fimad.mujo.finetuning import draw_labels
 from fimad.mujo.model import Mujo, Sizes
 from fimad.mujo.scores import by_person, chance_at, macro_f1, over_persons, recall_at, subsets
+from fimad.mujo.telling import read_log
 
 
 def same(first: Path, second: Path) -> bool:
