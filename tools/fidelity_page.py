@@ -220,13 +220,19 @@ def optical_table() -> str:
         speed = "slow" if "slow" in trial else "fast"
         fixed = {name: row for name, row in found["methods"].items() if name.startswith("savitzky_golay")}
         best = min(fixed.values(), key=lambda row: row["rms_m_s2"])
-        for name, row in (("default", found["methods"]["adaptive"]), ("best Savitzky-Golay", best)):
-            cells = [axes(row["r_10hz"]), axes(row["r"]), f"{row['rms_m_s2']:.2f} m/s²"]
+        for name, row in (
+            ("default", found["methods"]["adaptive"]),
+            ("best Savitzky-Golay", best),
+            ("Butterworth, residual analysis", found["methods"]["butterworth"]),
+            ("central differences", found["methods"]["central"]),
+        ):
+            within = f"{row['within_2s']:.1%}" if "within_2s" in row else ""
+            cells = [axes(row["r_10hz"]), axes(row["r"]), f"{row['rms_m_s2']:.2f} m/s²", within]
             rows.append([f"{speed}, accelerometer, {name}", *cells])
-        rows.append([f"{speed}, accelerometer, bound", "", axes(found["methods"]["ceiling"]["r"]), ""])
+        rows.append([f"{speed}, accelerometer, bound", "", axes(found["methods"]["ceiling"]["r"]), "", ""])
         for name, row in (("default", found["gyroscope"]["adaptive"]), ("no smoothing", found["gyroscope"]["central"])):
-            rows.append([f"{speed}, gyroscope, {name}", "", axes(row["r"]), f"{row['rms_rad_s']:.2f} rad/s"])
-    return _table(["", "r of x, y, z up to 10 Hz", "r of x, y, z", "RMS difference"], rows)
+            rows.append([f"{speed}, gyroscope, {name}", "", axes(row["r"]), f"{row['rms_rad_s']:.2f} rad/s", ""])
+    return _table(["", "r of x, y, z up to 10 Hz", "r of x, y, z", "RMS difference", "within 2σ"], rows)
 
 
 def pairs_table() -> str:

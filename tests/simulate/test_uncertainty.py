@@ -9,8 +9,9 @@ import pytest
 
 from fimad.simulate import Trajectories, simulate_imu
 from fimad.simulate.placements import rig_of
+from fimad.simulate.smoothing.differentiate import differentiate
 from fimad.simulate.smoothing.spectral import Doubt
-from fimad.simulate.uncertainty import Traces, stated
+from fimad.simulate.uncertainty import Traces, capture_sigma, stated
 from fimad.skeleton import LANDMARKS
 
 NAMES = ("left_wrist", "right_thigh", "head")
@@ -58,6 +59,32 @@ def test_quality_is_the_share_of_the_motion_that_is_likely_to_be_right() -> None
     assert ((weak > 0) & (strong < 1)).all()
     assert (strong > weak).all()
     assert (noisy < strong).all()
+
+
+@pytest.mark.parametrize("sort", ["passed", "held"])
+def test_of_markers_noise_that_passed_and_motion_held_back_count(sort: str) -> None:
+    plain = stated(some(), NAMES, depth_axis=None)
+    more = stated(some(**{f"bend_{sort}": 100.0, f"rate_{sort}": 100.0}), NAMES, depth_axis=None)
+    assert (more.force_m_s2 > 2 * plain.force_m_s2).all()
+    assert (more.rate_rad_s > 2 * plain.rate_rad_s).all()
+
+
+@pytest.mark.parametrize(("rate_hz", "tremor_hz"), [(100.0, (3, 7)), (286.0, (10, 25))])
+def test_a_tremor_that_markers_hardly_show_is_within_the_uncertainty(
+    rate_hz: float, tremor_hz: tuple[float, float]
+) -> None:
+    # Where noise is looked for, from a tenth of the rate on, a tremor is taken for noise itself.
+    time_s = np.arange(0, 20, 1 / rate_hz)
+    rng = np.random.default_rng(3)
+    hz = np.concatenate([[0.8, 1.7], rng.uniform(*tremor_hz, 30)])
+    size_m_s2 = np.concatenate([[5.0, 4.0], np.full(30, 0.1)])
+    phase = 2 * np.pi * hz * time_s[:, None, None] + rng.uniform(0, 6, (3, len(hz)))
+    true = (size_m_s2 * np.sin(phase)).sum(2)
+    place = (-size_m_s2 / (2 * np.pi * hz) ** 2 * np.sin(phase)).sum(2)
+    found = differentiate(time_s, place + rng.normal(0, 0.0005, place.shape))
+    sigma = np.interp(time_s, found.doubt.time_s, capture_sigma(found.doubt))
+    within = np.linalg.norm(found.acceleration - true, axis=1) < 2 * sigma
+    assert 0.9 < within.mean() < 1
 
 
 def hinged(time_s: np.ndarray, noise_m: float) -> Trajectories:
