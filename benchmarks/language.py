@@ -49,9 +49,18 @@ def cases() -> list[Case]:
     """All titles of the folder."""
     made: list[Case] = []
     for name in ("english", "others"):
-        with (FOLDER / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
-            made.extend(_case(row) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        made.extend(_read(name))
     return made
+
+
+def blind() -> list[Case]:
+    """Titles that were written before anybody looked at how the matcher does on them."""
+    return _read("blind")
+
+
+def _read(name: str) -> list[Case]:
+    with (FOLDER / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
+        return [_case(row) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
 
 
 def _case(row: dict[str, str]) -> Case:
@@ -129,10 +138,10 @@ def _wrong(pairs: Iterable[tuple[Case, TitleLabel]]) -> None:
 def speed(titles: list[str]) -> float:
     """Titles a second on one core, none of them seen before."""
     fresh = [f"{title} {'abcdefghij'[at % 10]}" for at, title in enumerate(titles * 20)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     for title in fresh:
         label_title(title)
-    return len(fresh) / (time.perf_counter() - begin)
+    return len(fresh) / (time.process_time() - begin)
 
 
 def hostile_ms() -> float:
@@ -144,9 +153,9 @@ def hostile_ms() -> float:
     ]  # fmt: skip
     worst = 0.0
     for title in made:
-        begin = time.perf_counter()
+        begin = time.process_time()
         label_title(title)
-        worst = max(worst, time.perf_counter() - begin)
+        worst = max(worst, time.process_time() - begin)
     return worst * 1000
 
 
@@ -163,11 +172,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     lexicon()
+    label_title("squats")
     pairs = [(case, label_title(case.title)) for case in cases()]
     result: dict[str, Any] = {}
     for name, chosen in (
         ("open half", [pair for pair in pairs if not pair[0].held_out]),
         ("held-out half", [pair for pair in pairs if pair[0].held_out]),
+        ("written blind", [(case, label_title(case.title)) for case in blind()]),
     ):
         print(f"\n{name}")
         groups: dict[str, list[tuple[Case, TitleLabel]]] = defaultdict(list)

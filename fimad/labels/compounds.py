@@ -6,6 +6,7 @@ exercise each: it has an id of its own where the taxonomy knows it, else one mad
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +21,18 @@ _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:")
+
+
+_AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
+_SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b")
+_BOTH = re.compile(r"\s(?:and|und|y|e|et)\s|\s?[&+]\s?")
+# What an exercise is when one limb does it.
+_ONE_LIMB = {
+    "bent_over_row": ("arm", "single_arm_row"),
+    "deadlift": ("leg", "single_leg_deadlift"),
+    "romanian_deadlift": ("leg", "single_leg_romanian_deadlift"),
+    "glute_bridge": ("leg", "single_leg_glute_bridge"),
+}
 
 
 @dataclass
@@ -44,6 +57,19 @@ class Phrase:
     used: float = 0.0
     uncovered: int = 0
     weak: bool = False
+
+
+def one_after_the_other(text: str) -> str:
+    """A cleaned title with breaks where it says that exercises follow each other: "squats then curls", "a & b superset"."""
+    if "then" in text or "followed by" in text:
+        text = _AFTERWARDS.sub(" | ", text)
+    return _BOTH.sub(" | ", text) if _SUPERSET.search(text) else text
+
+
+def by_one_limb(exercise: str, words: Sequence[str], side: str | None) -> str:
+    """What an exercise is when one limb does it: "DB row right arm" is a single-arm row."""
+    limb, other = _ONE_LIMB.get(exercise, ("", exercise))
+    return other if side in ("left", "right") and limb in words else exercise
 
 
 def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> list[Phrase]:
@@ -191,7 +217,7 @@ def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, 
 
 def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
     ids = [match.entry.id for match in group]
-    table = _known_pairs()
+    table = known_pairs()
     first, last = ids[0], ids[-1]
     if first == last:
         return first
@@ -210,7 +236,7 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
 
 
 @cache
-def _known_pairs() -> dict[tuple[str, str], str]:
+def known_pairs() -> dict[tuple[str, str], str]:
     """Compounds of the taxonomy by their parts."""
     found = lexicon()
     pairs: dict[tuple[str, str], str] = {}

@@ -40,6 +40,8 @@ _COUNTING = {
     "mit": "de", "con": "es it", "avec": "fr", "com": "pt", "und": "de", "et": "fr", "kurze": "de", "lado": "es pt", "lato": "it",
     "cote": "fr", "seite": "de",
 }  # fmt: skip
+# Of two languages that share all words of a title the one that more titles are in.
+_COMMONEST = frozenset(("de", "es", "fr", "pt", "it"))
 _COUNTING_TABLE = {word: tuple(codes.split()) for word, codes in _COUNTING.items()}
 _LETTER_TABLE = {letter: tuple(codes.split()) for letter, codes in _LETTERS.items()}
 
@@ -105,4 +107,4 @@ def tell(title: str, text: str, words: Iterable[str], named: Iterable[frozenset[
     if not votes:
         return "en" if title.isascii() and any(char.isalpha() for char in title) else None
     # An English word may be borrowed by others; where it is a draw it is English.
-    return max(sorted(votes), key=lambda code: (round(votes[code], 6), code == "en"))
+    return max(sorted(votes), key=lambda code: (round(votes[code], 6), code == "en", code in _COMMONEST))

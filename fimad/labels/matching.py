@@ -238,7 +238,11 @@ def _split(word: str, found: Lexicon) -> tuple[str, ...]:
 
 
 @cache
-def _spellings() -> dict[tuple[str, int], list[str]]:
+def spellings() -> dict[tuple[str, int], list[str]]:
+    """Words of names that a misspelt word may stand for, by first letter and length."""
+    from rapidfuzz import process  # noqa: F401  (loaded before the first title that needs it)
+    from rapidfuzz.distance import OSA  # noqa: F401
+
     buckets: dict[tuple[str, int], list[str]] = {}
     for word in sorted(lexicon().exercise_words):
         if len(word) >= _MIN_FUZZY and word.isascii() and word.isalpha():
@@ -251,11 +255,15 @@ def _nearest(word: str) -> str:
     from rapidfuzz.distance import OSA
 
     reach = 1 if len(word) < 8 else 2
-    buckets = _spellings()
+    buckets = spellings()
     choices = [
         each
         for length in range(len(word) - reach, len(word) + reach + 1)
         for each in buckets.get((word[0], length), ())
     ]
-    near = process.extractOne(word, choices, scorer=OSA.distance, score_cutoff=reach) if choices else None
-    return str(near[0]) if near else ""
+    near = process.extract(word, choices, scorer=OSA.distance, score_cutoff=reach, limit=None) if choices else []
+    if not near:
+        return ""
+    # Letters that changed places are one mistake, as one wrong letter is: of words as near, the English one.
+    languages = lexicon().languages
+    return str(min(near, key=lambda each: (each[1], "en" not in languages.get(each[0], ()), each[2]))[0])

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from fimad.labels.compounds import Phrase, phrases
+from fimad.labels.compounds import Phrase, by_one_limb, known_pairs, one_after_the_other, phrases
 from fimad.labels.kinds import Verdict, decide
 from fimad.labels.languages import tell
-from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment
+from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment, spellings
 from fimad.labels.numbers import Stated, take_numbers
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
 from fimad.labels.text import Token, clean, tokens
@@ -41,6 +41,7 @@ _ENGLISH = frozenset([
     "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
     "bar", "sit", "talk", "plan", "sol", "free", "start",
 ])  # fmt: skip
+_OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -114,10 +115,18 @@ def label_title(title: str | None) -> TitleLabel:
     return _label((title or "")[:1200])
 
 
+@cache
+def _prepared() -> Lexicon:
+    """The lexicon with all that is made of it once, so that no later title pays for it."""
+    known_pairs()
+    spellings()
+    return lexicon()
+
+
 @lru_cache(maxsize=16384)
 def _label(title: str) -> TitleLabel:
-    found = lexicon()
-    text = clean(title)
+    found = _prepared()
+    text = one_after_the_other(clean(title))
     main, asides = _without_brackets(text)
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
@@ -141,6 +150,11 @@ def _label(title: str) -> TitleLabel:
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
     side = next((each for each in (_side(part.words, part.matches, found) for part in everything) if each), None)
+    if verdict.kind == "exercise":
+        verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
+    if verdict.kind == "section" and _OF.search(text):
+        # "Round 3 of 4" counts rounds.
+        repetitions = None
     equipment = dict.fromkeys(each for part in everything for each in _equipment(part, found))
     return TitleLabel(
         verdict.kind,

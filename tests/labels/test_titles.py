@@ -212,3 +212,31 @@ def test_a_file_that_is_not_there_is_said_in_three_parts() -> None:
 )
 def test_other_words_are_not_taken_for_misspelt_exercises(title: str) -> None:
     assert label_title(title).kind != "exercise"
+
+
+@pytest.mark.parametrize(
+    ("title", "exercises"),
+    [
+        ("Squat & Overhead Press Superset", ("squat", "overhead_press")),
+        ("Super set: lunges and bicep curls", ("lunge", "bicep_curl")),
+        ("Lunges then biceps curls", ("lunge", "bicep_curl")),
+        ("Squats followed by push-ups", ("squat", "push_up")),
+        ("Squat to press", ("thruster",)),
+        ("DB row right arm", ("single_arm_row",)),
+        ("Glute bridge left leg", ("single_leg_glute_bridge",)),
+        ("Barbell row", ("bent_over_row",)),
+    ],
+)
+def test_one_after_the_other_is_no_compound_and_one_limb_is_another_exercise(
+    title: str, exercises: tuple[str, ...]
+) -> None:
+    assert label_title(title).exercises == exercises
+
+
+def test_rounds_that_are_counted_are_no_repetitions() -> None:
+    label = label_title("Round 3 of 4")
+    assert (label.kind, label.repetitions) == ("section", None)
+
+
+def test_a_word_that_two_languages_share_is_of_the_commoner_one() -> None:
+    assert label_title("Runde 2").language == "de"
