@@ -46,7 +46,7 @@ _HEADS = frozenset([
     "squeeze", "drop", "dip", "crunch", "touch", "kickback", "pass", "sweep", "punch", "climb", "drag",
     "balance", "asana", "bridge", "plank", "squat", "lunge", "drill", "sprint", "shuffle", "raise",
     "jack", "deadlift", "thrust", "hinge", "march", "skip", "bound", "toss", "flick", "flip",
-    "pushdown", "pulldown", "rollout", "hang", "abduction", "adduction", "flexion", "clap", "wave",
+    "pushdown", "pulldown", "rollout", "hang", "abduction", "adduction", "flexion", "clap",
     "strike", "block", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
     "down", "whip", "handed", "spin", "tuck",
 ])  # fmt: skip

@@ -240,3 +240,11 @@ def test_rounds_that_are_counted_are_no_repetitions() -> None:
 
 def test_a_word_that_two_languages_share_is_of_the_commoner_one() -> None:
     assert label_title("Runde 2").language == "de"
+
+
+@pytest.mark.parametrize(
+    "title", ["Hammer to Fall", "Chop Suey!", "Drowning in the Pain of Consciousness", "Sound Waves"]
+)
+def test_songs_and_lectures_are_no_exercises(title: str) -> None:
+    assert label_title(title).kind != "exercise"
+    assert label_title("Hammers").exercises == ("hammer_curl",)
