@@ -39,6 +39,15 @@ def test_every_trace_counts(sort: str, depth_axis: int) -> None:
     np.testing.assert_array_equal(more.force_m_s2, plain.force_m_s2)
 
 
+@pytest.mark.parametrize("sort", range(3))
+@pytest.mark.parametrize("axis", range(3))
+def test_every_trace_counts_along_every_axis(sort: int, axis: int) -> None:
+    more = some()
+    more.bend[sort, :, axis] *= 100
+    larger, plain = (stated(each, NAMES, depth_axis=1).force_m_s2 for each in (more, some()))
+    assert (larger > 1.001 * plain).all()
+
+
 def test_depth_is_another_axis_than_those_of_the_plane() -> None:
     flat = some()
     flat.bend[:, :, [0, 2]] = 0
