@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fimad import __version__
 from fimad.config import Config
+from fimad.labels.clips import NULL, UNLISTED
 from fimad.report.model import ClipCard, Failure, Report, Speed, StageRow
 from fimad.report.payload import explorer, preview
 from fimad.report.sources import Rows, placements_of, rows_of
@@ -24,6 +25,7 @@ _SIMILAR = 6
 _CARD = (
     *("clip_id", "video_id", "split", "title", "label", "channel", "start_s", "end_s", "pose_share", "imu_quality"),
     *("transcript_language", "pose_image", "width_px", "height_px", "video_embedding", "tool_versions", "flags"),
+    *("kind", "class_label"),
 )
 
 
@@ -50,12 +52,20 @@ def collect(rows: Rows, origin: str, tell: Callable[[float], None] | None = None
     return report
 
 
+def shown_label(row: dict[str, Any]) -> str:
+    """What the page groups clips by: the canonical exercise, the kind of what is none, else the title's own words."""
+    name = row.get("class_label")
+    if name == NULL:
+        return str(row.get("kind") or name)
+    return str(row["label"] or "") if name in (None, UNLISTED) else str(name).replace("_", " ")
+
+
 def clip_card(row: dict[str, Any]) -> ClipCard:
     """What the gallery shows of a row."""
     return ClipCard(
         row["clip_id"],
         row["title"] or "",
-        row["label"] or "",
+        shown_label(row),
         row["channel"] or "",
         row["split"],
         row["start_s"],

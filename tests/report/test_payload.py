@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimad.report.collect import choose, collect, explorers, similar
+from fimad.report.collect import choose, collect, explorers, shown_label, similar
 from fimad.report.page import clean
 from fimad.report.payload import POINTS, PREVIEW_FRAMES, PREVIEW_POINTS, explorer, preview, second_difference
 from fimad.report.sources import DatasetRows, placements_of, rows_of
@@ -135,3 +135,12 @@ def test_where_the_camera_moved_the_body_goes_with_the_root(row: dict[str, Any])
 
     assert travelled(False) == pytest.approx(1.9, abs=0.05)
     assert travelled(True) != pytest.approx(1.9, abs=0.05)
+
+
+def test_clips_are_grouped_by_exercise_and_not_by_how_a_title_is_spelt() -> None:
+    row = {"label": "squats x15", "kind": "exercise", "class_label": "squat"}
+    assert shown_label(row) == "squat"
+    assert shown_label({**row, "class_label": "push_up"}) == "push up"
+    assert shown_label({**row, "class_label": "unlisted_exercise"}) == "squats x15"
+    assert shown_label({**row, "kind": "rest", "class_label": "null"}) == "rest"
+    assert shown_label({"label": "squats"}) == "squats"
