@@ -74,7 +74,7 @@ demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, wit
 	@$(BIN)/fimad demo --workspace $(WORKSPACE) --dataset $(DATASET) $(if $(filter-out 0,$(EMBED)),,--without embed)
 
 test: $(VENV)/.dev  ## Run the default test suite
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # opencv-python is what rtmlib brings; it must be of the same version as mediapipe's OpenCV, and isn't always out yet.
 lock:  ## Write constraints/ anew: what is pinned stays unless pyproject.toml forbids it; UPGRADE=--upgrade takes the newest

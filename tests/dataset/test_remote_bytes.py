@@ -31,7 +31,8 @@ COLUMNS += ["left_wrist_acc_m_s2", "left_wrist_gyro_rad_s", "left_wrist_valid"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("remote") / "dataset"
     placements = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "chest", "pelvis")
-    config = small_config(placements, shard_bytes=6_000_000)
+    # A footer of 74 kB stands for all columns; real shards are ten times this size.
+    config = small_config(placements, shard_bytes=12_000_000)
     pack(SyntheticSource(24, config, clip_s=20.0), config, open_store(str(folder)))
     return folder
 
