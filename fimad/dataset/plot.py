@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fimad.errors import ConfigError
-from fimad.simulate.readings.picture import figure_of
+from fimad.simulate.readings.picture import figure_of, save_figure
 
 if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
@@ -38,10 +38,5 @@ def plot_clip(
     figure = figure_of(name, clip["imu_time_s"], (acc, acc_sigma), (gyro, gyro_sigma))
     figure.suptitle(f"{clip_id}: {clip['label'] or 'no label'}", fontsize=10)
     if path is not None:
-        try:
-            figure.savefig(path, dpi=160)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path} can't be written: {error}", "", "Give a path that ends in .png, .pdf or .svg."
-            ) from error
+        save_figure(figure, path)
     return figure

@@ -9,6 +9,7 @@ import numpy as np
 
 from fimad.errors import ConfigError, SetupError
 from fimad.report.payload import array, body, pose_of
+from fimad.simulate.readings.picture import save_figure
 from fimad.skeleton import BONES, LANDMARK_INDEX
 
 _SIDES = {"left": "#0b6bcb", "right": "#b8500b"}
@@ -49,12 +50,7 @@ def write_figure(row: dict[str, Any], path: Path, placement: str) -> None:
         axes.fill_between(time_s - start_s, 0, 1, where=missing, transform=axes.get_xaxis_transform(), color="#e9ebee")
     force.legend(ncols=3, frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), fontsize=8)
     rate.set_xlabel(f"time, s; virtual sensor on the {placement.replace('_', ' ')}")
-    try:
-        figure.savefig(path, dpi=160)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path} can't be written: {error}", "", "Give a path that ends in .png, .pdf or .svg."
-        ) from error
+    save_figure(figure, path)
 
 
 def _skeletons(axes: Any, tracks: Any, start_s: float, length_s: float) -> None:

@@ -57,7 +57,7 @@ def read(path: Path) -> Markers:
             rows = itertools.islice(text_csv.reader(file), 1, _LOOKED_AT)
             digits = resolution(row[at] for row in rows if len(row) > at)
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError, text_csv.Error, OSError) as error:
-        raise ConfigError(f"{path.name!r} can't be read as CSV: {error}.", "A cell is no number.", _FIX) from error
+        raise ConfigError(f"{path.name!r} can't be read as CSV: {error}.", _why(error), _FIX) from error
     markers: dict[str, dict[str, np.ndarray]] = {}
     units = set()
     for name, values in numbers.items():
@@ -82,6 +82,14 @@ def read(path: Path) -> Markers:
         resolution_s=digits * second,
         notes={"format": "csv"},
     )
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return "Its disk or network failed while it was read."
+    if "columns, got" in str(error):
+        return "A row has more or fewer cells than the head; the file may have been cut short."
+    return "A cell is no number, or the file is no table."
 
 
 def _spread(columns: dict[str, Any], clock: str) -> dict[str, Any]:

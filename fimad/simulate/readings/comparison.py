@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError, SetupError
+from fimad.simulate.readings.picture import save_figure
 from fimad.simulate.readings.recording import Recording
 from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal
 
@@ -103,7 +104,7 @@ class Comparison:
             panel.grid(alpha=0.2)
         figure.axes[0].legend(ncols=3, fontsize=7, frameon=False)
         figure.axes[-1].set_xlabel("recording's time, s")
-        figure.savefig(Path(path), dpi=160)
+        save_figure(figure, path)
 
 
 def compare(

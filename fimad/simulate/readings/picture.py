@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,19 @@ def draw_signal(imu: ImuSequence, path: str | Path, placement: str | None) -> No
     figure = figure_of(
         name, imu.time_s, (signal.acc_m_s2, signal.sigma_m_s2), (signal.gyro_rad_s, signal.gyro_sigma_rad_s)
     )
-    figure.savefig(Path(path), dpi=160)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a matplotlib figure; the suffix chooses PNG, PDF or SVG. Raises `ConfigError` where that can't be done."""
+    try:
+        figure.savefig(path, dpi=160)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} can't be written: {error}",
+            "Its folder does not exist or can't be written to, or the suffix is no format of pictures.",
+            "Give a path that ends in .png, .pdf or .svg.",
+        ) from error
 
 
 def figure_of(

@@ -210,3 +210,28 @@ def test_broken_files_are_an_error_in_three_parts(tmp_path: Path, name: str) -> 
     assert name in caught.value.what
     with pytest.raises(ConfigError, match="can't be read"):
         read_motion(tmp_path / "not-there.csv")
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ("0,1,2,3\n0.1,1,2\n", "cells than the head"),
+        ("0,1,2,3\n0.1,1,2,3,4\n", "cells than the head"),
+        ("0,1,a,3\n", "no number"),
+    ],
+)
+def test_a_table_says_what_is_wrong_with_its_rows(tmp_path: Path, rows: str, why: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"time_s,left_hip_x,left_hip_y,left_hip_z\n{rows}")
+    with pytest.raises(ConfigError) as caught:
+        read_motion(path)
+    assert why in caught.value.why
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "missing/a.png", "a.png"])
+def test_a_picture_that_can_not_be_written_is_said(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    imu = simulate_imu(read_motion(write_csv(tmp_path / "m.csv")), placements=["left_wrist"])
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(ConfigError, match="can't be written"):
+        imu.plot(tmp_path / name)
