@@ -116,7 +116,7 @@ def cluster() -> Iterator[str]:
         process.terminate()
     for process in processes:
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             # Dask's own orderly end takes longer on a busy machine; nothing is measured any more.
             process.kill()
@@ -196,7 +196,7 @@ def test_sigint_finishes_cleanly_and_the_next_run_resumes(tmp_path: Path, worker
     wait_for(tmp_path, "tally/*.pose.runs")
     # As a terminal does it: to the whole process group.
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors.decode()
     assert session_ends(process.pid)
     workspace = Workspace(config.workspace)
@@ -223,7 +223,7 @@ def test_kills_leave_nothing_running_and_nothing_broken(tmp_path: Path) -> None:
             os.kill(dice.choice(psutil.Process(process.pid).children(recursive=True)).pid, signal.SIGKILL)
             wait_for(tmp_path, "tally/*.pose.runs", wanted + 3)
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     summary = go(config)
     assert summary.exit_code == 0
     assert not list((tmp_path / "ws" / "tmp").iterdir())
@@ -240,7 +240,7 @@ def test_two_drivers_on_one_workspace_do_not_hurt_each_other(tmp_path: Path) -> 
     fakes.corpus(config, *videos)
     both = [driver(config.model_dump_json()) for _ in range(2)]
     for process in both:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()
     assert not list((tmp_path / "ws" / "tmp").iterdir())
     reference = make_config(tmp_path / "reference")
@@ -335,9 +335,10 @@ def test_nothing_listens_while_a_local_build_runs(tmp_path: Path) -> None:
     process = driver(config.model_dump_json())
     wait_for(tmp_path, "tally/*.pose.runs")
     for each in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
-        assert [one for one in each.net_connections() if one.status == psutil.CONN_LISTEN] == []
-        assert not any("distributed" in part for part in each.cmdline())
-    _, errors = process.communicate(timeout=60)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            assert [one for one in each.net_connections() if one.status == psutil.CONN_LISTEN] == []
+            assert not any("distributed" in part for part in each.cmdline())
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors.decode()
 
 
