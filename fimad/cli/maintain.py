@@ -1,4 +1,4 @@
-"""`fimad retry` and `fimad gc`: failures for another try, and artifacts that nothing uses."""
+"""`fimad retry`, `fimad gc`, `fimad compact`: failures for another try, artifacts that nothing uses, and too many files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from fimad.cli.options import (
     read_config,
     with_run,
 )
-from fimad.cli.output import out, print_json, size_text
+from fimad.cli.output import out, print_json, progress, size_text
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("retry", epilog="Examples: `fimad retry`, `fimad retry --stage pose --reason deadline`")(retry)
     app.command("gc", epilog="Examples: `fimad gc`, `fimad gc --config a.toml --config b.toml --yes`")(gc)
+    app.command("compact", epilog="Examples: `fimad compact`, `fimad compact --stage pose --dry-run`")(compact)
 
 
 def retry(
@@ -114,3 +115,44 @@ def gc(
         delete_unused(place, unused)
         if not as_json:
             out.print(f"{size_text(total)} freed.")
+
+
+def compact(
+    stage: Annotated[list[str] | None, typer.Option(help="Only these stages; may be given several times.")] = None,
+    config: ConfigOption = None,
+    workspace: WorkspaceOption = None,
+    settings: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and do nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the workspace's artifacts together into few, larger files, for file systems that have a limit of files.
+
+    Everything goes on as before: builds, status, retry and gc read them there. Media and records of failures stay by themselves.
+    It may run beside a build, be interrupted, and be repeated.
+    """
+    from fimad.pipeline.inspect.upkeep import compact as put_together
+    from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.workspace import Workspace
+
+    chosen = read_config(config, workspace, settings=settings)
+    plan = plan_stages(chosen)
+    names = [plan.check_name(each) for each in stage] if stage else list(plan.stages)
+    place = Workspace(chosen.workspace)
+    try:
+        with progress("Putting artifacts together") as tell:
+            done = put_together(place, names, tell, dry_run=dry_run)
+    finally:
+        place.close()
+    if as_json:
+        print_json({**asdict(done), "dry_run": dry_run})
+        return
+    verb = "would be" if dry_run else "were"
+    out.print(
+        f"{done.artifacts} artifacts ({size_text(done.bytes)}) {verb} put together: "
+        f"{done.files_before} files before, {done.files_after} after."
+    )
+    if done.damaged:
+        out.print(
+            f"{done.damaged} bundle{'' if done.damaged == 1 else 's'} could not be read and {verb} deleted: "
+            "`fimad build` makes the artifacts anew. If it comes back, look at the disk."
+        )

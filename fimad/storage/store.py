@@ -48,6 +48,10 @@ class Store(ABC):
         """A whole file; `FileNotFoundError` if there is none."""
 
     @abstractmethod
+    def read_range(self, name: str, first: int, end: int) -> bytes:
+        """Bytes `first` to `end` (not included) of a file; `FileNotFoundError` if there is none."""
+
+    @abstractmethod
     def write(self, name: str, data: bytes) -> None:
         """Publish a whole file."""
 
@@ -132,6 +136,11 @@ class LocalStore(Store):
     def read(self, name: str) -> bytes:
         with open(self._path(name), "rb") as file:
             return file.read()
+
+    def read_range(self, name: str, first: int, end: int) -> bytes:
+        with open(self._path(name), "rb") as file:
+            file.seek(first)
+            return file.read(end - first)
 
     def write(self, name: str, data: bytes) -> None:
         self._guard(lambda: atomic.publish_bytes(data, Path(self._path(name)), self.scratch_root()))
@@ -331,6 +340,12 @@ class FsspecStore(Store):
 
     def read(self, name: str) -> bytes:
         data: bytes = self._retry(f"read {name}", lambda: self.fs.cat_file(self._path(name)))
+        return data
+
+    def read_range(self, name: str, first: int, end: int) -> bytes:
+        data: bytes = self._retry(
+            f"read {name}", lambda: self.fs.cat_file(self._path(name), start=first, end=end) if end > first else b""
+        )
         return data
 
     def write(self, name: str, data: bytes) -> None:

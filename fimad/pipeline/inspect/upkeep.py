@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ from fimad.dataset.manifest import read_manifest
 from fimad.errors import DamagedArtifactError, FimadError
 from fimad.pipeline.stages.registry import StagePlan, plan_stages
 from fimad.pipeline.state import index
-from fimad.pipeline.state.records import PENDING
+from fimad.pipeline.state.bundles import Compaction
+from fimad.pipeline.state.records import DONE, PENDING
 from fimad.pipeline.state.survey import Survey
 from fimad.pipeline.state.workspace import Workspace
 from fimad.storage.store import open_store
@@ -132,14 +133,14 @@ def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *,
     old: list[tuple[str, int]] = []
     done: list[tuple[str, int]] = []
     sizes: dict[str, list[tuple[str, int]]] = {}
+    made = {video_id for video_id, code in workspace.entries("download", key) if code == DONE}
     for name, size in workspace.store.sizes(workspace.stage_folder("download", key)):
         sizes.setdefault(name.rpartition("/")[0], []).append((name, size))
     for files in sizes.values():
         base = {name.rpartition("/")[2]: (name, size) for name, size in files}
-        ids = {name.removesuffix(".parquet") for name in base if name.endswith(".parquet")}
         for name in base:
-            video_id = next((each for each in _owners(name) if each in ids), None)
-            if video_id is None or name.endswith((".parquet", ".json")):
+            video_id = next((each for each in _owners(name) if each in made), None)
+            if video_id is None or name.endswith((".parquet", ".json", ".gone", ".zip")):
                 continue
             try:
                 table = workspace.read("download", key, video_id, columns=["media"])
@@ -174,6 +175,34 @@ def delete_unused(workspace: Workspace, unused: Sequence[Unused]) -> None:
             workspace.store.delete(name)
         if not each.names:
             workspace.store.delete_folder(each.folder)
+
+
+def compact(
+    workspace: Workspace,
+    names: Sequence[str],
+    progress: Callable[[float], None],
+    *,
+    dry_run: bool = False,
+) -> Compaction:
+    """Put the artifacts of stages together to bundles, under every key; may run beside a build, and be killed.
+
+    Parameters
+    ----------
+    names : of stages.
+    progress : is told the share of folders that are done.
+    """
+    folders = [
+        (folder, bucket)
+        for stage, keys in sorted(workspace.keys().items())
+        if stage in names
+        for folder in (workspace.stage_folder(stage, key) for key in keys)
+        for bucket in workspace.buckets(folder)
+    ]
+    total = Compaction()
+    for at, (folder, bucket) in enumerate(folders, 1):
+        total.add(workspace.bundles.compact(folder, bucket, dry_run=dry_run))
+        progress(at / len(folders))
+    return total
 
 
 def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) -> int:

@@ -67,6 +67,6 @@ def forget(workspace: Workspace, video_ids: Iterable[str]) -> None:
 
 
 def _forget(workspace: Workspace, stage: str, key: str, video_id: str) -> None:
-    workspace.store.delete(workspace.name(stage, key, video_id))
+    workspace.discard(stage, key, video_id)
     workspace.delete_record(stage, key, video_id)
     workspace.store.delete_folder(workspace.part_folder(stage, key, video_id))

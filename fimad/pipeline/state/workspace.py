@@ -5,6 +5,8 @@
                                                      <video_id>.filtered.json  processed, and left out for a reason
                                                      <video_id>.<16 hex of its sha256>.mp4, ...   media, beside the
                                                                                artifact of `download` that names it
+                   bundles/                                                artifacts of many videos in one file
+                                                                           (`bundles`)
     parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
     removed/<video_id>.json    taken down: no build takes it on again
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
@@ -35,6 +37,7 @@ import pyarrow.parquet as pq
 
 from fimad.errors import DamagedArtifactError
 from fimad.pipeline.state.batches import Batches
+from fimad.pipeline.state.bundles import FOLDER, GONE, Bundles
 from fimad.pipeline.state.records import (
     DONE,
     FAILED,
@@ -69,6 +72,7 @@ class Workspace(Batches):
     def __init__(self, url: str, scratch: str = "") -> None:
         self.store = open_store(url, scratch)
         self.url = self.store.url
+        self.bundles = Bundles(self.store)
         self.secrets = Secrets(self.url)
         self._proofs: list[str] = []
 
@@ -124,12 +128,13 @@ class Workspace(Batches):
 
     def _read(self, name: str, take: Callable[[pq.ParquetFile], Any]) -> Any:
         try:
-            source = (
-                pa.BufferReader(self.store.read(name)) if self.store.local is None else str(self.store.local / name)
-            )
-            # Most artifacts are small: a pool of threads costs more than it saves.
-            with pq.ParquetFile(source, page_checksum_verification=True) as file:
-                return take(file)
+            try:
+                local = self.store.local
+                return _take(pa.BufferReader(self.store.read(name)) if local is None else str(local / name), take)
+            except FileNotFoundError:
+                if not name.startswith("stages/"):
+                    raise
+                return _take(pa.BufferReader(self.bundles.read(name)), take)
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -148,21 +153,32 @@ class Workspace(Batches):
 
     def discard(self, stage: str, key: str, video_id: str) -> None:
         """Delete an artifact that has to be made again: it is damaged, or made from other media than there is now."""
-        self.store.delete(self.name(stage, key, video_id))
+        name = self.name(stage, key, video_id)
+        if self.bundles.find(name) is not None:
+            self.store.write(self.name(stage, key, video_id, GONE), b"")
+        self.store.delete(name)
 
     def exists(self, stage: str, key: str, video_id: str) -> bool:
-        return self.store.exists(self.name(stage, key, video_id))
+        name = self.name(stage, key, video_id)
+        return self.store.exists(name) or self.bundles.find(name) is not None
 
     def purge(self, stage: str, key: str, video_id: str) -> int:
         """Delete all that a stage holds of a video: artifact, records, parts, media; returns the number of files."""
+        bundled = self.bundles.holds(self.name(stage, key, video_id)) is not None
         folder, _, artifact = self.name(stage, key, video_id).rpartition("/")
         own = re.compile(re.escape(video_id) + r"([.][0-9a-f]{16})?([.](failed|filtered))?[.][a-z0-9]{2,7}")
         names = [f"{folder}/{each}" for each in self.store.files(folder) if own.fullmatch(each) or each == artifact]
+        names = [name for name in names if not name.endswith(GONE)]
         parts = self.part_folder(stage, key, video_id)
         names += [f"{parts}/{each}" for each in self.store.files(parts)]
+        if bundled:
+            # First: the bundle is written anew without what is marked so.
+            self.store.write(self.name(stage, key, video_id, GONE), b"")
         for name in names:
             self.store.delete(name)
-        return len(names)
+        if bundled:
+            self.bundles.compact(*folder.rsplit("/", 1))
+        return len(names) + bundled
 
     # Parts of artifacts of long videos (`parts`)
 
@@ -292,15 +308,27 @@ class Workspace(Batches):
 
     def entries(self, stage: str, key: str) -> Iterator[tuple[str, int]]:
         """Video ids and their state codes in a stage, from one listing. A video may appear more than once."""
+        gone = set()
         for name in self._names(stage, key):
             for suffix, code in SUFFIXES:
                 if name.endswith(suffix):
                     yield name[: -len(suffix)], code
                     break
+            else:
+                if name.endswith(GONE):
+                    gone.add(name.removesuffix(GONE))
+        # After what lies by itself: what is put together meanwhile is seen in one of the two.
+        for video_id in self.bundles.video_ids(self.stage_folder(stage, key)):
+            if video_id not in gone:
+                yield video_id, DONE
+
+    def buckets(self, folder: str) -> list[str]:
+        """The folders of a stage's folder that artifacts lie in by themselves."""
+        return [bucket for bucket in self.store.folders(folder) if bucket != FOLDER]
 
     def _names(self, stage: str, key: str) -> Iterator[str]:
         folder = self.stage_folder(stage, key)
-        buckets = [f"{folder}/{bucket}" for bucket in self.store.folders(folder)]
+        buckets = [f"{folder}/{bucket}" for bucket in self.buckets(folder)]
         if isinstance(self.store, LocalStore):
             for bucket in buckets:
                 yield from self.store.files(bucket)
@@ -354,6 +382,12 @@ class Workspace(Batches):
     def close(self) -> None:
         """Remove this process's temporary folder."""
         shutil.rmtree(self.store.scratch_root(), ignore_errors=True)
+
+
+def _take(source: Any, take: Callable[[pq.ParquetFile], Any]) -> Any:
+    # Most artifacts are small: a pool of threads costs more than it saves.
+    with pq.ParquetFile(source, page_checksum_verification=True) as file:
+        return take(file)
 
 
 def _made_from(schema: pa.Schema) -> str:

@@ -1,0 +1,250 @@
+"""Artifacts of many videos in one file: read as before, and never lost, whatever ends a `compact`."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from fimad.errors import DamagedArtifactError
+from fimad.pipeline.state import bundles
+from fimad.pipeline.state.bundles import Compaction
+from fimad.pipeline.state.records import DONE
+from fimad.pipeline.state.workspace import Workspace
+
+IDS = [f"v{number:03d}" for number in range(300)]
+
+
+def row(video_id: str) -> pa.Table:
+    return pa.table({"value": [f"of {video_id}"], "more": [1]})
+
+
+@pytest.fixture(params=["folder", "store"])
+def workspace(tmp_path: Path, request: pytest.FixtureRequest) -> Workspace:
+    if request.param == "folder":
+        return Workspace(str(tmp_path / "ws"))
+    return Workspace(f"{request.getfixturevalue('s3')}/bundles-{tmp_path.name}", str(tmp_path))
+
+
+def fill(workspace: Workspace, ids: list[str]) -> None:
+    for video_id in ids:
+        workspace.publish("pose", "k", video_id, row(video_id))
+
+
+def compact(workspace: Workspace) -> Compaction:
+    total = Compaction()
+    folder = workspace.stage_folder("pose", "k")
+    for bucket in workspace.buckets(folder):
+        total.add(workspace.bundles.compact(folder, bucket))
+    return total
+
+
+def check(workspace: Workspace, ids: list[str]) -> None:
+    """By this process, and by one that comes new to it."""
+    for each in (workspace, Workspace(workspace.url, str(workspace.store.scratch_root()))):
+        listed = [video_id for video_id, code in each.entries("pose", "k") if code == DONE]
+        assert sorted(set(listed)) == sorted(ids)
+        for video_id in ids:
+            assert each.exists("pose", "k", video_id)
+            assert each.read("pose", "k", video_id).equals(row(video_id))
+
+
+def files(workspace: Workspace) -> list[str]:
+    return [name for name, _ in workspace.store.sizes("stages")]
+
+
+def same_bucket(count: int) -> list[str]:
+    """Ids that lie in one folder."""
+    wanted = Workspace.name("pose", "k", "a0").rsplit("/", 1)[0]
+    numbers = (f"a{number}" for number in range(100_000))
+    found = (each for each in numbers if Workspace.name("pose", "k", each).rsplit("/", 1)[0] == wanted)
+    return [next(found) for _ in range(count)]
+
+
+def test_everything_is_read_from_few_files(workspace: Workspace) -> None:
+    ids = IDS if workspace.store.local else IDS[:12]
+    fill(workspace, ids)
+    done = compact(workspace)
+    assert done.files_before == len(ids)
+    assert done.files_after == len(files(workspace))
+    assert workspace.store.local is None or done.files_after <= 256 < len(ids)
+    check(workspace, ids)
+    assert workspace.read("pose", "k", ids[0], ["more"]).column_names == ["more"]
+    assert not workspace.exists("pose", "k", "other")
+    with pytest.raises(FileNotFoundError):
+        workspace.read("pose", "k", "other")
+    assert compact(workspace).artifacts == 0
+
+
+def test_a_bundle_is_a_zip_file_that_never_changes(tmp_path: Path) -> None:
+    ids = same_bucket(5)
+    found = []
+    for name in ("a", "b"):
+        workspace = Workspace(str(tmp_path / name))
+        fill(workspace, ids if name == "a" else ids[::-1])
+        compact(workspace)
+        (path,) = Path(workspace.url).rglob("*.zip")
+        found.append((path.name, path.read_bytes()))
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == sorted(f"{each}.parquet" for each in ids)
+    assert found[0] == found[1]
+
+
+def test_what_is_new_joins_and_what_is_by_itself_wins(workspace: Workspace) -> None:
+    ids = same_bucket(7)
+    fill(workspace, ids[:4])
+    compact(workspace)
+    fill(workspace, ids[4:])
+    newer = pa.table({"value": ["anew"], "more": [2]})
+    workspace.publish("pose", "k", ids[0], newer)
+    assert workspace.read("pose", "k", ids[0]).equals(newer)
+    assert compact(workspace).artifacts == 4
+    assert len(files(workspace)) == 1
+    assert workspace.read("pose", "k", ids[0]).equals(newer)
+    workspace.publish("pose", "k", ids[0], row(ids[0]))
+    check(workspace, ids)
+
+
+def test_what_is_discarded_is_gone_until_it_is_made_again(workspace: Workspace) -> None:
+    ids = same_bucket(5)
+    fill(workspace, ids)
+    compact(workspace)
+    workspace.discard("pose", "k", ids[1])
+    workspace.discard("pose", "k", ids[2])
+    rest = [ids[0], *ids[3:]]
+    assert not workspace.exists("pose", "k", ids[1])
+    with pytest.raises(FileNotFoundError):
+        workspace.read("pose", "k", ids[1])
+    check(workspace, rest)
+    workspace.publish("pose", "k", ids[2], row(ids[2]))
+    check(workspace, [*rest, ids[2]])
+    compact(workspace)
+    check(workspace, [*rest, ids[2]])
+    assert len(files(workspace)) == 1
+
+
+def test_what_is_purged_is_in_no_file(workspace: Workspace) -> None:
+    ids = same_bucket(4)
+    fill(workspace, ids)
+    compact(workspace)
+    workspace.discard("pose", "k", ids[0])
+    for video_id in ids[:2]:
+        assert workspace.purge("pose", "k", video_id) == 1
+        assert not any(video_id.encode() in workspace.store.read(name) for name in files(workspace))
+    check(workspace, ids[2:])
+
+
+@pytest.mark.parametrize("after", range(9))
+def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    ids = same_bucket(8)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids[:4])
+    compact(workspace)
+    workspace.discard("pose", "k", ids[0])
+    fill(workspace, ids[4:])
+    changes = []
+
+    class Killed(BaseException):
+        pass
+
+    def counted(action: str) -> None:
+        real = getattr(workspace.store, action)
+
+        def do(*values: object) -> None:
+            if len(changes) == after:
+                raise Killed
+            changes.append(action)
+            real(*values)
+
+        monkeypatch.setattr(workspace.store, action, do)
+
+    counted("put")
+    counted("delete")
+    try:
+        compact(workspace)
+    except Killed:
+        pass
+    else:
+        assert after > 6
+    monkeypatch.undo()
+    check(workspace, ids[1:])
+    compact(workspace)
+    check(workspace, ids[1:])
+    assert len(files(workspace)) == 1
+
+
+def test_large_bundles_are_left_alone_and_large_artifacts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = same_bucket(11)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids[:1])
+    size = workspace.store.size(files(workspace)[0])
+    monkeypatch.setattr(bundles, "_MOST_BYTES", 4 * size + size // 2)
+    monkeypatch.setattr(bundles, "_SMALL_BYTES", 3 * size)
+    fill(workspace, ids[1:8])
+    assert compact(workspace).files_after == 2
+    large = set(files(workspace))
+    fill(workspace, ids[8:11])
+    compact(workspace)
+    assert large < set(files(workspace))
+    assert len(files(workspace)) == 3
+    check(workspace, ids[:11])
+    big = pa.table({"value": [f"{number}" * 2000 for number in range(10)]})
+    workspace.publish("pose", "k", ids[0], big)
+    compact(workspace)
+    assert workspace.read("pose", "k", ids[0]).equals(big)
+    assert workspace.name("pose", "k", ids[0]) in files(workspace)
+
+
+@pytest.mark.parametrize("what", ["cut", "empty", "noise", "directory"])
+def test_a_damaged_bundle_is_no_artifact(tmp_path: Path, what: str) -> None:
+    ids = same_bucket(6)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids[:3])
+    compact(workspace)
+    (path,) = Path(workspace.url).rglob("*.zip")
+    data = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": data[: len(data) // 2],
+            "empty": b"",
+            "noise": b"\xff" * len(data),
+            "directory": data[:-200] + b"\0" * 150 + data[-50:],
+        }[what]
+    )
+    fresh = Workspace(workspace.url)
+    fill(fresh, ids[3:])
+    check(fresh, ids[3:])
+    fill(fresh, ids[:3])
+    assert compact(fresh).damaged == 1
+    check(fresh, ids)
+
+
+def test_damaged_bytes_of_one_are_that_ones(tmp_path: Path) -> None:
+    ids = same_bucket(3)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids)
+    compact(workspace)
+    (path,) = Path(workspace.url).rglob("*.zip")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PAR1")
+    data[at : at + 60] = bytes(60)
+    path.write_bytes(data)
+    with pytest.raises(DamagedArtifactError):
+        workspace.read("pose", "k", sorted(ids)[0])
+    workspace.discard("pose", "k", sorted(ids)[0])
+    check(workspace, sorted(ids)[1:])
+
+
+def test_one_that_is_put_together_while_it_is_read(tmp_path: Path) -> None:
+    ids = same_bucket(6)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids[:3])
+    compact(workspace)
+    reader = Workspace(workspace.url)
+    check(reader, ids[:3])
+    fill(workspace, ids[3:])
+    compact(workspace)
+    check(reader, ids)
