@@ -278,6 +278,7 @@ class HttpConfig(Section):
     min_rate_bytes_s: float = Field(
         1024.0, ge=0, description="a connection slower than this, over `timeout_s` of waiting, is given up"
     )
+    listing_s: float = Field(3600.0, gt=0, description="a playlist, channel or search that takes longer is given up")
     allow_private_addresses: bool = Field(False, description="allow servers on this machine and in private networks")
     allowed_schemes: tuple[Literal["https", "http"], ...] = Field(
         ("https", "http"), description='leave one out to refuse it: ["https"] fetches nothing unencrypted'

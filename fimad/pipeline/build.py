@@ -76,7 +76,8 @@ def build(
     log = RunLog(workspace)
     try:
         names = choose_stages(plan, workspace, stage, only=only)
-        chosen = corpus(workspace, config, sources, _packed_before(workspace, config) if again else ())
+        before = _packed_before(workspace, config) if again else ()
+        chosen = corpus(workspace, config, sources, before, say=observer.note)
         for problem in chosen.problems:
             observer.note(f"{problem.source}: {problem.what}")
         _announce(plan, names, stage, observer)

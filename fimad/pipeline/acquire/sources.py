@@ -10,13 +10,15 @@ import logging
 import os
 import re
 import tempfile
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from fimad.config import Config
-from fimad.errors import ConfigError, FimadError, PermanentError
+from fimad.errors import ConfigError, FimadError, PermanentError, TransientError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import (
     IS_URL,
@@ -54,7 +56,15 @@ class SourceFailure:
     error: FimadError
 
 
-def expand(sources: Sequence[str], config: Config) -> Iterator[Video | SourceFailure]:
+class Listings(Protocol):
+    """Remembers listings that were read to their end, for an expansion that is broken off and begun again."""
+
+    def read(self, url: str) -> list[str] | None: ...
+
+    def write(self, url: str, videos: Sequence[str]) -> None: ...
+
+
+def expand(sources: Sequence[str], config: Config, listings: Listings | None = None) -> Iterator[Video | SourceFailure]:
     """The videos that sources name, in their order, each once.
 
     A source is a URL (video, playlist, channel, page), a search (`ytsearch20:kettlebell workout`), a YouTube id, a media
@@ -64,9 +74,11 @@ def expand(sources: Sequence[str], config: Config) -> Iterator[Video | SourceFai
     In a list each line is one video, so that 100,000 lines need no network; a playlist's address is recognised there for
     YouTube only.
 
+    A listing that is not at its end after `http.listing_s` is given up; the videos that it gave by then count.
+
     Raises `ConfigError` for a source that does not exist; whatever is wrong within a source comes as a `SourceFailure`.
     """
-    expansion = _Expansion(config)
+    expansion = _Expansion(config, listings)
     for source in sources:
         yield from expansion.source(source)
 
@@ -163,8 +175,9 @@ def _unreadable(path: Path, why: str) -> PermanentError:
 
 
 class _Expansion:
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, listings: Listings | None) -> None:
         self.config = config
+        self._listings = listings
         self._guard = Guard(config.http)
         self._seen: dict[str, tuple[str, str, str]] = {}
 
@@ -250,15 +263,33 @@ class _Expansion:
             if not _SEARCH.match(url) and _is_single(url, in_list=in_list):
                 yield from self._once(url_video(url, given), identity(url))
                 return
-            from fimad.pipeline.acquire.network.ytdlp import Session
-
-            with tempfile.TemporaryDirectory() as folder, Session(self.config, Path(folder), _LOG) as session:
-                for entry in session.entries(url):
-                    target = str(entry["url"])
-                    self._guard.check_url(target)
-                    yield from self._once(url_video(target, given), identity(target))
+            known = self._listings.read(url) if self._listings is not None else None
+            for target in self._listed(url) if known is None else known:
+                self._guard.check_url(target)
+                yield from self._once(url_video(target, given), identity(target))
         except FimadError as error:
             yield SourceFailure(url, error)
+
+    def _listed(self, url: str) -> Iterator[str]:
+        """The addresses of a listing's videos, from the network; what came to its end is remembered."""
+        from fimad.pipeline.acquire.network.ytdlp import Session
+
+        limit_s = self.config.http.listing_s
+        end = time.monotonic() + limit_s
+        found: list[str] = []
+        with tempfile.TemporaryDirectory() as folder, Session(self.config, Path(folder), _LOG) as session:
+            for entry in session.entries(url):
+                found.append(str(entry["url"]))
+                yield found[-1]
+                if time.monotonic() > end:
+                    raise TransientError(
+                        f"{url} was not at its end after {limit_s:g} s and {len(found)} videos.",
+                        "It is longer than that, the server is slow, or its pages go round in a circle.",
+                        "The videos that it gave are taken. For the rest, repeat the command with a larger `http.listing_s`.",
+                        reason="listing_deadline",
+                    )
+        if self._listings is not None:
+            self._listings.write(url, found)
 
     def _local(self, path: Path, given: str = "") -> Iterator[Video | SourceFailure]:
         make = _info_video if path.name.lower().endswith(INFO_SUFFIX) else file_video

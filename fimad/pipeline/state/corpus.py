@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from fimad.config import Config
 from fimad.errors import ConfigError
 from fimad.pipeline.contract import Video
+from fimad.pipeline.state.listings import StoredListings
 from fimad.pipeline.state.workspace import Workspace
+
+# Between two words about a long expansion.
+_SAY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,21 @@ class Corpus:
     problems: tuple[SourceProblem, ...] = ()
 
 
-def corpus(workspace: Workspace, config: Config, sources: Sequence[str], batches: Sequence[str] = ()) -> Corpus:
+def corpus(
+    workspace: Workspace,
+    config: Config,
+    sources: Sequence[str],
+    batches: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Corpus:
     """The videos of a run: those of `sources`, of the configuration, of `batches`, or all that the workspace knows.
 
-    A new expansion of sources is stored in the workspace, so that later commands find the videos by listing.
+    A new expansion of sources is stored in the workspace, so that later commands find the videos by listing. One that was broken off
+    goes on after the last listing that it read to its end.
+
+    Parameters
+    ----------
+    say : is told now and then how far a long expansion is.
     """
     wanted = tuple(sources) or config.sources
     if not wanted:
@@ -51,7 +67,10 @@ def corpus(workspace: Workspace, config: Config, sources: Sequence[str], batches
             return Corpus(up_to_date(lambda: workspace.videos(chosen)), chosen)
         return Corpus(up_to_date(known))
     problems: list[SourceProblem] = []
-    name, count = workspace.add_batch(expand_sources(wanted, config, problems))
+    listings = StoredListings(workspace, wanted)
+    videos = _counted(expand_sources(wanted, config, problems, listings), say)
+    name, count = workspace.add_batch(videos)
+    listings.clear()
     workspace.write_problems(name, [asdict(problem) for problem in problems])
     if not count:
         raise _no_videos(wanted, problems)
@@ -76,13 +95,24 @@ def up_to_date(videos: Callable[[], Iterable[Video]]) -> Callable[[], Iterable[V
     return fresh
 
 
-def expand_sources(sources: Sequence[str], config: Config, problems: list[SourceProblem]) -> Iterator[Video]:
+def _counted(videos: Iterator[Video], say: Callable[[str], None]) -> Iterator[Video]:
+    said = time.monotonic()
+    for count, video in enumerate(videos, 1):
+        if time.monotonic() - said > _SAY_S:
+            said = time.monotonic()
+            say(f"{count} videos found so far")
+        yield video
+
+
+def expand_sources(
+    sources: Sequence[str], config: Config, problems: list[SourceProblem], listings: StoredListings | None = None
+) -> Iterator[Video]:
     """The videos that sources name; what is none goes to `problems`."""
     from fimad.pipeline.acquire.addresses import redacted
     from fimad.pipeline.acquire.sources import SourceFailure, expand
 
     try:
-        for item in expand(sources, config):
+        for item in expand(sources, config, listings):
             if isinstance(item, SourceFailure):
                 error = item.error
                 what, why, fix = redacted(error.what), redacted(error.why), redacted(error.fix)

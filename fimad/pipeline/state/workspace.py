@@ -11,6 +11,7 @@
     removed/<video_id>.json    taken down: no build takes it on again
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
     sources/latest.json        names of the expansions, the latest first
+    listings/                  listings of an expansion that was broken off (`listings`)
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
 
