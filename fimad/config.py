@@ -8,11 +8,21 @@ downstream of it stale, and nothing else. Options that only say *how* to run (wo
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from fimad.errors import ConfigError
 from fimad.skeleton import DEFAULT_PLACEMENTS
@@ -142,9 +152,21 @@ class LabelConfig(Section):
         return self
 
 
+#: What `pose.options` may say of the files in `pose.from`; what `fimad simulate` calls them, too.
+RESULT_OPTIONS = ("subject", "up", "unit", "rate_hz", "map", "skeleton", "body_model")
+
+
 class PoseConfig(Section):
     """3D pose. In the key of `pose`."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, coerce_numbers_to_str=True)
+
+    from_: str = Field(
+        "",
+        alias="from",
+        description="folder of results of other programs that stand in for the estimate: VIDEO.npz, CLIP.bvh, ... "
+        "(docs/motion-capture.md)",
+    )
     model: Literal["lite", "full", "heavy"] = Field("full", description="BlazePose landmark model")
     backend: str = Field(
         "litert",
@@ -152,7 +174,9 @@ class PoseConfig(Section):
         description="raw landmarks at tracking speed (litert), MediaPipe Tasks (mediapipe), RTMPose (rtmpose), or a plug-in's name",
     )
     options: dict[str, str] = Field(
-        default_factory=dict, description="what a plug-in is told, such as the paths of its weights"
+        default_factory=dict,
+        description="what a plug-in is told, such as the paths of its weights; with `from`: subject, up, unit, rate_hz, map, "
+        "skeleton, body_model, as of `fimad simulate`",
     )
     rate_hz: float = Field(0.0, ge=0, description="frames per second to look at; 0 means every frame")
     short_side_px: int = Field(
@@ -162,6 +186,26 @@ class PoseConfig(Section):
         description="pictures are scaled down to this short side; scaling costs more than it saves",
     )
     min_score: float = Field(0.5, ge=0, le=1, description="person score below which a frame counts as empty")
+
+    @field_validator("from_")
+    @classmethod
+    def _from_anywhere(cls, value: str) -> str:
+        # Workers need not run where the driver does.
+        return os.path.abspath(os.path.expanduser(value)) if value else ""
+
+    @model_validator(mode="after")
+    def _results_know_their_options(self) -> PoseConfig:
+        unknown = sorted(set(self.options) - set(RESULT_OPTIONS)) if self.from_ else []
+        if unknown:
+            raise ValueError(f"with `from`, options has no {unknown[0]!r}, but {', '.join(RESULT_OPTIONS)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Unset it is not told, so that what was made before there was such an option keeps its key.
+        said: dict[str, Any] = handler(self)
+        source = said.pop("from_", said.pop("from", ""))
+        return {**said, "from": source} if source else said
 
 
 class CameraConfig(Section):

@@ -39,7 +39,7 @@ def section_lines(name: str, section: Section) -> list[str]:
     """One section as commented TOML, line by line."""
     lines = [f"[{name}]", *_comment((type(section).__doc__ or "").strip())]
     for key, field in type(section).model_fields.items():
-        lines += _option(key, field, getattr(section, key))
+        lines += _option(field.alias or key, field, getattr(section, key))
     return lines
 
 

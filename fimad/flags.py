@@ -84,4 +84,12 @@ FLAGS: Final[dict[str, Flag]] = {
         "(trunk: 80 m/s²), bones that change their length, or a height outside 1.0 to 2.3 m.",
         "Not valid there.",
     ),
+    "no_result": Flag(
+        "The folder of results has no file for the clip, or one that can't be used; `fimad why` says which and why.",
+        "There is no pose and no signal.",
+    ),
+    "result_length": Flag(
+        "The file that the pose was read from is longer or shorter than the clip or video that it is for.",
+        "Valid where the file has frames; if it states the wrong rate, all is too fast or too slow.",
+    ),
 }

@@ -152,7 +152,8 @@ def cache_folder() -> Path:
 
 def needed(config: Config) -> list[str]:
     """Names of the known models that the configuration uses; paths of the user's own are not among them."""
-    names = ["pose/detector", f"pose/{config.pose.model}", f"{config.transcribe.engine}/{config.transcribe.model}"]
+    names = [] if config.pose.from_ else ["pose/detector", f"pose/{config.pose.model}"]
+    names.append(f"{config.transcribe.engine}/{config.transcribe.model}")
     known = [name for name in names if name in MODELS]
     if clip_weights.installed() and clip_weights.own_checkpoint(config.embed.pretrained) is None:
         known.append(f"{clip_weights.PREFIX}{config.embed.model}/{config.embed.pretrained}")

@@ -231,6 +231,31 @@ POSE = pa.schema(
     ]
 )
 
+#: With `pose.from`: the same, in metres of the world.
+POSE_RESULTS = pa.schema(
+    [
+        *POSE,
+        field(
+            "pose_from", pa.string(), "name of the file that the pose was read from; NULL if estimated from the video"
+        ),
+        field("pose_report", pa.string(), "what was decided while that file was read, or why it is not used, as JSON"),
+        field(
+            "pose_root_m",
+            _F64,
+            "of a pose from a file: what pose_world_m is centred on, in the world frame (x right, y away, z up)",
+            unit="m",
+            shape="n,3",
+        ),
+        field(
+            "pose_segment_orientation",
+            _F32,
+            "of a pose from a file: quaternions x, y, z, w from a frame fixed to each segment to the world; NULL where not given",
+            unit="1",
+            shape="n,11,4",
+        ),
+    ]
+)
+
 CAMERA = pa.schema(
     [
         *key_fields(),
@@ -371,7 +396,7 @@ def dataset_schema(placements: Iterable[str]) -> pa.Schema:
             *_named(DOWNLOAD, "upload_date", "tags", "categories", "thumbnail_url", "retrieved_on", "media_sha256"),
             field("tool_versions", pa.string(), "versions of what made this row, as JSON"),
             *_without_keys(TRANSCRIBE),
-            *_without_keys(POSE),
+            *_without_keys(POSE_RESULTS),
             *_without_keys(simulate_schema(placements)),
             *_without_keys(EMBED),
         ],

@@ -28,6 +28,7 @@ _EXAMPLES = """Examples:
     fimad build videos/ --workers 4
     fimad build "https://www.youtube.com/watch?v=..." --set download.max_height_px=480
     fimad build --stage pose --set pose.model=heavy
+    fimad build videos/ --set pose.from=results
     fimad build --scheduler tls://10.0.0.1:8786 --workspace s3://bucket/workspace
     fimad build --slurm partition=cpu --slurm time=04:00:00 --slurm jobs=64 --workspace /shared/workspace
 """

@@ -90,6 +90,9 @@ def _print_video(story: VideoStory) -> None:
         told += [", ".join(clip.flags)] if clip.flags else []
         span = f"{clip.start_s:8.1f} to {clip.end_s:.1f} s"
         out.print(f"  {escape(clip.clip_id)}  {span}  {name}  {escape('; '.join(told))}".rstrip())
+        if clip.no_pose is not None:
+            what, fix = (escape(printable(each)) for each in clip.no_pose)
+            out.print(f"    no pose: {what}\n    Next: {fix}")
     for flag in sorted({flag for clip in story.clips for flag in clip.flags} & FLAGS.keys()):
         out.print(f"  [dim]{flag}: {escape(FLAGS[flag].about)} {escape(FLAGS[flag].effect)}[/]")
 

@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from fimad.simulate.lifting.trajectory import Trajectories, lift
 from fimad.simulate.placements import Rig, rotation
+from fimad.simulate.stored import restored
 from fimad.simulate.types import Floats, PoseSequence
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
 
@@ -90,8 +91,14 @@ def _as_stored(axes: NDArray[np.floating], row: Row, placement: str, time_s: NDA
 def body(row: Row, pose: PoseSequence) -> Trajectories:
     """The body that the IMU rests on: with the height, the pitch and the focal length that its report states.
 
-    The dataset does not keep how a camera moved; where it did, the body goes where `imu_root_m` does.
+    The dataset does not keep how a camera moved; where it did, the body goes where `imu_root_m` does. A pose from a file is
+    in the world already.
     """
+    if array(row, "pose_root_m", 3) is not None:
+        known_m = restored(row)
+        place = np.full((len(pose.time_s), len(LANDMARKS), 3), np.nan)
+        place[:, [LANDMARK_INDEX[name] for name in known_m.names]] = known_m.position_m
+        return Trajectories(pose.time_s, LANDMARKS, place)
     try:
         told = json.loads(row.get("imu_report") or "{}")
     except ValueError:

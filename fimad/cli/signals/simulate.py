@@ -105,7 +105,7 @@ def simulate(
     if file.suffix.lower() == ".parquet":
         sources = _poses(file)
     else:
-        from fimad.simulate.readers import landmarks, read_markers
+        from fimad.simulate.readers import landmarks, read_map, read_markers
 
         markers = read_markers(file, skeleton=skeleton, body_model=body_model, rate_hz=source_rate_hz)
         if list_only:
@@ -113,7 +113,7 @@ def simulate(
         read = landmarks(
             markers,
             file.name,
-            names=_names(names),
+            names=None if names is None else read_map(names),
             up=up.value if up else None,
             unit=unit.value if unit else None,
             subject=subject,
@@ -148,12 +148,12 @@ def _poses(path: Path) -> dict[str, PoseSequence | Trajectories]:
     import pyarrow.parquet as pq
 
     from fimad.errors import ConfigError
-    from fimad.pipeline.stages.simulate import pose_sequence
+    from fimad.pipeline.stages.simulate import pose_sequence, trajectories
 
     fix = "Give an artifact of the stage pose, or motion (.csv, .trc, .c3d, .bvh, .amc, .npz)."
     try:
         table = pq.read_table(path)
-        poses = [pose_sequence(table, at, None) for at in range(table.num_rows)]
+        poses = [trajectories(table, at) or pose_sequence(table, at, None) for at in range(table.num_rows)]
         clips = table.column("clip_id").to_pylist()
     except (OSError, KeyError, ValueError, AttributeError, pa.ArrowException) as error:
         raise ConfigError(
@@ -165,39 +165,6 @@ def _poses(path: Path) -> dict[str, PoseSequence | Trajectories]:
     if not found:
         raise ConfigError(f"{path.name!r} has no clip with a pose.", "Nobody was found in it.", fix)
     return found
-
-
-def _names(path: Path | None) -> dict[str, tuple[str, ...]] | None:
-    """What `--map` says."""
-    import json
-
-    from fimad.errors import ConfigError
-    from fimad.skeleton import LANDMARKS
-
-    if path is None:
-        return None
-    fix = 'Write {"left_wrist": "MARKER", "left_hip": ["ONE", "OTHER"]}.'
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{path.name!r} can't be read as JSON: {error}.", "It is misspelt or no JSON.", fix
-        ) from error
-    if not isinstance(said, dict):
-        raise ConfigError(f"{path.name!r} holds no object.", "It is a list or a single value.", fix)
-    result = {}
-    for landmark, markers in said.items():
-        listed = [markers] if isinstance(markers, str) else markers
-        if not isinstance(listed, list) or not listed or not all(isinstance(each, str) for each in listed):
-            raise ConfigError(
-                f"{path.name!r} gives no markers for {landmark!r}.", "It must be a name, or a list of names.", fix
-            )
-        if landmark not in LANDMARKS:
-            raise ConfigError(
-                f"There is no landmark {landmark!r}.", "The name is misspelt.", f"They are: {', '.join(LANDMARKS)}."
-            )
-        result[landmark] = tuple(listed)
-    return result
 
 
 def _check_measured(made: dict[str, ImuSequence], file: Path) -> None:

@@ -18,7 +18,7 @@ from fimad.schema import SCHEMA_VERSION
 # Options that may be paths.
 _FILES = (
     *(("transcribe", "model"), ("embed", "pretrained"), ("simulate", "calibration"), ("label", "corrections")),
-    *(("pack", "split_file"), ("pack", "label_map")),
+    *(("pack", "split_file"), ("pack", "label_map"), ("pose", "from")),
 )
 _OWN = ("version", "changes", "sha256")
 
@@ -100,10 +100,12 @@ def _published(config: Config, stages: Iterable[str]) -> dict[str, Any]:
     """The sections that made the dataset. Of files on this machine only the names: where they lay is nobody's business, and
     what they held is told by its hash (`stages`)."""
     sections = config.model_dump(mode="json")
-    for section, option in _FILES:
-        value = sections[section][option]
+    places = [(sections[section], option) for section, option in _FILES]
+    places += [(sections["pose"]["options"], option) for option in sections["pose"]["options"]]
+    for options, option in places:
+        value = options.get(option)
         if value and (Path(value).is_absolute() or Path(value).expanduser().exists()):
-            sections[section][option] = Path(value).name
+            options[option] = Path(value).name
     return {name: section for name, section in sections.items() if name in stages or name == "pack"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.config import Config
+from fimad.errors import PermanentError
 from fimad.pipeline.acquire.network.politeness import Politeness, host_of
 from fimad.pipeline.inspect.videos import find_video
 from fimad.pipeline.stages.registry import StagePlan
@@ -26,6 +28,8 @@ from fimad.pipeline.state.workspace import Workspace
 COLUMNS = ("done", "failed", "filtered", "pending", "stale", "blocked")
 # So many records are read for their reasons; counts are always complete.
 _MOST_RECORDS = 20_000
+# So many artifacts are read for what is said of single clips.
+_MOST_READ = 2_000
 
 
 @dataclass
@@ -110,7 +114,9 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
                 name,
                 plan.keys.get(name, ""),
                 {label: counts[name][label] if name in counts else 0 for label in COLUMNS},
-                reasons(workspace, name, plan.keys[name]) if name in counts else {},
+                {**reasons(workspace, name, plan.keys[name]), **_of_clips(workspace, plan, name)}
+                if name in counts
+                else {},
                 why.what if why else "",
                 why.fix if why else "",
             )
@@ -133,6 +139,25 @@ def records(workspace: Workspace, stage: str, key: str) -> list[Record]:
 def reasons(workspace: Workspace, stage: str, key: str) -> dict[str, int]:
     """How often each reason was given in a stage."""
     return dict(Counter(record.reason for record in records(workspace, stage, key)).most_common())
+
+
+def _of_clips(workspace: Workspace, plan: StagePlan, name: str) -> dict[str, int]:
+    """Why clips of videos that are done have no pose, where poses come from files; of the first videos."""
+    if "pose_report" not in plan.stages[name].schema().names:
+        return {}
+    key = plan.keys[name]
+    chosen = sorted(video_id for video_id, code in workspace.entries(name, key) if code == DONE)[:_MOST_READ]
+
+    def told(video_id: str) -> list[str]:
+        try:
+            found = workspace.read(name, key, video_id, columns=["pose_report"]).column("pose_report").to_pylist()
+        except (FileNotFoundError, PermanentError):
+            return []
+        return [reason for each in found if each and (reason := json.loads(each).get("reason"))]
+
+    with ThreadPoolExecutor(16) as pool:
+        found = Counter(f"clips {reason}" for each in pool.map(told, chosen) for reason in each)
+    return dict(found.most_common())
 
 
 def _other_keys(workspace: Workspace, plan: StagePlan, names: list[str]) -> dict[str, Hashes]:

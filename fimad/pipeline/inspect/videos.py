@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ _MOST_NEAR = 5
 
 @dataclass(frozen=True)
 class ClipStory:
-    """What became of one clip: `filtered` says why it is left out; quality and flags are those of its virtual IMU."""
+    """What became of one clip: `filtered` says why it is left out; quality and flags are those of its virtual IMU.
+
+    `no_pose` says why its file of `pose.from` is not used, and what to do.
+    """
 
     clip_id: str
     start_s: float
@@ -38,6 +42,7 @@ class ClipStory:
     pose_share: float | None = None
     quality: float | None = None
     flags: tuple[str, ...] = ()
+    no_pose: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,14 +152,16 @@ def story(workspace: Workspace, plan: StagePlan, video: Video, states: dict[str,
 
     row = next(iter(table("download", "title", "published_note", "sound_note")), {})
     # Stages of somebody's own may have no clips.
-    shares = {each.get("clip_id"): each.get("pose_share") for each in table("pose", "clip_id", "pose_share")}
+    told = [name for name in ("pose_report",) if "pose" in plan.stages and name in plan.stages["pose"].schema().names]
+    poses = {each.get("clip_id"): each for each in table("pose", "clip_id", "pose_share", *told)}
     virtual = {each.get("clip_id"): each for each in table("simulate", "clip_id", "imu_quality", "flags")}
     clips = []
     for each in table("segment", "clip_id", "start_s", "end_s", "title", "label", "filtered"):
         clip_id = each.get("clip_id")
         if clip_id is None:
             continue
-        signal = virtual.get(clip_id, {})
+        signal, pose = virtual.get(clip_id, {}), poses.get(clip_id, {})
+        trouble = json.loads(pose.get("pose_report") or "{}")
         clips.append(
             ClipStory(
                 clip_id,
@@ -163,9 +170,10 @@ def story(workspace: Workspace, plan: StagePlan, video: Video, states: dict[str,
                 each.get("title"),
                 each.get("label"),
                 each.get("filtered"),
-                shares.get(clip_id),
+                pose.get("pose_share"),
                 signal.get("imu_quality"),
                 tuple(signal.get("flags") or ()),
+                (trouble["what"], trouble["fix"]) if "reason" in trouble else None,
             )
         )
     source = without_secrets(video.location) if video.kind == "url" else video.location

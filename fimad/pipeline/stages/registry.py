@@ -24,8 +24,23 @@ STAGES = (
     "fimad.pipeline.stages.label:LabelStage",
 )
 
+# With `pose.from`, poses come from files: other stages of the same names.
+_RESULTS = "fimad.pipeline.stages.results.stage"
+_FROM_RESULTS = {
+    "pose": f"{_RESULTS}:PoseResultsStage",
+    "camera": f"{_RESULTS}:CameraWithoutPoseStage",
+    "flow": f"{_RESULTS}:NoFlowStage",
+}
+
 # How a manifest tells a stage that the user agreed to do without from one that could not run.
 AGREED = "is left out, as asked for."
+
+
+def stage_paths(config: Config) -> tuple[str, ...]:
+    """The import path of each stage under a configuration, upstream first."""
+    if not config.pose.from_:
+        return STAGES
+    return tuple(_FROM_RESULTS.get(path.partition(":")[0].rpartition(".")[2], path) for path in STAGES)
 
 
 def load_stage(path: str, config: Config) -> Stage:
@@ -114,7 +129,7 @@ def plan_stages(config: Config, paths: Sequence[str] | None = None) -> StagePlan
     names: dict[str, str] = {}
     keys: dict[str, str] = {}
     unavailable: dict[str, Unavailable] = {}
-    for path in STAGES if paths is None else paths:
+    for path in stage_paths(config) if paths is None else paths:
         stage = load_stage(path, config)
         stages[stage.name] = stage
         names[stage.name] = path

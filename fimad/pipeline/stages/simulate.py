@@ -19,6 +19,7 @@ from fimad.skeleton import FLOW_JOINTS, LANDMARKS
 
 if TYPE_CHECKING:
     # SciPy takes a second: not to be loaded by a driver or a download that only asks for the stage's key.
+    from fimad.simulate import Trajectories
     from fimad.simulate.devices.calibration import Calibration
     from fimad.simulate.types import CameraMotion, ImuSequence, LimbFlow, PoseSequence
 
@@ -90,16 +91,25 @@ class SimulateStage(Stage):
         clip_id = pose.column("clip_id")[at].as_py()
         row: dict[str, Any] = {"clip_id": clip_id, "clip_index": pose.column("clip_index")[at].as_py()}
         cameras, flows = beside
-        camera = camera_motion(*cameras[clip_id]) if clip_id in cameras else None
-        sequence = pose_sequence(pose, at, camera, limb_flow(*flows[clip_id]) if clip_id in flows else None)
-        if sequence is None or not np.isfinite(sequence.world_m).any():
-            return {**row, "imu_report": json.dumps({"reason": "nobody"})}
+        told = json.loads(_text(pose, "pose_report", at) or "{}")
+        if "reason" in told:
+            # Poses come from files, and there is none for this clip.
+            return {**row, "flags": ["no_result"], "imu_report": json.dumps(told, sort_keys=True)}
+        sequence: PoseSequence | Trajectories | None = trajectories(pose, at)
+        if sequence is None:
+            camera = camera_motion(*cameras[clip_id]) if clip_id in cameras else None
+            sequence = pose_sequence(pose, at, camera, limb_flow(*flows[clip_id]) if clip_id in flows else None)
+            if sequence is None or not np.isfinite(sequence.world_m).any():
+                return {**row, "imu_report": json.dumps({"reason": "nobody"})}
         try:
             imu = simulate_imu(sequence, start_s=begins_s[clip_id], config=self.config.simulate)
             imu = to_device(imu, self.config.simulate, clip_id=clip_id, calibration=self._calibration)
         except FimadError as error:
             item.log.warning("%s: %s", clip_id, error.what)
             return {**row, "imu_report": json.dumps({"reason": error.reason, "what": error.what})}
+        if doubts := told.get("flags"):
+            report = {**imu.report, "flags": {**imu.report.get("flags", {}), **doubts}}
+            imu = dataclasses.replace(imu, flags=tuple(sorted({*imu.flags, *doubts})), report=report)
         found = frame_times(pose, at)
         if found is not None and not found.get("conversions_hz"):
             imu = dataclasses.replace(imu, report={**imu.report, "frame_times": found})
@@ -124,6 +134,23 @@ def _array(table: pa.Table, name: str, at: int, *shape: int) -> Floats | None:
     # NULLs within a list become NaN.
     flat: Floats = values.to_numpy(zero_copy_only=False).astype(np.float64)
     return flat.reshape(-1, *shape)
+
+
+def _text(table: pa.Table, name: str, at: int) -> str:
+    return str(table.column(name)[at].as_py() or "") if name in table.column_names else ""
+
+
+def trajectories(pose: pa.Table, at: int) -> Trajectories | None:
+    """One clip of a pose artifact that was read from a file: metric already, and no camera's business. None for an estimate."""
+    from fimad.simulate.stored import restored
+
+    root = _array(pose, "pose_root_m", at, 3) if "pose_root_m" in pose.column_names else None
+    if root is None:
+        return None
+    names = ("time_s", "world_m", "visibility", "track", "segment_orientation")
+    columns = {f"pose_{name}": _array(pose, f"pose_{name}", at) for name in names}
+    told = json.loads(_text(pose, "pose_report", at) or "{}")
+    return restored({**columns, "pose_root_m": root}, told.get("notes"))
 
 
 def pose_sequence(

@@ -6,6 +6,7 @@ world frame of them, and believes nothing that a human body contradicts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Trajectories
 from fimad.simulate.readers.markers import UNITS_M, Markers, Up, landmarks
+from fimad.skeleton import LANDMARKS
 
-__all__ = ["FORMATS", "UNITS_M", "Markers", "Up", "landmarks", "read_markers", "read_motion"]
+__all__ = ["FORMATS", "UNITS_M", "Markers", "Up", "landmarks", "read_map", "read_markers", "read_motion"]
 
 FORMATS = {".csv": "csv", ".trc": "trc", ".c3d": "c3d", ".bvh": "bvh", ".amc": "amc", ".npz": "npz"}
 _ELSEWHERE = frozenset((".gltf", ".glb", ".fbx", ".usd", ".usda", ".usdc", ".usdz", ".blend", ".dae"))
@@ -113,3 +115,29 @@ def read_markers(
     read: Any = import_module(f"fimad.simulate.readers.{FORMATS[kind]}").read
     markers: Markers = read(path, **options)
     return markers
+
+
+def read_map(path: Path) -> dict[str, tuple[str, ...]]:
+    """Landmark to markers, of a JSON file: `names` of `read_motion`. Raises `ConfigError`."""
+    fix = 'Write {"left_wrist": "MARKER", "left_hip": ["ONE", "OTHER"]}.'
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{path.name!r} can't be read as JSON: {error}.", "It is misspelt or no JSON.", fix
+        ) from error
+    if not isinstance(said, dict):
+        raise ConfigError(f"{path.name!r} holds no object.", "It is a list or a single value.", fix)
+    result = {}
+    for landmark, markers in said.items():
+        listed = [markers] if isinstance(markers, str) else markers
+        if not isinstance(listed, list) or not listed or not all(isinstance(each, str) for each in listed):
+            raise ConfigError(
+                f"{path.name!r} gives no markers for {landmark!r}.", "It must be a name, or a list of names.", fix
+            )
+        if landmark not in LANDMARKS:
+            raise ConfigError(
+                f"There is no landmark {landmark!r}.", "The name is misspelt.", f"They are: {', '.join(LANDMARKS)}."
+            )
+        result[landmark] = tuple(listed)
+    return result
