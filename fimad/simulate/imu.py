@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from fimad.config import SimulateConfig
 from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Lifted, Trajectories, lift
-from fimad.simulate.orientations import as_given
+from fimad.simulate.orientations import as_given, measured_segments
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
 from fimad.simulate.plausibility import plausible
 from fimad.simulate.points import smooth_points
@@ -82,7 +82,8 @@ def simulate_imu(
         lifted = Lifted(source, source.breaks, dict(source.notes))
     tracks = lifted.trajectories
     ever: Bools = np.asarray(known(tracks.position_m).any(axis=0))
-    rig = rig_of(placements, tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found))
+    here = tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found)
+    rig = rig_of(placements, here, measured_segments({name: np.asarray(r) for name, r in tracks.rotations.items()}))
     clock_s = _clock(tracks.time_s, rate_hz, start_s)
     signals = _Signals(clock_s, rate_hz, rig)
     for sensors, stretches in _groups(lifted, rig, config):
@@ -94,6 +95,8 @@ def simulate_imu(
     report["short_stretches"] = sum(is_short(np.array(span)) for span in signals.spans)
     if rig.missing:
         report["missing_landmarks"] = rig.missing
+    if rig.as_given:
+        report["axes_as_given"] = rig.as_given
     made = {name: signals.signal(at) for at, name in enumerate(rig.names)}
     in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
     imu = ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)

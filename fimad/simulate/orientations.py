@@ -51,6 +51,9 @@ def as_given(
     carriers : names of the s segments, of `SEGMENTS`.
     rotations : by segment, (n, 3, 3) to the world, at the n times of `time_s`; NaN where not measured.
 
+    A segment whose landmarks tell a direction and no roll has the roll of the given frame: its x axis, or its y axis where x is
+    what points along, is x as far as it lies across. One without a direction has the given frame's axes as they are.
+
     Between frames a rotation spline with a continuous acceleration is used (`scipy.spatial.transform.RotationSpline`).
     """
     result = axes
@@ -69,10 +72,29 @@ def as_given(
         whole: Bools = np.asarray(
             np.isfinite(geometry).all((1, 2)) & (np.linalg.det(np.nan_to_num(geometry)) > _PROPER)
         )
-        if not whole.any():
-            continue
-        fixed = (turned[whole].inv() * Rotation.from_matrix(geometry[whole])).mean()
+        if whole.any():
+            fixed = (turned[whole].inv() * Rotation.from_matrix(geometry[whole])).mean()
+        else:
+            fixed = _towards(turned, geometry[:, :, 2])
         if result is axes:
             result = axes.copy()
         result[:, :, :, at] = (turned * fixed).as_matrix().transpose(2, 1, 0)
     return result
+
+
+def measured_segments(rotations: Mapping[str, Floats]) -> tuple[str, ...]:
+    """Those of which there are rotations enough for `as_given`."""
+    return tuple(name for name, each in rotations.items() if np.count_nonzero(np.isfinite(each).all((1, 2))) >= _FEWEST)
+
+
+def _towards(turned: Rotation, direction: Floats) -> Rotation:
+    """From the axes of a sensor whose z points along (m, 3) unit vectors to the frame of m rotations, which gives the roll."""
+    known: Bools = np.asarray(np.isfinite(direction).all(1) & (np.linalg.norm(direction, axis=1) > _PROPER))
+    if not known.any():
+        return Rotation.identity()
+    z = turned[known].inv().apply(direction[known]).mean(0)
+    z /= max(float(np.linalg.norm(z)), 1e-9)
+    x = np.eye(3)[int(abs(z[0]) > abs(z[1]))]
+    x = x - (x @ z) * z
+    x /= np.linalg.norm(x)
+    return Rotation.from_matrix(np.stack([x, np.cross(z, x), z], axis=1))

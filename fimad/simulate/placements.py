@@ -98,6 +98,7 @@ class Rig:
     available : landmarks that can be had. Without a hand the roll of a forearm follows the rest of the arm; without shoulders
         what would follow their line follows the hips'; other landmarks that a sensor needs and that are not there are listed
         in `missing`.
+    given : segments whose orientation is measured: their sensors need no more landmarks than their points.
 
     Attributes
     ----------
@@ -109,18 +110,24 @@ class Rig:
     point : (p, k) weights that make the sensors' positions of the landmarks.
     along, hints : (s, k) weights that make the vectors that give the segments' direction, and their roll; see `spans`.
     missing : the landmarks that are lacking, for each of the other placements.
+    as_given : placements whose roll, or all of whose axes, no landmark tells: they are those of the measured orientation.
     """
 
+    as_given: list[str]
     missing: dict[str, list[str]]
 
-    def __init__(self, placements: Sequence[str], available: Collection[str]) -> None:
+    def __init__(self, placements: Sequence[str], available: Collection[str], given: Collection[str] = ()) -> None:
         here = set(available)
         spare = next((pair for pair in (_SPARE, _LEFTWARDS) if set(pair) <= here), _SPARE)
-        self.missing = {}
+        self.missing, self.as_given = {}, []
         for name in placements:
-            needed = _names(PLACES[name].along, here=None) | set(PLACES[name].point)
-            if not _names(PLACES[name].across, here):
-                needed |= set(spare)
+            place = PLACES[name]
+            telling = _names(place.along, here=None) | (_names(place.across, here) or set(spare))
+            needed = set(place.point)
+            if segment_of(name, place.along) not in given:
+                needed |= telling
+            elif not telling <= here:
+                self.as_given.append(name)
             if not needed <= here:
                 self.missing[name] = sorted(needed - here)
         self.names = tuple(name for name in placements if name not in self.missing)
@@ -136,7 +143,9 @@ class Rig:
         pairs = [spare, *(pair for each in segments for pair in each[:2])]
         if sides:
             pairs += [*uppers, *fores, _TRUNK]
-        wanted = {name for pair in pairs for name in _names(pair, here)}.union(*(place.point for place in places))
+        wanted = {name for pair in pairs for name in _names(pair, here)}.union(
+            *(place.point for place in places)
+        ) & here
         self.landmarks = tuple(name for name in LANDMARKS if name in wanted)
         self.point = np.stack([self._weights(place.point) for place in places]) if places else np.zeros((0, 0))
         along, hints = (
@@ -246,9 +255,9 @@ def rotation(axes: Floats) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def rig_of(placements: tuple[str, ...], available: tuple[str, ...]) -> Rig:
+def rig_of(placements: tuple[str, ...], available: tuple[str, ...], given: tuple[str, ...] = ()) -> Rig:
     """A `Rig`, made once for all clips."""
-    return Rig(placements, available)
+    return Rig(placements, available, given)
 
 
 def _transposed(pairs: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:

@@ -187,11 +187,16 @@ class ImuSequence:
 
         return flat_table({clip_id: self}).to_pandas()
 
-    def plot(self, path: str | Path, placement: str | None = None) -> None:
-        """Draw specific force, angular rate and their uncertainty of one sensor to a PNG, PDF or SVG.
+    def plot(self, path: str | Path | None = None, placement: str | None = None) -> Any:
+        """A matplotlib figure of specific force, angular rate and their uncertainty, of one sensor or of all.
+
+        Parameters
+        ----------
+        path : also write it to this PNG, PDF or SVG.
+        placement : of this sensor alone.
 
         Raises `ConfigError` for a placement that is not there, `SetupError` without matplotlib.
         """
         from fimad.simulate.readings.picture import draw_signal
 
-        draw_signal(self, path, placement)
+        return draw_signal(self, path, placement)

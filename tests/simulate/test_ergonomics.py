@@ -37,9 +37,13 @@ def test_a_picture_is_drawn(tmp_path: Path, imu: ImuSequence) -> None:
     pytest.importorskip("matplotlib", reason="the extra report is not installed")
     imu.plot(tmp_path / "a.png", "left_wrist")
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
-    with pytest.raises(ConfigError, match="several placements") as caught:
-        imu.plot(tmp_path / "b.png")
+    with pytest.raises(ConfigError, match="no signal of 'tail'") as caught:
+        imu.plot(tmp_path / "b.png", "tail")
     assert "left_wrist, chest" in caught.value.fix
+    # All of them, where none is named; nothing is written unasked.
+    titles = [panel.get_title(loc="left") for panel in imu.plot().axes]
+    assert [title.partition(":")[0] for title in titles] == ["left_wrist"] * 2 + ["chest"] * 2
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.png"]
 
 
 def test_a_part_may_be_named(imu: ImuSequence) -> None:

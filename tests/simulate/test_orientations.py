@@ -10,10 +10,15 @@ from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError
 from fimad.simulate import ImuSequence, Site, Trajectories, read_motion, remount, simulate_imu
+from fimad.simulate.orientations import segment_of
+from fimad.simulate.placements import PLACES
 from fimad.simulate.readers.npz import BODY
+from fimad.skeleton import LANDMARKS
 from tests.simulate.readers.people import NAMES, motion, write_bvh
 
 RATE_HZ = 100.0
+#: World (z up) from the axes of the body below (y up).
+Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 #: SMPL's chain, and a made-up body at rest in m (y up): no model's own numbers.
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
 REST_M = np.array(
@@ -305,3 +310,51 @@ def test_a_sensor_may_sit_anywhere_on_its_segment() -> None:
     np.testing.assert_array_equal(again.signals["left_ankle"].acc_m_s2, there.acc_m_s2)
     with pytest.raises(ConfigError, match="no signal of 'tail'"):
         remount(plain, {"tail": site})
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (0, 90, 0), (90, 0, 0), (20, 200, -60)])
+@pytest.mark.parametrize(
+    ("place", "landmarks"),
+    [
+        ("left_wrist", ("left_wrist", "left_elbow")),
+        ("right_elbow", ("right_wrist", "right_elbow", "left_hip")),
+        ("left_upper_arm", ("left_shoulder", "left_elbow")),
+        ("right_ankle", ("right_knee", "right_ankle")),
+        ("left_knee", ("left_knee", "left_ankle")),
+        ("left_wrist", ("left_wrist",)),
+    ],
+)
+def test_a_sensor_on_a_segment_that_was_measured_needs_no_more_of_the_body(
+    body: tuple[np.ndarray, ...], place: str, landmarks: tuple[str, ...], turn: tuple[float, float, float]
+) -> None:
+    _, _, joints, turns = body
+    joint = {"wrist": "elbow", "elbow": "elbow", "upper_arm": "shoulder", "ankle": "knee", "knee": "knee"}
+    side, _, part = place.partition("_")
+    carrier = segment_of(place, PLACES[place].along)
+    # However the program that measured it fixes its frame to the segment.
+    own = turns[:, BODY.index(f"{side}_{joint[part]}")] @ Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
+    time_s = np.arange(len(joints)) / RATE_HZ
+    names = tuple(name for name in BODY if name in LANDMARKS)
+    everything = joints[:, [BODY.index(name) for name in names]] @ Z_UP.T
+    few = [names.index(name) for name in landmarks]
+    whole = Trajectories(time_s, names, everything, rotations={carrier: Z_UP @ own})
+    part_of_it = Trajectories(time_s, landmarks, everything[:, few], rotations={carrier: Z_UP @ own})
+    wanted, made = (simulate_imu(each, placements=[place]).signals[place] for each in (whole, part_of_it))
+    assert made.valid.all()
+    middle = slice(10, -10)
+    moved = wanted.lin_acc_world_m_s2[middle]
+    assert np.sqrt(((made.lin_acc_world_m_s2[middle] - moved) ** 2).mean() / (moved**2).mean()) < 0.02
+    # One constant rotation apart, about z where the direction is known.
+    apart = Rotation.from_matrix(made.rotation).inv() * Rotation.from_matrix(wanted.rotation)
+    assert np.degrees((apart.mean().inv() * apart).magnitude()).max() < 0.1
+    if len(landmarks) > 1:
+        assert abs(apart.mean().as_matrix()[2, 2] - 1) < 1e-3
+    else:
+        np.testing.assert_allclose(made.rotation[middle], (Z_UP @ own)[::2][: len(made.rotation)][middle], atol=0.05)
+    gyro = apart.mean().apply(wanted.gyro_rad_s)
+    assert np.sqrt(((made.gyro_rad_s - gyro)[middle] ** 2).mean() / (gyro[middle] ** 2).mean()) < 0.005
+    assert simulate_imu(part_of_it, placements=[place]).report["axes_as_given"] == [place]
+    # Unmeasured, it is refused with what is lacking.
+    bare = simulate_imu(Trajectories(time_s, landmarks, everything[:, few]), placements=[place])
+    assert bare.report["missing_landmarks"][place]
+    assert not bare.signals[place].valid.any()
