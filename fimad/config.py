@@ -61,8 +61,24 @@ class DownloadConfig(Section):
     max_duration_s: float = Field(4 * 3600.0, gt=0, description="longer videos are filtered before the download")
     max_bytes: int = Field(4 * 1024**3, gt=0, description="larger files are filtered, before or while downloading")
     max_side_px: int = Field(8192, ge=144, description="pictures with a longer side are filtered: too large to decode")
-    captions: bool = Field(True, description="also fetch human and automatic captions")
-    caption_languages: tuple[str, ...] = Field(("en",), description="caption languages to fetch, best first")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.keys() & {"captions", "caption_languages"}:
+            raise ValueError(
+                "captions have a section of their own: `captions.languages` is what was `download.caption_languages`, and an empty "
+                "list is what was `download.captions = false`"
+            )
+        return data
+
+
+class CaptionsConfig(Section):
+    """What captions are fetched. In the key of `captions`."""
+
+    languages: tuple[str, ...] = Field(
+        ("en",), description="languages to fetch, best first; an empty list fetches none"
+    )
 
 
 class SegmentConfig(Section):
@@ -371,8 +387,8 @@ class RunConfig(Section):
     memory_limit_bytes: int = Field(6 * 1024**3, gt=0, description="hard limit for one worker's child process")
     attempts: int = Field(3, ge=1, description="tries for transient failures")
     backoff_s: float = Field(2.0, ge=0, description="first wait between tries; doubles, with jitter")
-    without: tuple[Literal["transcribe", "label", "pose", "camera", "flow", "embed", "simulate"], ...] = Field(
-        (), description='stages to do without, such as ["embed"]: their columns are NULL'
+    without: tuple[Literal["captions", "transcribe", "label", "pose", "camera", "flow", "embed", "simulate"], ...] = (
+        Field((), description='stages to do without, such as ["embed"]: their columns are NULL')
     )
     fail_fast: bool = False
     max_failures: int = Field(0, ge=0, description="stop after so many failures; 0 means never")
@@ -389,6 +405,7 @@ class Config(Section):
     )
     models_dir: str = Field("", description="extra folder in which pretrained weights are looked for")
     download: DownloadConfig = DownloadConfig()
+    captions: CaptionsConfig = CaptionsConfig()
     segment: SegmentConfig = SegmentConfig()
     transcribe: TranscribeConfig = TranscribeConfig()
     label: LabelConfig = LabelConfig()

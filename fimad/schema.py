@@ -95,11 +95,6 @@ DOWNLOAD = pa.schema(
         field("sound_note", pa.string(), "why an audio stream is not used; NULL if there is none, or nothing is wrong"),
         field("chapters", pa.list_(CHAPTER), "chapters as the platform gives them"),
         field("container_chapters", pa.list_(CHAPTER), "chapters embedded in the media file"),
-        field(
-            "captions",
-            pa.list_(CAPTION),
-            "caption lines; kind is `human` or `automatic`, or `withheld` for those that a platform keeps back",
-        ),
         field("retrieved_on", pa.string(), "day of retrieval (UTC), YYYY-MM-DD; a local file's modification day"),
         field("person", pa.string(), "who is seen, as a list says: splits keep a person together"),
         field("given_split", pa.string(), "split that a list or a folder puts the video into"),
@@ -120,6 +115,19 @@ DOWNLOAD = pa.schema(
 #: With `segment.fallback = "cues"`.
 DOWNLOAD_CUES = DOWNLOAD.append(
     field("comments", pa.list_(COMMENT), "comments that list times, without their authors (hostile text); never packed")
+)
+
+CAPTIONS = pa.schema(
+    [
+        field("video_id", pa.string(), "stable, file-safe name of the video", nullable=False),
+        field(
+            "captions",
+            pa.list_(CAPTION),
+            "caption lines, NULL where they can't be had; kind is `human` or `automatic`, or `withheld` for those that a platform "
+            "keeps back",
+        ),
+        field("captions_note", pa.string(), "why they can't be had"),
+    ]
 )
 
 SEGMENT = pa.schema(

@@ -92,7 +92,7 @@ def _python(config: Config) -> Iterator[Line]:
 def _stages(config: Config) -> Iterator[Line]:
     """Libraries and weights of each stage, and of what runs them."""
     from fimad import libraries
-    from fimad.pipeline.stages.readiness import runner_requires
+    from fimad.pipeline.inspect.readiness import runner_requires
     from fimad.pipeline.stages.registry import plan_stages
 
     lacking = libraries.needs("The run itself", runner_requires(config))

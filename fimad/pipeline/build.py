@@ -16,6 +16,7 @@ from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.acquire.network.politeness import Politeness
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
+from fimad.pipeline.inspect.readiness import prepared
 from fimad.pipeline.inspect.summary import Summary, summarise
 from fimad.pipeline.run.executor import Executor, InProcess, run_spec
 from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
@@ -23,7 +24,6 @@ from fimad.pipeline.run.local import LocalExecutor
 from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
-from fimad.pipeline.stages.readiness import prepared
 from fimad.pipeline.stages.registry import AGREED, StagePlan
 from fimad.pipeline.state.changed import find_changed, forget
 from fimad.pipeline.state.corpus import Corpus, corpus

@@ -75,6 +75,20 @@ def media_beside(info: Path) -> Path | None:
     return next((path for path in map(info.with_name, names) if os.path.isfile(path)), None)
 
 
+def page_of(path: Path) -> str:
+    """The address that an info.json without a media file names; raises `PermanentError` if it names none."""
+    info = read_info(path)
+    url = text_of(info.get("webpage_url")) or text_of(info.get("original_url"))
+    if not url:
+        raise PermanentError(
+            f"{path.name!r} has no media file beside it, and no `webpage_url` to fetch one from.",
+            "The media file was moved, or the metadata was written by another program.",
+            "Put the media file beside it under the same name.",
+            reason="bad_info_json",
+        )
+    return url
+
+
 def captions_beside(
     media: Path,
     info: dict[str, Any],

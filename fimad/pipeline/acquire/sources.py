@@ -116,15 +116,7 @@ def _info_video(path: Path, given: str = "") -> Video:
             "Name the playlist's address as a source, or the folder: it is left out there.",
             reason="playlist",
         )
-    url = infojson.text_of(info.get("webpage_url")) or infojson.text_of(info.get("original_url"))
-    if not url:
-        raise PermanentError(
-            f"{path.name!r} has no media file beside it, and no `webpage_url` to fetch one from.",
-            "The media file was moved, or the metadata was written by another program.",
-            "Put the media file beside it under the same name.",
-            reason="bad_info_json",
-        )
-    video = Video(safe_id(info.get("id")) or url_video(url).video_id, "info", str(path))
+    video = Video(safe_id(info.get("id")) or url_video(infojson.page_of(path)).video_id, "info", str(path))
     return _with_given(video, given, fingerprint_info(path))
 
 

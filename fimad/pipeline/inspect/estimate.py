@@ -31,6 +31,7 @@ from fimad.pipeline.task import Task
 # 720p at 30 frames/s, pose model full).
 _ASSUMED_S = {
     "download": 0.02,
+    "captions": 0.0005,
     "segment": 0.0002,
     "transcribe": 0.08,
     "pose": 0.60,

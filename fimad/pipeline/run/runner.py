@@ -302,7 +302,7 @@ class Runner:
         for each in outcome.results:
             result = replace(each, seconds=each.seconds + work.part_s.pop(each.stage, 0.0))
             self.log.result(work.video.video_id, result, outcome)
-            if result.stage == "download" and self.gate is not None:
+            if self.gate is not None and self.plan.stages[result.stage].resource == "network":
                 self.gate.ended(work.video, result)
             if result.end == "done":
                 self._ledger.done(work, result)

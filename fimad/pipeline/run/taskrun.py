@@ -330,8 +330,8 @@ class TaskRun:
         return table.replace_schema_metadata({**(expected.metadata or {}), **(table.schema.metadata or {})})
 
     def _end(self, result: StageResult) -> None:
-        if result.stage == "download":
-            result = replace(result, requests=self._requests)
+        if self._requests:
+            result, self._requests = replace(result, requests=self._requests), 0
         if result.end != "done":
             self._bad.add(result.stage)
         self.results.append(result)

@@ -14,6 +14,7 @@ from fimad.pipeline.contract import Stage, Unavailable, stage_key
 # Import paths, upstream first. A stage's module imports its libraries lazily: naming a stage must cost nothing.
 STAGES = (
     "fimad.pipeline.stages.download:DownloadStage",
+    "fimad.pipeline.stages.captions:CaptionsStage",
     "fimad.pipeline.stages.segment:SegmentStage",
     "fimad.pipeline.stages.transcribe:TranscribeStage",
     "fimad.pipeline.stages.pose:PoseStage",

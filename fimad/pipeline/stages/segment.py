@@ -24,6 +24,7 @@ from fimad.config import Config, SegmentConfig
 from fimad.errors import Filtered, PermanentError
 from fimad.pipeline.acquire.timeline import Published, chapters_in_file
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
+from fimad.pipeline.stages.captions import captions_of
 from fimad.pipeline.stages.chapters import label_of, read_description
 from fimad.pipeline.stages.speech import Recogniser, load_recogniser, whisper_libraries, whisper_name
 from fimad.schema import SEGMENT, SEGMENT_CUES
@@ -203,6 +204,8 @@ class SegmentStage(Stage):
         # Only scene cuts and cues need the pictures; otherwise the media file is not even fetched.
         self.needs_media = config.segment.fallback in ("scene", "cues")  # type: ignore[misc]
         self._cues = config.segment.fallback == "cues"
+        if self._cues:
+            self.upstream, self.optional = ("download", "captions"), ("captions",)  # type: ignore[misc]
         # Who does without transcripts does without Whisper here as well: captions and all else still count.
         self._hears = self._cues and "transcribe" not in config.run.without
 
@@ -275,7 +278,7 @@ class SegmentStage(Stage):
         from fimad.pipeline.stages.cues.proposals import Proposal, hear, propose, words_of_captions
 
         duration_s, media = float(video["duration_s"]), item.media
-        words = words_of_captions(video["captions"] or [])
+        words = words_of_captions(captions_of(item.tables))
         if not words and media is not None and video["has_audio"] and self._hears:
             words = hear(media, duration_s, self._loaded())
         source, found = propose(

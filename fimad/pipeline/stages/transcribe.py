@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.media.audio import decode_ranges
+from fimad.pipeline.stages.captions import captions_of
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pipeline.stages.speech import (
     Recogniser,
@@ -79,7 +80,8 @@ class TranscribeStage(Stage):
 
     name: ClassVar[str] = "transcribe"
     version: ClassVar[int] = 3
-    upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
+    upstream: ClassVar[tuple[str, ...]] = ("download", "captions", "segment")
+    optional: ClassVar[tuple[str, ...]] = ("captions",)
     needs_media: ClassVar[bool] = True
     by_clip: ClassVar[bool] = True
 
@@ -116,7 +118,7 @@ class TranscribeStage(Stage):
         video = item.tables["download"].to_pylist()[0]
         clips = kept_clips(item.tables["segment"])
         kind, cues = _captions(
-            video["captions"] or [], self.config.transcribe.captions, self.config.transcribe.language
+            captions_of(item.tables), self.config.transcribe.captions, self.config.transcribe.language
         )
         if cues:
             columns = [_from_captions(clip, cues, kind) for clip in clips]

@@ -15,6 +15,7 @@ from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.captions import Cue
 from fimad.pipeline.acquire.timeline import Published, chapters_in_file, compare, cues_in_file
 from fimad.pipeline.contract import Video
+from fimad.pipeline.stages.captions import CaptionsStage
 from fimad.pipeline.stages.download import DownloadStage
 from fimad.pipeline.stages.segment import SegmentStage
 
@@ -118,8 +119,10 @@ def test_captions_follow_unless_they_were_cut_with_the_file() -> None:
 def built(folder: Path, path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     item = stage_input(Video("v", "file", str(path)), folder, media=path)
     table = DownloadStage(config()).run(item)
-    clips = SegmentStage(config()).run(stage_input(item.video, folder, {"download": table}, path))
-    return table.to_pylist()[0], clips.to_pylist()
+    with_download = stage_input(item.video, folder, {"download": table}, path)
+    clips = SegmentStage(config()).run(with_download)
+    captions = CaptionsStage(config()).run(with_download)
+    return table.to_pylist()[0] | captions.to_pylist()[0], clips.to_pylist()
 
 
 def test_a_section_through_the_stages(tmp_path: Path) -> None:

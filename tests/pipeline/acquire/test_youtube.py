@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from fimad.errors import Filtered, FimadError, PermanentError, TransientError
+from fimad.pipeline.acquire.network import ytdlp
 from fimad.pipeline.acquire.network.yterrors import _MESSAGES
 from fimad.pipeline.contract import Video
+from fimad.pipeline.stages.captions import CaptionsStage
 from fimad.pipeline.stages.download import DownloadStage
+from fimad.schema import DOWNLOAD
 from tests.pipeline.acquire.youtube import YouTube, video_id
 from tests.pipeline.makers import config, stage_input, video
 
@@ -47,7 +51,6 @@ def fetch(youtube: YouTube, folder: Path, situation: str, **options: Any) -> tup
 def test_a_video_is_fetched_and_its_requests_are_counted_without_its_media(youtube: YouTube, tmp_path: Path) -> None:
     row, requests = fetch(youtube, tmp_path, "plain")
     assert row["extractor"] == "youtube"
-    assert row["captions"] == []
     assert 2 <= requests <= 12
     assert youtube.hits["rr1.googlevideo.com"] >= 1
 
@@ -85,7 +88,18 @@ def test_without_a_javascript_runtime_the_video_is_not_to_blame(youtube: YouTube
 
 def test_captions_that_a_token_gate_withholds_are_recorded_as_such(youtube: YouTube, tmp_path: Path) -> None:
     row, _ = fetch(youtube, tmp_path, "gated")
-    assert [each["kind"] for each in row["captions"]] == ["withheld"]
+    url = f"https://www.youtube.com/watch?v={video_id('gated')}"
+    tables = {"download": pa.Table.from_pylist([row], schema=DOWNLOAD)}
+    settings = config(http={"proxy": youtube.url, "timeout_s": 5.0})
+    for page in ("seen", "asked for again"):
+        if page != "seen":
+            ytdlp._SEEN.clear()
+        item = stage_input(Video("v", "url", url), tmp_path, tables)
+        sent: list[int] = []
+        item.requests = sent.append
+        (table,) = CaptionsStage(settings).run(item).to_pylist()
+        assert [each["kind"] for each in table["captions"]] == ["withheld"]
+        assert (sum(sent) == 0) == (page == "seen")
 
 
 def test_the_docs_say_what_each_reason_means() -> None:

@@ -16,6 +16,7 @@ from fimad.pipeline.media.audio import RATE_HZ, decode_ranges
 from fimad.pipeline.media.clock import clock_of
 from fimad.pipeline.media.frames import decode
 from fimad.pipeline.media.probe import Limits, MediaInfo, probe
+from fimad.pipeline.stages.captions import CaptionsStage
 from fimad.pipeline.stages.download import DownloadStage
 from fimad.pipeline.stages.segment import SegmentStage
 
@@ -196,7 +197,8 @@ def test_captions_are_on_the_clock_of_the_picture(
     )
     ffmpeg("-i", media, "-map", "0:s", tmp_path / "squat.en.srt")
     item = stage_input(Video("v", "file", str(media)), tmp_path, {})
-    (cue,) = DownloadStage(config()).run(item).to_pylist()[0]["captions"]
+    item.tables["download"] = DownloadStage(config()).run(item)
+    (cue,) = CaptionsStage(config()).run(item).to_pylist()[0]["captions"]
     light = [each.time_s for each in decode(media, 0, 99) if each.frame.to_ndarray(format="gray").mean() > 128]
     assert cue["start_s"] == pytest.approx(light[0], abs=0.05)
 

@@ -21,7 +21,7 @@ from fimad.errors import Filtered, FimadError, PermanentError, TransientError
 from fimad.pipeline.acquire.network.yterrors import explain
 from fimad.pipeline.contract import Video, stage_key
 from fimad.pipeline.media.probe import sha256_of
-from fimad.pipeline.stages.download import DownloadStage, choose_captions
+from fimad.pipeline.stages.download import DownloadStage
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,6 @@ def test_a_file(site: WebServer, tmp_path: Path) -> None:
     assert (row["width_px"], row["height_px"], row["has_audio"], row["extractor"]) == (160, 120, True, "generic")
     assert row["duration_s"] == pytest.approx(2.0, abs=0.01)
     assert row["url"] == site.url + "/plain.mp4"
-    assert row["captions"] == []
 
 
 @pytest.mark.parametrize("name", ["one", "secret", "master"])
@@ -250,24 +249,6 @@ def test_nobody_else_can_read_the_copy_of_the_cookies(tmp_path: Path, monkeypatc
         os.umask(before)
 
 
-def test_captions_of_a_page(site: WebServer, tmp_path: Path) -> None:
-    track = (
-        '<video><source src="/plain.mp4" type="video/mp4"><track kind="subtitles" src="/{}.vtt" srclang="en"></video>'
-    )
-    site.pages["/captioned.html"] = ("text/html", track.format("en").encode())
-    site.pages["/captions-gone.html"] = ("text/html", track.format("gone").encode())
-    site.pages["/en.vtt"] = ("text/vtt", b"WEBVTT\n\n00:00.000 --> 00:01.000\nlift your knees\n")
-    row = fetch(site.url + "/captioned.html", tmp_path)
-    assert [(each["language"], each["kind"], each["text"]) for each in row["captions"]] == [
-        ("en", "human", "lift your knees")
-    ]
-    # They are not worth the video: it is there, and its captions are unknown.
-    row = fetch(site.url + "/captions-gone.html", tmp_path)
-    assert row["captions"] is None
-    assert row["media"] == "some-id.mp4"
-    assert fetch(site.url + "/captioned.html", tmp_path, download={"captions": False})["captions"] is None
-
-
 def test_a_proxy_is_used(site: WebServer, tmp_path: Path) -> None:
     """The server stands in for a proxy: it is asked for the whole address of a host that does not exist."""
     site.pages["http://videos.invalid/x.mp4"] = ("video/mp4", (site.folder / "plain.mp4").read_bytes())
@@ -305,20 +286,6 @@ def test_a_local_file_stays_in_place(tmp_path: Path) -> None:
     assert row["channel_id"] == info["channel_id"]
     assert [each["title"] for each in row["chapters"]] == [each["title"] for each in info["chapters"]]
     assert local(DEMO, tmp_path) == row
-
-
-def test_captions_beside_a_local_file(tmp_path: Path) -> None:
-    path = video(tmp_path / "my [clip].mp4")
-    (tmp_path / "my [clip].en.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nhello\n")
-    (tmp_path / "my [clip].de.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhallo\n")
-    (tmp_path / "my [clip].fr.vtt").write_text("broken")
-    (tmp_path / "my [clip]x.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nanother file's\n")
-    (tmp_path / "my [clip].info.json").write_text(json.dumps({"automatic_captions": {"en": []}}))
-    rows = local(path, tmp_path)["captions"]
-    assert [(row["language"], row["kind"], row["text"]) for row in rows] == [
-        ("en", "automatic", "hello"),
-        ("de", "human", "hallo"),
-    ]
 
 
 def test_saved_metadata_leads_to_the_file_or_the_page(site: WebServer, tmp_path: Path) -> None:
@@ -388,21 +355,6 @@ def test_messages_of_ytdlp(message: str, kind: type[FimadError], reason: str) ->
 
     error = explain(DownloadError(f"\x1b[0;31mERROR:\x1b[0m {message}"), "https://example.com/private/removed")
     assert (type(error), error.reason) == (kind, reason)
-
-
-def test_which_captions_are_fetched() -> None:
-    track = [{"ext": "srv3", "url": "s"}, {"ext": "vtt", "url": "v"}, {"ext": "json3", "url": "j"}, {"ext": "exe"}]
-    info = {
-        "language": "en-US",
-        "subtitles": {"en-GB": track, "fr": track, "live_chat": [{"ext": "json"}]},
-        "automatic_captions": {"en": track, "en-orig": track, "fr": track},
-    }
-    chosen = choose_captions(info, ("de", "en", "fr"))
-    assert [(language, kind) for language, kind, _ in chosen] == [("en-GB", "human"), ("en", "automatic")]
-    assert [each["ext"] for each in chosen[0][2]] == ["json3", "vtt", "srv3"]
-    # Machine translations of what is spoken in another language are not taken.
-    assert choose_captions({**info, "language": "pt", "subtitles": {}}, ("en",)) == []
-    assert choose_captions({"subtitles": None, "automatic_captions": {"en": "x"}}, ("en",)) == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from fimad.pipeline.stages.registry import STAGES, load_stage, plan_stages
 #: users is done again: raise the stage's `version` if that is meant, and write the new key here. CLIP's weights have no hash
 #: of their own, so `embed` is not among them.
 KEYS = {
-    "download": "b29e5400ed110bdd",
+    "download": "01b2210a41bd7125",
+    "captions": "623deefc58c66913",
     "segment": "0b499641bc324362",
     "transcribe": "d0c05e9cd9d53a2c",
     "pose": "97454adfee68f975",
@@ -37,7 +38,7 @@ def test_keys_change_only_where_that_is_meant() -> None:
 
 
 def test_a_key_holds_the_keys_of_what_is_upstream() -> None:
-    segment = load_stage(STAGES[1], Config())
+    segment = load_stage(STAGES[2], Config())
     assert len({stage_key(segment, upstream) for upstream in ({}, {"download": "a"}, {"download": "b"})}) == 3
     # What a stage does not read is not in its key.
     assert stage_key(segment, {"pose": "a"}) == stage_key(segment, {})

@@ -25,7 +25,7 @@ from fimad.pipeline.stages.download import DownloadStage
 from fimad.pipeline.stages.segment import SegmentStage
 from fimad.pipeline.stages.speech import Segment, Speech, Word
 from fimad.pipeline.stages.transcribe import TranscribeStage, share_out, stretches
-from fimad.schema import DOWNLOAD, SEGMENT, TRANSCRIBE
+from fimad.schema import CAPTIONS, DOWNLOAD, SEGMENT, TRANSCRIBE
 from tests.pipeline.stages.whisper_checkpoint import write_checkpoint
 
 
@@ -43,7 +43,8 @@ class Listener:
 
 
 def tables(clips: list[tuple[float, float, str | None]], **video: Any) -> dict[str, pa.Table]:
-    row = {"video_id": "v", "duration_s": 600.0, "has_audio": True, "captions": [], **video}
+    captions = {"video_id": "v", "captions": video.pop("captions", [])}
+    row = {"video_id": "v", "duration_s": 600.0, "has_audio": True, **video}
     rows = [
         {
             "clip_id": f"v___{at}",
@@ -57,6 +58,7 @@ def tables(clips: list[tuple[float, float, str | None]], **video: Any) -> dict[s
     ]
     return {
         "download": pa.Table.from_pylist([row], schema=DOWNLOAD),
+        "captions": pa.Table.from_pylist([captions], schema=CAPTIONS),
         "segment": pa.Table.from_pylist(rows, schema=SEGMENT),
     }
 

@@ -65,7 +65,7 @@ def test_limits_are_in_no_key_and_other_options_are() -> None:
         return plan_stages(parse_config({"download": download})).keys["download"]
 
     assert key(max_duration_s=5.0, max_bytes=10, max_side_px=200) == key()
-    assert key(captions=False) != key()
+    assert key(max_height_px=480) != key()
 
 
 def test_temporary_files_go_where_they_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,18 @@ def ffmpeg_path() -> str:
             "Install ffmpeg with the system's package manager, or set IMAGEIO_FFMPEG_EXE to its path.",
             reason="no_ffmpeg",
         ) from error
+
+
+# What the last video's page said: its captions are asked for next, and need it no second time.
+_SEEN: dict[str, tuple[float, Info, bool]] = {}
+# Addresses of captions hold for hours.
+_SEEN_S = 600.0
+
+
+def seen(url: str) -> tuple[Info, bool] | None:
+    """What a page said that this process looked at last, and whether it withholds captions; None if that was another, or long ago."""
+    at, info, withheld = _SEEN.get(url, (float("-inf"), {}, False))
+    return (info, withheld) if time.monotonic() - at < _SEEN_S else None
 
 
 class Session:
@@ -120,7 +133,16 @@ class Session:
                 "Change that option to take it on.",
                 reason="skipped_by_ytdlp",
             )
+        _SEEN.clear()
+        _SEEN[url] = time.monotonic(), info, self.withheld_captions
         return info, path
+
+    def look(self, url: str) -> tuple[Info, bool]:
+        """What a video's page says, and whether captions are withheld; nothing is downloaded. Raises as `fetch` does."""
+        info = self._call(url, lambda: self._ydl.extract_info(url, download=False))
+        if info.get("_type") == "playlist":
+            info = next((entry for entry in info.get("entries") or () if entry), info)
+        return info, self.withheld_captions
 
     def entries(self, url: str) -> Iterator[Info]:
         """The videos of a listing (playlist, channel, search, page), without downloading; one if it is a video itself.

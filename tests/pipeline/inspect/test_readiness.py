@@ -22,7 +22,7 @@ from fimad.config import Config, RunConfig, load_config
 from fimad.errors import ConfigError, SetupError
 from fimad.model_sources import SourceError
 from fimad.pipeline.build import _left_out_before, build
-from fimad.pipeline.stages.readiness import prepared
+from fimad.pipeline.inspect.readiness import prepared
 from fimad.pipeline.stages.registry import AGREED, STAGES, load_stage
 
 PACKAGE = Path(fimad.__file__).parent
