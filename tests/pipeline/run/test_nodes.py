@@ -154,6 +154,25 @@ def test_a_node_that_leaves_at_the_end_of_its_lifetime_loses_nothing(tmp_path: P
     assert len(fakes.runs(Workspace(workspace.url), "pose")) in (0, 20)
 
 
+def test_a_node_whose_disk_is_full_is_left_out_and_blames_no_video(tmp_path: Path, nodes: Nodes, s3: str) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    config = make_config(
+        tmp_path, workspace=f"{s3}/full-disk", run={"scheduler": nodes.address, "scratch": str(scratch)}
+    )
+    workspace = fakes.corpus(config, *["big:60000"] * 12)
+    nodes.add()
+    nodes.add(f"mount -t tmpfs -o size=32k none {scratch}")
+    _wait_for_workers(nodes.address, 2)
+    notes = Notes()
+    summary = go(config, show=notes)
+    assert summary.exit_code == 0, summary.error
+    assert summary.stages["simulate"]["done"] == 12
+    assert not summary.failures
+    assert any("gets no more tasks" in line and "full" in line for line in notes.said)
+    assert not [name for name, _ in workspace.store.sizes("stages") if name.endswith(".json")]
+
+
 def _wait_for_workers(address: str, count: int) -> None:
     from distributed import Client
 
