@@ -192,6 +192,12 @@ TRANSCRIBE = pa.schema(
         field("transcript", pa.string(), "words spoken within the clip"),
         field("transcript_words", pa.list_(WORD), "words (or segments) with times", unit="s"),
         field("transcript_language", pa.string(), "language code"),
+        field(
+            "transcript_language_probability",
+            pa.float32(),
+            "of that language by Whisper, mean over windows of 30 s spread over the video; NULL where it was not told from the sound",
+            unit="1",
+        ),
         field("transcript_no_speech", pa.float32(), "probability that the clip holds no speech"),
         field("transcript_source", pa.string(), "human_captions, automatic_captions, faster-whisper or openai-whisper"),
     ]

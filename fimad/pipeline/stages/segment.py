@@ -216,7 +216,7 @@ class SegmentStage(Stage):
 
     def beyond_section(self) -> dict[str, Any]:
         """How speech is recognised, where that proposes chapters."""
-        return {"transcribe": self.config.transcribe.model_dump(mode="json")} if self._hears else {}
+        return {"transcribe": self.config.transcribe.model_dump(mode="json"), "hearing": 2} if self._hears else {}
 
     def requires(self) -> tuple[str, ...]:
         hearing = whisper_libraries(self.config.transcribe) if self._hears else ()

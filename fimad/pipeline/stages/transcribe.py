@@ -2,7 +2,7 @@
 
 Neighbouring clips are recognised together, with a margin, and the words are shared out afterwards: a word belongs to the
 clip that holds its middle. Cutting the sound at the clips' edges instead would cut words in two, and recognising the whole
-video would spend most of the time on chapters that are left out.
+video would spend most of the time on chapters that are left out. The language is told once, for the whole video.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.media.audio import decode_ranges
 from fimad.pipeline.stages.captions import captions_of
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.pipeline.stages.speech import (
+    Language,
     Recogniser,
     Segment,
     Speech,
     Word,
+    language_windows,
     load_recogniser,
+    tell_language,
     whisper_libraries,
     whisper_name,
 )
@@ -79,7 +83,7 @@ class TranscribeStage(Stage):
     """
 
     name: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     upstream: ClassVar[tuple[str, ...]] = ("download", "captions", "segment")
     optional: ClassVar[tuple[str, ...]] = ("captions",)
     needs_media: ClassVar[bool] = True
@@ -139,17 +143,33 @@ class TranscribeStage(Stage):
         assert self._recogniser is not None  # noqa: S101  (an invariant: `setup` sets it)
         plan = stretches([(clip["start_s"], clip["end_s"]) for clip in clips], duration_s)
         columns: list[dict[str, Any]] = [{} for _ in clips]
+        told = self._language(media, plan)
+        if told:
+            item.log.info("the language is %s (probability %.2f)", told.code, told.probability)
         sounds = decode_ranges(media, [(stretch.start_s, stretch.end_s) for stretch in plan])
         for done, (stretch, sound) in enumerate(zip(plan, sounds, strict=True), 1):
             if sound is None:
                 item.log.warning("the sound stream can't be decoded")
                 continue
-            heard = Speech("") if np.abs(sound).max(initial=0.0) < _SILENT_PEAK else self._recogniser.hear(sound)
+            heard = Speech("") if _silent(sound) else self._recogniser.hear(sound, told.code if told else "")
             heard = _moved(heard, stretch.start_s)
             for at in stretch.clips:
-                columns[at] = _from_speech(clips[at], heard, self.config.transcribe.engine)
+                columns[at] = _from_speech(clips[at], heard, self.config.transcribe.engine, told)
             item.progress(done / len(plan))
         return columns
+
+    def _language(self, media: Path, plan: list[Stretch]) -> Language | None:
+        """One language for all of a video, told from windows of 30 s spread over its clips; None if it is given."""
+        assert self._recogniser is not None  # noqa: S101  (an invariant: `setup` sets it)
+        if not self._recogniser.detects:
+            return None
+        windows = language_windows([(stretch.start_s, stretch.end_s) for stretch in plan])
+        sounds = decode_ranges(media, windows)
+        return tell_language(self._recogniser, (each for each in sounds if each is not None and not _silent(each)))
+
+
+def _silent(sound: NDArray[np.float32]) -> bool:
+    return bool(np.abs(sound).max(initial=0.0) < _SILENT_PEAK)
 
 
 def _moved(speech: Speech, offset_s: float) -> Speech:
@@ -167,7 +187,7 @@ def _moved(speech: Speech, offset_s: float) -> Speech:
     )
 
 
-def _from_speech(clip: dict[str, Any], speech: Speech, engine: str) -> dict[str, Any]:
+def _from_speech(clip: dict[str, Any], speech: Speech, engine: str, told: Language | None) -> dict[str, Any]:
     start_s, end_s = clip["start_s"], clip["end_s"]
     words = share_out([word for segment in speech.segments for word in segment.words], start_s, end_s)
     near = [each.no_speech for each in speech.segments if each.start_s < end_s and each.end_s > start_s]
@@ -176,6 +196,7 @@ def _from_speech(clip: dict[str, Any], speech: Speech, engine: str) -> dict[str,
         "transcript": " ".join("".join(word.text for word in words).split()),
         "transcript_words": [_row(word) for word in words],
         "transcript_language": speech.language or None,
+        "transcript_language_probability": told.probability if told and speech.language else None,
         "transcript_no_speech": min(near, default=1.0),
         "transcript_source": engine,
     }

@@ -16,7 +16,7 @@ KEYS = {
     "download": "01b2210a41bd7125",
     "captions": "623deefc58c66913",
     "segment": "0b499641bc324362",
-    "transcribe": "d0c05e9cd9d53a2c",
+    "transcribe": "5680cbc4ef780eb0",
     "pose": "97454adfee68f975",
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
