@@ -1,10 +1,12 @@
 """How faithful the virtual IMU is, method against method in one run.
 
     python -m benchmarks.fidelity [--data DIR ...] [--paired DIR] [--models DIR] [--json FILE]
+    python -m benchmarks.fidelity --data DIR ... --estimator litert --estimator mediapipe [--set KEY=VALUE ...] [--json FILE]
 
 - always: motions known by formula;
 - ``--data DIR ...``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz``: the whole product runs, and the packed Parquet is
   scored. Periodic motion (`rendered`) and real motion (`people`) are told apart by the truth and stand in tables of their own;
+- ``--estimator NAME``, again for more: these pose estimators (`pose.backend`, plug-ins included) on the same videos, and nothing else;
 - ``--paired DIR``: BROAD (``broad__*.mat``) and UTD-MHAD (``utd-mhad/``).
 """
 
@@ -42,6 +44,18 @@ def _show(about: str, found: Mapping[str, Any]) -> None:
     print(f"of the worst tenth {found['default']['worst_tenth_told']} say so themselves")
 
 
+def _estimators(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if not options.data:
+        parser.error("--estimator needs --data")
+    with tempfile.TemporaryDirectory() as scratch:
+        place, models = options.workspace or Path(scratch), str(options.models or "")
+        found = fidelity_product.estimators(options.data, place, options.estimator, models, options.settings)
+    for kind, rows in found.items():
+        table(f"{kind}, by pose estimator", {name: row["default"] for name, row in rows.items()})
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -51,8 +65,13 @@ def main() -> None:
     )
     parser.add_argument("--paired", type=Path, help="folder with BROAD and UTD-MHAD")
     parser.add_argument("--models", type=Path, help="folder of weights")
+    parser.add_argument("--estimator", action="append", help="compare pose estimators on --data, and do nothing else")
+    parser.add_argument("--set", dest="settings", action="append", default=[], help="settings of these builds")
     parser.add_argument("--json", type=Path, help="where to write every table")
     options = parser.parse_args()
+    if options.estimator:
+        _estimators(parser, options)
+        return
     analytic = fidelity_analytic.everything()
     result: dict[str, Any] = {"analytic": analytic}
     table("Analytic, 10 mm noise, 30 Hz: relative error", analytic["noisy"])

@@ -31,10 +31,16 @@ _PERIODS_S, _REPEATS = (0.4, 5.0), 0.97
 _BANDS_HZ = ((0, 1), (1, 3), (3, 6), (6, 12))
 _SIZES_M_S2 = (0.5, 1, 2, 5, 10, np.inf)
 _RESAMPLES = 2000
+Truth = dict[str, np.ndarray]
 
 
-def build(folders: Sequence[Path], scratch: Path, method: str, models: str = "") -> list[Path]:
-    """`fimad build` on all videos with a truth beside them; the dataset's shards. The next method reuses all but `simulate`."""
+def build(
+    folders: Sequence[Path], scratch: Path, method: str, models: str = "", estimator: str = "", more: Sequence[str] = ()
+) -> list[Path]:
+    """`fimad build` on all videos with a truth beside them; the dataset's shards. The next method reuses all but `simulate`.
+
+    `estimator` is a `pose.backend`, by default that of the product; `more` are further settings.
+    """
     videos = [
         str(video) for folder in folders for video in sorted(folder.glob("*.mp4")) if video.with_suffix(".npz").exists()
     ]
@@ -43,13 +49,16 @@ def build(folders: Sequence[Path], scratch: Path, method: str, models: str = "")
         f"simulate.method={method}",
         f"simulate.placements=[{everywhere}]",
         *([f"models_dir={models}"] if models else []),
+        *([f"pose.backend={estimator}"] if estimator else []),
+        *more,
     ]
     command = [sys.executable, "-m", "fimad", "build", *videos, "--workspace", str(scratch / "workspace")]
-    command += ["--dataset", str(scratch / method), "--without", "embed", "--without", "transcribe"]
+    target = scratch / f"{method}{estimator and '-'}{estimator}"
+    command += ["--dataset", str(target), "--without", "embed", "--without", "transcribe", "--without", "label"]
     for option in options:
         command += ["--set", option]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return sorted((scratch / method).rglob("*.parquet"))
+    return sorted(target.rglob("*.parquet"))
 
 
 def placements(truths: Iterable[Path]) -> list[str]:
@@ -71,20 +80,10 @@ def evaluate(
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Scores by kind of motion: `rendered` (periodic) and `people` (real), each with `default`, `methods`, `clips` and more."""
-    by_hash, sensors = {}, {}
-    for video in (video for folder in folders for video in sorted(folder.glob("*.mp4"))):
-        if not video.with_suffix(".npz").exists():
-            say(f"{video.name}: no truth beside it, left out")
-            continue
-        with np.load(video.with_suffix(".npz"), allow_pickle=False) as file:
-            truth = {name: file[name] for name in file}
-        by_hash[hashlib.sha256(video.read_bytes()).hexdigest()] = video.stem, truth
+    by_hash, sensors = truths(folders, say), {}
     for method in methods:
-        rows = [row for path in build(folders, scratch, method, models) for row in pq.read_table(path).to_pylist()]
-        sensors[method] = {
-            name: score_clip(row, truth) for row in rows for name, truth in [by_hash[row["media_sha256"]]]
-        }
-        say(f"{method}: {len(rows)} clips")
+        sensors[method] = scored(build(folders, scratch, method, models), by_hash)
+        say(f"{method}: {len(sensors[method])} clips")
     kinds = {name: "rendered" if repeats(truth) else "people" for name, truth in by_hash.values()}
     result = {}
     for kind in ("rendered", "people"):
@@ -92,6 +91,47 @@ def evaluate(
         if mine[methods[0]]:
             result[kind] = tables(mine)
     return result
+
+
+def estimators(
+    folders: Sequence[Path],
+    scratch: Path,
+    names: Sequence[str],
+    models: str = "",
+    more: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+) -> dict[str, dict[str, Any]]:
+    """By kind of motion, a row for each pose estimator (`pose.backend`, plug-ins included): the same videos, the default method."""
+    by_hash = truths(folders, say)
+    kinds = {name: "rendered" if repeats(truth) else "people" for name, truth in by_hash.values()}
+    result: dict[str, dict[str, Any]] = {}
+    for estimator in names:
+        found = scored(build(folders, scratch, COMPARED[0], models, estimator, more), by_hash)
+        say(f"{estimator}: {len(found)} clips")
+        for kind in dict.fromkeys(kinds.values()):
+            made = tables({COMPARED[0]: {name: sensors for name, sensors in found.items() if kinds[name] == kind}})
+            rows = result.setdefault(kind, {})
+            rows[estimator] = {"default": made["default"], "intervals": made["intervals"], "worst": made["worst"]}
+    return result
+
+
+def truths(folders: Sequence[Path], say: Callable[[str], None]) -> dict[str, tuple[str, Truth]]:
+    """Name and truth of each video that has one beside it, by the SHA-256 of the video."""
+    found = {}
+    for video in (video for folder in folders for video in sorted(folder.glob("*.mp4"))):
+        if not video.with_suffix(".npz").exists():
+            say(f"{video.name}: no truth beside it, left out")
+            continue
+        with np.load(video.with_suffix(".npz"), allow_pickle=False) as file:
+            truth = {name: file[name] for name in file}
+        found[hashlib.sha256(video.read_bytes()).hexdigest()] = video.stem, truth
+    return found
+
+
+def scored(shards: Iterable[Path], by_hash: Mapping[str, tuple[str, Truth]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """`score_clip` of every clip of a dataset, by the name of its video."""
+    rows = (row for path in shards for row in pq.read_table(path).to_pylist())
+    return {name: score_clip(row, truth) for row in rows for name, truth in [by_hash[row["media_sha256"]]]}
 
 
 def repeats(truth: Mapping[str, np.ndarray]) -> bool:

@@ -40,7 +40,7 @@ class Markers:
     rate_hz : frames a second, where the file states it.
     resolution_s : the smallest step that the file's times can tell; 0 if they are not rounded.
     rotation : (n, k, 3, 3) from each joint's own frame to the file's axes, or None where the file has no orientations.
-    up_guessed : whether `up` was told from the body, for want of a custom.
+    up_guessed : whether `up` is a guess, for want of a custom, that the body's own way wins over.
     notes : what the reader had to decide, for the report.
     """
 
@@ -92,7 +92,8 @@ def landmarks(
     landmark_names = tuple(columns)
     unit, said = proportions.settle_unit(points, landmark_names, unit, markers.unit, UNITS_M, source)
     notes.update(said)
-    axes, said = proportions.settle_up(points, landmark_names, up, markers.up, source)
+    stated = (proportions.likely_up(points, landmark_names) if markers.up_guessed else None) or markers.up
+    axes, said = proportions.settle_up(points, landmark_names, up, stated, source)
     notes.update({**said, **({"up_source": "body"} if markers.up_guessed and up is None else {})})
     turn = _AXES[axes]
     points = points @ turn.T * UNITS_M[unit]

@@ -115,7 +115,7 @@ def read(path: Path, *, model: Path | None = None, rate_hz: float | None = None)
         names,
         position,
         "m" if turns is not None else None,
-        "z" if amass else _likely_up(position, names),
+        "z" if amass else "y",
         rate_hz=rate,
         rotation=rotation,
         up_guessed=not amass,
@@ -215,16 +215,3 @@ def _posed(model: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], tu
             rest[at] + move if parent < 0 else joints[:, parent] + turns[:, parent] @ (rest[at] - rest[parent])
         )
     return joints
-
-
-def _likely_up(position: Floats, names: tuple[str, ...]) -> Any:
-    """The axis that the body is along for most of the time: these files have no custom."""
-    from fimad.simulate.readers.proportions import DIRECTIONS
-
-    try:
-        low = np.nanmean(position[:, [names.index(f"{side}_ankle") for side in ("left", "right")]], 1)
-        high = np.nanmean(position[:, [names.index(f"{side}_shoulder") for side in ("left", "right")]], 1)
-    except ValueError:
-        return "y"
-    way = np.nanmedian(high - low, axis=0)
-    return max(DIRECTIONS, key=lambda name: float(DIRECTIONS[name] @ way))

@@ -133,6 +133,15 @@ def settle_up(
     return stated, notes
 
 
+def likely_up(position: Floats, names: Sequence[str]) -> str | None:
+    """The axis that the body is along for most of the time, for files without a custom; None if too little of it is known."""
+    ways = _body(position, names)
+    if not len(ways):
+        return None
+    way = np.median(ways, axis=0)
+    return max(DIRECTIONS, key=lambda name: float(DIRECTIONS[name] @ way))
+
+
 def _body(position: Floats, names: Sequence[str]) -> Floats:
     """(m, 3) unit vectors from feet to head, or over what is there of that, in the frames where it is measured."""
     where = {name: at for at, name in enumerate(names)}

@@ -194,6 +194,16 @@ def test_the_vertical_that_a_c3d_file_states_has_a_sign(tmp_path: Path, screen: 
     assert float(np.nanmedian(read.position_m[:, NAMES.index("left_shoulder"), 2])) == pytest.approx(1.42, abs=1e-3)
 
 
+@pytest.mark.parametrize("up", people.AXES)
+@pytest.mark.parametrize("names", [NAMES, tuple(f"{n[0].upper()}_{n.partition('_')[2].title()}" for n in NAMES)])
+def test_an_archive_without_a_custom_has_the_vertical_of_its_body(
+    tmp_path: Path, up: str, names: tuple[str, ...]
+) -> None:
+    read = read_motion(write_npz(tmp_path / "a.npz", in_file(motion()[1], "m", up), names=names))
+    assert (read.notes["up"], read.notes["up_source"]) == (up, "body")
+    assert error_share(wrist(read)) < 0.02
+
+
 def test_a_wrist_is_no_hand_and_an_ankle_no_foot(tmp_path: Path) -> None:
     time_s, world = motion()
     extra = np.concatenate(
