@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+INSTALL ?= $(PIP)
 export PIP_ROOT_USER_ACTION := ignore
 
 # EMBED=0 leaves out PyTorch and CLIP: a much smaller installation, and a dataset whose embedding columns are NULL.
@@ -67,34 +68,41 @@ $(RUN_STAMP): pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/py
 $(VENV)/.dev: pyproject.toml $(CONSTRAINTS) tools/system_packages.sh | $(BIN)/python
 	sh tools/system_packages.sh test
 	@echo "Installing fimad and what the tests need; this takes a few minutes the first time"
-	$(PIP) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,describe,s3,mocap,report,mujo,dev]'
+	$(INSTALL) $(CONSTRAIN) --editable '.[build,cluster,embed,whisper,describe,s3,mocap,report,mujo,dev]'
 	@touch $@
 
 demo: $(RUN_STAMP)  ## Build a dataset from the project's own workout video, with every real component
 	@$(BIN)/fimad demo --workspace $(WORKSPACE) --dataset $(DATASET) $(if $(filter-out 0,$(EMBED)),,--without embed)
 
+# Tests start hundreds of processes, which need not compile fimad each time where the environment forbids writing what is compiled.
 test: $(VENV)/.dev  ## Run the default test suite
+	@$(BIN)/python -m compileall -q fimad
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+# uv resolves for Pythons that aren't here, and installs in a tenth of pip's time.
+%/bin/uv:
+	$(PYTHON) -m venv $*
+	$*/bin/python -m pip install -qq uv
+
+# What was tested is what the first Python of the list got; the others take the same where they can.
 # opencv-python is what rtmlib brings; it must be of the same version as mediapipe's OpenCV, and isn't always out yet.
-lock:  ## Write constraints/ anew: what is pinned stays unless pyproject.toml forbids it; UPGRADE=--upgrade takes the newest
-	$(PYTHON) -m venv $(VENV)/lock
-	$(VENV)/lock/bin/python -m pip install -qq uv
-	for minor in $(LOCKED); do \
-	    $(VENV)/lock/bin/uv pip compile pyproject.toml --all-extras --python-version 3.$$minor --quiet --no-header --no-annotate --no-emit-package opencv-python \
-	        $(UPGRADE) --output-file constraints/py3$$minor.txt || exit 1; \
+lock: $(VENV)/lock/bin/uv  ## Write constraints/ anew: what is pinned stays unless pyproject.toml forbids it; UPGRADE=--upgrade takes the newest
+	upgrade=$(UPGRADE); for minor in $(LOCKED); do \
+	    test $$minor = $(firstword $(LOCKED)) || cp constraints/py3$(firstword $(LOCKED)).txt constraints/py3$$minor.txt; \
+	    $< pip compile pyproject.toml --all-extras --python-version 3.$$minor --quiet --no-header --no-annotate --no-emit-package opencv-python \
+	        $$upgrade --output-file constraints/py3$$minor.txt || exit 1; \
+	    upgrade=; \
 	done
 
-test-newest:  ## The suite with the newest releases of everything, in an environment of its own
-	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
+test-newest: .venv-newest/lock/bin/uv  ## The suite with the newest releases of everything, in an environment of its own
+	rm -f .venv-newest/env/.dev
+	$(MAKE) test VENV=.venv-newest/env CONSTRAINTS= INSTALL='$< pip install --quiet --compile-bytecode --upgrade --python .venv-newest/env'
 
-test-lowest:  ## The suite with the lowest versions that pyproject.toml allows, in an environment of its own
-	$(PYTHON) -m venv .venv-lowest/lock
-	.venv-lowest/lock/bin/python -m pip install -qq uv
-	.venv-lowest/lock/bin/uv pip compile pyproject.toml $(foreach extra,$(LOWEST),--extra $(extra)) --resolution lowest-direct \
+test-lowest: .venv-lowest/lock/bin/uv  ## The suite with the lowest versions that pyproject.toml allows, in an environment of its own
+	$< pip compile pyproject.toml $(foreach extra,$(LOWEST),--extra $(extra)) --resolution lowest-direct --upgrade \
 	    --python-version $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') --quiet --no-header --no-annotate \
 	    --output-file .venv-lowest/lowest.txt
-	$(MAKE) test VENV=.venv-lowest/env CONSTRAINTS=.venv-lowest/lowest.txt
+	$(MAKE) test VENV=.venv-lowest/env CONSTRAINTS=.venv-lowest/lowest.txt INSTALL='$< pip install --quiet --compile-bytecode --python .venv-lowest/env'
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
