@@ -19,6 +19,7 @@ from fimad.dataset.manifest import read_manifest
 from fimad.dataset.selecting import check_known, flagged, named, names_of, nothing_left
 from fimad.errors import ConfigError, DatasetError
 from fimad.labels.taxonomy import KINDS
+from fimad.storage.parquet import one_chunk
 from fimad.storage.store import FsspecStore, open_store
 
 if TYPE_CHECKING:
@@ -346,10 +347,9 @@ class Dataset:
                 table = table.filter(self._filter)
             yield name, table.select(list(columns)), group_sizes(table.column("row"), rows)
 
-    def read_group(self, shard: str, group: int, columns: Sequence[str]) -> list[Clip]:
-        """The clips of one row group that belong to the selection."""
-        with self.open_shard(shard) as file:
-            table = file.read_row_group(group, columns=self._with_filter(columns))
+    def read_group(self, file: Any, group: int, columns: Sequence[str]) -> list[Clip]:
+        """The clips of one row group of a shard, as `open_shard` gave it, that belong to the selection."""
+        table = file.read_row_group(group, columns=self._with_filter(columns))
         if self._filter is not None:
             table = table.filter(self._filter)
         return list(self.fold(table))
@@ -360,7 +360,7 @@ class Dataset:
         The arrays are views of the table: they cost no copy, and can't be written to.
         """
         names = table.column_names
-        columns = [self._cells(name, table.column(name).combine_chunks()) for name in names]
+        columns = [self._cells(name, one_chunk(table.column(name))) for name in names]
         for cells in zip(*columns, strict=True):
             yield dict(zip(names, cells, strict=True))
 
@@ -379,7 +379,10 @@ class Dataset:
             cells: list[Any] = column.to_pylist()
             return cells
         offsets = column.offsets.to_numpy()
-        values: NDArray[Any] = column.values.to_numpy(zero_copy_only=False)
+        # A slice of a table holds the values of all of it.
+        first, last = (offsets[0], offsets[-1]) if len(offsets) else (0, 0)
+        values: NDArray[Any] = column.values.slice(first, last - first).to_numpy(zero_copy_only=False)
+        offsets = offsets - first
         trailing = self._shapes[name]
         present = column.is_valid().to_pylist()
         return [

@@ -44,6 +44,9 @@ class RemoteShard:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Nothing stays open."""
 
     def read(self, columns: Sequence[str]) -> pa.Table:

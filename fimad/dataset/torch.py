@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch.distributed
 import torch.utils.data
 
-from fimad.dataset.slicing.clips import ClipCutter
+from fimad.dataset.slicing.clips import ClipCutter, Space
 from fimad.dataset.slicing.epochs import EVEN, Turns, plan
 from fimad.dataset.windows import check_options, columns_for
 from fimad.errors import ConfigError
@@ -188,17 +189,28 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         """Cut them, with the groups in memory that the next ones need."""
         which, row, step = (values[share].tolist() for values in (self._plan.group, self._plan.row, self._plan.step))
         last = {group: at for at, group in enumerate(which)}
+        furthest: dict[tuple[int, int], int] = {}
+        for group, at, number in zip(which, row, step, strict=True):
+            furthest[group, at] = max(number, furthest.get((group, at), 0))
+        space = Space()
         clips: dict[int, list[ClipCutter]] = {}
-        for at, group in enumerate(which):
-            if group not in clips:
-                shard, number = self._plan.groups[group]
-                read = self._dataset.read_group(shard, number, self._columns)
-                clips[group] = [ClipCutter(clip, **self._cut, fill=self._fill) for clip in read]
-            window = clips[group][row[at]].window(step[at])
-            window["label_id"] = self._ids.get(window["label"], -1)
-            if last[group] == at:
-                del clips[group]
-            yield window
+        with closing(_OpenShards(self._dataset)) as files:
+            for at, group in enumerate(which):
+                if group not in clips:
+                    shard, number = self._plan.groups[group]
+                    clips[group] = [
+                        ClipCutter(clip, **self._cut, fill=self._fill, space=space)
+                        for clip in self._dataset.read_group(files.open(shard), number, self._columns)
+                    ]
+                    for place, cutter in enumerate(clips[group]):
+                        if (group, place) in furthest:
+                            cutter.settle(furthest[group, place])
+                window = clips[group][row[at]].window(step[at])
+                window["label_id"] = self._ids.get(window["label"], -1)
+                if last[group] == at:
+                    for cutter in clips.pop(group):
+                        cutter.release()
+                yield window
 
     def _rank(self) -> tuple[int, int]:
         if self._ranks is not None:
@@ -206,6 +218,27 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return torch.distributed.get_rank(), torch.distributed.get_world_size()
         return 0, 1
+
+
+class _OpenShards:
+    """Shards that are read from in turns, a few of them open: to open one takes as long as to read some of its columns."""
+
+    def __init__(self, dataset: Dataset, most: int = 16) -> None:
+        self._dataset, self._most = dataset, most
+        self._files: dict[str, Any] = {}
+
+    def open(self, shard: str) -> Any:
+        """A shard that stays open until `most` others were asked for."""
+        file = self._files.pop(shard, None) or self._dataset.open_shard(shard)
+        self._files[shard] = file
+        if len(self._files) > self._most:
+            self._files.pop(next(iter(self._files))).close()
+        return file
+
+    def close(self) -> None:
+        """Close them all."""
+        for file in self._files.values():
+            file.close()
 
 
 class WindowLoader:

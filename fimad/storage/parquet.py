@@ -76,6 +76,11 @@ def encodings(schema: pa.Schema) -> tuple[list[str], list[str]]:
     return split, dictionary
 
 
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array; `combine_chunks` copies even where there is one chunk."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def local_path(url: str) -> Path:
     """The path of a file:// address."""
     return Path(unquote(urlsplit(url).path))

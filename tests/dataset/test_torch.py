@@ -56,6 +56,20 @@ def test_seed_and_epoch_make_the_order(dataset: Dataset) -> None:
     assert names(dataset.to_torch(**OPTIONS, seed=None)) == names(dataset.windows(**OPTIONS))
 
 
+def test_windows_stay_as_they_were_given(dataset: Dataset) -> None:
+    """What a clip was put into is used for the next; windows that are kept must not change."""
+    kept = list(dataset.to_torch(**OPTIONS, modalities=("imu", "pose"), seed=3, buffer=1))
+    alone = {
+        (window["clip_id"], round(window["start_s"], 6)): window
+        for window in dataset.windows(**OPTIONS, modalities=("imu", "pose"))
+    }
+    assert len(kept) == len(alone) == 80
+    for window in kept:
+        other = alone[window["clip_id"], round(window["start_s"], 6)]
+        for name, value in other.items():
+            np.testing.assert_array_equal(window[name], value)
+
+
 def test_workers_share_the_epoch(dataset: Dataset) -> None:
     loader = torch.utils.data.DataLoader(dataset.to_torch(**OPTIONS), batch_size=None, num_workers=2)
     assert sorted(names(loader)) == sorted(names(dataset.windows(**OPTIONS)))

@@ -20,6 +20,7 @@ from fimad.dataset.packing.rows import labels_of
 from fimad.dataset.packing.splits import Member
 from fimad.labels.clips import class_of
 from fimad.schema import DOWNLOAD
+from fimad.storage.parquet import one_chunk
 
 #: Columns of the facts. `stages` names the stages whose artifacts they speak of; `split` is the one that the source puts the
 #: video into, `source` the source's fingerprint, `mark` that of the motion.
@@ -146,8 +147,7 @@ class Facts:
         known = self.table.select(["video_id", "duration_s", "mark"])
         if known.column("mark").null_count:
             known = known.filter(pa.compute.is_valid(known.column("mark")))
-        column = known.column("mark")
-        marks = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        marks = one_chunk(known.column("mark"))
         if not len(marks):
             return []
         width = PRINT_BYTES // 2

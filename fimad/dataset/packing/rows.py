@@ -17,6 +17,7 @@ from fimad.labels import label_title, load_mapping
 from fimad.labels.clips import NULL, class_of, words_of_segment
 from fimad.labels.clips import columns as label_columns
 from fimad.schema import LABEL
+from fimad.storage.parquet import one_chunk
 
 # Columns that repeat the video's on each of its clips, and what they are called in `download`.
 _FROM_VIDEO = {
@@ -131,8 +132,7 @@ def _cast(column: Any, wanted: pa.Field, count: int) -> Any:
     if column is None:
         return pa.nulls(count, wanted.type)
     if isinstance(column, pa.ChunkedArray):
-        # combine_chunks copies even where there is one chunk.
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        column = one_chunk(column)
     return column if column.type == wanted.type else column.cast(wanted.type)
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fimad.config import PackConfig
@@ -181,6 +183,18 @@ def write_shard(
     return ShardMade(writer.shards[0] if writer.shards else None, tuple(damaged))
 
 
+def row_bytes(table: pa.Table) -> list[int]:
+    """About how large each row is: lists of numbers by their lengths, all else evenly."""
+    sizes = np.zeros(table.num_rows)
+    for column in table.columns:
+        if pa.types.is_list(column.type) and pa.types.is_primitive(column.type.value_type):
+            lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+            sizes += lengths * (column.type.value_type.bit_width / 8)
+        elif len(sizes):
+            sizes += column.nbytes / len(sizes)
+    return [int(size) for size in sizes]
+
+
 class ShardWriter:
     """Writes one split's rows into shards of about `shard_bytes`; a video's rows stay in one shard."""
 
@@ -200,12 +214,15 @@ class ShardWriter:
         """The rows of one video."""
         if self._writer is None:
             self._open()
-        for at in range(rows.table.num_rows):
-            row = rows.table.slice(at, 1)
-            self._pending.append(row)
-            self._pending_bytes += row.nbytes
+        first = 0
+        for at, size in enumerate(row_bytes(rows.table), 1):
+            self._pending_bytes += size
             if self._pending_bytes >= _GROUP_BYTES:
+                self._pending.append(rows.table.slice(first, at - first))
                 self._flush()
+                first = at
+        if first < rows.table.num_rows:
+            self._pending.append(rows.table.slice(first))
         self._shard.count(rows)
         self._shard.videos[video_id] = content
         if self._path.stat().st_size + self._pending_bytes >= self._limit:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fimad.dataset.slicing.between import neighbours
 from fimad.dataset.windows import clip_windows
+from fimad.storage.parquet import one_chunk
 
 if TYPE_CHECKING:
     from fimad.dataset.reader import Dataset
@@ -216,8 +217,7 @@ class _Clocks:
 
 def _flat(table: pa.Table, name: str) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """A column of lists as one array, and where each row's begins (and the last one's ends)."""
-    column = table.column(name)
-    chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    chunk = one_chunk(table.column(name))
     offsets = chunk.offsets.to_numpy()
     return chunk.values.to_numpy(zero_copy_only=False), offsets
 
