@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from fimad.dataset.reader import Clip
+from fimad.labels.taxonomy import KINDS
 from fimad.skeleton import LANDMARK_INDEX
 
 #: The clock of each letter that shapes begin with.
@@ -23,6 +25,8 @@ _STEP_SLACK = 1e-3
 # Frames belong to the clip in which they are shown; clips and frames are cut on clocks of their own.
 _TIME_SLACK_S = 1.0
 _UNIT_SLACK = 1e-2
+# The landmark that is furthest from the hips, whatever the pose; a picture's fractions of people who are partly outside of it.
+_LEAST_REACH_M, _MOST_REACH_M, _MOST_FRACTION = 0.05, 10.0, 5.0
 # Rates made from orientations, and stored ones: the medians of their difference and of the rate itself.
 _RATE_SLACK_RAD_S, _RATE_SHARE = 0.1, 0.2
 # A limb's direction in the pose and in the signals: swapped sides are off by more than their own, in degrees.
@@ -85,6 +89,9 @@ def values_out_of_range(clip: Clip, columns: Sequence[Mapping[str, Any]]) -> Ite
             if np.isinf(numbers).any():
                 yield f"{name} is infinite"
                 continue
+            if isinstance(value, float) and np.isnan(value):
+                yield f"{name} is NaN: what is not known is NULL"
+                continue
             finite = numbers[np.isfinite(numbers)]
             if _WITHIN_1.search(name) and len(finite) and not (finite.min() >= 0 and finite.max() <= 1 + 1e-5):
                 yield f"{name} goes from {finite.min():.3g} to {finite.max():.3g} instead of 0 to 1"
@@ -111,6 +118,71 @@ def _words(clip: Clip) -> Iterator[str]:
             break
     if any(not flag or not re.fullmatch(r"\S+", flag) for flag in clip.get("flags") or ()):
         yield "a flag is no single word"
+
+
+def label_problems(clip: Clip, classes: Mapping[str, int]) -> Iterator[str]:
+    """Kinds that there are not, exercises without a name, and numbers that the dataset gives to other classes."""
+    kind, name = clip.get("kind"), clip.get("class_label")
+    if kind is not None and kind not in KINDS:
+        yield f"kind is {kind[:40]!r} instead of one of {', '.join(KINDS)}"
+    if any(not each for each in clip.get("exercises") or ()):
+        yield "an exercise of exercises has no name"
+    if classes and name is not None and clip.get("class_id") != classes.get(name):
+        yield f"class_id of {name[:40]!r} is {clip.get('class_id')}, and the dataset's number of it is {classes.get(name)}"
+
+
+def word_problems(clip: Clip) -> Iterator[str]:
+    """Words that are spoken outside of the clip, or are not those of its transcript."""
+    words = clip.get("transcript_words")
+    if words is None:
+        return
+    for word in words:
+        begin, end = word["start_s"], word["end_s"]
+        if begin is None or end is None:
+            continue
+        if end < clip["start_s"] - _TIME_SLACK_S or begin > clip["end_s"] + _TIME_SLACK_S:
+            yield f"a word of transcript_words is spoken at {begin:g} s, and the clip goes from {clip['start_s']:g} to {clip['end_s']:g} s"
+            break
+    if any(word["probability"] is not None and not 0 <= word["probability"] <= 1 + 1e-5 for word in words):
+        yield "a probability of transcript_words is not from 0 to 1"
+    said, spoken = clip.get("transcript"), "".join(word["text"] or "" for word in words)
+    if words and said is not None and "".join(said.split()) != "".join(spoken.split()):
+        yield "transcript is not what transcript_words say"
+
+
+def pose_problems(clip: Clip) -> Iterator[str]:
+    """Bodies of no human size, pictures in pixels, and frames with a body and nothing else."""
+    world = clip.get("pose_world_m")
+    if world is None or not len(world):
+        return
+    there = np.isfinite(world).all(axis=(1, 2))
+    if not there.any():
+        return
+    reach_m = float(np.median(np.linalg.norm(world[there], axis=2).max(axis=1)))
+    if not _LEAST_REACH_M < reach_m < _MOST_REACH_M:
+        yield f"pose_world_m reaches {reach_m:.3g} m from the hips on the median: is the unit m?"
+    image = clip.get("pose_image")
+    if image is not None and len(image) == len(there) and np.isfinite(image[there][..., :2]).any():
+        far = float(np.nanmedian(np.abs(image[there][..., :2])))
+        if far > _MOST_FRACTION:
+            yield f"pose_image is {far:.3g} on the median: is it in fractions of the picture?"
+    for name in ("pose_image", "pose_visibility", "pose_score"):
+        values = clip.get(name)
+        if values is not None and len(values) == len(there) and not np.isfinite(values[there]).any():
+            yield f"{name} is NaN wherever pose_world_m has a body"
+
+
+def repeated(clip: Clip, placements: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Columns that no two clips have in common (as a buffer that was not emptied gives), with a fingerprint each."""
+    for name in ("pose_world_m", *(f"{placement}_acc_m_s2" for placement in placements)):
+        values = clip.get(name)
+        # A frozen picture gives the same pose again and again.
+        if values is None or len(values) < 10 or not (np.diff(values, axis=0) != 0).any(axis=0).all():
+            continue
+        yield (
+            name,
+            hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=12, key=name.encode()[:64]).digest(),
+        )
 
 
 def embedding_problems(clip: Clip) -> Iterator[str]:
@@ -144,6 +216,9 @@ def clock_problems(clip: Clip, version: int) -> Iterator[str]:
             yield f"{name} goes from {time_s[0]:g} to {time_s[-1]:g} s, and the clip from {start:g} to {end:g} s"
         elif name == "imu_time_s":
             yield from _imu_clock(clip, time_s, version)
+            pose_s = clip.get("pose_time_s")
+            if pose_s is not None and len(pose_s) and time_s[-1] < pose_s[-1] - _TIME_SLACK_S:
+                yield f"imu_time_s ends at {time_s[-1]:g} s, and pose_time_s at {pose_s[-1]:g} s"
 
 
 def _imu_clock(clip: Clip, time_s: NDArray[np.float64], version: int) -> Iterator[str]:

@@ -17,16 +17,20 @@ from scipy.spatial.transform import Rotation
 from fimad.dataset.checks import (
     clock_problems,
     embedding_problems,
+    label_problems,
     misfits,
     nan_problems,
+    pose_problems,
     quality_problems,
     rate_problems,
+    repeated,
     side_problems,
     values_out_of_range,
+    word_problems,
 )
 from fimad.dataset.manifest import NAME, canonical, read_manifest
 from fimad.dataset.packing.describe import described, figures
-from fimad.dataset.packing.rows import VideoRows, schema_hash
+from fimad.dataset.packing.rows import FROM_VIDEO, VideoRows, schema_hash
 from fimad.dataset.packing.shards import Shard
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
@@ -157,6 +161,8 @@ def _rows(dataset: Dataset) -> list[Problem]:
     channels: dict[str, str] = {}
     media: dict[str, str] = {}
     places: dict[str, str] = {}
+    videos: dict[str, dict[str, Any]] = {}
+    prints: dict[tuple[str, bytes], str] = {}
     fixed = bool(dataset.manifest["config"].get("pack", {}).get("split_file"))
     for number, shard in enumerate(dataset.manifest["shards"]):
         name, row = shard["name"], 0
@@ -184,6 +190,18 @@ def _rows(dataset: Dataset) -> list[Problem]:
                         problems.append(Problem(name, f"channel {channel!r} is in two splits", row + at))
                     if (same := clip["media_sha256"]) and media.setdefault(same, clip["split"]) != clip["split"]:
                         problems.append(Problem(name, f"media file {same[:12]} is in two splits", row + at))
+                    about = {column: clip.get(column) for column in FROM_VIDEO}
+                    before = videos.setdefault(clip["video_id"], about)
+                    problems += [
+                        Problem(name, f"{column} is another than in the video's clips before", row + at)
+                        for column in about
+                        if about[column] != before[column]
+                    ]
+                    for column, mark in repeated(clip, dataset.placements):
+                        # Within a video: copies of one film may give the same to the bit.
+                        other = prints.setdefault((clip["video_id"], mark), clip["clip_id"])
+                        if other != clip["clip_id"]:
+                            problems.append(Problem(name, f"{column} is the same as in clip {other!r}", row + at))
                 row += table.num_rows
         problems += _recounted(name, shard, count)
     return problems
@@ -221,7 +239,13 @@ def _clip(clip: Clip, shard: dict[str, Any], dataset: Dataset) -> Iterator[str]:
         yield f"it lasts from {clip['start_s']} to {clip['end_s']} s"
         return
     wrong = [*values_out_of_range(clip, manifest["columns"]), *clock_problems(clip, manifest["schema_version"])]
-    wrong += [*embedding_problems(clip), *quality_problems(clip, placements)]
+    wrong += [
+        *embedding_problems(clip),
+        *quality_problems(clip, placements),
+        *pose_problems(clip),
+        *word_problems(clip),
+    ]
+    wrong += label_problems(clip, manifest.get("classes", {}))
     wrong += [what for placement in placements for what in nan_problems(clip, placement)]
     yield from wrong
     if wrong or clip["imu_time_s"] is None:

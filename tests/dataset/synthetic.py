@@ -108,8 +108,12 @@ class SyntheticSource(Source):
         return [{**keys, **columns(label_title(named[index]))} for index, keys in self._keys(video_id)]
 
     def _transcribe(self, number: int, video_id: str) -> list[dict[str, Any]]:
-        words = [{"start_s": 1.0, "end_s": 1.4, "text": "go", "probability": 0.9}]
-        return [{**keys, "transcript": "go", "transcript_words": words} for _, keys in self._keys(video_id)]
+        rows = []
+        for index, keys in self._keys(video_id):
+            begin_s = index * self.clip_s + min(1.0, self.clip_s / 3)
+            words = [{"start_s": begin_s, "end_s": begin_s + 0.2, "text": "go", "probability": 0.9}]
+            rows.append({**keys, "transcript": "go", "transcript_words": words})
+        return rows
 
     def _pose(self, number: int, video_id: str) -> list[dict[str, Any]]:
         rows = []

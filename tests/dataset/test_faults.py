@@ -148,6 +148,21 @@ SIGNALS = (
     "valid",
     "quality",
 )
+
+
+def half(rows: list[Row]) -> list[Row]:
+    """The second row's signals end in the middle of the clip."""
+    for name, value in rows[1].items():
+        if isinstance(value, list) and name.startswith(("left_wrist_", "right_wrist_", "imu_")):
+            rows[1][name] = value[: len(value) // 2]
+    return rows
+
+
+def as_before(*names: str) -> Callable[[list[Row]], list[Row]]:
+    """A buffer that was not emptied."""
+    return lambda rows: [rows[0], {**rows[1], **{name: rows[0][name] for name in names}}, *rows[2:]]
+
+
 ROW_FAULTS: dict[str, tuple[Callable[[list[Row]], list[Row]], str]] = {
     "gyro all NaN": (cell("left_wrist_gyro_rad_s", lambda v: v * np.nan), "left_wrist_gyro_rad_s: NaN"),
     "gyro of another length": (cell("left_wrist_gyro_rad_s", lambda v: v[:-3]), "left_wrist_gyro_rad_s has 597 values"),
@@ -239,6 +254,29 @@ ROW_FAULTS: dict[str, tuple[Callable[[list[Row]], list[Row]], str]] = {
     "a report that is no JSON": (put("imu_report", "{"), "imu_report is no JSON"),
     "a hash that is none": (put("media_sha256", "abc"), "media_sha256"),
     "a day that is none": (put("retrieved_on", "yesterday"), "retrieved_on"),
+    "pose in millimetres": (cell("pose_world_m", lambda v: v * 1000), "is the unit m?"),
+    "pose of zeros": (cell("pose_world_m", lambda v: v * 0), "reaches 0 m from the hips"),
+    "picture in pixels": (cell("pose_image", lambda v: v * 640), "fractions of the picture"),
+    "visibility NaN": (cell("pose_visibility", lambda v: v * np.nan), "pose_visibility is NaN wherever"),
+    "quality NaN": (put("left_wrist_quality", float("nan")), "what is not known is NULL"),
+    "signals that end early": (half, "imu_time_s ends at"),
+    "signals of the clip before": (as_before(*(f"left_wrist_{each}" for each in SIGNALS)), "is the same as in clip"),
+    "pose of the clip before": (as_before("pose_world_m"), "pose_world_m is the same as in clip"),
+    "a number of another class": (put("class_id", 3), "class_id of"),
+    "a class that has no number": (put("class_label", "yoga"), "class_id of 'yoga'"),
+    "a kind that there is not": (put("kind", "dance"), "kind is 'dance'"),
+    "an exercise without a name": (put("exercises", [""]), "has no name"),
+    "title of another video": (put("video_title", "Another"), "video_title is another than"),
+    "address of another video": (put("url", "https://example.org/else"), "url is another than"),
+    "words of another clip": (
+        put("transcript_words", [{"start_s": 300.0, "end_s": 300.5, "text": "go", "probability": 0.9}]),
+        "is spoken at 300 s",
+    ),
+    "a probability in percent": (
+        put("transcript_words", [{"start_s": 5.0, "end_s": 5.5, "text": "go", "probability": 90.0}]),
+        "a probability of transcript_words",
+    ),
+    "a transcript of other words": (put("transcript", "something else"), "not what transcript_words say"),
     "a clip twice": (lambda rows: [*rows, rows[1]], "is there twice"),
     "a clip under another's name": (
         lambda rows: [

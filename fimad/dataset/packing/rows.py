@@ -19,8 +19,8 @@ from fimad.labels.clips import columns as label_columns
 from fimad.schema import LABEL
 from fimad.storage.parquet import one_chunk
 
-# Columns that repeat the video's on each of its clips, and what they are called in `download`.
-_FROM_VIDEO = {
+#: Columns that repeat the video's on each of its clips, and what they are called in `download`.
+FROM_VIDEO = {
     name: name
     for name in [
         "video_id",
@@ -71,7 +71,7 @@ def video_rows(
     clips = segments.filter(pc.is_null(segments.column("filtered")))
     columns: dict[str, Any] = {name: clips.column(name) for name in clips.column_names}
     video = tables["download"]
-    for name, source in _FROM_VIDEO.items():
+    for name, source in FROM_VIDEO.items():
         columns[name] = video.column(source).take(pa.array([0] * clips.num_rows, pa.int64()))
     columns["split"] = pa.array([split] * clips.num_rows, pa.string())
     columns["tool_versions"] = pa.array([tool_versions] * clips.num_rows, pa.string())

@@ -93,7 +93,7 @@ class Reuploads(SyntheticSource):
 
 def test_a_reupload_shares_the_split_of_its_original(tmp_path: Path) -> None:
     config = small_config()
-    pack(Reuploads(8, config, channels=7), config, open_store(str(tmp_path)))
+    pack(Reuploads(8, config, channels=7, clip_s=LENGTH_S), config, open_store(str(tmp_path)))
     splits = read_manifest(open_store(str(tmp_path)))["splits"]
     holder = next(name for name, info in splits.items() if "video000000" in info["videos"])
     assert "video000007" in splits[holder]["videos"]
