@@ -17,6 +17,8 @@ from fimad.labels.taxonomy import Lexicon, lexicon
 _AND = frozenset(["and", "y", "e", "et", "und", "i", "og", "och", "ve", "и", "та", "kai", "en", "ed", "и", "і"])
 _TO = frozenset(["to", "into", "zu", "zum", "a", "al"])
 _WITH = frozenset(["with", "plus", "mit", "con", "avec", "com", "z", "med", "met", "s", "med", "с"])
+# What follows is how the body is held while it is done: "shoulder taps in high plank".
+_HELD = frozenset(["in", "from"])
 _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
@@ -25,10 +27,11 @@ _SOFT = frozenset("-,/:")
 
 _AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
 _SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b")
+_PAIRED = re.compile(r"\b((?:super|bi|tri|giant)[- ]?set(?:ted)?) with\b")
 _BOTH = re.compile(r"\s(?:and|und|y|e|et)\s|\s?[&+]\s?")
 # What an exercise is when one limb does it.
 _ONE_LIMB = {
-    "bent_over_row": ("arm", "single_arm_row"),
+    "bent_over_row": ("", "single_arm_row"),
     "deadlift": ("leg", "single_leg_deadlift"),
     "romanian_deadlift": ("leg", "single_leg_romanian_deadlift"),
     "glute_bridge": ("leg", "single_leg_glute_bridge"),
@@ -63,13 +66,13 @@ def one_after_the_other(text: str) -> str:
     """A cleaned title with breaks where it says that exercises follow each other: "squats then curls", "a & b superset"."""
     if "then" in text or "followed by" in text:
         text = _AFTERWARDS.sub(" | ", text)
-    return _BOTH.sub(" | ", text) if _SUPERSET.search(text) else text
+    return _BOTH.sub(" | ", _PAIRED.sub(" | ", text)) if _SUPERSET.search(text) else text
 
 
 def by_one_limb(exercise: str, words: Sequence[str], side: str | None) -> str:
     """What an exercise is when one limb does it: "DB row right arm" is a single-arm row."""
     limb, other = _ONE_LIMB.get(exercise, ("", exercise))
-    return other if side in ("left", "right") and limb in words else exercise
+    return other if side in ("left", "right") and (not limb or limb in words) else exercise
 
 
 def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> list[Phrase]:
@@ -148,10 +151,13 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     links: list[str] = []
     for match in named:
         link = _link(words, groups[-1][-1].end, match.start) if groups else "new"
-        if match.entry.weak and strong and (link not in ("to", "with") or not groups):
-            # "Lying", "bench" beside a name: how or where it is done.
+        gear = match.end - match.start == 1 and (words[match.start],) in found.equipment
+        if match.entry.weak and strong and (gear or link not in ("to", "with") or not groups):
+            # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
-        if link in ("to", "with", "next"):
+        if link == "in" and not _named_together(groups[-1][-1], match):
+            continue
+        if link in ("to", "with", "next", "in"):
             groups[-1].append(match)
             links.append(link)
         elif link != "or":
@@ -166,6 +172,10 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         phrase.used += sum(match.used for match in group)
     phrase.method = phrase.method or "exact"
     return phrase
+
+
+def _named_together(first: Match, second: Match) -> bool:
+    return (first.entry.id, second.entry.id) in known_pairs()
 
 
 def _joined(words: Sequence[str], named: list[Match]) -> str | None:
@@ -184,6 +194,8 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
         return "to"
     if between & _WITH:
         return "with"
+    if between & _HELD:
+        return "in"
     return "next" if not between or all(not word[0].isalpha() for word in between) or len(between) <= 1 else "far"
 
 
@@ -202,7 +214,7 @@ def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, 
     if not ands or only.end - only.start < 1:
         return
     before = list(words[start : ands[-1]])
-    while before and (before[0] in found.fillers or before[0][0].isdigit()):
+    while before and (before[0][0].isdigit() or (before[0] in found.fillers and len(before) > 1)):
         before.pop(0)
     if not 1 <= len(before) <= 3:
         return
@@ -223,7 +235,8 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
         return first
     for left in found.ancestors(first):
         for right in found.ancestors(last):
-            known = table.get((left, right))
+            # Two kinds of planks are not a plank to a plank.
+            known = table.get((left, right)) if left != right or (left, right) == (first, last) else None
             if known:
                 return known
     # One is a kind of the other, said twice.

@@ -19,6 +19,11 @@ MEASURES = frozenset([
     "inch", "inches", "cm", "mm", "bpm", "rpm", "rpe", "rm", "%", "°", "yard", "yards", "yd", "yds",
     "watt", "watts", "percent", "kilometer", "kilometers",
 ])  # fmt: skip
+# Of these what machines and runs are measured in.
+WAYS = frozenset([
+    "km", "mi", "mile", "miles", "meter", "meters", "metre", "metres", "cal", "cals", "calorie",
+    "calories", "kcal", "kilometer", "kilometers",
+])  # fmt: skip
 REST = frozenset([
     "rest", "off", "recovery", "break", "recover", "pause", "pausa", "descanso", "repos", "riposo",
     "recupero", "repous", "intervalo", "rust",

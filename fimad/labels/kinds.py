@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fimad.labels.compounds import Phrase, content
+from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
 from fimad.labels.numbers import Stated
 from fimad.labels.taxonomy import Lexicon
@@ -47,7 +48,7 @@ _HEADS = frozenset([
     "balance", "asana", "bridge", "plank", "squat", "lunge", "drill", "sprint", "shuffle", "raise",
     "jack", "deadlift", "thrust", "hinge", "march", "skip", "bound", "toss", "flick", "flip",
     "pushdown", "pulldown", "rollout", "hang", "abduction", "adduction", "flexion", "clap",
-    "strike", "block", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
+    "strike", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
     "down", "whip", "handed", "spin", "tuck",
 ])  # fmt: skip
 _BODY = frozenset([
@@ -95,6 +96,10 @@ def decide(
     rest = _rest(words, by_type["rest"], bool(exercises), named)
     if rest:
         return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
+    if by_type["exercise"]:
+        kind, told = about(words, by_type["exercise"])
+        if kind:
+            return Verdict(kind, 0.85, "words", evidence=told)
     if exercises:
         head = _section_head(words, found_matches, parts, stated)
         if head:

@@ -21,7 +21,7 @@ _NO_SKIP = frozenset([
     "press", "reach", "touch", "up", "down", "out", "over", "front", "back", "side", "jump", "hop",
     "knee", "elbow", "toe", "hands", "core", "ab", "glute", "pulse", "hold", "walk", "march", "twisted",
     "butterfly", "pause", "power", "cardio", "upper", "lower", "full", "body", "to", "with", "and",
-    "in", "on",
+    "in", "on", "each", "every", "per",
 ])  # fmt: skip
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
 _MIN_FUZZY = 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fimad.labels.counted_words import EACH, EACH_OF, LIMBS, MEASURES, NUMBERS, ORDER, REST
+from fimad.labels.counted_words import EACH, EACH_OF, LIMBS, MEASURES, NUMBERS, ORDER, REST, WAYS
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
@@ -26,6 +26,7 @@ class Stated:
     repetitions : all that are stated, in order.
     bare : position among the words, value: integers that may be repetitions or part of a name.
     prefixed : the title begins with a number that only says its place in a list.
+    measured : a way or an energy is stated, as of machines and runs.
     rest_s : a rest that is stated beside the work.
     """
 
@@ -35,6 +36,7 @@ class Stated:
     rest_s: float | None = None
     tempo: str | None = None
     prefixed: bool = False
+    measured: bool = False
     bare: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -281,6 +283,13 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     size = len(found)
     units = lexicon.units
     following = found[at + 1] if at + 1 < size else None
+    if words and text.isdigit() and (words[-1], text) in lexicon.pairs:
+        # "Warrior 1", "figure 8s": part of a name.
+        words.append(text)
+        return at + 2 if following is not None and following.text == "s" and following.glued else at + 1
+    if found[at].glued and at and found[at - 1].kind == "w" and following is not None and following.glued and following.text in "abcdefgx":
+        # "P90X": a name of its own.
+        return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
     # "3x12", "3 x 12 reps", "3 x 30 s", "2x24kg".
@@ -319,7 +328,12 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
                 words.append(name)
                 return end
         if unit == "m" and (value > 15 or not attached):
-            return end if attached else _bare(found, at, words, lexicon, into, value)
+            # "40 m" is a way; "20 m. climbers" counts.
+            climbs = any(each.text.startswith("climb") for each in found[end : end + 2])
+            if attached or not climbs:
+                into.measured = into.measured or value > 15
+                return end
+            return _bare(found, at, words, lexicon, into, value)
         if unit == "x" and not attached and end < size:
             kind = "repetition"
         return _with_unit(found, at, end, words, into, value, kind)
@@ -332,6 +346,12 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return end
     # A place in a list: "1.", "04)", "7 -", "2:" at the beginning; "A1)" and "B2:" come here by way of `prefix`.
     leading = not any(word.isalnum() for word in words)
+    if leading and len(text) == 2 and text[0] == "0" and following.kind == "w" and not kind:
+        # "02 SQUATS".
+        into.prefixed = True
+        words.append(":")
+        return at + 1
+    leading = leading or (words[-1] in "/|" and following.text in (":", ")"))
     if leading and following.kind == "p" and following.text in (".", ")", ":", "-", "]", "|") and at + 2 < size:
         limb = found[at + 2].text in LIMBS and following.text == "-"
         name = f"{text}-{found[at + 2].text}" if following.text == "-" and found[at + 2].glued else ""
@@ -381,6 +401,7 @@ def _tempo(found: list[Token], at: int, words: list[str], into: Stated) -> int:
 def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: Stated, value: float, kind: str) -> int:
     size = len(found)
     if kind == "measure":
+        into.measured = into.measured or found[end - 1].text in WAYS
         return end
     if kind in _SECONDS:
         seconds = value * _SECONDS[kind]

@@ -156,6 +156,20 @@ def _toml(name: str) -> dict[str, Any]:
 
 
 _POSTURES = frozenset(("posture", "gesture", "sport", "balance", "throw"))
+# Names of one word that say other things as well: of talk, of songs, of objects. They count where nothing else is said.
+_AMBIGUOUS = frozenset([
+    "bench", "bounce", "bound", "box", "boxer", "boxing", "hook", "jab", "spin", "ride", "cycle", "stair",
+    "sit", "stand", "rainbow", "swimmer", "butterfly", "tree", "pigeon", "crow", "cobra", "dancer",
+    "puppy", "lizard", "boat", "banana", "bear", "crab", "candle", "commando", "dolphin", "hollow",
+    "hundred", "chin", "catch", "knock", "throw", "hug", "scorpion", "skier", "ski", "suicide", "stride",
+    "treadmill", "warrior", "plow", "plough", "penguin", "pointer", "pogo", "russian", "slam",
+    "stepper", "teaser", "tire", "twister", "vacuum", "wiper", "pyramid", "pendulum", "goddess",
+    "locust", "mambo", "weave", "kick", "jump", "erg", "rower", "sled", "lumberjack", "triangle",
+    "eagle", "child", "camel", "sphinx", "shimmy", "corkscrew", "copenhagen", "romanian", "bulgarian",
+    "nordic", "arnold", "lawnmower", "beetle", "star", "climber", "swim", "clean", "snatch", "jerk",
+    "flamingo", "flutter", "mermaid", "cannonball", "cocoon", "helicopter", "gate", "bird", "planche",
+    "pistol", "zottman", "bowl", "serve", "clap", "dip", "walk", "oyster", "clam", "spidermans",
+])  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
@@ -181,7 +195,8 @@ def lexicon() -> Lexicon:
             if key:
                 # "Standing", "biceps": how or what with, more often than what.
                 if kind == "exercise" and len(key) == 1:
-                    weak = weak or key[0] in circumstances or exercises[id_].pattern in _POSTURES
+                    ambiguous = key[0] in circumstances or key[0] in _AMBIGUOUS
+                    weak = weak or ambiguous or exercises[id_].pattern in _POSTURES
                 languages, was_weak = found.setdefault(key, {}).setdefault((kind, id_), (set(), weak))
                 languages.add(language)
                 found[key][(kind, id_)] = (languages, was_weak and weak)

@@ -38,7 +38,7 @@ _SIGNS = {
     "’": "'", "‘": "'", "´": "'", "`": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "″": '"', "′": "'",
     "×": "x", "✕": "x", "✖": "x", "х": "х", "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "―": "-", "→": ">", "➡": ">",
     "►": ">", "▶": ">", "•": "|", "·": "|", "●": "|", "▪": "|", "│": "|", "⁄": "/", "，": ",", "、": ",", "。": ".", "・": "|",
-    "「": '"', "」": '"', "【": "(", "】": ")", "〜": "-", "～": "-", "+": "+", "_": " ", "=": " ", "*": " ", "¿": " ", "¡": " ",
+    "「": '"', "」": '"', "【": "(", "】": ")", "〜": "-", "～": "-", "+": "+", "_": " ", "=": " ", "*": " ", "¿": " ", "¡": " ", "°": "°",
 }  # fmt: skip
 
 
@@ -121,7 +121,7 @@ _WORDS = {
     "ups": "up", "calve": "calf", "calves": "calf", "abs": "ab", "abdominal": "abdominal", "tri": "tricep", "bi": "bicep",
     "tyre": "tire", "burpies": "burpee", "burpie": "burpee", "burpe": "burpee", "jumpin": "jump", "curtsey": "curtsy",
     "jumping": "jump", "walking": "walk", "running": "run", "jogging": "jog", "marching": "march",
-    "skipping": "skip", "twisting": "twist", "punching": "punch", "kicking": "kick", "squatting": "squat",
+    "skipping": "skipping", "twisting": "twist", "punching": "punch", "kicking": "kick", "squatting": "squat",
     "lunging": "lunge", "planking": "plank", "swinging": "swing", "pressing": "press", "lifting": "lift",
     "crunching": "crunch", "curling": "curl", "climbing": "climb", "crawling": "crawl", "hopping": "hop",
     "pulling": "pull", "pushing": "push", "reaching": "reach", "tapping": "tap", "stepping": "step",
@@ -153,7 +153,7 @@ def stem(word: str) -> str:
         return word[:-2]
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+    if word.endswith(("sses", "shes", "ches", "xes", "zzes")):
         return word[:-2]
     if word.endswith("ones") and len(word) > 5:
         return word[:-2]

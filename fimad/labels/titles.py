@@ -150,6 +150,8 @@ def _label(title: str) -> TitleLabel:
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
     side = next((each for each in (_side(part.words, part.matches, found) for part in everything) if each), None)
+    if verdict.kind == "talk":
+        side = None
     if verdict.kind == "exercise":
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
     if verdict.kind == "section" and _OF.search(text):
@@ -349,6 +351,9 @@ def _side(words: list[str], found_matches: list[Match], found: Lexicon) -> str |
                     sides.append(value)
                     step = length
                     break
+        elif word in ("l", "r") and tuple(words[at : at + 3]) in (("l", "and", "r"), ("r", "and", "l")):
+            sides.append("both")
+            step = 3
         elif word in ("l", "r"):
             inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
             if not inside and (at in (0, size - 1) or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()):

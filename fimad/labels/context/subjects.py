@@ -1,0 +1,162 @@
+"""Titles that speak of an exercise and don't do it: "My pull-up journey", "Squat shoes", "Are burpees overrated".
+
+What a title is about is the last noun before a preposition ("squat *stance*", "*results* after planks"); questions, first persons
+and verbs of learning tell talk as well. English only: for other languages the words of talk in the vocabulary have to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fimad.labels.matching import Match
+from fimad.labels.text import canonical
+
+_BREAKS = frozenset('|,;:>+/.!-"#')
+_PREPOSITIONS = frozenset(
+    ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between"]
+)  # fmt: skip
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(form for word in text.split() for form in canonical(word))
+
+
+# Nouns that no exercise ends with. What they follow is what they are about.
+_ABOUT = _words(
+    "journey story shoes sneakers belt sleeves wraps straps gloves chalk record history progress setup cue cues tip tips trick tricks "
+    "hack hacks mistake mistakes error errors fault faults fix fixes problem problems issue issues pain injury injuries safety "
+    "science study studies research data result results transformation template plan program programme calculator review reviews "
+    "comparison alternative alternatives substitute replacement theory mechanics biomechanics physics physiology anatomy "
+    "benefit benefits danger dangers risk risks warning reason reasons purpose question questions answer answers interview podcast "
+    "reaction critique analysis breakdown tutorial masterclass lesson seminar workshop certification technique execution "
+    "myth myths guide explanation introduction intro outro overview summary recap importance frequency programming periodization "
+    "plateau gear product brand store price cost description code discount sponsor promo merch giveaway video "
+    "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
+    "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
+    "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
+    "tracker statistics stats"
+)  # fmt: skip
+# Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
+_ABOUT_BEHIND = _words(
+    "stance grip width depth form angle placement path cadence muscles rack weight weights reps volume intensity strength numbers max"
+)
+# And these only before it: "foot position for squats"; a plank position is a plank.
+_ABOUT_BEFORE = _words("position placement form stance grip width depth muscles weight weights days weeks months years volume rules")
+_SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem")
+_ASKING = frozenset(["are", "is", "does", "did", "should", "could", "would", "will", "was", "were", "has", "have", "am"])
+_QUESTIONS = frozenset(["how", "why", "when", "where", "which", "who", "whose", "whom", "what"])
+_DETERMINERS = frozenset(["the", "a", "an", "it", "this", "that", "your", "my", "there", "doing"])
+_CAN = frozenset(["can", "do"])
+_PERSONS = frozenset(["you", "i", "we", "they", "anyone", "women", "men", "beginner", "people", "the", "kid"])
+_MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
+_DONE_BY_ME = frozenset(
+    canonical(word)[0]
+    for word in (
+        "use used do did does stopped stop started start hate love loved like liked tried try train trained was am have had got get hit "
+        "learned learnt never always can can't cant don't dont do will would want wanted think thought prefer skip skipped quit "
+        "built gained lost made make need added changed dropped lift lifted bench eat ate recommend teach program warm"
+    ).split()
+)  # fmt: skip
+_VERBS = frozenset(
+    canonical(word)[0]
+    for word in (
+        "is are was were make makes made help helps hurt hurts suck sucks vs versus builds isn't aren't doesn't don't dont won't can will "
+        "should cause causes saved ruined changed fixed beats beat"
+    ).split()
+)  # fmt: skip
+_LEARNING = frozenset(
+    canonical(word)[0]
+    for word in (
+        "mastering master unlock unlocking learn learning improve improving fix fixing understand understanding choose choosing "
+        "perfecting teaching explaining discussing comparing reviewing testing programming increase increasing introducing "
+        "struggling avoid avoiding debunking ranking rating reacting discover discovering announcing buying fixing optimizing achieve "
+        "achieving track tracking measuring stop quit join struggle correcting diagnosing demystifying analyzing analysing tips"
+    ).split()
+)  # fmt: skip
+_JUDGED = frozenset(["best", "worst", "favorite", "favourite", "perfect", "safest", "favorites"])
+
+
+def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]:
+    """The kind of a title that names exercises (`named`) but is about something else, and the words that tell; "" if it isn't.
+
+    >>> from fimad.labels import label_title
+    >>> [label_title(title).kind for title in ("Squat shoes I use", "Squats in my shoes", "30 day plank challenge")]
+    ['talk', 'exercise', 'section']
+    """
+    if not named:
+        return "", []
+    first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
+    size = len(words)
+    start, end = _stretch(words, named[0])
+    if named[0].start > first:
+        asked = _asks(words, first, size)
+        if asked:
+            return "talk", [asked]
+    for at in range(start, end - 1):
+        if words[at] == "day" and at and words[at - 1].isdigit():
+            return "section", [f"{words[at - 1]} day"]
+    inside = [match for match in named if match.start >= start and match.end <= end]
+    last = inside[-1]
+    behind = list(_until_preposition(words[last.end : end]))
+    for at, word in enumerate(behind):
+        if word in _ABOUT or (word in _ABOUT_BEHIND and at == 0 and len(behind) == 1):
+            return "talk", [word]
+        if word in _SOUNDS:
+            return "other", [word]
+    if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
+        return "talk", [behind[0]]
+    if len(inside) > 1 and any(words[at] in ("vs", "versus") for at in range(inside[0].end, inside[1].start)):
+        return "talk", ["versus"]
+    before = words[start : inside[0].start]
+    return _before(words, before, start, inside[0].start, end)
+
+
+def _asks(words: Sequence[str], first: int, size: int) -> str:
+    word, following = words[first], words[first + 1] if first + 1 < size else ""
+    if size - first < 3 and word not in _QUESTIONS:
+        return ""
+    if word == "is":
+        # "(Next up) is squats" is no question.
+        return word if following in _DETERMINERS else ""
+    if word in _ASKING or word in _QUESTIONS:
+        return word
+    return word if word in _CAN and following in _PERSONS else ""
+
+
+def _before(words: Sequence[str], before: Sequence[str], start: int, name: int, end: int) -> tuple[str, list[str]]:
+    for at, word in enumerate(before):
+        if word in _ABOUT or word in _ABOUT_BEFORE:
+            if any(each in _PREPOSITIONS for each in before[at + 1 :]):
+                return "talk", [word]
+        elif word in _JUDGED:
+            return "talk", [word]
+        elif word in _MINE and (name - start > 1 + at or end - name > 1):
+            # "My squats" may be squats; "my favourite squats" and "my squat journey" are not.
+            if any(each.isalpha() and each not in _PREPOSITIONS for each in before[at + 1 :]):
+                return "talk", [word]
+    letters = [word for word in before if word[0].isalpha()]
+    if letters and letters[0] in _LEARNING:
+        return "talk", [letters[0]]
+    for at in range(start, end - 1):
+        if words[at] == "i" and words[at + 1] in _DONE_BY_ME:
+            return "talk", ["i"]
+    if "stop" in before and "doing" in before:
+        return "talk", ["stop doing"]
+    return "", []
+
+
+def _stretch(words: Sequence[str], match: Match) -> tuple[int, int]:
+    """The words between breaks around a name."""
+    start, end = match.start, match.end
+    while start and words[start - 1] not in _BREAKS:
+        start -= 1
+    while end < len(words) and words[end] not in _BREAKS:
+        end += 1
+    return start, end
+
+
+def _until_preposition(words: Sequence[str]) -> Iterable[str]:
+    for word in words:
+        if word in _PREPOSITIONS:
+            return
+        yield word
