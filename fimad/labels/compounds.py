@@ -29,6 +29,8 @@ _AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
 _SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b")
 _PAIRED = re.compile(r"\b((?:super|bi|tri|giant)[- ]?set(?:ted)?) with\b")
 _BOTH = re.compile(r"\s(?:and|und|y|e|et)\s|\s?[&+]\s?")
+# They lead on to what is done: "time for rows".
+_LEADING = frozenset(["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"])
 # What an exercise is when one limb does it.
 _ONE_LIMB = {
     "bent_over_row": ("", "single_arm_row"),
@@ -132,6 +134,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     rest = content([words[at] for at in range(start, end) if at not in covered], found)
     phrase.uncovered = len(rest)
     strong = [match for match in named if not match.entry.weak]
+    if named and not strong and _not_alone(words, start, end, named[0], inside):
+        phrase.weak, phrase.used = True, named[0].used
+        return phrase
     joined = _joined(words, named) if len(named) > 1 else None
     if not strong and not (named and not rest) and joined is None:
         entry = bag_match(words[start:end], found) if end - start <= 8 else None
@@ -166,6 +171,11 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if len(group) == 1:
             phrase.exercises.append(group[0].entry.id)
         else:
+            whole = bag_match(words[group[0].start : group[-1].end], found)
+            if whole:
+                phrase.exercises.append(whole.id)
+                phrase.method = "reordered"
+                continue
             phrase.exercises.append(_compound(words, group, found))
             phrase.components += [match.entry.id for match in group]
             phrase.method = "compound"
@@ -176,6 +186,17 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
 
 def _named_together(first: Match, second: Match) -> bool:
     return (first.entry.id, second.entry.id) in known_pairs()
+
+
+# Names that are numbers, or that section words stand before, are names only of their own.
+_ALONE = frozenset(["21", "360", "split"])
+
+
+def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside: list[Match]) -> bool:
+    """Whether a name that counts only alone has company that says that something else is meant: "box opening", "core 360"."""
+    if named.end - named.start == 1 and words[named.start] in _ALONE:
+        return end - start > 1
+    return any(match.entry.type in ("talk", "other", "rest") and match.entry.id not in _LEADING for match in inside)
 
 
 def _joined(words: Sequence[str], named: list[Match]) -> str | None:

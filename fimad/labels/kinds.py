@@ -37,7 +37,7 @@ _ASKS = frozenset([
 # Behind an exercise they make a part of the workout of it: "squat circuit".
 _SECTION_HEADS = frozenset([
     "circuit", "workout", "routine", "series", "complex", "program", "programme", "session", "class",
-    "day", "flow", "training", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
+    "day", "training", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
     "seance", "entrainement", "zirkel",
 ])  # fmt: skip
 _HEADS = frozenset([
@@ -60,6 +60,8 @@ _BODY = frozenset([
     "narrow", "bent", "straight", "1arm", "1leg", "upper", "lower", "inner", "outer", "ab", "waist",
     "pelvic", "belly",
 ])  # fmt: skip
+# Somebody speaks: with no other word that is known it is talk.
+_PERSONS = frozenset(["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"])
 _MAX_UNLISTED = 8
 
 
@@ -185,6 +187,8 @@ def _without_names(
         return Verdict("section", 0.5, "words", evidence=[match.entry.id for match in sections])
     if not letters and stated.sets:
         return Verdict("section", 0.7, "words", evidence=["sets"])
+    if len(letters) > 2 and not _PERSONS.isdisjoint(letters):
+        return Verdict("talk", 0.6, "words", evidence=[next(word for word in letters if word in _PERSONS)])
     return Verdict("other", 0.3, "none")
 
 

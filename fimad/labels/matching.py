@@ -141,9 +141,16 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
     return best, best_value
 
 
+_SIDES = frozenset(["left", "right", "l", "r", "each"])
+
+
 def bag_match(words: Sequence[str], found: Lexicon) -> Entry | None:
     """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
-    content = [word for word in words if word not in found.fillers and word[0].isalnum()]
+    if 2 <= len(words) <= 6:
+        entry = found.bags.get(frozenset(words))
+        if entry:
+            return entry
+    content = [word for word in words if word not in found.fillers and word[0].isalnum() and word not in _SIDES]
     if not 2 <= len(content) <= 6:
         return None
     entry = found.bags.get(frozenset(content))

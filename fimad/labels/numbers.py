@@ -220,6 +220,9 @@ def _clock(found: list[Token], at: int, words: list[str], into: Stated) -> int:
         # A range of time stamps says where, not how long.
         return after + 2
     if len(parts) == 2 and 0 < seconds <= _MAX_CLOCK_S:
+        if not any(word.isalnum() for word in words) and _is_time_stamp(found, at, parts, seconds):
+            words.append(":")
+            return after
         if "with" in words or into.duration_s is not None:
             # "with :03 down" is tempo.
             return after
@@ -227,6 +230,12 @@ def _clock(found: list[Token], at: int, words: list[str], into: Stated) -> int:
     while after < len(found) and found[after].text in ("min", "mins", "minutes", "minute", "sec", "secs"):
         after += 1
     return after
+
+
+def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float) -> bool:
+    """A clock that a title begins with says when, not how long, where nobody would do it as long: "00:35 Warm up", "14:20 Skaters"."""
+    padded = len(parts[0]) == 2 and parts[0][0] == "0"
+    return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
 
 
 def _fraction(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:
@@ -367,6 +376,9 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         if end < size:
             words.append(":")
         return end
+    if following.text == "total" and not (at + 2 < size and found[at + 2].text == "body"):
+        into.repetitions.append(int(value))
+        return at + 2
     if following.text == "#":
         return at + 2
     if following.kind == "w" and following.text in ("on", "work") and into.duration_s is None and value >= 5:

@@ -162,13 +162,15 @@ _AMBIGUOUS = frozenset([
     "sit", "stand", "rainbow", "swimmer", "butterfly", "tree", "pigeon", "crow", "cobra", "dancer",
     "puppy", "lizard", "boat", "banana", "bear", "crab", "candle", "commando", "dolphin", "hollow",
     "hundred", "chin", "catch", "knock", "throw", "hug", "scorpion", "skier", "ski", "suicide", "stride",
-    "treadmill", "warrior", "plow", "plough", "penguin", "pointer", "pogo", "russian", "slam",
+    "treadmill", "warrior", "plow", "plough", "penguin", "pointer", "pogo", "russian",
     "stepper", "teaser", "tire", "twister", "vacuum", "wiper", "pyramid", "pendulum", "goddess",
     "locust", "mambo", "weave", "kick", "jump", "erg", "rower", "sled", "lumberjack", "triangle",
     "eagle", "child", "camel", "sphinx", "shimmy", "corkscrew", "copenhagen", "romanian", "bulgarian",
-    "nordic", "arnold", "lawnmower", "beetle", "star", "climber", "swim", "clean", "snatch", "jerk",
+    "nordic", "arnold", "lawnmower", "beetle", "star", "swim", "clean", "jerk",
     "flamingo", "flutter", "mermaid", "cannonball", "cocoon", "helicopter", "gate", "bird", "planche",
-    "pistol", "zottman", "bowl", "serve", "clap", "dip", "walk", "oyster", "clam", "spidermans",
+    "pistol", "zottman", "bowl", "serve", "clap", "walk", "oyster", "spidermans", "bridge", "row",
+    "fly", "press", "swing", "curl", "twist", "hop", "skip", "chop", "shuffle", "scissor", "bicycle",
+    "pull", "push", "21", "360", "split", "frog",
 ])  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 

@@ -41,6 +41,11 @@ _ENGLISH = frozenset([
     "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
     "bar", "sit", "talk", "plan", "sol", "free", "start",
 ])  # fmt: skip
+# A time stamp in brackets that a title begins with is one like any other.
+_STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
+_SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
+# What is held is held for seconds: "side plank 30".
+_HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
@@ -127,7 +132,7 @@ def _prepared() -> Lexicon:
 def _label(title: str) -> TitleLabel:
     found = _prepared()
     text = one_after_the_other(clean(title))
-    main, asides = _without_brackets(text)
+    main, asides = _without_brackets(_STAMP.sub(r"\1 ", text))
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
     if language not in (None, "en"):
@@ -138,6 +143,8 @@ def _label(title: str) -> TitleLabel:
     verdict = _with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and _far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")
+    if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not _counted(reading.stated):
+        verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
     everything = [reading, *notes]
     repetitions, duration_s = _counts(reading, verdict, found)
     sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
@@ -145,6 +152,8 @@ def _label(title: str) -> TitleLabel:
         stated = note.stated
         if repetitions is None:
             repetitions = stated.repetitions[0] if stated.repetitions else _lone_number(note)
+            if repetitions in _HELD_S and duration_s is None and not stated.repetitions and _is_held(verdict, found):
+                repetitions, duration_s = None, float(repetitions)
         duration_s = stated.duration_s if duration_s is None else duration_s
         sets = sets or stated.sets
         rest_s = stated.rest_s if rest_s is None else rest_s
@@ -154,9 +163,13 @@ def _label(title: str) -> TitleLabel:
         side = None
     if verdict.kind == "exercise":
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
-    if verdict.kind == "section" and _OF.search(text):
-        # "Round 3 of 4" counts rounds.
+    if verdict.kind == "section":
+        # "Round 3 of 4", "ab circuit x2" count rounds.
+        if sets is None and repetitions is not None and not _OF.search(text) and "rep" not in text:
+            sets = repetitions
         repetitions = None
+    if reading.stated.measured:
+        verdict.exercises = ["rowing" if each == "bent_over_row" and _is_bare(reading) else each for each in verdict.exercises]
     equipment = dict.fromkeys(each for part in everything for each in _equipment(part, found))
     return TitleLabel(
         verdict.kind,
@@ -303,7 +316,10 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         repetitions = None if several else stated.repetitions[0]
     if stated.bare and verdict.kind == "exercise":
         covered = {
-            at for match in reading.matches if match.entry.type == "exercise" for at in range(match.start, match.end)
+            at
+            for match in reading.matches
+            if match.entry.type == "exercise" and (not match.entry.weak or match.entry.id in verdict.exercises)
+            for at in range(match.start, match.end)
         }
         values = []
         for at, value in stated.bare:
@@ -313,14 +329,27 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
                 not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
             )
             trailing = at == len(reading.words) - 1
-            hold = bool(verdict.exercises) and any(
-                found.exercises[each].pattern in _OFF_HOLD for each in verdict.exercises if each in found.exercises
-            )
+            hold = _is_held(verdict, found)
+            if trailing and hold and value in _HELD_S and stated.duration_s is None:
+                return repetitions, float(value)
             if (leading and at + 1 < len(reading.words)) or (trailing and value >= 5 and not hold):
                 values.append(value)
         if repetitions is None and values and len(set(values)) == 1:
             repetitions = values[0]
     return repetitions, stated.duration_s
+
+
+def _is_held(verdict: Verdict, found: Lexicon) -> bool:
+    return any(found.exercises[each].pattern in _OFF_HOLD for each in verdict.exercises if each in found.exercises)
+
+
+def _counted(stated: Stated) -> bool:
+    return bool(stated.repetitions or stated.sets or stated.duration_s)
+
+
+def _is_bare(reading: Reading) -> bool:
+    """Whether the exercise is named by one word: "row 500 m" is done on a machine, "barbell row" isn't."""
+    return all(match.used <= 1 for match in reading.matches if match.entry.type == "exercise")
 
 
 def _far_fetched(reading: Reading) -> bool:
@@ -360,7 +389,8 @@ def _side(words: list[str], found_matches: list[Match], found: Lexicon) -> str |
                 sides.append("left" if word == "l" else "right")
         at += step
     if not sides:
-        return None
+        # "Fire hydrants (both)".
+        return "both" if len(words) == 1 and words[0] in ("both", "each") else None
     if "both" in sides:
         return (
             "both"

@@ -34,15 +34,15 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats"
+    "tracker statistics stats assembly installation warranty delivery vlog"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
-    "stance grip width depth form angle placement path cadence muscles rack weight weights reps volume intensity strength numbers max"
+    "stance grip width depth form angle placement path cadence muscles rack weight weights volume intensity strength numbers max"
 )
 # And these only before it: "foot position for squats"; a plank position is a plank.
 _ABOUT_BEFORE = _words("position placement form stance grip width depth muscles weight weights days weeks months years volume rules")
-_SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem")
+_SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
 _ASKING = frozenset(["are", "is", "does", "did", "should", "could", "would", "will", "was", "were", "has", "have", "am"])
 _QUESTIONS = frozenset(["how", "why", "when", "where", "which", "who", "whose", "whom", "what"])
 _DETERMINERS = frozenset(["the", "a", "an", "it", "this", "that", "your", "my", "there", "doing"])
@@ -73,6 +73,8 @@ _LEARNING = frozenset(
         "achieving track tracking measuring stop quit join struggle correcting diagnosing demystifying analyzing analysing tips"
     ).split()
 )  # fmt: skip
+# What leads on to an exercise by way of "for": "time for squats"; of all else "for" makes a purpose: "warm up for squats".
+_LEADING = frozenset(["time", "ready", "set", "up", "next", "turn", "in", "on", "it", "go", "down", "drop", "prepare", "back", "minute", "second"])
 _JUDGED = frozenset(["best", "worst", "favorite", "favourite", "perfect", "safest", "favorites"])
 
 
@@ -85,6 +87,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     """
     if not named:
         return "", []
+    if len(words) > 1 and words[0] in _SOUNDS and (words[1] in _BREAKS or words[1].isdigit()):
+        # "Music: Run the World", "Track 4: Jump Around".
+        return "other", [words[0]]
     first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
     size = len(words)
     start, end = _stretch(words, named[0])
@@ -137,6 +142,12 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, name: int, 
     letters = [word for word in before if word[0].isalpha()]
     if letters and letters[0] in _LEARNING:
         return "talk", [letters[0]]
+    if letters[-2:] == ["no", "more"] or (letters and "instead" in letters):
+        return "talk", letters[-2:]
+    if len(letters) > 1 and letters[-1] == "for" and letters[-2] not in _LEADING:
+        return "section", ["for"]
+    if len(letters) > 1 and letters[-2] == "for" and letters[-1] in ("better", "bigger", "your", "the") and letters[0] not in _LEADING:
+        return "section", ["for"]
     for at in range(start, end - 1):
         if words[at] == "i" and words[at + 1] in _DONE_BY_ME:
             return "talk", ["i"]
