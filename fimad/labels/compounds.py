@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.taxonomy import Lexicon, lexicon
@@ -30,7 +31,9 @@ _SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b")
 _PAIRED = re.compile(r"\b((?:super|bi|tri|giant)[- ]?set(?:ted)?) with\b")
 _BOTH = re.compile(r"\s(?:and|und|y|e|et)\s|\s?[&+]\s?")
 # They lead on to what is done: "time for rows".
-_LEADING = frozenset(["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"])
+_LEADING = frozenset(
+    ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
+)
 # What an exercise is when one limb does it.
 _ONE_LIMB = {
     "bent_over_row": ("", "single_arm_row"),
@@ -87,9 +90,27 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
                 inside = [match for match in found_matches if match.start >= start and match.end <= at]
                 made.append(_phrase(words, start, at, inside, found))
             start = at + 1
+    _shared_heads(words, made, found)
     if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
         _across(words, made, found)
     return made
+
+
+def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Lateral + front raises", "front/side lunges": the head of the last name belongs to what stands before the sign as well."""
+    for first, second in pairwise(made):
+        if first.exercises or first.uncovered > 1 or len(second.exercises) != 1 or words[first.end] not in "+/&,":
+            continue
+        before = [
+            word for word in words[first.start : first.end] if word not in found.fillers and not word[0].isdigit()
+        ]
+        if not 1 <= len(before) <= 2:
+            continue
+        for length in (1, 2):
+            entry = exact([*before, *words[max(second.start, second.end - length) : second.end]], found)
+            if entry and not entry.weak and entry.id not in second.exercises:
+                first.exercises, first.method, first.used, first.uncovered = [entry.id], "exact", 1.0, 0
+                break
 
 
 def _across(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
@@ -225,7 +246,7 @@ def _more_special(words: Sequence[str], start: int, end: int, only: Match, phras
     if only.end - only.start >= end - start or end - start > 8:
         return
     entry = bag_match(words[start:end], found)
-    if entry and entry.id != only.entry.id and only.used < 2:
+    if entry and entry.id != only.entry.id and (only.used < 2 or bag_match(words[start:end], found, whole=True)):
         phrase.exercises, phrase.method, phrase.uncovered = [entry.id], "reordered", 0
 
 

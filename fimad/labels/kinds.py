@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fimad.labels.compounds import Phrase, content
+from fimad.labels.context.movements import BODY, HEADS, HOW, LOOSE, PREPOSITIONS
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
-from fimad.labels.numbers import Stated
+from fimad.labels.stated.clocks import Stated
 from fimad.labels.taxonomy import Lexicon
 
 # Said of talk, but of much else too: they count where no exercise is named.
@@ -35,33 +36,10 @@ _ASKS = frozenset([
     "почему", "зачем", "nasıl", "jak", "dlaczego", "hoe", "waarom", "hur", "varför", "¿",
 ])  # fmt: skip
 # Behind an exercise they make a part of the workout of it: "squat circuit".
-_SECTION_HEADS = frozenset([
-    "circuit", "workout", "routine", "series", "complex", "program", "programme", "session", "class",
-    "day", "training", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
-    "seance", "entrainement", "zirkel",
-])  # fmt: skip
-_HEADS = frozenset([
-    "press", "row", "curl", "raise", "extension", "fly", "stretch", "pose", "hold", "jump", "hop",
-    "kick", "twist", "lift", "pull", "push", "swing", "circle", "rotation", "walk", "run", "step",
-    "tap", "reach", "crawl", "drive", "pulse", "bend", "roll", "opener", "slam", "throw", "carry",
-    "squeeze", "drop", "dip", "crunch", "touch", "kickback", "pass", "sweep", "punch", "climb", "drag",
-    "balance", "asana", "bridge", "plank", "squat", "lunge", "drill", "sprint", "shuffle", "raise",
-    "jack", "deadlift", "thrust", "hinge", "march", "skip", "bound", "toss", "flick", "flip",
-    "pushdown", "pulldown", "rollout", "hang", "abduction", "adduction", "flexion", "clap",
-    "strike", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
-    "down", "whip", "handed", "spin", "tuck",
-])  # fmt: skip
-_BODY = frozenset([
-    "arm", "leg", "knee", "hip", "glute", "shoulder", "chest", "back", "toe", "heel", "elbow", "ankle",
-    "wrist", "neck", "calf", "hamstring", "quad", "thigh", "butt", "oblique", "body", "hand", "foot",
-    "torso", "trunk", "spine", "tricep", "bicep", "lat", "pec", "delt", "groin", "adductor", "finger",
-    "head", "kneeling", "standing", "seated", "lying", "side", "front", "rear", "reverse", "cross",
-    "diagonal", "single", "alternating", "double", "overhead", "tall", "half", "low", "high", "wide",
-    "narrow", "bent", "straight", "1arm", "1leg", "upper", "lower", "inner", "outer", "ab", "waist",
-    "pelvic", "belly",
-])  # fmt: skip
-# Somebody speaks: with no other word that is known it is talk.
-_PERSONS = frozenset(["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"])
+_SECTION  # Somebody speaks: with no other word that is known it is talk.
+_PERSONS = frozenset(
+    ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
+)
 _MAX_UNLISTED = 8
 
 
@@ -78,7 +56,12 @@ class Verdict:
 
 
 def decide(
-    words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated, found: Lexicon
+    words: Sequence[str],
+    found_matches: list[Match],
+    parts: list[Phrase],
+    stated: Stated,
+    found: Lexicon,
+    language: str | None = None,
 ) -> Verdict:
     """The kind of a title that was taken apart into words, names and phrases."""
     exercises = [each for part in parts for each in part.exercises]
@@ -102,12 +85,33 @@ def decide(
         kind, told = about(words, by_type["exercise"])
         if kind:
             return Verdict(kind, 0.85, "words", evidence=told)
+    if exercises and language == "en" and not _counts(stated):
+        strange = _strange_head(words, found_matches, found)
+        if strange:
+            return Verdict("other", 0.45, "words", evidence=[strange])
     if exercises:
         head = _section_head(words, found_matches, parts, stated)
         if head:
             return Verdict("section", 0.75, "words", evidence=[head])
         return _exercise(parts, exercises, uncovered)
     return _without_names(words, by_type, parts, stated, found, uncovered)
+
+
+def _counts(stated: Stated) -> bool:
+    return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
+
+
+def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> str:
+    """The word behind an exercise's name that no exercise ends with ("plank *walls*", "squat rack *tour*"); "" if there is none."""
+    covered = {at for match in found_matches for at in range(match.start, match.end)}
+    last = next(match for match in reversed(found_matches) if match.entry.type == "exercise")
+    for at in range(last.end, len(words)):
+        if not words[at][0].isalpha() or words[at] in PREPOSITIONS:
+            return ""
+        if at not in covered and words[at] not in HEADS and words[at] not in BODY and words[at] not in HOW:
+            if content([words[at]], found):
+                return words[at]
+    return ""
 
 
 def _exercise(parts: list[Phrase], exercises: list[str], uncovered: int) -> Verdict:
@@ -198,14 +202,14 @@ def _unlisted(
     """The words that say that this is an exercise that the taxonomy does not have; empty if it isn't one."""
     if not 2 <= len(letters) <= _MAX_UNLISTED or by_type["other"]:
         return []
-    heads = [word for word in letters if word in _HEADS]
+    heads = [word for word in letters if word in HEADS]
     if not heads:
         return []
-    body = [word for word in letters if word in _BODY]
-    counted = bool(stated_counts(words))
+    body = [word for word in letters if word in BODY]
+    counted = bool(stated_counts(words)) and not LOOSE.issuperset(heads)
     last = next((word for word in reversed(letters) if word not in found.fillers), "")
     known = len(heads) + len(body)
-    if (last in _HEADS and (known >= 2 or len(letters) <= 4)) or counted:
+    if (last in HEADS and (known >= 2 or (len(letters) <= 4 and last not in LOOSE))) or counted:
         return [*heads, *body]
     return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters, found)) + 1 else []
 

@@ -25,24 +25,6 @@ _NO_SKIP = frozenset([
 ])  # fmt: skip
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
 _MIN_FUZZY = 5
-# Words of their own that lie one letter from a word of an exercise.
-_NOT_MISSPELT = frozenset([
-    "drowning",
-    "plant", "blank", "flank", "squad", "beach", "bride", "clear", "cleat", "twin", "swine", "chart",
-    "plane", "place", "planet", "price", "court", "state", "plate", "bridge", "crunchy", "planner",
-    "pusher", "should", "curly", "curse", "jumper", "press", "lunch", "launch", "bunch", "branch",
-    "brush", "crush", "cleanse", "sweet", "street", "strength", "lover", "power", "tower", "flower",
-    "raider", "rise", "kicks", "wrist", "waste", "paste", "rope", "robe", "stack", "stick", "shape",
-    "share", "there", "where", "their", "these", "those", "quick", "quiet", "quite", "shock", "short",
-    "shirt", "skirt", "sport", "spots", "steps", "great", "green", "grape", "grasp", "class", "clash",
-    "class", "mount", "month", "mouth", "south", "round", "sound", "found", "would", "could", "after",
-    "other", "about", "above", "again", "start", "begin", "video", "music", "title", "intro", "outro",
-    "today", "tonight", "tomorrow", "coach", "trainer", "client", "person", "people", "woman", "women",
-    "girls", "house", "horse", "human", "money", "party", "point", "paint", "print", "river", "water",
-    "wait", "white", "world", "work", "words", "thing", "think", "three", "trunk", "chain", "chair",
-    "hello", "heavy", "learn", "leave", "level", "light", "local", "major", "meter", "model", "moral",
-    "motor",
-])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,7 +126,7 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
 _SIDES = frozenset(["left", "right", "l", "r", "each"])
 
 
-def bag_match(words: Sequence[str], found: Lexicon) -> Entry | None:
+def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entry | None:
     """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
     if 2 <= len(words) <= 6:
         entry = found.bags.get(frozenset(words))
@@ -154,7 +136,7 @@ def bag_match(words: Sequence[str], found: Lexicon) -> Entry | None:
     if not 2 <= len(content) <= 6:
         return None
     entry = found.bags.get(frozenset(content))
-    if entry is None:
+    if entry is None and not whole:
         plain = [word for word in content if word not in found.modifiers and (word,) not in found.equipment]
         if len(plain) < len(content) and len(plain) >= 2:
             entry = found.bags.get(frozenset(plain))
@@ -185,11 +167,13 @@ def mend(word: str) -> tuple[tuple[str, ...], str]:
     found = lexicon()
     if is_cjk(word):
         return _segmented(word, found.words, found.units), "split"
+    if word in found.spelt_right:
+        return (word,), ""
     if len(word) >= 6:
         parts = _split(word, found)
         if parts:
             return parts, "split"
-    if len(word) >= _MIN_FUZZY and word.isascii() and word not in _NOT_MISSPELT:
+    if len(word) >= _MIN_FUZZY and word.isascii():
         near = _nearest(word)
         if near:
             return (near,), "fuzzy"

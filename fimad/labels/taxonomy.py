@@ -115,6 +115,8 @@ class Lexicon:
     units: dict[str, str]
     languages: dict[str, frozenset[str]]
     pairs: frozenset[tuple[str, str]]
+    # Common words that are near to words of exercises and are no misspelt ones.
+    spelt_right: frozenset[str]
 
     def ancestors(self, exercise: str) -> Iterator[str]:
         """The exercise itself, then what it is a kind of, and so on."""
@@ -267,6 +269,7 @@ def lexicon() -> Lexicon:
         units,
         {word: frozenset(each) for word, each in languages_of.items()},
         frozenset(pairs),
+        frozenset(vocabulary["not_misspelt"]["en"].split()),
     )
 
 

@@ -76,6 +76,9 @@ _TAG = re.compile(
     re.I,
 )
 _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
+# "21's", "360's": plurals. "(3) Inchworms": a place in a list.
+_PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
+_LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
     r"(?P<c>(?<![\d:])\d{0,3}:\d{2}(?::\d{2})?(?![\d:]))"
     r"|(?P<f>(?<![\d/])\d{1,3}/\d{1,3}(?![\d/]))"
@@ -94,6 +97,7 @@ def clean(title: str) -> str:
         text = html.unescape(text)
     if "http" in text or "www." in text or "@" in text:
         text = _LINK.sub(" ", text)
+    text = _LISTED.sub(r"\1. ", _PLURAL_NUMBER.sub("s", text))
     if not text.isascii():
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE])
@@ -140,7 +144,7 @@ _WORDS = {
     "inch": "inch", "rt": "right", "lt": "left", "squad": "squad", "hiits": "hiit", "hips": "hip",
     "singlearm": "1arm", "singleleg": "1leg", "onearm": "1arm", "oneleg": "1leg", "jjs": "jumping jack",
     "jj": "jump jack", "mtn": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
-    "dus": "double under", "dl": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
+    "dus": "double under", "hspus": "hspu", "tgus": "tgu", "mus": "mu", "ply": "plie", "dl": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
     "tris": "tricep", "trice": "tricep",
 }  # fmt: skip
 _KEEP_S = ("ss", "us", "is")

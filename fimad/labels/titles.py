@@ -18,19 +18,15 @@ from fimad.labels.compounds import Phrase, by_one_limb, known_pairs, one_after_t
 from fimad.labels.kinds import Verdict, decide
 from fimad.labels.languages import tell
 from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment, spellings
-from fimad.labels.numbers import Stated, take_numbers
+from fimad.labels.stated.circumstances import equipment_of, side_of
+from fimad.labels.stated.clocks import Stated
+from fimad.labels.stated.numbers import take_numbers
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
 from fimad.labels.text import Token, clean, tokens
 
 _BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
 _MAX_ASIDES = 4
 _MAX_TOKENS = 64
-# Equipment that a name may hold as a word of its own and that it is really done with.
-_IN_NAMES = frozenset([
-    "dumbbell", "barbell", "ez_bar", "kettlebell", "band", "cable", "medicine_ball", "trap_bar",
-    "landmine", "mace", "sled", "sandbag", "battle_ropes", "ab_wheel", "foam_roller",
-    "suspension_trainer",
-])  # fmt: skip
 # Words of other languages that English has as well: alone they don't tell.
 _ENGLISH = frozenset([
     "come", "was", "ara", "son", "dos", "tour", "del", "die", "co", "salut", "ben", "mage", "pass",
@@ -138,7 +134,7 @@ def _label(title: str) -> TitleLabel:
     if language not in (None, "en"):
         reading = _read(main, found, frozenset((language or "",)))
     _drop_borrowed(reading, title, language)
-    verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found)
+    verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
     notes = [_read(aside, found, frozenset((language,) if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and _far_fetched(reading):
@@ -152,25 +148,33 @@ def _label(title: str) -> TitleLabel:
         stated = note.stated
         if repetitions is None:
             repetitions = stated.repetitions[0] if stated.repetitions else _lone_number(note)
-            if repetitions in _HELD_S and duration_s is None and not stated.repetitions and _is_held(verdict, found):
+            if (
+                repetitions is not None
+                and repetitions in _HELD_S
+                and duration_s is None
+                and not stated.repetitions
+                and _is_held(verdict, found)
+            ):
                 repetitions, duration_s = None, float(repetitions)
         duration_s = stated.duration_s if duration_s is None else duration_s
         sets = sets or stated.sets
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
-    side = next((each for each in (_side(part.words, part.matches, found) for part in everything) if each), None)
+    side = next((each for each in (side_of(part.words, part.matches, found) for part in everything) if each), None)
     if verdict.kind == "talk":
         side = None
     if verdict.kind == "exercise":
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
     if verdict.kind == "section":
         # "Round 3 of 4", "ab circuit x2" count rounds.
-        if sets is None and repetitions is not None and not _OF.search(text) and "rep" not in text:
+        if sets is None and repetitions is not None and repetitions > 1 and not _OF.search(text) and "rep" not in text:
             sets = repetitions
         repetitions = None
     if reading.stated.measured:
-        verdict.exercises = ["rowing" if each == "bent_over_row" and _is_bare(reading) else each for each in verdict.exercises]
-    equipment = dict.fromkeys(each for part in everything for each in _equipment(part, found))
+        verdict.exercises = [
+            "rowing" if each == "bent_over_row" and _is_bare(reading) else each for each in verdict.exercises
+        ]
+    equipment = dict.fromkeys(each for part in everything for each in equipment_of(part.words, part.matches, found))
     return TitleLabel(
         verdict.kind,
         round(verdict.confidence, 3),
@@ -363,66 +367,3 @@ def _lone_number(note: Reading) -> int | None:
     if len(note.stated.bare) == 1 and len(note.words) == 1 and note.stated.bare[0][1] >= 3:
         return note.stated.bare[0][1]
     return None
-
-
-def _side(words: list[str], found_matches: list[Match], found: Lexicon) -> str | None:
-    sides: list[str] = []
-    size = len(words)
-    first_words = found.first_words
-    at = 0
-    while at < size:
-        word = words[at]
-        step = 1
-        if word in first_words and word not in ("l", "r"):
-            for length in (3, 2, 1):
-                value = found.sides.get(tuple(words[at : at + length])) if at + length <= size else None
-                if value:
-                    sides.append(value)
-                    step = length
-                    break
-        elif word in ("l", "r") and tuple(words[at : at + 3]) in (("l", "and", "r"), ("r", "and", "l")):
-            sides.append("both")
-            step = 3
-        elif word in ("l", "r"):
-            inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
-            if not inside and (at in (0, size - 1) or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()):
-                sides.append("left" if word == "l" else "right")
-        at += step
-    if not sides:
-        # "Fire hydrants (both)".
-        return "both" if len(words) == 1 and words[0] in ("both", "each") else None
-    if "both" in sides:
-        return (
-            "both"
-            if len(set(sides)) == 1 or ("left" in sides and "right" in sides)
-            else next(s for s in sides if s != "both")
-        )
-    if "left" in sides and "right" in sides:
-        # "Right arm swipe to the left": the limb counts.
-        return sides[0] if "to" in words or "the" in words else "both"
-    return sides[0]
-
-
-def _equipment(part: Reading, found: Lexicon) -> list[str]:
-    words = part.words
-    if not any(word in found.first_words for word in words):
-        return []
-    named = {at for match in part.matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
-    stretch = any(
-        match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch"
-        for match in part.matches
-    )
-    taken = []
-    at = 0
-    while at < len(words):
-        step = 1
-        if words[at] in found.first_words:
-            for length in (3, 2, 1):
-                value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
-                if value:
-                    if at not in named or (value in _IN_NAMES and not (stretch and value == "band")):
-                        taken.append(value)
-                    step = length
-                    break
-        at += step
-    return taken

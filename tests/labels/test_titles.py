@@ -102,6 +102,18 @@ def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
         ("Kniebeugen 3 Sätze 12 Wiederholungen", 12, 3, None, None),
         ("休憩20秒", None, None, 20, None),
         ("Tempo squats 3-1-3", None, None, None, None),
+        ("00:35 Warm up", None, None, None, None),
+        ("[12:05] Crunches", None, None, None, None),
+        ("0:30 High Knees", None, None, 30, None),
+        ("02 INCLINE PRESS", None, None, None, None),
+        ("(3) Inchworms", None, None, None, None),
+        ("Ex. 7: Push-ups", None, None, None, None),
+        ("Farmer carry, 40 m", None, None, None, None),
+        ("10 x 20m sprints", None, 10, None, None),
+        ("Side plank - 30", None, None, 30, None),
+        ("Lunges (20 total)", 20, None, None, None),
+        ("Ab circuit x2", None, 2, None, None),
+        ("P90X Core Synergistics", None, None, None, None),
     ],
 )
 def test_numbers_are_taken_off(
@@ -126,6 +138,9 @@ def test_numbers_are_taken_off(
         ("L-sit", None),
         ("R", "right"),
         ("Squats", None),
+        ("Fire hydrants (both)", "both"),
+        ("Free push-up program (link below)", None),
+        ("Seitstütz li.", "left"),
     ],
 )
 def test_the_side_is_kept(title: str, side: str | None) -> None:
@@ -248,3 +263,64 @@ def test_a_word_that_two_languages_share_is_of_the_commoner_one() -> None:
 def test_songs_and_lectures_are_no_exercises(title: str) -> None:
     assert label_title(title).kind != "exercise"
     assert label_title("Hammers").exercises == ("hammer_curl",)
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("My pull-up journey", "talk"),
+        ("Squat shoes I use", "talk"),
+        ("Are burpees overrated", "talk"),
+        ("Bench press world record story", "talk"),
+        ("The problem with sit-ups", "talk"),
+        ("Deadlift stance width", "talk"),
+        ("Pull-ups for beginners: where to start", "talk"),
+        ("Your squat sucks, here's why", "talk"),
+        ("No more crunches", "talk"),
+        ("From 0 to 10 pull-ups", "talk"),
+        ("Deadlift vs RDL", "talk"),
+        ("30 day plank challenge", "section"),
+        ("Warm up for squats", "section"),
+        ("Music: Run the World", "other"),
+        ("🎵 Jump Around", "other"),
+        ("Box opening", "talk"),
+        ("Time for squats", "exercise"),
+        ("Next up is squats", "exercise"),
+        ("My squats", "exercise"),
+        ("Lat pulldown wide grip", "exercise"),
+        ("Squats in my shoes", "exercise"),
+        ("100 jumping jacks challenge", "exercise"),
+    ],
+)
+def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
+    assert label_title(title).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("title", "exercises"),
+    [
+        ("Warrior 1 left side", ("warrior_one",)),
+        ("Shoulder taps in high plank", ("shoulder_tap",)),
+        ("Row 500m", ("rowing",)),
+        ("Barbell row 60 kg", ("bent_over_row",)),
+        ("Lateral + front raises", ("lateral_raise", "front_raise")),
+        ("Forward and reverse lunges", ("lunge", "reverse_lunge")),
+        ("Bench press superset with bent over rows", ("bench_press", "bent_over_row")),
+        ("Standing leg lifts side", ("side_leg_raise",)),
+        ("Curtsy lunge each side", ("curtsy_lunge",)),
+        ("Core 360", ()),
+        ("Grapevine R & L", ("grapevine",)),
+        ("Chin tucks", ("chin_tuck",)),
+        ("bulgarian spilt squats", ("bulgarian_split_squat",)),
+    ],
+)
+def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> None:
+    assert label_title(title).exercises == exercises
+
+
+@pytest.mark.parametrize(
+    "word", ["trial", "rational", "poker", "highlights", "crash", "salvation", "eternal", "launch"]
+)
+def test_common_words_are_spelt_right(word: str) -> None:
+    assert label_title(f"{word} squats").exercises == ("squat",)
+    assert label_title(f"the {word}").kind != "exercise"

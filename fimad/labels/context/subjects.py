@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from fimad.labels.context.movements import PREPOSITIONS
 from fimad.labels.matching import Match
 from fimad.labels.text import canonical
 
 _BREAKS = frozenset('|,;:>+/.!-"#')
-_PREPOSITIONS = frozenset(
-    ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between"]
-)  # fmt: skip
 
 
 def _words(text: str) -> frozenset[str]:
@@ -34,16 +32,21 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats assembly installation warranty delivery vlog"
+    "tracker statistics stats react reacts assembly maintenance repair essentials highlights options installation warranty delivery vlog"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
     "stance grip width depth form angle placement path cadence muscles rack weight weights volume intensity strength numbers max"
 )
 # And these only before it: "foot position for squats"; a plank position is a plank.
-_ABOUT_BEFORE = _words("position placement form stance grip width depth muscles weight weights days weeks months years volume rules")
+_ABOUT_BEFORE = _words(
+    "position placement form stance grip width depth muscles weight weights days weeks months years volume rules"
+)
+_CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
 _SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
-_ASKING = frozenset(["are", "is", "does", "did", "should", "could", "would", "will", "was", "were", "has", "have", "am"])
+_ASKING = frozenset(
+    ["are", "is", "does", "did", "should", "could", "would", "will", "was", "were", "has", "have", "am"]
+)
 _QUESTIONS = frozenset(["how", "why", "when", "where", "which", "who", "whose", "whom", "what"])
 _DETERMINERS = frozenset(["the", "a", "an", "it", "this", "that", "your", "my", "there", "doing"])
 _CAN = frozenset(["can", "do"])
@@ -51,30 +54,37 @@ _PERSONS = frozenset(["you", "i", "we", "they", "anyone", "women", "men", "begin
 _MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
 _DONE_BY_ME = frozenset(
     canonical(word)[0]
-    for word in (
-        "use used do did does stopped stop started start hate love loved like liked tried try train trained was am have had got get hit "
-        "learned learnt never always can can't cant don't dont do will would want wanted think thought prefer skip skipped quit "
-        "built gained lost made make need added changed dropped lift lifted bench eat ate recommend teach program warm"
-    ).split()
+    for word in ["use", "used", "do", "did", "does", "stopped", "stop", "started", "start", "hate", "love", "loved", "like", "liked", "tried", "try", "train", "trained", "was", "am", "have", "had", "got", "get", "hit", "learned", "learnt", "never", "always", "can", "can't", "cant", "don't", "dont", "do", "will", "would", "want", "wanted", "think", "thought", "prefer", "skip", "skipped", "quit", "built", "gained", "lost", "made", "make", "need", "added", "changed", "dropped", "lift", "lifted", "bench", "eat", "ate", "recommend", "teach", "program", "warm"]
 )  # fmt: skip
 _VERBS = frozenset(
     canonical(word)[0]
-    for word in (
-        "is are was were make makes made help helps hurt hurts suck sucks vs versus builds isn't aren't doesn't don't dont won't can will "
-        "should cause causes saved ruined changed fixed beats beat"
-    ).split()
+    for word in ["is", "are", "was", "were", "make", "makes", "made", "help", "helps", "hurt", "hurts", "suck", "sucks", "vs", "versus", "builds", "isn't", "aren't", "doesn't", "don't", "dont", "won't", "can", "will", "should", "cause", "causes", "saved", "ruined", "changed", "fixed", "beats", "beat"]
 )  # fmt: skip
 _LEARNING = frozenset(
     canonical(word)[0]
-    for word in (
-        "mastering master unlock unlocking learn learning improve improving fix fixing understand understanding choose choosing "
-        "perfecting teaching explaining discussing comparing reviewing testing programming increase increasing introducing "
-        "struggling avoid avoiding debunking ranking rating reacting discover discovering announcing buying fixing optimizing achieve "
-        "achieving track tracking measuring stop quit join struggle correcting diagnosing demystifying analyzing analysing tips"
-    ).split()
+    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "analyzing", "analysing", "tips"]
 )  # fmt: skip
 # What leads on to an exercise by way of "for": "time for squats"; of all else "for" makes a purpose: "warm up for squats".
-_LEADING = frozenset(["time", "ready", "set", "up", "next", "turn", "in", "on", "it", "go", "down", "drop", "prepare", "back", "minute", "second"])
+_LEADING = frozenset(
+    [
+        "time",
+        "ready",
+        "set",
+        "up",
+        "next",
+        "turn",
+        "in",
+        "on",
+        "it",
+        "go",
+        "down",
+        "drop",
+        "prepare",
+        "back",
+        "minute",
+        "second",
+    ]
+)
 _JUDGED = frozenset(["best", "worst", "favorite", "favourite", "perfect", "safest", "favorites"])
 
 
@@ -87,11 +97,17 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     """
     if not named:
         return "", []
+    size = len(words)
+    for at in range(1, size - 1):
+        if words[at - 1] in _BREAKS and words[at] in _QUESTIONS and words[at + 1] not in _BREAKS:
+            # "Pull-ups: where to start".
+            return "talk", [words[at]]
+    if words[-1] == "why" or ("here" in words and "why" in words):
+        return "talk", ["why"]
     if len(words) > 1 and words[0] in _SOUNDS and (words[1] in _BREAKS or words[1].isdigit()):
         # "Music: Run the World", "Track 4: Jump Around".
         return "other", [words[0]]
     first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
-    size = len(words)
     start, end = _stretch(words, named[0])
     if named[0].start > first:
         asked = _asks(words, first, size)
@@ -104,7 +120,11 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     last = inside[-1]
     behind = list(_until_preposition(words[last.end : end]))
     for at, word in enumerate(behind):
-        if word in _ABOUT or (word in _ABOUT_BEHIND and at == 0 and len(behind) == 1):
+        if (
+            word in _ABOUT
+            or word in _CLAIMS
+            or (word in _ABOUT_BEHIND and at == 0 and _ABOUT_BEHIND.issuperset(behind))
+        ):
             return "talk", [word]
         if word in _SOUNDS:
             return "other", [word]
@@ -113,7 +133,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if len(inside) > 1 and any(words[at] in ("vs", "versus") for at in range(inside[0].end, inside[1].start)):
         return "talk", ["versus"]
     before = words[start : inside[0].start]
-    return _before(words, before, start, inside[0].start, end)
+    return _before(words, before, start, end)
 
 
 def _asks(words: Sequence[str], first: int, size: int) -> str:
@@ -128,25 +148,32 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
     return word if word in _CAN and following in _PERSONS else ""
 
 
-def _before(words: Sequence[str], before: Sequence[str], start: int, name: int, end: int) -> tuple[str, list[str]]:
+def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
         if word in _ABOUT or word in _ABOUT_BEFORE:
-            if any(each in _PREPOSITIONS for each in before[at + 1 :]):
+            if any(each in PREPOSITIONS for each in before[at + 1 :]):
                 return "talk", [word]
         elif word in _JUDGED:
             return "talk", [word]
-        elif word in _MINE and (name - start > 1 + at or end - name > 1):
-            # "My squats" may be squats; "my favourite squats" and "my squat journey" are not.
-            if any(each.isalpha() and each not in _PREPOSITIONS for each in before[at + 1 :]):
-                return "talk", [word]
+        elif word in _MINE and any(each.isalpha() and each not in PREPOSITIONS for each in before[at + 1 :]):
+            # "My squats" may be squats; "my heavy squats" are spoken of.
+            return "talk", [word]
     letters = [word for word in before if word[0].isalpha()]
     if letters and letters[0] in _LEARNING:
         return "talk", [letters[0]]
+    if letters[:1] == ["from"] and "to" in letters and sum(word.isdigit() for word in before) >= 2:
+        # "From 0 to 10 pull-ups".
+        return "talk", ["from", "to"]
     if letters[-2:] == ["no", "more"] or (letters and "instead" in letters):
         return "talk", letters[-2:]
     if len(letters) > 1 and letters[-1] == "for" and letters[-2] not in _LEADING:
         return "section", ["for"]
-    if len(letters) > 1 and letters[-2] == "for" and letters[-1] in ("better", "bigger", "your", "the") and letters[0] not in _LEADING:
+    if (
+        len(letters) > 1
+        and letters[-2] == "for"
+        and letters[-1] in ("better", "bigger", "your", "the")
+        and letters[0] not in _LEADING
+    ):
         return "section", ["for"]
     for at in range(start, end - 1):
         if words[at] == "i" and words[at + 1] in _DONE_BY_ME:
@@ -168,6 +195,6 @@ def _stretch(words: Sequence[str], match: Match) -> tuple[int, int]:
 
 def _until_preposition(words: Sequence[str]) -> Iterable[str]:
     for word in words:
-        if word in _PREPOSITIONS:
+        if word in PREPOSITIONS:
             return
         yield word

@@ -46,7 +46,7 @@ class LabelStage(Stage):
     """
 
     name: ClassVar[str] = "label"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment", "transcribe", "pose")
     optional: ClassVar[tuple[str, ...]] = ("transcribe", "pose")
 

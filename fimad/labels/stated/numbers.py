@@ -6,38 +6,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from fimad.labels.counted_words import EACH, EACH_OF, LIMBS, MEASURES, NUMBERS, ORDER, REST, WAYS
+from fimad.labels.stated.clocks import (
+    SECONDS,
+    Stated,
+    past_rest,
+    second_part,
+    set_duration,
+    state_duration,
+    take_clock,
+    take_fraction,
+    unit_at,
+    value_of,
+)
+from fimad.labels.stated.counted_words import EACH, EACH_OF, LIMBS, NUMBERS, ORDER, WAYS
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
-
-_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
-# A clip of a workout states no longer one; what is longer is a time stamp or a promise.
-_MAX_CLOCK_S = 1800.0
-
-
-@dataclass
-class Stated:
-    """What a title says in numbers.
-
-    Parameters
-    ----------
-    repetitions : all that are stated, in order.
-    bare : position among the words, value: integers that may be repetitions or part of a name.
-    prefixed : the title begins with a number that only says its place in a list.
-    measured : a way or an energy is stated, as of machines and runs.
-    rest_s : a rest that is stated beside the work.
-    """
-
-    repetitions: list[int] = field(default_factory=list)
-    sets: int | None = None
-    duration_s: float | None = None
-    rest_s: float | None = None
-    tempo: str | None = None
-    prefixed: bool = False
-    measured: bool = False
-    bare: list[tuple[int, int]] = field(default_factory=list)
 
 
 def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str]:
@@ -72,34 +55,19 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
                 # "push-ups": one name.
                 at += 1
             else:
+                if text == "." and words and words[-1] in ORDER and at + 1 < size and found[at + 1].kind == "n":
+                    # "Ex. 7".
+                    at += 1
+                    continue
                 words.append(text)
                 at += 1
         elif kind == "c":
-            at = _clock(found, at, words, into)
+            at = take_clock(found, at, words, into)
         elif kind == "f":
-            at = _fraction(found, at, words, lexicon, into)
+            at = take_fraction(found, at, words, lexicon, into)
         else:
             at = _number(found, at, words, lexicon, into)
     return words
-
-
-def _unit(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, int]:
-    """The unit at a position (a hyphen may stand before it): its kind and where it ends; "" for none."""
-    if at < len(found) and found[at].text == "-" and at + 1 < len(found) and found[at + 1].glued:
-        at += 1
-    if at >= len(found) or found[at].kind not in ("w", "p"):
-        return "", at
-    text = found[at].text
-    if text == '"':
-        return "second", at + 1
-    if text == "'" and found[at].glued:
-        if at + 1 < len(found) and found[at + 1].text == "'":
-            return "second", at + 2
-        return "minute", at + 1
-    if text in MEASURES:
-        return "measure", at + 1
-    kind = units.get(text, "")
-    return kind, at + 1
 
 
 def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], into: Stated) -> int:
@@ -112,10 +80,13 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
     if text == "x":
         # "x15", "x 30s", "x 3 sets".
         if at + 1 < size and found[at + 1].kind == "n":
-            value = _value(found[at + 1].text)
-            kind, end = _unit(found, at + 2, units)
-            if kind in _SECONDS:
-                _duration(into, value * _SECONDS[kind])
+            value = value_of(found[at + 1].text)
+            kind, end = unit_at(found, at + 2, units)
+            if kind == "minute" and found[end - 1].text == "m" and value > 15:
+                # "10 x 20 m" is a way.
+                into.measured = True
+            elif kind in SECONDS:
+                set_duration(into, value * SECONDS[kind])
             elif kind == "set":
                 into.sets = into.sets or int(value)
             elif kind == "measure":
@@ -149,9 +120,9 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             return at + 3
     if text in NUMBERS and not (at and found[at - 1].kind == "n"):
         value = NUMBERS[text]
-        kind, end = _unit(found, at + 1, units)
-        if kind in _SECONDS and end == at + 2 and len(found[at + 1].text) > 2:
-            _stated_duration(found, end, words, into, value * _SECONDS[kind])
+        kind, end = unit_at(found, at + 1, units)
+        if kind in SECONDS and end == at + 2 and len(found[at + 1].text) > 2:
+            state_duration(found, end, words, into, value * SECONDS[kind])
             return end
         if kind in ("repetition", "set") and len(found[at + 1].text) > 2 and value >= 2:
             if kind == "set":
@@ -210,85 +181,9 @@ def _hash(found: list[Token], at: int, words: list[str], into: Stated) -> int:
     return end
 
 
-def _clock(found: list[Token], at: int, words: list[str], into: Stated) -> int:
-    parts = found[at].text.split(":")
-    seconds = 0.0
-    for part in parts:
-        seconds = seconds * 60 + (int(part) if part else 0)
-    after = at + 1
-    if after + 1 < len(found) and found[after].text == "-" and found[after + 1].kind == "c":
-        # A range of time stamps says where, not how long.
-        return after + 2
-    if len(parts) == 2 and 0 < seconds <= _MAX_CLOCK_S:
-        if not any(word.isalnum() for word in words) and _is_time_stamp(found, at, parts, seconds):
-            words.append(":")
-            return after
-        if "with" in words or into.duration_s is not None:
-            # "with :03 down" is tempo.
-            return after
-        _stated_duration(found, after, words, into, seconds)
-    while after < len(found) and found[after].text in ("min", "mins", "minutes", "minute", "sec", "secs"):
-        after += 1
-    return after
-
-
-def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float) -> bool:
-    """A clock that a title begins with says when, not how long, where nobody would do it as long: "00:35 Warm up", "14:20 Skaters"."""
-    padded = len(parts[0]) == 2 and parts[0][0] == "0"
-    return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
-
-
-def _fraction(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:
-    text = found[at].text
-    first, second = (int(part) for part in text.split("/"))
-    if text in lexicon.number_words:
-        words.append(text)
-    elif not words and 0 < first <= second <= 60:
-        into.prefixed = True
-        words.append(":")
-    elif 5 <= second <= first <= 120 and first % 5 == 0 and second % 5 == 0 and into.duration_s is None and words:
-        # "40/20": work and rest. A pair of weights ("50/35") stands in brackets, which come later.
-        into.duration_s, into.rest_s = float(first), float(second)
-    return at + 1
-
-
-def _value(text: str) -> float:
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return 0.0
-
-
-def _duration(into: Stated, seconds: float) -> None:
-    if into.duration_s is None:
-        into.duration_s = seconds
-    elif into.rest_s is None and seconds < into.duration_s:
-        into.rest_s = seconds
-
-
-def _stated_duration(found: list[Token], end: int, words: list[str], into: Stated, seconds: float) -> None:
-    """A duration, of the work unless it is said to be of the rest and a name stands before it."""
-    following = canonical(found[end].text)[0] if end < len(found) and found[end].kind == "w" else ""
-    named = any(word.isalpha() and word not in REST for word in words)
-    resting = following in REST or (bool(words) and words[-1] in REST)
-    if (resting and (named or into.duration_s is not None)) or (
-        into.duration_s is not None and into.rest_s is None and seconds <= into.duration_s
-    ):
-        into.rest_s = seconds
-    elif into.duration_s is None:
-        into.duration_s = seconds
-
-
-def _skip_rest(found: list[Token], at: int) -> int:
-    """After a duration: "on", "off", "work", and "rest" where it says what the time is of."""
-    while at < len(found) and found[at].text in ("on", "off", "work"):
-        at += 1
-    return at
-
-
 def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:
     text = found[at].text
-    value = _value(text)
+    value = value_of(text)
     size = len(found)
     units = lexicon.units
     following = found[at + 1] if at + 1 < size else None
@@ -296,20 +191,32 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "Warrior 1", "figure 8s": part of a name.
         words.append(text)
         return at + 2 if following is not None and following.text == "s" and following.glued else at + 1
-    if found[at].glued and at and found[at - 1].kind == "w" and following is not None and following.glued and following.text in "abcdefgx":
+    if (
+        found[at].glued
+        and at
+        and found[at - 1].kind == "w"
+        and following is not None
+        and following.glued
+        and following.text in "abcdefgx"
+    ):
         # "P90X": a name of its own.
         return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
     # "3x12", "3 x 12 reps", "3 x 30 s", "2x24kg".
     if following.text == "x" and at + 2 < size and found[at + 2].kind == "n":
-        second = _value(found[at + 2].text)
-        kind, end = _unit(found, at + 3, units)
+        second = value_of(found[at + 2].text)
+        kind, end = unit_at(found, at + 3, units)
+        unit = found[end - 1].text
+        if unit in WAYS or (unit == "m" and second > 15):
+            # "10 x 20 m": so often so far.
+            into.sets, into.measured = into.sets or int(value), True
+            return end
         if kind == "measure":
             return end
-        if kind in _SECONDS and end > at + 3:
+        if kind in SECONDS and end > at + 3:
             into.sets = into.sets or int(value)
-            _duration(into, second * _SECONDS[kind])
+            set_duration(into, second * SECONDS[kind])
             return end
         into.sets = into.sets or int(value)
         if second <= 1000:
@@ -317,15 +224,19 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return _past_range(found, end if kind == "repetition" else at + 3)
     # Ranges: the least is what is asked for.
     if following.text == "-" and at + 2 < size and found[at + 2].kind == "n":
+        if (text, found[at + 2].text) in lexicon.pairs and at + 3 < size and found[at + 3].kind == "w":
+            # "1-2 combo", "90-90 switch".
+            words += [text, found[at + 2].text]
+            return at + 3
         if at + 4 < size and found[at + 3].text == "-" and found[at + 4].kind == "n":
             return _tempo(found, at, words, into)
-        kind, end = _unit(found, at + 3, units)
+        kind, end = unit_at(found, at + 3, units)
         if kind:
             return _with_unit(found, at, end, words, into, value, kind)
         if not words and found[at + 2].glued:
             into.repetitions.append(int(value))
             return at + 3
-    kind, end = _unit(found, at + 1, units)
+    kind, end = unit_at(found, at + 1, units)
     if kind:
         unit = found[end - 1].text
         attached = found[end - 1].glued and end == at + 2
@@ -383,7 +294,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return at + 2
     if following.kind == "w" and following.text in ("on", "work") and into.duration_s is None and value >= 5:
         into.duration_s = value
-        return _skip_rest(found, at + 1)
+        return past_rest(found, at + 1)
     if following.text == "off" and into.duration_s is not None:
         into.rest_s = value
         return at + 2
@@ -415,16 +326,16 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
     if kind == "measure":
         into.measured = into.measured or found[end - 1].text in WAYS
         return end
-    if kind in _SECONDS:
-        seconds = value * _SECONDS[kind]
+    if kind in SECONDS:
+        seconds = value * SECONDS[kind]
         # "1 min 30 sec".
         if kind == "minute" and end < size and found[end].kind == "n":
-            nested, stop = _second_part(found, end)
+            nested, stop = second_part(found, end)
             seconds, end = seconds + nested, stop
         if "with" in words and found[end - 1].text != "of" and words[-1] == "with":
             return end
-        _stated_duration(found, end, words, into, seconds)
-        return _skip_rest(found, end)
+        state_duration(found, end, words, into, seconds)
+        return past_rest(found, end)
     if kind == "set":
         if words and words[-1] in ("x",):
             words.pop()
@@ -441,21 +352,6 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         return end
     into.repetitions.append(int(value)) if 0 < value <= 1000 else None
     return end
-
-
-def _second_part(found: list[Token], at: int) -> tuple[float, int]:
-    if at + 1 < len(found) and found[at + 1].text in (
-        "s",
-        "sec",
-        "secs",
-        "second",
-        "seconds",
-        "sek",
-        "segundos",
-        "sekunden",
-    ):
-        return _value(found[at].text), at + 2
-    return 0.0, at
 
 
 def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated, value: float) -> int:

@@ -1,0 +1,79 @@
+"""On which side, and with what: stated beside a name or within it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fimad.labels.matching import Match
+from fimad.labels.taxonomy import Lexicon
+
+# Equipment that a name may hold as a word of its own and that it is really done with.
+_IN_NAMES = frozenset([
+    "dumbbell", "barbell", "ez_bar", "kettlebell", "band", "cable", "medicine_ball", "trap_bar",
+    "landmine", "mace", "sled", "sandbag", "battle_ropes", "ab_wheel", "foam_roller",
+    "suspension_trainer",
+])  # fmt: skip
+
+
+def side_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon) -> str | None:
+    """``left``, ``right``, ``both`` or None."""
+    sides: list[str] = []
+    size = len(words)
+    first_words = found.first_words
+    at = 0
+    while at < size:
+        word = words[at]
+        step = 1
+        if word in first_words and word not in ("l", "r"):
+            for length in (3, 2, 1):
+                value = found.sides.get(tuple(words[at : at + length])) if at + length <= size else None
+                if value:
+                    sides.append(value)
+                    step = length
+                    break
+        elif word in ("l", "r") and tuple(words[at : at + 3]) in (("l", "and", "r"), ("r", "and", "l")):
+            sides.append("both")
+            step = 3
+        elif word in ("l", "r"):
+            inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
+            if not inside and (at in (0, size - 1) or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()):
+                sides.append("left" if word == "l" else "right")
+        at += step
+    if not sides:
+        # "Fire hydrants (both)".
+        return "both" if len(words) == 1 and words[0] in ("both", "each") else None
+    if "both" in sides:
+        return (
+            "both"
+            if len(set(sides)) == 1 or ("left" in sides and "right" in sides)
+            else next(s for s in sides if s != "both")
+        )
+    if "left" in sides and "right" in sides:
+        # "Right arm swipe to the left": the limb counts.
+        return sides[0] if "to" in words or "the" in words else "both"
+    return sides[0]
+
+
+def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon) -> list[str]:
+    """Equipment that is stated, in order."""
+    if not any(word in found.first_words for word in words):
+        return []
+    named = {at for match in found_matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
+    stretch = any(
+        match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch"
+        for match in found_matches
+    )
+    taken = []
+    at = 0
+    while at < len(words):
+        step = 1
+        if words[at] in found.first_words:
+            for length in (3, 2, 1):
+                value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
+                if value:
+                    if at not in named or (value in _IN_NAMES and not (stretch and value == "band")):
+                        taken.append(value)
+                    step = length
+                    break
+        at += step
+    return taken
