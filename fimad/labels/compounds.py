@@ -23,7 +23,7 @@ _HELD = frozenset(["in", "from"])
 _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
-_SOFT = frozenset("-,/:")
+_SOFT = frozenset("-,/:+")
 
 
 _AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
@@ -91,9 +91,35 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
                 made.append(_phrase(words, start, at, inside, found))
             start = at + 1
     _shared_heads(words, made, found)
+    _with_press(words, made, found)
     if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
         _across(words, made, found)
     return made
+
+
+def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Curl + press", "clean + press": a press of nothing is the second half of one exercise."""
+    for first, second in pairwise(made):
+        alone = (
+            second.end - second.start <= 4 and words[second.start] == "press" and second.exercises == ["chest_press"]
+        )
+        if alone and words[first.end] == "+" and len(first.exercises) == 1:
+            one = next(
+                (
+                    known
+                    for each in found.ancestors(first.exercises[0])
+                    for press in ("overhead_press", "chest_press")
+                    if (known := known_pairs().get((each, press)))
+                ),
+                "",
+            )
+            if one:
+                first.components, first.exercises, first.method = (
+                    [*first.exercises, "overhead_press"],
+                    [one],
+                    "compound",
+                )
+                second.exercises = []
 
 
 def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
@@ -175,10 +201,15 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         return phrase
     groups: list[list[Match]] = []
     links: list[str] = []
-    for match in named:
+    for at, match in enumerate(named):
         link = _link(words, groups[-1][-1].end, match.start) if groups else "new"
         gear = match.end - match.start == 1 and (words[match.start],) in found.equipment
-        if match.entry.weak and strong and (gear or link not in ("to", "with") or not groups):
+        onward = _link(words, match.end, named[at + 1].start) if at + 1 < len(named) else ""
+        if (
+            match.entry.weak
+            and strong
+            and (gear or (link not in ("to", "with") and (groups or onward not in ("to", "with"))))
+        ):
             # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
         if link == "in" and not _named_together(groups[-1][-1], match):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fimad.labels.compounds import Phrase, content
-from fimad.labels.context.movements import BODY, HEADS, HOW, LOOSE, PREPOSITIONS
+from fimad.labels.context.movements import BODY, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
 from fimad.labels.stated.clocks import Stated
@@ -35,8 +35,7 @@ _ASKS = frozenset([
     "wie", "warum", "cómo", "como", "comment", "pourquoi", "come", "perché", "porque", "por", "как",
     "почему", "зачем", "nasıl", "jak", "dlaczego", "hoe", "waarom", "hur", "varför", "¿",
 ])  # fmt: skip
-# Behind an exercise they make a part of the workout of it: "squat circuit".
-_SECTION  # Somebody speaks: with no other word that is known it is talk.
+# Somebody speaks: with no other word that is known it is talk.
 _PERSONS = frozenset(
     ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
 )
@@ -104,13 +103,15 @@ def _counts(stated: Stated) -> bool:
 def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> str:
     """The word behind an exercise's name that no exercise ends with ("plank *walls*", "squat rack *tour*"); "" if there is none."""
     covered = {at for match in found_matches for at in range(match.start, match.end)}
-    last = next(match for match in reversed(found_matches) if match.entry.type == "exercise")
+    last = next((match for match in reversed(found_matches) if match.entry.type == "exercise"), None)
+    if last is None:
+        return ""
     for at in range(last.end, len(words)):
         if not words[at][0].isalpha() or words[at] in PREPOSITIONS:
             return ""
-        if at not in covered and words[at] not in HEADS and words[at] not in BODY and words[at] not in HOW:
-            if content([words[at]], found):
-                return words[at]
+        known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
+        if not known and content([words[at]], found):
+            return words[at]
     return ""
 
 
@@ -156,7 +157,7 @@ def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[
     if stated.repetitions or len(parts) != 1 or stated.bare:
         return ""
     last = found_matches[-1]
-    if last.entry.type != "section" or words[last.end - 1] not in _SECTION_HEADS:
+    if last.entry.type != "section" or words[last.end - 1] not in SECTION_HEADS:
         return ""
     before = [match for match in found_matches if match.entry.type == "exercise"]
     return last.entry.id if before and before[-1].end == last.start else ""

@@ -132,6 +132,7 @@ def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entr
         entry = found.bags.get(frozenset(words))
         if entry:
             return entry
+    words = [word for word in words if not word.isdigit() or word in found.number_words]
     content = [word for word in words if word not in found.fillers and word[0].isalnum() and word not in _SIDES]
     if not 2 <= len(content) <= 6:
         return None

@@ -172,7 +172,7 @@ _AMBIGUOUS = frozenset([
     "flamingo", "flutter", "mermaid", "cannonball", "cocoon", "helicopter", "gate", "bird", "planche",
     "pistol", "zottman", "bowl", "serve", "clap", "walk", "oyster", "spidermans", "bridge", "row",
     "fly", "press", "swing", "curl", "twist", "hop", "skip", "chop", "shuffle", "scissor", "bicycle",
-    "pull", "push", "21", "360", "split", "frog",
+    "pull", "push", "rowing", "cycling", "swimming", "21", "360", "split", "frog",
 ])  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 PREPOSITIONS = frozenset(
     ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between"]
 )  # fmt: skip
-HEADS = frozenset([
+# Behind an exercise they make a part of the workout of it: "squat circuit".
+SECTION_HEADS = frozenset([
     "circuit", "workout", "routine", "series", "complex", "program", "programme", "session", "class",
     "day", "training", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
     "seance", "entrainement", "zirkel",

@@ -32,7 +32,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts assembly maintenance repair essentials highlights options installation warranty delivery vlog"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -97,6 +97,10 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     """
     if not named:
         return "", []
+    if "vs" in words or "versus" in words:
+        return "talk", ["versus"]
+    # "Hacks" is a squat where it stands alone.
+    named = [match for match in named if not match.entry.weak] or named
     size = len(words)
     for at in range(1, size - 1):
         if words[at - 1] in _BREAKS and words[at] in _QUESTIONS and words[at + 1] not in _BREAKS:
@@ -130,8 +134,6 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             return "other", [word]
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
-    if len(inside) > 1 and any(words[at] in ("vs", "versus") for at in range(inside[0].end, inside[1].start)):
-        return "talk", ["versus"]
     before = words[start : inside[0].start]
     return _before(words, before, start, end)
 
