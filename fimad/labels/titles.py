@@ -155,7 +155,7 @@ def _label(title: str) -> TitleLabel:
                 and not stated.repetitions
                 and _is_held(verdict, found)
             ):
-                repetitions, duration_s = None, float(repetitions)
+                duration_s, repetitions = float(repetitions), None
         duration_s = stated.duration_s if duration_s is None else duration_s
         sets = sets or stated.sets
         rest_s = stated.rest_s if rest_s is None else rest_s
