@@ -55,6 +55,7 @@ class Phrase:
     method : `exact`, `reordered` or `compound`.
     uncovered : words with a meaning of their own that no name explains.
     weak : the only name is one that counts alone.
+    borrowed : the head of its name stands in a later phrase.
     """
 
     start: int
@@ -65,6 +66,7 @@ class Phrase:
     used: float = 0.0
     uncovered: int = 0
     weak: bool = False
+    borrowed: bool = False
 
 
 def one_after_the_other(text: str) -> str:
@@ -124,18 +126,22 @@ def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> Non
 
 def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
     """ "Lateral + front raises", "front/side lunges": the head of the last name belongs to what stands before the sign as well."""
-    for first, second in pairwise(made):
+    last: Phrase | None = None
+    for first, second in reversed(list(pairwise(made))):
+        last = last if second.borrowed else second
         if first.exercises or first.uncovered > 1 or len(second.exercises) != 1 or words[first.end] not in "+/&,":
             continue
         before = [
             word for word in words[first.start : first.end] if word not in found.fillers and not word[0].isdigit()
         ]
-        if not 1 <= len(before) <= 2:
+        before = before or list(words[first.start : first.end])
+        if last is None or not 1 <= len(before) <= 2:
             continue
         for length in (1, 2):
-            entry = exact([*before, *words[max(second.start, second.end - length) : second.end]], found)
+            entry = exact([*before, *words[max(last.start, last.end - length) : last.end]], found)
             if entry and not entry.weak and entry.id not in second.exercises:
                 first.exercises, first.method, first.used, first.uncovered = [entry.id], "exact", 1.0, 0
+                first.borrowed = True
                 break
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fimad.labels.compounds import Phrase, content
-from fimad.labels.context.movements import BODY, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
+from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
 from fimad.labels.stated.clocks import Stated
@@ -78,7 +78,8 @@ def decide(
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
     rest = _rest(words, by_type["rest"], bool(exercises), named)
-    if rest:
+    # "20 s work, 10 s rest: squats" says when the rest is.
+    if rest and not (exercises and stated.duration_s is not None and stated.rest_s is not None):
         return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
     if by_type["exercise"]:
         kind, told = about(words, by_type["exercise"])
@@ -107,7 +108,7 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
     if last is None:
         return ""
     for at in range(last.end, len(words)):
-        if not words[at][0].isalpha() or words[at] in PREPOSITIONS:
+        if not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS:
             return ""
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
         if not known and content([words[at]], found):
@@ -154,7 +155,7 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
 
 def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated) -> str:
     """The word behind an exercise that makes it a part of the workout; "" if there is none."""
-    if stated.repetitions or len(parts) != 1 or stated.bare:
+    if stated.repetitions or len(parts) != 1 or stated.bare or not found_matches:
         return ""
     last = found_matches[-1]
     if last.entry.type != "section" or words[last.end - 1] not in SECTION_HEADS:

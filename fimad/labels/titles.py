@@ -292,7 +292,9 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
                 for word in reading.words[match.start : match.end]
             ]
             entry = bag_match([*note.words, *core], found)
-            if entry and verdict.exercises[0] in list(found.ancestors(entry.id))[1:]:
+            whole = [*note.words, *core]
+            special = entry and verdict.exercises[0] in list(found.ancestors(entry.id))[1:]
+            if entry and (special or bag_match(whole, found, whole=True)):
                 verdict.exercises = [entry.id]
                 verdict.method = "reordered"
         elif not verdict.exercises and named and "next" not in note.words and verdict.method == "none":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from pathlib import Path
 
@@ -324,3 +325,13 @@ def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> N
 def test_common_words_are_spelt_right(word: str) -> None:
     assert label_title(f"{word} squats").exercises == ("squat",)
     assert label_title(f"the {word}").kind != "exercise"
+
+
+def test_pieces_of_titles_joined_at_random_have_labels() -> None:
+    titles = [case.title for case, _ in PAIRS]
+    chance = random.Random(7)
+    for _ in range(3000):
+        first, second = chance.choice(titles).split(), chance.choice(titles).split()
+        joint = chance.choice([" / ", " + ", ", ", " - ", " (", "/", ": ", " & "])
+        title = joint.join([" ".join(first[: chance.randint(0, 4)]), " ".join(second[chance.randint(0, 3) :])])
+        assert label_title(title).kind in KINDS

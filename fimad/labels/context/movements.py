@@ -5,9 +5,10 @@ from __future__ import annotations
 PREPOSITIONS = frozenset(
     ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between"]
 )  # fmt: skip
+CONJUNCTIONS = frozenset(["and", "or", "then", "but", "plus", "until", "so"])
 # Behind an exercise they make a part of the workout of it: "squat circuit".
 SECTION_HEADS = frozenset([
-    "circuit", "workout", "routine", "series", "complex", "program", "programme", "session", "class",
+    "circuit", "workout", "serie", "interval", "routine", "series", "complex", "program", "programme", "session", "class",
     "day", "training", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
     "seance", "entrainement", "zirkel",
 ])  # fmt: skip
