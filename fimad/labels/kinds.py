@@ -12,6 +12,8 @@ from fimad.labels.matching import Match
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.taxonomy import Lexicon
 
+#: Evidence of a label that rests on one word of many meanings: "Bounce", "Bridge". See `context.lists`.
+ONE_WORD = "one word of many meanings"
 # Said of talk, but of much else too: they count where no exercise is named.
 _WEAK_TALK = frozenset(
     "like free share link links follow join story ad ads app when support code key plan goal goals demo demonstration guide "
@@ -93,7 +95,10 @@ def decide(
         head = _section_head(words, found_matches, parts, stated)
         if head:
             return Verdict("section", 0.75, "words", evidence=[head])
-        return _exercise(parts, exercises, uncovered)
+        verdict = _exercise(parts, exercises, uncovered)
+        if by_type["exercise"] and all(match.entry.weak for match in by_type["exercise"]) and not _counts(stated):
+            verdict.confidence, verdict.evidence = min(0.75, verdict.confidence), [*verdict.evidence, ONE_WORD]
+        return verdict
     return _without_names(words, by_type, parts, stated, found, uncovered)
 
 

@@ -294,7 +294,7 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
             entry = bag_match([*note.words, *core], found)
             whole = [*note.words, *core]
             special = entry and verdict.exercises[0] in list(found.ancestors(entry.id))[1:]
-            if entry and (special or bag_match(whole, found, whole=True)):
+            if entry and (special or (len(note.words) <= 2 and bag_match(whole, found, whole=True))):
                 verdict.exercises = [entry.id]
                 verdict.method = "reordered"
         elif not verdict.exercises and named and "next" not in note.words and verdict.method == "none":

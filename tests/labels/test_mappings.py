@@ -13,7 +13,7 @@ from fimad.labels import label_title, load_mapping, load_taxonomy, mapping_names
 #: How many classes each set has, NULL included where it has one.
 SIZES = {
     "mm-fit": 11, "recofit": 75, "recgym": 12, "mhealth": 13, "motionsense": 6, "utd-mhad": 27, "myogym": 31, "dsads": 19,
-    "berkeley-mhad": 11, "spar": 7, "gymwatch": 10,
+    "berkeley-mhad": 12, "spar": 7, "gymwatch": 10,
 }  # fmt: skip
 
 

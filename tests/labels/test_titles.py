@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from benchmarks.language import cases, scores
 from fimad.cli import app
 from fimad.labels import KINDS, label_title, lexicon
+from fimad.labels.context.lists import in_list
 
 PAIRS = [(case, label_title(case.title)) for case in cases()]
 FIVE = ("de", "es", "fr", "pt", "it")
@@ -335,3 +336,22 @@ def test_pieces_of_titles_joined_at_random_have_labels() -> None:
         joint = chance.choice([" / ", " + ", ", ", " - ", " (", "/", ": ", " & "])
         title = joint.join([" ".join(first[: chance.randint(0, 4)]), " ".join(second[chance.randint(0, 3) :])])
         assert label_title(title).kind in KINDS
+
+
+def test_one_word_of_many_meanings_needs_a_workout_around_it() -> None:
+    def kinds(*titles: str) -> list[str]:
+        labels = [label_title(title) for title in titles]
+        return [in_list(label, [*labels[:at], *labels[at + 1 :]]).kind for at, label in enumerate(labels)]
+
+    songs = ("Intro", "Bounce", "Paper Moon", "Fly", "Kings of Nothing", "Slow Rain", "Bridge")
+    assert "exercise" not in kinds(*songs)
+    assert kinds("Warm up", "Bridge", "Squats", "Rest", "Row") == [
+        "section",
+        "exercise",
+        "exercise",
+        "rest",
+        "exercise",
+    ]
+    assert set(kinds("Row", "Press", "Curl", "Swing")) == {"exercise"}
+    assert kinds("Bridge") == ["exercise"]
+    assert kinds("Rows 3x10", "Paper Moon", "Slow Rain")[0] == "exercise"

@@ -168,7 +168,8 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
         return "talk", ["from", "to"]
     if letters[-2:] == ["no", "more"] or (letters and "instead" in letters):
         return "talk", letters[-2:]
-    if len(letters) > 1 and letters[-1] == "for" and letters[-2] not in _LEADING:
+    leading = len(letters) > 1 and letters[-2] in _LEADING and letters[-3:-1] not in (["warm", "up"], ["set", "up"])
+    if len(letters) > 1 and letters[-1] == "for" and not leading:
         return "section", ["for"]
     if (
         len(letters) > 1

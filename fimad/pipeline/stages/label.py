@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fimad.config import LabelConfig, Section
 from fimad.labels.clips import Shown, columns, label_clip, says_nothing, translated, words_of_segment
+from fimad.labels.context.lists import in_list
 from fimad.labels.corrections import corrected, corrections_sha256, read_corrections
 from fimad.labels.counting import Motion, motion_of
 from fimad.labels.descriptions.embedding import (
@@ -135,6 +136,8 @@ class LabelStage(Stage):
         spoken = _by_clip(item.tables.get("transcribe"), ("transcript", "transcript_words"))
         poses = _poses(item.tables.get("pose")) if self.config.label.clip_evidence else {}
         rows = []
+        titles = [video.get("given_label") or words_of_segment(clip) for clip in clips]
+        read = [self._by_words(title) for title in titles]
         for at, clip in enumerate(clips):
             share, motion = poses.get(clip["clip_id"], (None, None))
             words = spoken.get(clip["clip_id"], {}).get("transcript")
@@ -143,8 +146,9 @@ class LabelStage(Stage):
             shown = Shown(share, motion, rate, first=at == 0, last=at == len(clips) - 1)
             if not self.config.label.clip_evidence:
                 shown = Shown()
-            title = video.get("given_label") or words_of_segment(clip)
-            by_words, english = self._by_words(title)
+            title, (by_words, english) = titles[at], read[at]
+            if clip.get("chapter_source") != "list" and not video.get("given_label"):
+                by_words = in_list(by_words, [label for label, _ in (*read[:at], *read[at + 1 :])])
             label = corrected(label_clip(title, shown, by_words), clip["clip_id"], title, table)
             describer = self._describer if self.config.label.describe == "endpoint" else None
             row = columns(label, motion, describer)
