@@ -137,15 +137,16 @@ class LabelConfig(Section):
         "none",
         description="who translates titles of which words say nothing into English; otherwise they stay as they are",
     )
-    embedding: Literal["none", "sentence-transformers", "clip"] = Field(
+    embedding: Literal["none", "sentence-transformers", "clip", "endpoint"] = Field(
         "none",
-        description="what embeds labels and descriptions: a model of sentence-transformers, or CLIP's text tower as in [embed]",
+        description="what embeds labels and descriptions: a model of sentence-transformers, CLIP's text tower as in [embed], or a "
+        "model behind the endpoint",
     )
     embedding_model: str = Field(
         "", description="folder of the model of sentence-transformers; its safetensors are in the key"
     )
     match_similarity: float = Field(
-        0.7,
+        1.0,
         ge=0,
         le=1,
         description="with an embedding: cosine similarity from which on a title that words leave unnamed gets the nearest "
@@ -153,6 +154,7 @@ class LabelConfig(Section):
     )
     endpoint_url: str = Field("http://127.0.0.1:8000/v1", description="base address of the endpoint")
     endpoint_model: str = Field("", description="model to ask; its answers are in the key")
+    endpoint_embedding_model: str = Field("", description="model of the endpoint that embeds; in the key")
     endpoint_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the endpoint's key")
     endpoint_max_tokens: int = Field(1_000_000, ge=0, description="tokens that may be spent in all; 0 means any number")
     endpoint_max_usd: float = Field(0.0, ge=0, description="money that may be spent in all; 0 means any sum")
@@ -165,6 +167,8 @@ class LabelConfig(Section):
             raise ValueError(
                 "embedding = 'sentence-transformers' needs embedding_model: the folder of a model, such as all-MiniLM-L6-v2"
             )
+        if self.embedding == "endpoint" and not self.endpoint_embedding_model:
+            raise ValueError("embedding = 'endpoint' needs endpoint_embedding_model: the name of a model that embeds")
         return self
 
 

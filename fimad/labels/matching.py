@@ -128,12 +128,15 @@ _SIDES = frozenset(["left", "right", "l", "r", "each"])
 
 def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entry | None:
     """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
-    if 2 <= len(words) <= 6:
-        entry = found.bags.get(frozenset(words))
-        if entry:
-            return entry
-    words = [word for word in words if not word.isdigit() or word in found.number_words]
-    content = [word for word in words if word not in found.fillers and word[0].isalnum() and word not in _SIDES]
+    words = [
+        word
+        for word in words
+        if word[0].isalnum() and word not in _SIDES and (not word.isdigit() or word in found.number_words)
+    ]
+    entry = found.bags.get(frozenset(words)) if 2 <= len(words) <= 6 else None
+    if entry:
+        return entry
+    content = [word for word in words if word not in found.fillers]
     if not 2 <= len(content) <= 6:
         return None
     entry = found.bags.get(frozenset(content))

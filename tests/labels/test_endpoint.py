@@ -11,9 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fimad.labels import label_title
+from fimad.labels.descriptions.embedding import NearestExercise, NotEmbedded, TextEncoder, matched
 from fimad.labels.descriptions.endpoint import PROMPT, Describer, Endpoint, Ledger
+from fimad.labels.descriptions.vectors import EmbeddingEndpoint
 
 pytest.importorskip("openai", reason="the `describe` extra is not installed")
 
@@ -28,6 +32,17 @@ def completion(
     return 200, {}, {
         "id": "x", "object": "chat.completion", "created": 1, "model": "scripted-1", "usage": counted,
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+    }  # fmt: skip
+
+
+def vectors(texts: list[str], **changed: Any) -> Any:
+    """Three numbers of each text: its length, its first letter, one; the last text first."""
+    rows = [
+        {"object": "embedding", "index": at, "embedding": [float(len(text)), float(ord(text[0])), 1.0]}
+        for at, text in enumerate(texts)
+    ][::-1]
+    return 200, {}, {
+        "object": "list", "model": "scripted-1", "data": rows, "usage": {"prompt_tokens": 5, "total_tokens": 5}, **changed,
     }  # fmt: skip
 
 
@@ -50,7 +65,8 @@ class Server:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(body)
-                step = outer.script.pop(0) if outer.script else good()
+                embeds = self.path.endswith("/embeddings")
+                step = outer.script.pop(0) if outer.script else vectors(body["input"]) if embeds else good()
                 if isinstance(step, float):
                     time.sleep(step)
                     step = good()
@@ -202,3 +218,85 @@ def test_processes_share_a_ledger_and_a_torn_line_does_no_harm(tmp_path: Path) -
         file.write('{"id": "c", "tok\n')
     assert other.reserve("b", 60, 0.0, endpoint)
     assert one.spent() == (70, 0.0)
+
+
+def embedder(server: Server, folder: Path, waits: Waits | None = None, **options: Any) -> EmbeddingEndpoint:
+    endpoint = replace(Endpoint(server.url, "vectors"), timeout_s=5.0, usd_per_million_in=1.0)
+    return EmbeddingEndpoint(replace(endpoint, **options), folder, sleep=Waits() if waits is None else waits)
+
+
+def test_vectors_are_kept_and_paid_once(server: Server, tmp_path: Path) -> None:
+    made = embedder(server, tmp_path)
+    first = made.encode(["squat", "lunge", "squat"])
+    assert first.shape == (3, 3)
+    assert np.linalg.norm(first, axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert first[0] == pytest.approx(np.array([5.0, ord("s"), 1.0]) / np.linalg.norm([5.0, ord("s"), 1.0]))
+    assert first[1][1] != first[0][1]
+    assert np.array_equal(first[0], first[2])
+    again = embedder(server, tmp_path).encode(["lunge", "plank"])
+    assert np.array_equal(again[0], first[1])
+    # Each text was sent once, and both requests were paid as the server says.
+    assert [asked["input"] for asked in server.asked] == [["squat", "lunge"], ["plank"]]
+    assert made.ledger.spent() == (10, pytest.approx(10e-6))
+
+
+def test_vectors_of_many_texts_come_in_batches(server: Server, tmp_path: Path) -> None:
+    texts = [f"{'abc'[at % 3]} {at}" for at in range(150)]
+    assert embedder(server, tmp_path).encode(texts).shape == (150, 3)
+    assert [len(asked["input"]) for asked in server.asked] == [64, 64, 22]
+
+
+@pytest.mark.parametrize(
+    ("step", "waited"),
+    [
+        ((429, {"Retry-After": "7"}, {"error": {"message": "slow down"}}), [7.0]),
+        ((500, {}, {"error": {"message": "oh"}}), [1.0]),
+        (vectors(["squat"], data=[]), [0.0]),
+        (vectors(["squat", "more"]), [0.0]),
+        (vectors(["squat"], data=[{"index": 0, "embedding": [0.0, 0.0, 0.0]}]), [0.0]),
+        (vectors(["squat"], data=[{"index": 0, "embedding": "no vector"}]), [0.0]),
+        (vectors(["squat"], data=[{"index": 4, "embedding": [1.0, 0.0, 0.0]}]), [0.0]),
+    ],
+)
+def test_vectors_that_fail_once_are_asked_for_again(
+    server: Server, tmp_path: Path, step: Any, waited: list[float]
+) -> None:
+    server.script = [step]
+    waits = Waits()
+    assert embedder(server, tmp_path, waits).encode(["squat"]).shape == (1, 3)
+    assert waits == waited
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "why"),
+    [
+        ([(400, {}, {"error": {"message": "no"}})], {}, "HTTP 400"),
+        ([(500, {}, {"error": {}})] * 4, {}, "InternalServerError"),
+        ([], {"max_tokens_total": 60}, "budget"),
+        ([vectors(["squat"], data=[])] * 4, {}, "malformed"),
+    ],
+)
+def test_vectors_that_can_not_be_had_say_why(
+    server: Server, tmp_path: Path, script: list[Any], options: dict[str, Any], why: str
+) -> None:
+    server.script = list(script)
+    encode = embedder(server, tmp_path, **options).encode
+    with pytest.raises(NotEmbedded, match=why):
+        encode(["squat"])
+    server.script = list(script)
+    row = TextEncoder("vectors", encode).columns(label_title("Squats"), "A squat.")
+    assert row["label_embedding"] is None
+    assert row["label_embedding_source"] == f"none: {why} (vectors)"
+    server.script = list(script)
+    label = label_title("Qwertz uiop")
+    unmatched = matched(label, "Qwertz uiop", NearestExercise(encode), 0.5)
+    assert (unmatched.kind, unmatched.evidence[-1]) == (label.kind, f"not embedded: {why}")
+
+
+def test_descriptions_and_vectors_share_one_budget(server: Server, tmp_path: Path) -> None:
+    describer(server, tmp_path, max_tokens_total=2000).describe(["squat"])
+    spent = Ledger(tmp_path / "ledger.jsonl").spent()[0]
+    with pytest.raises(NotEmbedded, match="budget"):
+        embedder(server, tmp_path, max_tokens_total=spent + 60).encode(["squat"])
+    assert Ledger(tmp_path / "ledger.jsonl").spent()[0] == spent

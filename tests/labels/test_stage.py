@@ -136,6 +136,19 @@ def test_titles_are_translated_only_where_that_is_configured(server: Server, vid
     assert known["description_source"] == "template-1"
 
 
+def test_an_endpoint_embeds_labels_and_descriptions(server: Server, video: Path, tmp_path: Path) -> None:
+    options = ("label.embedding=endpoint", "label.endpoint_embedding_model=vectors", asking(server)[0])
+    rows = labelled(video, tmp_path / "w", *options)
+    assert {row["label_embedding_source"] for row in rows} == {"vectors label-1"}
+    for row in rows:
+        assert np.linalg.norm(row["label_embedding"]) == pytest.approx(1.0, abs=1e-6)
+        assert (row["description_text_embedding"] is None) == (row["description_text"] is None)
+    asked = [text for request in server.asked for text in request["input"]]
+    assert len(asked) == len(set(asked))
+    with pytest.raises(ConfigError, match="endpoint_embedding_model"):
+        parse_config({"label": {"embedding": "endpoint"}})
+
+
 def test_a_translation_that_says_nothing_changes_nothing() -> None:
     label = label_title("Qwertz uiop")
     assert says_nothing(label)

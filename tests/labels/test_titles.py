@@ -309,6 +309,7 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Forward and reverse lunges", ("lunge", "reverse_lunge")),
         ("Bench press superset with bent over rows", ("bench_press", "bent_over_row")),
         ("Standing leg lifts side", ("side_leg_raise",)),
+        ("Side leg lifts right", ("side_leg_raise",)),
         ("Curtsy lunge each side", ("curtsy_lunge",)),
         ("Core 360", ()),
         ("Grapevine R & L", ("grapevine",)),

@@ -28,9 +28,13 @@ LABEL_TEMPLATE = "label-1"
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 # A title of one short word is near to everything.
 _FEWEST_LETTERS = 6
-# Of phrasings as near as this about half are right: `benchmarks.language --embed`.
-_MEASURED = 0.5
+# Of phrasings that are nearer than 0.7 so many are right: `benchmarks.language --embed`.
+_MEASURED = 0.3
 _KEPT = 4096
+
+
+class NotEmbedded(Exception):
+    """A text has no vector, and why: the budget, or how the endpoint failed."""
 
 
 class NearestExercise:
@@ -50,10 +54,13 @@ class NearestExercise:
             for text in (each.id.replace("_", " "), *each.names["en"], describe([each.id]) or ""):
                 texts.append(text)
                 self._ids.append(each.id)
-        self._vectors = encode(texts)
+        self._texts = texts
+        self._vectors: NDArray[np.float32] | None = None
 
     def nearest(self, phrases: Sequence[str], count: int = 1) -> list[list[tuple[str, float]]]:
         """The nearest exercises of each phrase with their cosine similarity, the best first."""
+        if self._vectors is None:
+            self._vectors = self._encode(self._texts)
         found = []
         for row in self._encode(phrases) @ self._vectors.T:
             best: dict[str, float] = {}
@@ -75,7 +82,10 @@ def matched(label: TitleLabel, title: str | None, nearest: NearestExercise, leas
     unnamed = label.kind == "other" or (label.kind == "exercise" and not label.exercises)
     if not unnamed or not title or sum(char.isalpha() for char in title) < _FEWEST_LETTERS:
         return label
-    ((exercise, similarity),) = nearest.nearest([title])[0]
+    try:
+        ((exercise, similarity),) = nearest.nearest([title])[0]
+    except NotEmbedded as error:
+        return replace(label, evidence=(*label.evidence, f"not embedded: {error}"))
     if similarity < least:
         return label
     return replace(
@@ -112,12 +122,18 @@ class TextEncoder:
 
     def columns(self, label: TitleLabel, description: str | None) -> dict[str, Any]:
         """The columns of a clip's embeddings."""
-        text = label_text(label)
-        return {
-            "label_embedding": self(text),
-            "description_text_embedding": self(description) if description else None,
-            "label_embedding_source": f"{self.name} {LABEL_TEMPLATE}",
-        }
+        try:
+            return {
+                "label_embedding": self(label_text(label)),
+                "description_text_embedding": self(description) if description else None,
+                "label_embedding_source": f"{self.name} {LABEL_TEMPLATE}",
+            }
+        except NotEmbedded as error:
+            return {
+                "label_embedding": None,
+                "description_text_embedding": None,
+                "label_embedding_source": f"none: {error} ({self.name})",
+            }
 
 
 def label_text(label: TitleLabel) -> str:

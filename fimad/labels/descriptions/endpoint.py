@@ -30,7 +30,7 @@ _SYSTEM = (
     "which position and with which equipment. Do not praise, warn or advise."
 )
 #: What a chat request adds around its texts, in tokens, at most.
-_OVERHEAD_TOKENS = 64
+OVERHEAD_TOKENS = 64
 _MILLION = 1_000_000
 
 
@@ -105,6 +105,10 @@ class Endpoint:
     attempts: int = 4
     backoff_s: float = 1.0
 
+    def usd(self, tokens_in: int, tokens_out: int) -> float:
+        """What tokens cost."""
+        return (tokens_in * self.usd_per_million_in + tokens_out * self.usd_per_million_out) / _MILLION
+
 
 @dataclass(frozen=True)
 class Described:
@@ -176,6 +180,46 @@ class Ledger:
         file.write(json.dumps({"id": name, "tokens": tokens, "usd": usd}) + "\n")
 
 
+@dataclass(frozen=True)
+class Tried:
+    """One request: its answer, or why there is none, how long to wait before the next, and whether there is to be one."""
+
+    answer: Any = None
+    why: str = ""
+    wait: float = 0.0
+    final: bool = False
+
+
+def try_once(
+    endpoint: Endpoint,
+    ledger: Ledger,
+    name: str,
+    tokens_in: int,
+    tokens_out: int,
+    backoff_s: float,
+    request: Callable[[], Any],
+) -> Tried:
+    """Send one request whose worst case the budget holds; what it really cost is settled by who reads the answer."""
+    import openai
+
+    if not ledger.reserve(name, tokens_in + tokens_out, endpoint.usd(tokens_in, tokens_out), endpoint):
+        return Tried(why="budget", final=True)
+    try:
+        return Tried(request())
+    except openai.RateLimitError as error:
+        # Refused before any work: nothing is paid.
+        ledger.settle(name, 0, 0.0)
+        return Tried(why="rate limit", wait=max(_retry_after(error), backoff_s))
+    except (openai.APITimeoutError, openai.APIConnectionError, openai.InternalServerError) as error:
+        # It may have been worked on, and be charged: what was set aside stays so.
+        return Tried(why=type(error).__name__, wait=backoff_s)
+    except openai.APIStatusError as error:
+        ledger.settle(name, 0, 0.0)
+        return Tried(why=f"HTTP {error.status_code}", final=True)
+    except openai.APIError as error:
+        return Tried(why=type(error).__name__, wait=backoff_s)
+
+
 class Describer:
     """Asks an endpoint for descriptions of exercises.
 
@@ -233,37 +277,31 @@ class Describer:
         return made
 
     def _ask(self, question: _Question, key: str) -> tuple[str | None, dict[str, Any]]:
-        import openai
-
         endpoint, why = self.endpoint, ""
         answer_tokens = endpoint.max_answer_tokens
         paid_tokens, paid_usd = 0, 0.0
         for attempt in range(endpoint.attempts):
             name = f"{key[:16]}-{time.time_ns()}"
-            worst_in = len(question.system.encode()) + len(question.text.encode()) + _OVERHEAD_TOKENS
+            worst_in = len(question.system.encode()) + len(question.text.encode()) + OVERHEAD_TOKENS
             worst_in += len(json.dumps(question.form.model_json_schema()))
-            worst = worst_in + answer_tokens
-            if not self.ledger.reserve(name, worst, self._usd(worst_in, answer_tokens), endpoint):
-                return None, {"why": "budget", "tokens": paid_tokens, "usd": round(paid_usd, 6)}
             wait = endpoint.backoff_s * 2**attempt
-            try:
-                answer = self._request(question, answer_tokens)
-            except openai.RateLimitError as error:
-                # Refused before any work: nothing is paid.
-                self.ledger.settle(name, 0, 0.0)
-                why, wait = "rate limit", max(_retry_after(error), wait)
-            except (openai.APITimeoutError, openai.APIConnectionError, openai.InternalServerError) as error:
-                # It may have been worked on, and be charged: what was set aside stays so.
-                why = type(error).__name__
-            except openai.APIStatusError as error:
-                self.ledger.settle(name, 0, 0.0)
-                return None, {"why": f"HTTP {error.status_code}", "tokens": paid_tokens, "usd": round(paid_usd, 6)}
-            except openai.APIError as error:
-                why = type(error).__name__
-            else:
+            tokens = answer_tokens
+            tried = try_once(
+                endpoint,
+                self.ledger,
+                name,
+                worst_in,
+                tokens,
+                wait,
+                lambda tokens=tokens: self._request(question, tokens),
+            )
+            answer, why, wait = tried.answer, tried.why, tried.wait
+            if tried.final:
+                return None, {"why": why, "tokens": paid_tokens, "usd": round(paid_usd, 6)}
+            if answer is not None:
                 used_in, used_out = _usage(answer, worst_in, answer_tokens)
-                self.ledger.settle(name, used_in + used_out, self._usd(used_in, used_out))
-                paid_tokens, paid_usd = paid_tokens + used_in + used_out, paid_usd + self._usd(used_in, used_out)
+                self.ledger.settle(name, used_in + used_out, endpoint.usd(used_in, used_out))
+                paid_tokens, paid_usd = paid_tokens + used_in + used_out, paid_usd + endpoint.usd(used_in, used_out)
                 text, why = _text(answer, question.form)
                 about = {
                     "model": getattr(answer, "model", ""),
@@ -298,10 +336,6 @@ class Describer:
             temperature=0.0,
             seed=0,
         )
-
-    def _usd(self, tokens_in: int, tokens_out: int) -> float:
-        endpoint = self.endpoint
-        return (tokens_in * endpoint.usd_per_million_in + tokens_out * endpoint.usd_per_million_out) / _MILLION
 
 
 def _retry_after(error: Any) -> float:

@@ -32,11 +32,13 @@ from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import LABEL
 
 if TYPE_CHECKING:
-    from fimad.labels.descriptions.endpoint import Describer
+    from fimad.labels.descriptions.endpoint import Describer, Endpoint
 
 # How to reach a model, and what it may cost: they change no answer.
 _WAYS = frozenset(
-    name for name in LabelConfig.model_fields if name.startswith("endpoint_") and name != "endpoint_model"
+    name
+    for name in LabelConfig.model_fields
+    if name.startswith("endpoint_") and name not in ("endpoint_model", "endpoint_embedding_model")
 )
 
 
@@ -86,6 +88,7 @@ class LabelStage(Stage):
         embeds = {
             "sentence-transformers": ("sentence_transformers",),
             "clip": ("torch", "open_clip", "PIL"),
+            "endpoint": ("openai",),
             "none": (),
         }
         return *asks, *embeds[section.embedding]
@@ -97,23 +100,33 @@ class LabelStage(Stage):
             if section.match_similarity < 1:
                 self._nearest = NearestExercise(self._encoder.encode)
         if "endpoint" in (section.describe, section.translate) and self._describer is None:
-            from fimad.labels.descriptions.endpoint import Describer, Endpoint
+            from fimad.labels.descriptions.endpoint import Describer
 
-            endpoint = Endpoint(
-                section.endpoint_url,
-                section.endpoint_model,
-                section.endpoint_key_env,
-                max_tokens_total=section.endpoint_max_tokens,
-                max_cost_usd=section.endpoint_max_usd,
-                usd_per_million_in=section.endpoint_usd_per_million_in,
-                usd_per_million_out=section.endpoint_usd_per_million_out,
-            )
-            self._describer = Describer(endpoint, Path(platformdirs.user_cache_dir("fimad")) / "descriptions")
+            self._describer = Describer(self._endpoint(section.endpoint_model), _answers())
+
+    def _endpoint(self, model: str) -> Endpoint:
+        from fimad.labels.descriptions.endpoint import Endpoint
+
+        section = self.config.label
+        return Endpoint(
+            section.endpoint_url,
+            model,
+            section.endpoint_key_env,
+            max_tokens_total=section.endpoint_max_tokens,
+            max_cost_usd=section.endpoint_max_usd,
+            usd_per_million_in=section.endpoint_usd_per_million_in,
+            usd_per_million_out=section.endpoint_usd_per_million_out,
+        )
 
     def _made_encoder(self) -> TextEncoder:
         section = self.config.label
         if section.embedding == "sentence-transformers":
             return sentence_encoder(Path(section.embedding_model))
+        if section.embedding == "endpoint":
+            from fimad.labels.descriptions.vectors import EmbeddingEndpoint
+
+            model = section.endpoint_embedding_model
+            return TextEncoder(model, EmbeddingEndpoint(self._endpoint(model), _answers()).encode)
         embed, file = self.config.embed, clip_file(self.config)
         clip = Encoder(
             clip_path(self.config),
@@ -170,6 +183,11 @@ class LabelStage(Stage):
         if self._nearest is not None and says_nothing(label):
             label = matched(label, english or title, self._nearest, self.config.label.match_similarity)
         return label, english
+
+
+def _answers() -> Path:
+    """Where answers of endpoints are kept, and what was spent."""
+    return Path(platformdirs.user_cache_dir("fimad")) / "descriptions"
 
 
 def _said(words: list[dict[str, Any]] | None, label: TitleLabel) -> dict[str, Any]:

@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
     "simulate": "162cfdde3043c69f",
-    "label": "c561ddde028225e6",
+    "label": "6b84d7f30dae7551",
 }
 
 
