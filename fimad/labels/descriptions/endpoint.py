@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -285,16 +286,8 @@ class Describer:
             worst_in = len(question.system.encode()) + len(question.text.encode()) + OVERHEAD_TOKENS
             worst_in += len(json.dumps(question.form.model_json_schema()))
             wait = endpoint.backoff_s * 2**attempt
-            tokens = answer_tokens
-            tried = try_once(
-                endpoint,
-                self.ledger,
-                name,
-                worst_in,
-                tokens,
-                wait,
-                lambda tokens=tokens: self._request(question, tokens),
-            )
+            request = partial(self._request, question, answer_tokens)
+            tried = try_once(endpoint, self.ledger, name, worst_in, answer_tokens, wait, request)
             answer, why, wait = tried.answer, tried.why, tried.wait
             if tried.final:
                 return None, {"why": why, "tokens": paid_tokens, "usd": round(paid_usd, 6)}
