@@ -105,6 +105,21 @@ def test_every_epoch_mixes_the_windows_of_a_group_anew(dataset: Dataset) -> None
     assert by_clip(0) != by_clip(1)
 
 
+@pytest.mark.parametrize(("groups", "windows"), [(1, 40), (40, 1)])
+def test_groups_and_the_windows_of_a_group_are_each_mixed_by_seed_and_epoch(groups: int, windows: int) -> None:
+    """One group alone, and groups of one window: what mixes the one must not hide that the other stays as it is."""
+    from fimad.dataset.slicing.epochs import Plan
+
+    numbers = np.arange(groups * windows)
+    whole = Plan([("shard", at) for at in range(groups)], numbers // windows, numbers * 0, numbers % windows)
+    orders = [
+        whole.share(seed=seed, epoch=epoch, buffer=1).tolist() for seed, epoch in ((3, 0), (3, 0), (3, 1), (4, 0))
+    ]
+    assert orders[0] == orders[1]
+    assert len({tuple(order) for order in orders}) == 3
+    assert all(sorted(order) == numbers.tolist() for order in orders)
+
+
 @pytest.fixture(scope="module")
 def plan(dataset: Dataset) -> Any:
     from fimad.dataset.slicing.epochs import plan

@@ -285,6 +285,20 @@ def test_columns_of_an_earlier_version_can_be_read_and_those_of_a_later_can_not(
         fimad.open_dataset(str(tmp_path))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_every_split_has_its_share_of_every_label(seed: int) -> None:
+    """Groups of one size: dealt by size alone, a label of a split is off by up to a fifth of all its clips."""
+    labels, fractions = ("squat", "lunge", "plank", "jump"), {"train": 0.8, "val": 0.1, "test": 0.1}
+    members = [Member(f"s{seed}v{n:03d}", (f"c{n}",), Counter({labels[n % 4]: 4})) for n in range(120)]
+    splits = assign(members, fractions)
+    counts: Counter[tuple[str, str]] = Counter()
+    for member in members:
+        counts.update({(splits[member.video_id], label): count for label, count in member.labels.items()})
+    for split, fraction in fractions.items():
+        for label in labels:
+            assert abs(counts[split, label] / 120 - fraction) < 0.05
+
+
 def test_splits_share_out_every_label() -> None:
     """Groups of one size, each rich in one of its labels: sizes alone would leave some labels out of a split."""
     random = np.random.default_rng(0)
