@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from fimad.dataset.reader import Clip
+from fimad.dataset.folding import Clip
 from fimad.labels.taxonomy import KINDS
 from fimad.skeleton import LANDMARK_INDEX
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from fimad.dataset.folding import Clip, folded, shaped, shapes_of
 from fimad.dataset.manifest import read_manifest
-from fimad.dataset.selecting import check_known, flagged, named, names_of, nothing_left
+from fimad.dataset.selecting import check_known, check_names, flagged, named, names_of, nothing_left
 from fimad.errors import ConfigError, DatasetError
 from fimad.labels.taxonomy import KINDS
-from fimad.storage.parquet import one_chunk
 from fimad.storage.store import FsspecStore, open_store
 
 if TYPE_CHECKING:
@@ -28,21 +25,10 @@ if TYPE_CHECKING:
     from fimad.dataset.arrays import WindowArrays
     from fimad.dataset.torch import WindowDataset
 
-Clip = dict[str, Any]
-_INDEX = [
-    "clip_id",
-    "split",
-    "label",
-    "kind",
-    "exercise",
-    "class_label",
-    "class_id",
-    "start_s",
-    "end_s",
-    "pose_share",
-    "imu_quality",
-    "flags",
-]
+_INDEX = (
+    *("clip_id", "split", "label", "kind", "exercise", "class_label", "class_id"),
+    *("start_s", "end_s", "pose_share", "imu_quality", "flags"),
+)
 
 
 def open_dataset(path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Dataset:
@@ -78,9 +64,7 @@ class Dataset:
         self._footers: dict[str, pq.FileMetaData] = {}
         self._entries = {each["name"]: each for each in self.manifest["shards"]}
         self._shards = [each["name"] for each in self.manifest["shards"]] if _shards is None else _shards
-        self._shapes = {
-            each["name"]: _trailing(each["shape"]) for each in self.manifest["columns"] if each.get("shape")
-        }
+        self._shapes = shapes_of(self.manifest["columns"])
 
     def __repr__(self) -> str:
         """What was selected, and what there is; of a selection by values the clips are counted where that is cheap."""
@@ -359,36 +343,11 @@ class Dataset:
 
         The arrays are views of the table: they cost no copy, and can't be written to.
         """
-        names = table.column_names
-        columns = [self._cells(name, one_chunk(table.column(name))) for name in names]
-        for cells in zip(*columns, strict=True):
-            yield dict(zip(names, cells, strict=True))
+        return folded(table, self._shapes)
 
     def shaped(self, row: dict[str, Any]) -> Clip:
         """A row that another library read: its flat arrays are folded to their shapes, as `clips` gives them."""
-        return {
-            name: value.reshape(-1, *self._shapes[name])
-            if isinstance(value, np.ndarray) and name in self._shapes
-            else value
-            for name, value in row.items()
-        }
-
-    def _cells(self, name: str, column: Any) -> list[Any]:
-        """One column's cells."""
-        if name not in self._shapes or not pa.types.is_primitive(column.type.value_type):
-            cells: list[Any] = column.to_pylist()
-            return cells
-        offsets = column.offsets.to_numpy()
-        # A slice of a table holds the values of all of it.
-        first, last = (offsets[0], offsets[-1]) if len(offsets) else (0, 0)
-        values: NDArray[Any] = column.values.slice(first, last - first).to_numpy(zero_copy_only=False)
-        offsets = offsets - first
-        trailing = self._shapes[name]
-        present = column.is_valid().to_pylist()
-        return [
-            values[offsets[row] : offsets[row + 1]].reshape(-1, *trailing) if there else None
-            for row, there in enumerate(present)
-        ]
+        return shaped(row, self._shapes)
 
     def open_shard(self, name: str) -> Any:
         """One shard, as a `pyarrow.parquet.ParquetFile` or what reads like one, to be used in `with`."""
@@ -437,19 +396,4 @@ class Dataset:
 
     def check_columns(self, columns: Sequence[str] | None) -> None:
         """Raise `ConfigError` for columns that the dataset does not have."""
-        unknown = sorted(set(columns or ()) - set(self.columns))
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], self.columns, 3)
-            raise ConfigError(
-                f"The dataset has no column {unknown[0]!r}.",
-                "The name is misspelt, or an earlier version of the schema had none.",
-                f"Near it: {', '.join(near)}." if near else "See `Dataset.columns`.",
-            )
-
-
-def _trailing(shape: str) -> tuple[int, ...]:
-    """``n,33,3`` to (33, 3). A leading letter is the length; a letter further back (an embedding's width) folds later."""
-    parts = shape.split(",")[1:]
-    if any(not re.fullmatch(r"\d+", part) for part in parts):
-        return ()
-    return tuple(int(part) for part in parts)
+        check_names(columns or (), self.columns)

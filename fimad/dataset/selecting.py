@@ -48,6 +48,18 @@ def check_known(what: str, wanted: Sequence[str], there: Iterable[str]) -> None:
             )
 
 
+def check_names(columns: Iterable[str], there: Sequence[str]) -> None:
+    """Raise `ConfigError` for columns that are not there; those nearest to the first are told."""
+    unknown = sorted(set(columns) - set(there))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], there, 3)
+        raise ConfigError(
+            f"The dataset has no column {unknown[0]!r}.",
+            "The name is misspelt, or an earlier version of the schema had none.",
+            f"Near it: {', '.join(near)}." if near else "See `Dataset.columns`.",
+        )
+
+
 def flagged(names: Sequence[str] | None) -> pc.Expression:
     """Clips with one of these flags, or with any. Flags are single words; a list can't be asked for its members in a scan."""
     joined = pc.coalesce(pc.binary_join(pc.field("flags"), " "), pc.scalar(""))

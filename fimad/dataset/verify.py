@@ -28,13 +28,14 @@ from fimad.dataset.checks import (
     values_out_of_range,
     word_problems,
 )
+from fimad.dataset.folding import Clip
 from fimad.dataset.manifest import NAME, canonical, read_manifest
 from fimad.dataset.packing.describe import described, figures
 from fimad.dataset.packing.rows import FROM_VIDEO, VideoRows, schema_hash
 from fimad.dataset.packing.shards import Shard
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
-from fimad.dataset.reader import Clip, Dataset, open_dataset
+from fimad.dataset.reader import Dataset, open_dataset
 from fimad.errors import DatasetError
 from fimad.simulate.plausibility import MOST_M_S2, MOST_RAD_S
 from fimad.storage.store import Store, open_store

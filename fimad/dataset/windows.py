@@ -13,7 +13,8 @@ from fimad.dataset.slicing.clips import ClipCutter
 from fimad.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fimad.dataset.reader import Clip, Dataset
+    from fimad.dataset.folding import Clip
+    from fimad.dataset.reader import Dataset
 
 MODALITIES = ("imu", "pose", "video_embedding", "text")
 #: What stands where nothing was measured in a window that is kept.

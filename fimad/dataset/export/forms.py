@@ -31,7 +31,8 @@ from fimad.errors import ConfigError
 
 if TYPE_CHECKING:
     from fimad.dataset.arrays import WindowArrays
-    from fimad.dataset.reader import Clip, Dataset
+    from fimad.dataset.folding import Clip
+    from fimad.dataset.reader import Dataset
 
 STANDARD_GRAVITY_M_S2 = 9.80665
 # What its models were trained on: https://github.com/OxWearables/ssl-wearables.

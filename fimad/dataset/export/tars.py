@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fimad.dataset.reader import Clip, open_dataset
+from fimad.dataset.folding import Clip
+from fimad.dataset.reader import open_dataset
 
 
 def to_webdataset(path: str, target: Path, clips_per_shard: int = 500) -> list[Path]:

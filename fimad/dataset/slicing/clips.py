@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fimad.dataset.slicing.between import Between, fill_gaps
 
 if TYPE_CHECKING:
-    from fimad.dataset.reader import Clip
+    from fimad.dataset.folding import Clip
 
 # Strides closer than this to whole samples are that.
 _WHOLE = 1e-6

@@ -1,0 +1,63 @@
+"""Rows of a dataset as dictionaries: flat lists of numbers become arrays of the shape that the manifest states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fimad.storage.parquet import one_chunk
+
+Clip = dict[str, Any]
+#: By column, what follows the length: (33, 3) for ``n,33,3``.
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def shapes_of(columns: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the columns of a manifest that state one."""
+    return {each["name"]: _trailing(each["shape"]) for each in columns if each.get("shape")}
+
+
+def folded(table: pa.Table, shapes: Shapes) -> Iterator[Clip]:
+    """Rows as dictionaries; arrays are views of the table, and NULL stays None."""
+    names = table.column_names
+    columns = [_cells(one_chunk(table.column(name)), shapes.get(name)) for name in names]
+    for cells in zip(*columns, strict=True):
+        yield dict(zip(names, cells, strict=True))
+
+
+def shaped(row: Mapping[str, Any], shapes: Shapes) -> Clip:
+    """A row whose arrays are flat yet."""
+    return {
+        name: value.reshape(-1, *shapes[name]) if isinstance(value, np.ndarray) and name in shapes else value
+        for name, value in row.items()
+    }
+
+
+def _cells(column: Any, shape: tuple[int, ...] | None) -> list[Any]:
+    """One column's cells."""
+    if shape is None or not pa.types.is_primitive(column.type.value_type):
+        cells: list[Any] = column.to_pylist()
+        return cells
+    offsets = column.offsets.to_numpy()
+    # A slice of a table holds the values of all of it.
+    first, last = (offsets[0], offsets[-1]) if len(offsets) else (0, 0)
+    values: NDArray[Any] = column.values.slice(first, last - first).to_numpy(zero_copy_only=False)
+    offsets = offsets - first
+    present = column.is_valid().to_pylist()
+    return [
+        values[offsets[row] : offsets[row + 1]].reshape(-1, *shape) if there else None
+        for row, there in enumerate(present)
+    ]
+
+
+def _trailing(shape: str) -> tuple[int, ...]:
+    """``n,33,3`` to (33, 3). A leading letter is the length; a letter further back (an embedding's width) folds later."""
+    parts = shape.split(",")[1:]
+    if any(not re.fullmatch(r"\d+", part) for part in parts):
+        return ()
+    return tuple(int(part) for part in parts)
