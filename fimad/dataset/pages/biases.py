@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fimad.dataset.pages.text import plain
+from fimad.labels.clips import NULL
 
 # One channel, label or language with more than this share of the clips weighs on what is learned from them.
 _MUCH = 0.25
@@ -19,12 +20,14 @@ def biases(manifest: Mapping[str, Any]) -> list[str]:
     if not clips:
         return ["The dataset is empty."]
     said = []
+    # Exercises in one form for all spellings; a dataset of before has titles alone.
+    exercises = "class_labels" if manifest.get("class_labels") else "labels"
     for key, what, whose in (
         ("channels", "channel", "one person's body, camera and way of moving"),
-        ("labels", "label", "one exercise"),
+        (exercises, "label", "one exercise"),
         ("languages", "language", "one way of naming exercises"),
     ):
-        counts = {name: count for name, count in manifest.get(key, {}).items() if name}
+        counts = {name: count for name, count in manifest.get(key, {}).items() if name and name != NULL}
         unknown = clips - sum(counts.values())
         if counts:
             name, most = max(counts.items(), key=lambda each: (each[1], each[0]))
@@ -33,7 +36,7 @@ def biases(manifest: Mapping[str, Any]) -> list[str]:
             said.append(f"There are {len(counts)} {what}s; {share}{weight}.")
         if unknown:
             said.append(f"{unknown / clips:.0%} of the clips state no {what}.")
-    rare = sum(1 for name, count in manifest["labels"].items() if name and count < _FEW)
+    rare = sum(1 for name, count in manifest[exercises].items() if name and name != NULL and count < _FEW)
     if rare:
         said.append(f"{rare} labels have fewer than {_FEW} clips.")
     empty = [name for name, info in manifest["splits"].items() if not info["clips"]]
