@@ -257,6 +257,30 @@ def pairs_table() -> str:
     return _table(heads, rows)
 
 
+def estimators_table() -> str:
+    """Pose estimators on the same videos, by `benchmarks.fidelity --estimator`."""
+    rows = []
+    for name, found in _load("estimators")["people"].items():
+
+        def spread(number: str, found: Mapping[str, Any] = found) -> str:
+            (low, high), worst = found["intervals"][number], found["worst"][number]
+            return f"{found['default'][number]:.2f} ({low:.2f} to {high:.2f}; worst {worst:.2f})"
+
+        cells = [spread(number) for number in ("r", "e_plane", "e_3d", "e_force", "e_gyro")]
+        rows.append([f"`{name}`", str(found["default"]["n_clips"]), *cells, f"{found['default']['within_2s']:.0%}"])
+    heads = [
+        "median (95 % interval; worst clip)",
+        "n",
+        "r",
+        "e_plane",
+        "e_3d",
+        "e of \\|f\\|",
+        "e of \\|ω\\|",
+        "within 2σ",
+    ]
+    return _table(heads, rows)
+
+
 def known_table() -> str:
     """Motions known by formula, clean, 30 frames/s: the worst error of the default method."""
     known = _load("fidelity")["analytic"]["known"]
@@ -318,6 +342,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **_product_tables("people"),
     **_product_tables("rendered"),
     "exercises": exercises_table,
+    "estimators": estimators_table,
     "placements": placements_table,
     "pictures": pictures_table,
     "flow": flow_table,

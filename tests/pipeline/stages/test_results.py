@@ -144,7 +144,12 @@ def test_results_of_other_programs_stand_in_for_the_pose(folder: Path) -> None:
     assert off(of_file(Path("again.parquet"), "left_wrist"), of_clip(clips[next(iter(files))], "left_wrist")) < 1e-3
 
 
-def test_a_file_is_on_the_clock_of_what_it_is_named_by_and_a_clip_without_one_says_so(folder: Path) -> None:
+@pytest.mark.parametrize("part_s", [3600.0, 1.0])
+def test_a_file_is_on_the_clock_of_what_it_is_named_by_and_a_clip_without_one_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, part_s: float
+) -> None:
+    # Parts of a long video are done by themselves: one whose clips have no file does not spoil the others.
+    monkeypatch.setattr("fimad.pipeline.state.parts.PART_S", part_s)
     whole = chaptered(folder / "whole.mp4", [(0, 2, "Squats"), (2, 5, "Jumps")])
     parts = chaptered(folder / "parts.mp4", [(0, 3, "Lunges"), (3, 6, "Burpees")])
     time_s, position = motion(100, 5.0)
