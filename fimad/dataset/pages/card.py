@@ -160,13 +160,19 @@ def _origin(manifest: Mapping[str, Any]) -> str:
 
 def _limits(manifest: Mapping[str, Any]) -> str:
     figures = "".join(f"- {markdown(each)}\n" for each in biases(manifest))
+    from_files = manifest.get("config", {}).get("pose", {}).get("from")
+    signals = (
+        f"- Signals are virtual: derived from motion that other programs measured or estimated ({markdown(from_files)}; `pose_from` "
+        "names each file). They are as good as that; "
+        if from_files
+        else "- Signals are virtual: derived from monocular pose. Depth is the worst axis, hidden limbs and floor exercises the "
+        "worst cases; "
+    )
     return (
         "## Limits and biases\n\n"
         + figures
         + "- People who publish fitness videos are not a sample of all people: fit, "
-        "young, well lit, facing a camera.\n"
-        "- Signals are virtual: derived from monocular pose. Depth is the worst axis, hidden limbs and floor exercises the "
-        "worst cases; `*_valid`, `*_sigma_m_s2` and `*_quality` say where.\n"
+        "young, well lit, facing a camera.\n" + signals + "`*_valid`, `*_sigma_m_s2` and `*_quality` say where.\n"
         "- Labels are what authors wrote, read by rules, not what annotators saw; `kind_confidence` says how sure they are.\n"
         "- Do not use this to identify people. Takedown: `fimad remove VIDEO`."
     )

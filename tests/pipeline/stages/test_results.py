@@ -138,6 +138,7 @@ def test_results_of_other_programs_stand_in_for_the_pose(folder: Path) -> None:
         held = file.suffix in (".bvh", ".npz")
         assert (clip["pose_segment_orientation"] is not None) == held
         assert np.isfinite(np.asarray(clip["left_wrist_acc_m_s2"])).all()
+    assert "motion that other programs measured or estimated (results;" in Path("dataset/README.md").read_text()
     # The artifact itself is as good a source.
     [artifact] = Path("workspace/stages").glob(f"pose-*/*/{next(iter(files))}.parquet")
     assert fimad("simulate", str(artifact), "-o", "again.parquet", "-p", "left_wrist").exit_code == 0
