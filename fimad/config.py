@@ -270,7 +270,7 @@ class SimulateConfig(Section):
     )
     over_subtraction: float = Field(40.0, gt=0, description="how far a frequency must stand above the noise to count")
     flow_over_subtraction: float = Field(
-        15.0, gt=0, description="the same where pixels told how landmarks moved, whose noise is less"
+        10.0, gt=0, description="the same where pixels told how landmarks moved, whose noise is less"
     )
     depth_over_subtraction: float = Field(500.0, gt=0, description="the same for the depth axis, which is far noisier")
     depth_place_over_subtraction: float = Field(

@@ -17,6 +17,8 @@ from fimad.simulate.vectors import across, cross, dot, swung, unit
 
 # An elbow bent by the angle with this sine tells as much of the upper arm's roll as the trunk does.
 _STRAIGHT = 0.3
+# A hinge that points so nearly (the cosine) against what is likely is one that is bent the other way; 0.7 to 0.9 are alike.
+_PAST_STRAIGHT = 0.8
 # The hand's line tells more than the middle of the range of pronation by this, where it lies across the forearm.
 NEUTRAL = 0.3
 # Standard deviation of the time over which a roll that is not seen follows what is likely.
@@ -35,6 +37,17 @@ def hinge(upper: Floats, fore: Floats, rest: Floats) -> Floats:
     bend = np.sqrt(dot(across_both, across_both))
     result: Floats = bend * across_both + _STRAIGHT**2 * rest
     return result
+
+
+def on_hinge(hinge_axis: Floats, rest: Floats) -> Floats:
+    """(3, n, a) x axes along a hinge, and along `rest` as far as the joint is straight.
+
+    `hinge_axis` (3, n, a) as long as the sine of the joint's bend; unit vectors `rest` (3, n, a). Where it points against `rest`, the joint
+    is bent past straight, and x stays on its side; in between, `rest` is what is wrong.
+    """
+    bend = np.sqrt(dot(hinge_axis, hinge_axis))
+    bend = np.where(dot(hinge_axis, rest) < -_PAST_STRAIGHT * bend, -bend, bend)
+    return unit(bend * hinge_axis + _STRAIGHT**2 * rest)
 
 
 def swung_out(up: Floats, left: Floats, upper: Floats, side: Ints) -> Floats:

@@ -227,6 +227,7 @@ def _fill(
     measured = tracks.position_m[frames][:, columns]
     # Landmarks that only other sensors need may be missing here.
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
+    usable |= rig.helps[sensors].any(axis=0) & known(measured).all(axis=0)
     points = smooth_points(tracks, time_s, np.where(usable[:, None], measured, 0.0), clock_s, config)
     point = rig.point[sensors].T
     joints = np.moveaxis(points.position_m, 0, 2)

@@ -89,6 +89,16 @@ class _Arms:
     fores: tuple[list[int], list[int]]
 
 
+@dataclass(frozen=True)
+class _Legs:
+    """The l legs whose thigh or shank is needed and whose joints can all be had: columns (l, 3) of hip, knee and ankle among the
+    landmarks, and thighs' and shanks' indices among the segments, each list of these with one of its leg."""
+
+    joints: Ints
+    thighs: tuple[list[int], list[int]]
+    shanks: tuple[list[int], list[int]]
+
+
 class Rig:
     """Sensors on a body whose landmarks are given, as matrices: all of them are computed at once.
 
@@ -105,6 +115,7 @@ class Rig:
     names : the p placements that can be computed.
     landmarks : the k landmarks that they need.
     needs : (p, k) True where a sensor needs a landmark.
+    helps : (p, k) True where a landmark tells more of a sensor's roll, if it is measured.
     segment : (p,) index of the segment, of s, on which each sensor sits.
     carriers : names of the s segments, of `orientations.SEGMENTS`.
     point : (p, k) weights that make the sensors' positions of the landmarks.
@@ -138,6 +149,10 @@ class Rig:
         by_segment = {at: name for at, name in zip(self.segment.tolist(), self.names, strict=True)}
         self.carriers = tuple(segment_of(by_segment[at], each[0]) for at, each in enumerate(segments))
         sides = sorted({arm for *_, arm in segments} - {""})
+        joints = {side: tuple(f"{side}_{part}" for part in ("hip", "knee", "ankle")) for side in ("left", "right")}
+        legs = [
+            side for side, leg in joints.items() if set(leg) <= here and any(set(e[0]) < set(leg) for e in segments)
+        ]
         uppers = [(f"{side}_elbow", f"{side}_shoulder") for side in sides]
         fores = [(f"{side}_elbow", f"{side}_wrist") for side in sides]
         pairs = [spare, *(pair for each in segments for pair in each[:2])]
@@ -146,6 +161,7 @@ class Rig:
         wanted = {name for pair in pairs for name in _names(pair, here)}.union(
             *(place.point for place in places)
         ) & here
+        wanted.update(name for side in legs for name in joints[side])
         self.landmarks = tuple(name for name in LANDMARKS if name in wanted)
         self.point = np.stack([self._weights(place.point) for place in places]) if places else np.zeros((0, 0))
         along, hints = (
@@ -154,7 +170,8 @@ class Rig:
         left = self._differences([spare])
         turns: Bools = (along != 0) | (hints != 0) | (left != 0)
         of_arms = self._differences(uppers), self._differences(fores)
-        parts = [along, hints, left, self._differences([_TRUNK]), *of_arms]
+        of_legs = [self._differences([(joints[side][1], joints[side][end]) for side in legs]) for end in (0, 2)]
+        parts = [along, hints, left, self._differences([_TRUNK]), *of_arms, *of_legs]
         self.along = along
         # What gives the roll: the elbow's hinge through the forearm, and the spare line where there is no hint at all.
         self.hints = self._differences(
@@ -176,11 +193,28 @@ class Rig:
                 for upper in (True, False)
             ),
         )
+        self._legs = _Legs(
+            np.array([[self.landmarks.index(name) for name in joints[side]] for side in legs], int).reshape(-1, 3),
+            *(
+                _transposed(
+                    (at, leg)
+                    for at, each in enumerate(segments)
+                    for leg, side in enumerate(legs)
+                    if set(each[0]) == set(joints[side][ends])
+                )
+                for ends in (slice(0, 2), slice(1, 3))
+            ),
+        )
+        whole_leg = np.zeros(along.shape, bool)
+        for ats, of in (self._legs.thighs, self._legs.shanks):
+            for at, leg in zip(ats, of, strict=True):
+                whole_leg[at, self._legs.joints[leg]] = True
         # The trunk is a help, not a need: where its markers are missing (zeros then), the spare line does.
         for at, (*_, arm) in enumerate(segments):
             if arm:
                 turns[at] |= (of_arms[0][sides.index(arm)] != 0) | (of_arms[1][sides.index(arm)] != 0)
         self.needs: Bools = (self.point != 0) | turns[self.segment]
+        self.helps: Bools = whole_leg[self.segment]
 
     def spans(self, landmarks_m: Floats) -> tuple[Floats, Floats]:
         """(s,) usual lengths of the vectors `along` that give the segments' direction, and of `hints`, across it, that give their
@@ -208,12 +242,14 @@ class Rig:
         axes = np.empty((3, 3, len(landmarks_m), self._ends[0]))
         x, y, z = axes
         vectors = np.split(unit(landmarks @ self._rows.T), self._ends, axis=2)
-        z[:], hint, left, up, upper, fore = vectors
+        z[:], hint, left, up, upper, fore, thigh, shank = vectors
         spare = _SPARE_SHARE * unit(across(left, z))
         if len(self._arms.side):
             self._roll_arms(left, up, upper, fore, spare, rate_hz)
         # Where the hint lies along the segment, roll is not observable; the spare takes over smoothly.
         x[:] = unit(across(hint, z) + spare)
+        if len(self._legs.joints):
+            self._roll_legs(landmarks, thigh, shank, x)
         y[:] = cross(z, x)
         return axes
 
@@ -231,6 +267,15 @@ class Rig:
         at, arm = self._arms.fores
         if at:
             spare[:, :, at] = (arms.NEUTRAL * arms.neutral(bend, -fore, self._arms.side))[:, :, arm]
+
+    def _roll_legs(self, landmarks: Floats, thigh: Floats, shank: Floats, x: Floats) -> None:
+        """Put into `x` (3, n, s) what bent knees tell of thighs and shanks: a knee is a hinge, and the hips' line only says where it
+        may lie. `thigh` and `shank` are unit vectors (3, n, l) from the knee to the hip and to the ankle."""
+        # What was not measured here is zero (see `imu`): such a leg says nothing.
+        measured: Bools = np.asarray(landmarks[:, :, self._legs.joints].any(axis=(0, 1)))
+        hinge = cross(shank, thigh) * measured.all(axis=1)
+        for at, leg in (self._legs.thighs, self._legs.shanks):
+            x[:, :, at] = arms.on_hinge(hinge[:, :, leg], x[:, :, at])
 
     def _weights(self, parts: Mapping[str, float]) -> Floats:
         return np.array([parts.get(name, 0.0) for name in self.landmarks])

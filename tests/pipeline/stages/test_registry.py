@@ -20,7 +20,7 @@ KEYS = {
     "pose": "97454adfee68f975",
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
-    "simulate": "162cfdde3043c69f",
+    "simulate": "55105cf83442bd31",
     "label": "6b84d7f30dae7551",
 }
 
