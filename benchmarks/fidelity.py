@@ -35,7 +35,9 @@ def table(title: str, rows: Mapping[str, Mapping[str, Any]], *, digits: int = 3)
 
 def _show(about: str, found: Mapping[str, Any]) -> None:
     table(f"{about}, by method", found["methods"])
-    spread = {name: {"low": low, "high": high} for name, (low, high) in found["intervals"].items()}
+    # Of people who all move there is no false motion.
+    intervals = {name: each for name, each in found["intervals"].items() if each is not None}
+    spread = {name: {"low": low, "high": high} for name, (low, high) in intervals.items()}
     print(f"n = {found['default']['n_clips']} clips; 95 % intervals of the default's medians over clips:")
     table("", spread)
     for title in ("clips", "placements", "sizes", "bands"):
