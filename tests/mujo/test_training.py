@@ -32,7 +32,7 @@ def same(first: Path, second: Path) -> bool:
 def run(windows: WindowSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that learned the small windows well, without being augmented."""
     folder = tmp_path_factory.mktemp("run")
-    settings = (*SMALL, "train.epochs=40", "train.learning_rate=0.01", "augment.sensor=", "augment.rotation_deg=0")
+    settings = (*SMALL, "train.epochs=70", "train.learning_rate=0.01", "augment.sensor=", "augment.rotation_deg=0")
     pretrain(
         windows, folder, load_mujo_config(settings=(*settings, "augment.drop_modality=0")), source="made-up | windows"
     )
