@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
-from benchmarks.transfer import cut, statistics, table, write_page
+from benchmarks.transfer import gesture, statistics, table, write_page
 from recipes.virtual_motion import KINECT, make, rows_of, utd_trajectories, varied
 
 
@@ -69,8 +69,12 @@ def test_windows_of_two_classes_are_left_out(tmp_path: Path) -> None:
 
 
 def test_features_and_tables(tmp_path: Path) -> None:
-    assert cut(np.arange(10.0)).shape == (1, 1, 50)
-    assert cut(np.arange(110.0))[:, 0, 0].tolist() == [0, 25, 50]
+    clock_s = np.arange(0, 4, 0.02)
+    slow, fast = 2 * np.sin(2 * np.pi * clock_s), np.sin(2 * np.pi * 12 * clock_s)
+    np.testing.assert_allclose(gesture(9.8 + slow + fast, 5.0)[:2], [9.8, np.sqrt(2)], rtol=0.02)
+    assert gesture(9.8 + slow + fast, 0.0)[1] > 1.55
+    assert gesture(slow, 0.0)[-1] == 4.0
+    assert gesture(slow, 0.0).shape == gesture(slow[:30], 7.0).shape
     assert statistics(np.ones((4, 2, 50))).shape == (4, 2 * 22)
     rows = {
         "a": {"macro_f1": [0.5, 0.4, 0.6, 3], "worst_person": 0.3},
@@ -79,9 +83,9 @@ def test_features_and_tables(tmp_path: Path) -> None:
     assert "| b | 0.700 (0.600 to 0.800) | 0.500 | +0.200 (+0.100 to +0.300) against a |" in table(rows)
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- transfer: begin -->\nold\n<!-- transfer: end -->\nafter\n")
-    write_page(page, {"set": {"rows": rows, "persons": 3, "seeds": 5}})
+    write_page(page, {"set": {"bands": {"as it is": rows}, "persons": 3, "seeds": 5}})
     assert "old" not in page.read_text()
     assert page.read_text().startswith(
-        "before\n<!-- transfer: begin -->\n**set (right wrist, magnitude)**: 3 persons, 5 seeds\n"
+        "before\n<!-- transfer: begin -->\n**set (right wrist, magnitude), as it is**: 3 persons, 5 seeds\n"
     )
     assert page.read_text().endswith("<!-- transfer: end -->\nafter\n")
