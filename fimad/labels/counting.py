@@ -94,6 +94,9 @@ def _period(curve: NDArray[np.float64]) -> tuple[float | None, float]:
     if not len(peaks):
         return None, 0.0
     best = float(part[peaks].max())
+    if best <= 0:
+        # It comes back to where it was nowhere: a share of that would be above it.
+        return None, 0.0
     # The first peak that is nearly as high: multiples of the period repeat as well as it does.
     first = next(int(peak) for peak in peaks if part[peak] >= 0.85 * best)
     confidence = float(np.clip(part[first], 0.0, 1.0))
