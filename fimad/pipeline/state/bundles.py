@@ -113,14 +113,18 @@ class Bundles:
     def holds(self, name: str) -> tuple[str, int, int] | None:
         """As `find`, whether the artifact counts or is marked as gone."""
         folder, bucket, file = name.rsplit("/", 2)
-        for bundle in self.names(folder):
-            if bundle.rpartition("/")[2].startswith(f"{bucket}-"):
-                try:
-                    entry = self._look(bundle).get(file.removesuffix(_ARTIFACT))
-                except DamagedBundleError:
-                    continue
-                if entry is not None:
-                    return bundle, *entry
+        for again in (True, False):
+            try:
+                for bundle in self.names(folder):
+                    if bundle.rpartition("/")[2].startswith(f"{bucket}-"):
+                        entry = self._directory(bundle).get(file.removesuffix(_ARTIFACT))
+                        if entry is not None:
+                            return bundle, *entry
+                break
+            except FileNotFoundError:
+                # Put together with others since it was listed: its successor is in the next listing.
+                if not again:
+                    raise
         return None
 
     def read(self, name: str) -> pa.Buffer:
@@ -144,6 +148,13 @@ class Bundles:
         mapped = pa.memory_map(str(self.store.local / bundle))
         mapped.seek(first)
         return mapped.read_buffer(size)
+
+    def _directory(self, name: str) -> Directory:
+        """As `_look`; of a bundle that can't be read, nothing."""
+        try:
+            return self._look(name)
+        except DamagedBundleError:
+            return {}
 
     def _look(self, name: str, *, remember: bool = True) -> Directory:
         known = self._directories.get(name)
@@ -229,6 +240,9 @@ class Bundles:
                     whole[name] = self._look(name, remember=False)
                 except DamagedBundleError:
                     damaged.append(name)
+                except FileNotFoundError:
+                    # Another `compact` replaced it.
+                    continue
         return whole, damaged
 
     def _bytes(self, bundle: str, at: int, size: int, video_id: str) -> bytes:
@@ -261,15 +275,24 @@ class Bundles:
         return made
 
     def _read_ahead(self, members: Mapping[str, Callable[[], bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Members in the order of their names; a store is asked for several at once."""
+        """Members in the order of their names; a store is asked for several at once.
+
+        What a build deletes meanwhile, to make it again, is left out.
+        """
+
+        def read(name: str) -> tuple[str, bytes] | None:
+            try:
+                return name, members[name]()
+            except FileNotFoundError:
+                return None
+
         names = sorted(members)
         if self.store.local is not None:
-            yield from ((name, members[name]()) for name in names)
+            yield from filter(None, map(read, names))
             return
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for start in range(0, len(names), _AT_ONCE):
-                some = names[start : start + _AT_ONCE]
-                yield from zip(some, pool.map(lambda name: members[name](), some), strict=True)
+                yield from filter(None, pool.map(read, names[start : start + _AT_ONCE]))
 
     def _put(self, place: str, path: Path) -> str:
         with path.open("rb") as file:

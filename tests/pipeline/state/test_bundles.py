@@ -248,3 +248,55 @@ def test_one_that_is_put_together_while_it_is_read(tmp_path: Path) -> None:
     fill(workspace, ids[3:])
     compact(workspace)
     check(reader, ids)
+
+
+def test_what_a_build_deletes_while_it_is_put_together_is_left_out(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = same_bucket(6)
+    fill(workspace, ids[:3])
+    compact(workspace)
+    fill(workspace, ids[3:])
+    real, gone = workspace.store.read, ids[4]
+
+    def read(name: str) -> bytes:
+        if workspace.store.exists(workspace.name("pose", "k", gone)):
+            workspace.discard("pose", "k", gone)
+        return real(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.store, "read", read)
+        compact(workspace)
+    check(workspace, [each for each in ids if each != gone])
+
+
+@pytest.mark.parametrize("what", ["exists", "discard", "purge", "read", "compact"])
+def test_a_bundle_that_goes_between_its_listing_and_its_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    ids = same_bucket(4)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids[:2])
+    compact(workspace)
+    fill(workspace, ids[2:])
+    other, reader = Workspace(workspace.url), Workspace(workspace.url)
+    real, listed = reader.bundles.names, []
+
+    def names(folder: str) -> list[str]:
+        found = real(folder)
+        if not listed:
+            listed.append(folder)
+            compact(other)
+        return found
+
+    monkeypatch.setattr(reader.bundles, "names", names)
+    if what == "compact":
+        compact(reader)
+        check(workspace, ids)
+    elif what == "exists":
+        assert reader.exists("pose", "k", ids[0])
+    elif what == "read":
+        assert reader.read("pose", "k", ids[0]).equals(row(ids[0]))
+    else:
+        getattr(reader, what)("pose", "k", ids[0])
+        check(workspace, ids[1:])
