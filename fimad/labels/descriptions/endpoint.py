@@ -18,12 +18,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fimad.labels.descriptions.describing import TEMPLATE, describe
 from fimad.storage.atomic import publish_bytes
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 PROMPT = "prompt-1"
 _SYSTEM = (
@@ -221,6 +224,18 @@ def try_once(
         return Tried(why=type(error).__name__, wait=backoff_s)
 
 
+def client_of(endpoint: Endpoint) -> OpenAI:
+    """A client that sends each request once: retries are ours, since the client's own don't know of the budget."""
+    from openai import OpenAI
+
+    return OpenAI(
+        base_url=endpoint.base_url,
+        api_key=os.environ.get(endpoint.key_env) or "none",
+        max_retries=0,
+        timeout=endpoint.timeout_s,
+    )
+
+
 class Describer:
     """Asks an endpoint for descriptions of exercises.
 
@@ -231,19 +246,11 @@ class Describer:
     """
 
     def __init__(self, endpoint: Endpoint, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
-        from openai import OpenAI
-
         self.endpoint = endpoint
         self.ledger = Ledger(folder / "ledger.jsonl")
         self._folder = folder
         self._sleep = sleep
-        # Retries are ours: the client's own don't know of the budget.
-        self._client = OpenAI(
-            base_url=endpoint.base_url,
-            api_key=os.environ.get(endpoint.key_env) or "none",
-            max_retries=0,
-            timeout=endpoint.timeout_s,
-        )
+        self._client = client_of(endpoint)
 
     def describe(
         self, exercises: Sequence[str], *, side: str | None = None, equipment: Sequence[str] = ()

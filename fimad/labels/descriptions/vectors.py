@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.labels.descriptions.embedding import NotEmbedded
-from fimad.labels.descriptions.endpoint import OVERHEAD_TOKENS, Endpoint, Ledger, try_once
+from fimad.labels.descriptions.endpoint import OVERHEAD_TOKENS, Endpoint, Ledger, client_of, try_once
 from fimad.storage.atomic import publish_bytes
 
 _BATCH = 64
@@ -37,18 +36,11 @@ class EmbeddingEndpoint:
     """
 
     def __init__(self, endpoint: Endpoint, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
-        from openai import OpenAI
-
         self.endpoint = endpoint
         self.ledger = Ledger(folder / "ledger.jsonl")
         self._folder = folder
         self._sleep = sleep
-        self._client = OpenAI(
-            base_url=endpoint.base_url,
-            api_key=os.environ.get(endpoint.key_env) or "none",
-            max_retries=0,
-            timeout=endpoint.timeout_s,
-        )
+        self._client = client_of(endpoint)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) for n texts. Raises `NotEmbedded` with the reason where one of them can't be had."""
