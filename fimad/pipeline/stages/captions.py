@@ -75,9 +75,17 @@ class CaptionsStage(Stage):
                 info, withheld = known or session.look(url)
                 published = compare(info, length_s)
                 rows: list[_Row] = []
+                refused: PermanentError | None = None
                 for language, kind, tracks in choose_captions(info, self.config.captions.languages):
-                    cues = cues_in_file(_first_readable(session, tracks), published, length_s)
+                    try:
+                        cues = cues_in_file(_first_readable(session, tracks), published, length_s)
+                    except PermanentError as error:
+                        item.log.warning("%s captions (%s) can't be had: %s", kind, language, error)
+                        refused = error
+                        continue
                     rows += infojson.caption_rows(cues, language, kind)
+                if refused is not None and not rows:
+                    raise refused
             finally:
                 item.requests(session.guard.requests)
         if withheld and not any(row["kind"] == "human" for row in rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,21 @@ def test_what_can_not_be_had_is_not_worth_the_transcript(
     row = captions(item, tmp_path, download(item, tmp_path))
     assert (row["captions"], row["captions_note"]) == (None, reason)
     assert captions_of({"captions": pa.Table.from_pylist([row])}) == []
+
+
+@pytest.mark.parametrize("bad", ["subtitles", "automatic_captions"])
+def test_one_track_that_can_not_be_had_does_not_cost_the_other(
+    site: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    item = Video("v", "url", site.url + "/good.html")
+    table = download(item, tmp_path)
+    info = {
+        kind: {"en": [{"ext": "vtt", "url": f"{site.url}/{'gone' if kind == bad else 'en'}.vtt"}]}
+        for kind in ("subtitles", "automatic_captions")
+    }
+    monkeypatch.setitem(ytdlp._SEEN, item.location, (time.monotonic(), info, False))
+    left = "automatic" if bad == "subtitles" else "human"
+    assert told(captions(item, tmp_path, table)) == [("en", left, "lift your knees")]
 
 
 def test_what_may_be_had_later_is_tried_again(site: WebServer, tmp_path: Path) -> None:
