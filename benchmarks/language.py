@@ -59,7 +59,11 @@ def blind() -> list[Case]:
     return _read("blind")
 
 
-MET = ("met_1", "met_2", "met_3", "met_4", "met_5", "met_others")
+MET = (
+    *(f"met_{number}" for number in range(1, 9)),
+    "met_others",
+    "met_others_2",
+)
 
 
 def met(name: str) -> list[Case]:
