@@ -20,6 +20,8 @@ _TO = frozenset(["to", "into", "zu", "zum", "a", "al"])
 _WITH = frozenset(["with", "plus", "mit", "con", "avec", "com", "z", "med", "met", "s", "med", "с"])
 # What follows is how the body is held while it is done: "shoulder taps in high plank".
 _HELD = frozenset(["in", "from"])
+# ... and on what: "calf press on the leg press machine".
+_ON = frozenset(["on", "over", "off", "against", "using"])
 _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
@@ -27,9 +29,18 @@ _SOFT = frozenset("-,/:+")
 
 
 _AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
-_SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b")
+_SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b|\w ss \w")
 _PAIRED = re.compile(r"\b((?:super|bi|tri|giant)[- ]?set(?:ted)?) with\b")
-_BOTH = re.compile(r"\s(?:and|und|y|e|et)\s|\s?[&+]\s?")
+_BOTH = re.compile(r"\s(?:and|und|y|e|et|x|ss|with|w/|into)\s|\s?[&+]\s?")
+# "Flyes - with a twist": how it is done, not what comes next.
+_SIGN_WITH = re.compile(r"\s-\s+(?=w(?:ith\b|/))")
+# "1a Push-up 1b Row", "A1. Press A2. Row": two places of a list in one title.
+_PLACED = re.compile(r"^\W*(?:\d{1,2}[a-d]|[a-d]\d)\b")
+_NEXT_PLACE = re.compile(r"(?<=\w)[\s,;/|+-]+(?:\d{1,2}[a-d]|[a-d]\d)\b[.):\]]*\s+(?=[^\W\d])")
+# Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
+_BESIDE = frozenset(["deep_breathing", "clap"])
+# What some poses are as well: "Malasana squat", "crescent lunge twist".
+_IN_A_POSE = frozenset(["squat", "lunge", "twist", "bridge", "backbend", "stretch"])
 # They lead on to what is done: "time for rows".
 _LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
@@ -73,6 +84,10 @@ def one_after_the_other(text: str) -> str:
     """A cleaned title with breaks where it says that exercises follow each other: "squats then curls", "a & b superset"."""
     if "then" in text or "followed by" in text:
         text = _AFTERWARDS.sub(" | ", text)
+    if " - w" in text:
+        text = _SIGN_WITH.sub(" ", text)
+    if _PLACED.match(text):
+        text = _NEXT_PLACE.sub(" | ", text)
     return _BOTH.sub(" | ", _PAIRED.sub(" | ", text)) if _SUPERSET.search(text) else text
 
 
@@ -92,6 +107,10 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
                 inside = [match for match in found_matches if match.start >= start and match.end <= at]
                 made.append(_phrase(words, start, at, inside, found))
             start = at + 1
+    if len(made) > 1 and any(each not in _BESIDE for phrase in made for each in phrase.exercises):
+        for phrase in made:
+            if len(phrase.exercises) == 1 and phrase.exercises[0] in _BESIDE:
+                phrase.exercises = []
     _shared_heads(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
@@ -218,8 +237,16 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         ):
             # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
-        if link == "in" and not _named_together(groups[-1][-1], match):
+        if link in ("in", "on") and not _named_together(groups[-1][-1], match):
             continue
+        if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
+            continue
+        if link == "next" and _of_a_pose(words, groups[-1][-1], match, found):
+            continue
+        if link == "next" and not strong and not _alike(groups[-1][-1], match):
+            # "Hammer throw", "jumping bicycle": two words of many meanings say together something else.
+            phrase.weak, phrase.used = True, match.used
+            return phrase
         if link in ("to", "with", "next", "in"):
             groups[-1].append(match)
             links.append(link)
@@ -242,6 +269,15 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     return phrase
 
 
+def _of_a_pose(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
+    one = match.end - match.start == 1 and words[match.start] in _IN_A_POSE
+    return one and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+
+
+def _alike(first: Match, match: Match) -> bool:
+    return first.entry.id == match.entry.id or _named_together(first, match)
+
+
 def _named_together(first: Match, second: Match) -> bool:
     return (first.entry.id, second.entry.id) in known_pairs()
 
@@ -254,7 +290,12 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
     """Whether a name that counts only alone has company that says that something else is meant: "box opening", "core 360"."""
     if named.end - named.start == 1 and words[named.start] in _ALONE:
         return end - start > 1
-    return any(match.entry.type in ("talk", "other", "rest") and match.entry.id not in _LEADING for match in inside)
+    posture = lexicon().exercises[named.entry.id].pattern == "posture"
+    return any(
+        (match.entry.type in ("talk", "other", "rest") and match.entry.id not in _LEADING)
+        or (posture and match.entry.type == "section")
+        for match in inside
+    )
 
 
 def _joined(words: Sequence[str], named: list[Match]) -> str | None:
@@ -275,6 +316,8 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
         return "with"
     if between & _HELD:
         return "in"
+    if between & _ON:
+        return "on"
     return "next" if not between or all(not word[0].isalpha() for word in between) or len(between) <= 1 else "far"
 
 

@@ -182,7 +182,7 @@ def _without_names(
     covered = sum(match.used for match in sections)
     numbered = any(word == "#" for word in words)
     unlisted = _unlisted(words, letters, parts, found, by_type)
-    if sections and not (unlisted and uncovered and not numbered):
+    if sections and not (unlisted and (uncovered or _ends_in_a_head(words, sections)) and not numbered):
         if others and others[0].start < sections[0].start and others[0].used >= covered:
             return Verdict("other", 0.7, "words", evidence=[match.entry.id for match in others])
         confidence = 0.95 if not uncovered else max(0.5, 0.85 - 0.1 * uncovered)
@@ -201,6 +201,13 @@ def _without_names(
     if len(letters) > 2 and not _PERSONS.isdisjoint(letters):
         return Verdict("talk", 0.6, "words", evidence=[next(word for word in letters if word in _PERSONS)])
     return Verdict("other", 0.3, "none")
+
+
+def _ends_in_a_head(words: Sequence[str], sections: list[Match]) -> bool:
+    """Whether the last word is an exercise's and no part of a workout: "close-grip *press*", not "leg *stretch*"."""
+    at = next((at for at in range(len(words) - 1, -1, -1) if words[at][0].isalpha()), -1)
+    strict = at >= 0 and words[at] in HEADS and words[at] not in LOOSE
+    return strict and not any(match.start <= at < match.end for match in sections)
 
 
 def _unlisted(

@@ -21,10 +21,12 @@ _NO_SKIP = frozenset([
     "press", "reach", "touch", "up", "down", "out", "over", "front", "back", "side", "jump", "hop",
     "knee", "elbow", "toe", "hands", "core", "ab", "glute", "pulse", "hold", "walk", "march", "twisted",
     "butterfly", "pause", "power", "cardio", "upper", "lower", "full", "body", "to", "with", "and",
-    "in", "on", "each", "every", "per",
+    "in", "on", "each", "every", "per", "leg", "incline", "decline",
 ])  # fmt: skip
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
-_MIN_FUZZY = 5
+_MIN_FUZZY, _MIN_FUZZY_OTHERS = 5, 7
+# Names that are written as one word, which are looked up as two.
+_JOINED = ["pushup", "pushups", "pullup", "pullups", "situp", "situps", "chinup", "chinups", "pressup", "pressups", "stepup", "stepups"]
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def mend(word: str) -> tuple[tuple[str, ...], str]:
     if len(word) >= _MIN_FUZZY and word.isascii():
         near = _nearest(word)
         if near:
-            return (near,), "fuzzy"
+            return canonical(near), "fuzzy"
     return (word,), ""
 
 
@@ -240,8 +242,11 @@ def spellings() -> dict[tuple[str, int], list[str]]:
     from rapidfuzz.distance import OSA  # noqa: F401
 
     buckets: dict[tuple[str, int], list[str]] = {}
-    for word in sorted(lexicon().exercise_words):
-        if len(word) >= _MIN_FUZZY and word.isascii() and word.isalpha():
+    english = lexicon().english_words
+    for word in sorted(lexicon().exercise_words) + _JOINED:
+        # A short word of another language is nearer to other English words than to itself misspelt.
+        least = _MIN_FUZZY if word in english or word in _JOINED else _MIN_FUZZY_OTHERS
+        if len(word) >= least and word.isascii() and word.isalpha():
             buckets.setdefault((word[0], len(word)), []).append(word)
     return buckets
 
@@ -258,8 +263,14 @@ def _nearest(word: str) -> str:
         for each in buckets.get((word[0], length), ())
     ]
     near = process.extract(word, choices, scorer=OSA.distance, score_cutoff=reach, limit=None) if choices else []
+    if not near and word[-1] == "s":
+        # "Burpess": the mistake is in the ending of the plural, which is no part of the words.
+        plural = process.extractOne(
+            word, [f"{each}s" for each in choices], scorer=OSA.distance, score_cutoff=reach
+        )
+        return plural[0][:-1] if plural else ""
     if not near:
         return ""
     # Letters that changed places are one mistake, as one wrong letter is: of words as near, the English one.
-    languages = lexicon().languages
-    return str(min(near, key=lambda each: (each[1], "en" not in languages.get(each[0], ()), each[2]))[0])
+    english = lexicon().english_words
+    return str(min(near, key=lambda each: (each[1], each[0] not in english, each[2]))[0])

@@ -106,6 +106,8 @@ class Lexicon:
     bags: dict[frozenset[str], Entry]
     words: frozenset[str]
     exercise_words: frozenset[str]
+    # Of these the ones that English names have.
+    english_words: frozenset[str]
     number_words: frozenset[str]
     modifiers: frozenset[str]
     fillers: frozenset[str]
@@ -169,6 +171,8 @@ _AMBIGUOUS = frozenset([
     "locust", "mambo", "weave", "kick", "jump", "erg", "rower", "sled", "lumberjack", "triangle",
     "eagle", "child", "camel", "sphinx", "shimmy", "corkscrew", "copenhagen", "romanian", "bulgarian",
     "nordic", "arnold", "lawnmower", "beetle", "star", "swim", "clean", "jerk",
+    "bastard", "bike", "biking", "dub", "farmer", "gm", "goblet", "hugger", "mc", "mogul", "preacher", "ragdoll", "renegade",
+    "riding", "slalom", "spinning", "spiderman", "ssh", "du", "sweeper", "surrender", "straddle", "rollover", "skiing", "skii",
     "flamingo", "flutter", "mermaid", "cannonball", "cocoon", "helicopter", "gate", "bird", "planche",
     "pistol", "zottman", "bowl", "serve", "clap", "walk", "oyster", "spidermans", "bridge", "row",
     "fly", "press", "swing", "curl", "twist", "hop", "skip", "chop", "shuffle", "scissor", "bicycle",
@@ -219,6 +223,7 @@ def lexicon() -> Lexicon:
     bags: dict[frozenset[str], Entry] = {}
     vocabulary_words: set[str] = set()
     exercise_words: set[str] = set()
+    english_words: set[str] = set()
     first_words: set[str] = set()
     pairs: set[tuple[str, str]] = set()
     for key, meanings in found.items():
@@ -235,6 +240,8 @@ def lexicon() -> Lexicon:
         vocabulary_words.update(key)
         if any(kind == "exercise" for kind, _ in meanings):
             exercise_words.update(key)
+            if any(kind == "exercise" and "en" in languages for (kind, _), (languages, _) in meanings.items()):
+                english_words.update(key)
         pairs.update(pairwise(key))
     equipment = _phrases(vocabulary["equipment"])
     sides = _phrases(vocabulary["side"])
@@ -260,6 +267,7 @@ def lexicon() -> Lexicon:
         bags,
         frozenset(vocabulary_words),
         frozenset(exercise_words),
+        frozenset(english_words),
         frozenset(word for word in vocabulary_words if word[0].isdigit()),
         frozenset(small["modifiers"] | {"1arm", "1leg"}),
         frozenset(small["fillers"] - {"up", "down", "out"}),

@@ -78,6 +78,8 @@ _TAG = re.compile(
 _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
 # "21's", "360's": plurals. "(3) Inchworms": a place in a list.
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
+# "BenchPress": names of classes.
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
     r"(?P<c>(?<![\d:])\d{0,3}:\d{2}(?::\d{2})?(?![\d:]))"
@@ -91,6 +93,8 @@ _TOKEN = re.compile(
 def clean(title: str) -> str:
     """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
     text = title[: 4 * MAX_TITLE]
+    if " " not in text:
+        text = _CAMEL.sub(" ", text)
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text and ";" in text:
@@ -134,7 +138,7 @@ _WORDS = {
     "raising": "raise", "circling": "circle", "bounding": "bound", "breathing": "breathe", "rowing": "rowing",
     "stretches": "stretch", "pushup": "push up", "pushups": "push up", "pressup": "press up", "situp": "sit up",
     "pullup": "pull up", "chinup": "chin up", "stepup": "step up", "deads": "deadlift",
-    "wk": "week", "wod": "wod", "ex": "exercise", "rnd": "round", "rds": "round", "rd": "round", "min": "min",
+    "wk": "week", "ea": "each", "jax": "jack", "wod": "wod", "ex": "exercise", "rnd": "round", "rds": "round", "rd": "round", "min": "min",
     "wu": "warm up", "cd": "cool down", "cooldown": "cool down", "warmup": "warm up", "warmups": "warm up",
     "&": "and", "plie": "plie", "sldl": "sldl", "rdl": "rdl", "coolin": "cool", "warming": "warm", "cooling": "cool",
     "w": "w", "bicept": "bicep", "tricept": "tricep", "xbody": "cross body", "crossbody": "cross body",

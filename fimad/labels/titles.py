@@ -35,7 +35,9 @@ _ENGLISH = frozenset([
     "barra", "ballon", "como", "cap", "mos", "ore", "most", "deska", "asse", "coupe", "tree", "child",
     "course", "scale", "boot", "bike", "corda", "dip", "ring", "ab", "kor", "del", "hip", "jak", "hur",
     "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
-    "bar", "sit", "talk", "plan", "sol", "free", "start",
+    "bar", "sit", "talk", "plan", "sol", "free", "start", "flexion", "abdominal", "abduction", "abductor", "aperture", "direct",
+    "gang", "infra", "pulley", "repulsion", "sidekick", "sidestep", "spacer", "stiff", "tap", "torsion", "traction", "papillon",
+    "stage", "mono", "rock", "ponte", "canoe", "ours", "enfant",
 ])  # fmt: skip
 # A time stamp in brackets that a title begins with is one like any other.
 _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
@@ -160,9 +162,12 @@ def _label(title: str) -> TitleLabel:
         sets = sets or stated.sets
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
-    side = next((each for each in (side_of(part.words, part.matches, found) for part in everything) if each), None)
+    side = next((each for each in (side_of(part.words, part.matches, found, language) for part in everything) if each), None)
     if verdict.kind == "talk":
         side = None
+    if verdict.kind == "rest" and duration_s is None:
+        # "Round break 1:00", "rest 15".
+        duration_s, rest_s = rest_s or _lone_seconds(reading), None
     if verdict.kind == "exercise":
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
     if verdict.kind == "section":
@@ -264,18 +269,31 @@ def _drop_borrowed(reading: Reading, title: str, language: str | None) -> None:
     """Names of other languages that are English words, in what is otherwise English."""
     if language not in (None, "en") and len(reading.matches) > 1:
         return
+    spoken = language if language not in (None, "en") and _spoken(reading, language or "") else ""
     kept = [
         match
         for match in reading.matches
         if "en" in match.entry.languages
         or match.used > 1
         or reading.words[match.start] not in _ENGLISH
+        or spoken in match.entry.languages
         or not title.isascii()
-        or len(reading.words) == 1
+        or sum(word[0].isalpha() for word in reading.words) == 1
     ]
     if len(kept) < len(reading.matches):
         reading.matches[:] = kept
         reading.phrases[:] = phrases(reading.words, kept, lexicon())
+
+
+def _spoken(reading: Reading, language: str) -> bool:
+    """Whether words beside the names are of a language."""
+    known = lexicon().languages
+    named = {at for match in reading.matches for at in range(match.start, match.end)}
+    return any(
+        language in known.get(word, ()) and "en" not in known.get(word, ())
+        for at, word in enumerate(reading.words)
+        if at not in named
+    )
 
 
 def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found: Lexicon) -> Verdict:
@@ -362,6 +380,11 @@ def _far_fetched(reading: Reading) -> bool:
     """A single misspelt word among others that mean something: more likely another word, spelt right."""
     used = sum(phrase.used for phrase in reading.phrases)
     return used <= 1 and any(phrase.uncovered for phrase in reading.phrases)
+
+
+def _lone_seconds(reading: Reading) -> float | None:
+    values = [value for _, value in reading.stated.bare]
+    return float(values[0]) if len(values) == 1 and (values[0] in _HELD_S or values[0] == 5) else None
 
 
 def _lone_number(note: Reading) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PREPOSITIONS = frozenset(
-    ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between"]
+    ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between", "above", "below", "under", "against", "onto", "near"]
 )  # fmt: skip
 CONJUNCTIONS = frozenset(["and", "or", "then", "but", "plus", "until", "so"])
 # Behind an exercise they make a part of the workout of it: "squat circuit".
@@ -48,5 +48,5 @@ HOW = frozenset([
     "combination", "sequence", "transition", "grip", "stance", "bar", "ring", "block", "chair", "sofa", "couch",
     "towel", "bottle", "pad", "disc", "pole", "stick", "plates", "handle", "handles", "pin", "safety",
     "hurdle", "cone", "line", "ladder", "bosu", "and", "or", "then", "bell", "pair", "weight", "weighted", "load",
-    "modified", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist",
+    "there", "forth", "medium", "modified", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist",
 ])  # fmt: skip

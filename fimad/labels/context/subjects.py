@@ -32,7 +32,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -85,6 +85,9 @@ _LEADING = frozenset(
         "second",
     ]
 )
+_BETTER = frozenset(
+    ["better", "bigger", "stronger", "deeper", "faster", "improved", "perfect", "safer", "healthier", "heavier"]
+)
 _JUDGED = frozenset(["best", "worst", "favorite", "favourite", "perfect", "safest", "favorites"])
 
 
@@ -113,6 +116,10 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         return "other", [words[0]]
     first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
     start, end = _stretch(words, named[0])
+    for match in named[1:]:
+        # "Hip mobility for better squats".
+        if match.start >= 2 and words[match.start - 1] in _BETTER and words[match.start - 2] == "for":
+            return "section", ["for", words[match.start - 1]]
     if named[0].start > first:
         asked = _asks(words, first, size)
         if asked:
@@ -122,6 +129,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             return "section", [f"{words[at - 1]} day"]
     inside = [match for match in named if match.start >= start and match.end <= end]
     last = inside[-1]
+    if "challenge" in words[last.end : end] and "day" in words[last.end :]:
+        # "Push-up challenge day 12".
+        return "section", ["challenge", "day"]
     behind = list(_until_preposition(words[last.end : end]))
     for at, word in enumerate(behind):
         if (
@@ -168,6 +178,9 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
         return "talk", ["from", "to"]
     if letters[-2:] == ["no", "more"] or (letters and "instead" in letters):
         return "talk", letters[-2:]
+    if "for" in letters and letters[-1] in _BETTER and letters[-2] == "for":
+        # "Hip mobility for better squats".
+        return "section", ["for", letters[-1]]
     leading = len(letters) > 1 and letters[-2] in _LEADING and letters[-3:-1] not in (["warm", "up"], ["set", "up"])
     if len(letters) > 1 and letters[-1] == "for" and not leading:
         return "section", ["for"]

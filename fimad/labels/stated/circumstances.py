@@ -15,7 +15,14 @@ _IN_NAMES = frozenset([
 ])  # fmt: skip
 
 
-def side_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon) -> str | None:
+# Short for a side in one language, a word of its own in others: "auf *der* Stelle", "*re*: squats".
+_SHORT = {"der": "es", "re": "de", "li": "de"}
+_ACROSS = frozenset([("l", "to", "r"), ("r", "to", "l"), ("left", "to", "right"), ("right", "to", "left")])
+
+
+def side_of(
+    words: Sequence[str], found_matches: Sequence[Match], found: Lexicon, language: str | None = None
+) -> str | None:
     """``left``, ``right``, ``both`` or None."""
     sides: list[str] = []
     size = len(words)
@@ -24,7 +31,12 @@ def side_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon
     while at < size:
         word = words[at]
         step = 1
-        if word in first_words and word not in ("l", "r"):
+        if word in _SHORT and language != _SHORT[word]:
+            pass
+        elif word in ("l", "r", "left", "right") and tuple(words[at : at + 3]) in _ACROSS:
+            # "Shuffle right to left" goes both ways and is done on neither side.
+            step = 3
+        elif word in first_words and word not in ("l", "r"):
             for length in (3, 2, 1):
                 value = found.sides.get(tuple(words[at : at + length])) if at + length <= size else None
                 if value:
@@ -40,8 +52,8 @@ def side_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon
                 sides.append("left" if word == "l" else "right")
         at += step
     if not sides:
-        # "Fire hydrants (both)".
-        return "both" if len(words) == 1 and words[0] in ("both", "each") else None
+        # "Fire hydrants (both)", "single leg bridge ea".
+        return "both" if words and words[-1] in ("both", "each") and (len(words) == 1 or words[-1] == "each") else None
     if "both" in sides:
         return (
             "both"

@@ -38,7 +38,7 @@ NUMBERS = {
     "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "half": 0.5, "halbe": 0.5, "medio": 0.5, "demi": 0.5,
     "meia": 0.5, "mezzo": 0.5, "a": 1, "an": 1, "another": 1,
 }  # fmt: skip
-EACH = frozenset(["per", "each", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
+EACH = frozenset(["per", "each", "ea", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
 EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
 LIMBS = frozenset(
     ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]

@@ -23,6 +23,9 @@ from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
 
+_OF = frozenset(["of", "von", "de", "sur", "di"])
+
+
 def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str]:
     """What is left of the tokens as canonical words and signs; the numbers go into `into`."""
     words: list[str] = []
@@ -39,7 +42,7 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
             elif text == "&":
                 words.append("and")
                 at += 1
-            elif text == "/" and at + 1 < size and found[at + 1].text in EACH_OF:
+            elif text == "/" and at + 1 < size and found[at + 1].text in EACH_OF and _counted(found, at, units):
                 # "12/side".
                 words += ["each", "leg" if found[at + 1].text.startswith("leg") else "side"]
                 at += 2
@@ -68,6 +71,11 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         else:
             at = _number(found, at, words, lexicon, into)
     return words
+
+
+def _counted(found: list[Token], at: int, units: dict[str, str]) -> bool:
+    """Whether what stands before is a number or its unit: "12/side", "30 s/leg", not "arm/leg"."""
+    return at > 0 and (found[at - 1].kind in ("n", "c") or found[at - 1].text in units)
 
 
 def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], into: Stated) -> int:
@@ -135,7 +143,8 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             words.append(str(int(value)))
             return at + 1
     words.extend(canonical(text))
-    return at + 1
+    # "12 ea. leg": no end of a phrase.
+    return at + 2 if text == "ea" and at + 1 < size and found[at + 1].text == "." else at + 1
 
 
 def _letter_order(found: list[Token], at: int, words: list[str], into: Stated) -> int:
@@ -224,10 +233,12 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return _past_range(found, end if kind == "repetition" else at + 3)
     # Ranges: the least is what is asked for.
     if following.text == "-" and at + 2 < size and found[at + 2].kind == "n":
-        if (text, found[at + 2].text) in lexicon.pairs and at + 3 < size and found[at + 3].kind == "w":
-            # "1-2 combo", "90-90 switch".
+        dash = at + 3 < size and found[at + 3].text == "-"
+        named = at + 3 + dash
+        if (text, found[at + 2].text) in lexicon.pairs and named < size and found[named].kind == "w":
+            # "1-2 combo", "90-90 switch", "1-2-hook".
             words += [text, found[at + 2].text]
-            return at + 3
+            return named
         if at + 4 < size and found[at + 3].text == "-" and found[at + 4].kind == "n":
             return _tempo(found, at, words, into)
         kind, end = unit_at(found, at + 3, units)
@@ -282,6 +293,12 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     if words and words[-1] in ORDER and text.isdigit():
         words.append("#")
         end = at + 1
+        if following.text in _OF and at + 2 < size and found[at + 2].kind == "n":
+            # "Interval 5 of 12".
+            end = at + 3
+            if end < size:
+                words.append(":")
+            return end
         if following.text in (".", ")", "-", ":", "|", ","):
             end += 1
         if end < size:
