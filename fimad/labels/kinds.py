@@ -74,6 +74,8 @@ def decide(
     if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
         # A sentence in which a word happens to name an exercise.
         exercises = []
+    if exercises and not _counts(stated) and _of_a_song(by_type["exercise"], parts):
+        exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
     talk = _talk(words, by_type["talk"], exercises, first, uncovered)
@@ -104,6 +106,13 @@ def decide(
 
 def _counts(stated: Stated) -> bool:
     return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
+
+
+def _of_a_song(named: list[Match], parts: list[Phrase]) -> bool:
+    """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"."""
+    return all(match.entry.weak for match in named) and any(
+        not part.exercises and not part.used and part.uncovered for part in parts
+    )
 
 
 def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> str:

@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
     "simulate": "55105cf83442bd31",
-    "label": "6b84d7f30dae7551",
+    "label": "516494c6f1e7047f",
 }
 
 
