@@ -26,7 +26,20 @@ _NO_SKIP = frozenset([
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
 _MIN_FUZZY, _MIN_FUZZY_OTHERS = 5, 7
 # Names that are written as one word, which are looked up as two.
-_JOINED = ["pushup", "pushups", "pullup", "pullups", "situp", "situps", "chinup", "chinups", "pressup", "pressups", "stepup", "stepups"]
+_JOINED = [
+    "pushup",
+    "pushups",
+    "pullup",
+    "pullups",
+    "situp",
+    "situps",
+    "chinup",
+    "chinups",
+    "pressup",
+    "pressups",
+    "stepup",
+    "stepups",
+]
 
 
 @dataclass(frozen=True)
@@ -265,9 +278,7 @@ def _nearest(word: str) -> str:
     near = process.extract(word, choices, scorer=OSA.distance, score_cutoff=reach, limit=None) if choices else []
     if not near and word[-1] == "s":
         # "Burpess": the mistake is in the ending of the plural, which is no part of the words.
-        plural = process.extractOne(
-            word, [f"{each}s" for each in choices], scorer=OSA.distance, score_cutoff=reach
-        )
+        plural = process.extractOne(word, [f"{each}s" for each in choices], scorer=OSA.distance, score_cutoff=reach)
         return plural[0][:-1] if plural else ""
     if not near:
         return ""

@@ -162,7 +162,9 @@ def _label(title: str) -> TitleLabel:
         sets = sets or stated.sets
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
-    side = next((each for each in (side_of(part.words, part.matches, found, language) for part in everything) if each), None)
+    side = next(
+        (each for each in (side_of(part.words, part.matches, found, language) for part in everything) if each), None
+    )
     if verdict.kind == "talk":
         side = None
     if verdict.kind == "rest" and duration_s is None:

@@ -22,7 +22,6 @@ from fimad.labels.stated.counted_words import EACH, EACH_OF, LIMBS, NUMBERS, ORD
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
-
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 
 
