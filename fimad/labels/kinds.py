@@ -15,6 +15,7 @@ from fimad.labels.taxonomy import Lexicon
 #: Evidence of a label that rests on one word of many meanings: "Bounce", "Bridge". See `context.lists`.
 ONE_WORD = "one word of many meanings"
 # Said of talk, but of much else too: they count where no exercise is named.
+# So is praise: "child's pose - well done!".
 _WEAK_TALK = frozenset(
     "like free share link links follow join story ad ads app when support code key plan goal goals demo demonstration guide "
     "form setup comment comments opening opener important trainer format hi hey learn meet science result results review study "
@@ -24,7 +25,7 @@ _WEAK_TALK = frozenset(
     "difference|background|coming up|preview|cues|voiceover|nutrition|solution|talking|chat|discussion|wrap up|set up|"
     "modification options|facts|cómo|comment|как|como hacer|para|why"
     .replace(" ", "|").split("|")
-) | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
+) | {"well done", "good job", "great job", "nice work", "congratulations", "congrats", "you did it"} | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
 # Said of a pause, but parts of other things too.
 _WEAK_REST = frozenset([
     "water", "pause", "switch", "breath", "chill", "relax", "transition", "recover", "breathe", "ruhe",

@@ -21,7 +21,7 @@ _NO_SKIP = frozenset([
     "press", "reach", "touch", "up", "down", "out", "over", "front", "back", "side", "jump", "hop",
     "knee", "elbow", "toe", "hands", "core", "ab", "glute", "pulse", "hold", "walk", "march", "twisted",
     "butterfly", "pause", "power", "cardio", "upper", "lower", "full", "body", "to", "with", "and",
-    "in", "on", "each", "every", "per", "leg", "incline", "decline",
+    "in", "on", "each", "every", "per", "leg", "incline", "decline", "palm",
 ])  # fmt: skip
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
 _MIN_FUZZY, _MIN_FUZZY_OTHERS = 5, 7
@@ -74,7 +74,8 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
                 entry, value = _pick(node.entries, languages, used)
                 # One long name rather than two short ones.
                 total = value - 2.0 - 0.5 * skipped + best[end][0]
-                if total > score:
+                # Of two as good the one that begins earlier: "sumo squat" pulses.
+                if total >= score:
                     score, chosen = total, Match(at, end, entry, used, tuple(node.entries))
         best[at] = (score, chosen)
     taken = []

@@ -78,6 +78,8 @@ _TAG = re.compile(
 _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
 # "21's", "360's": plurals. "(3) Inchworms": a place in a list.
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
+# "S2OH", "G2O": shoulder or ground to overhead.
+_OVERHEAD = re.compile(r"\b([sg])2oh?\b", re.I)
 # "BenchPress": names of classes.
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
@@ -90,11 +92,17 @@ _TOKEN = re.compile(
 )  # fmt: skip
 
 
+def _spelt_out(match: re.Match[str]) -> str:
+    return ("shoulder" if match.group(1) in "sS" else "ground") + " to overhead"
+
+
 def clean(title: str) -> str:
     """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
         text = _CAMEL.sub(" ", text)
+    if "2o" in text.lower():
+        text = _OVERHEAD.sub(_spelt_out, text)
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text and ";" in text:

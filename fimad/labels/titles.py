@@ -37,7 +37,7 @@ _ENGLISH = frozenset([
     "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
     "bar", "sit", "talk", "plan", "sol", "free", "start", "flexion", "abdominal", "abduction", "abductor", "aperture", "direct",
     "gang", "infra", "pulley", "repulsion", "sidekick", "sidestep", "spacer", "stiff", "tap", "torsion", "traction", "papillon",
-    "stage", "mono", "rock", "ponte", "canoe", "ours", "enfant",
+    "stage", "mono", "calf", "rock", "ponte", "canoe", "ours", "enfant",
 ])  # fmt: skip
 # A time stamp in brackets that a title begins with is one like any other.
 _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
@@ -45,6 +45,8 @@ _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u
 # What is held is held for seconds: "side plank 30".
 _HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
+# Nobody rows a bar for so long.
+_ON_A_MACHINE_S = 180.0
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -177,7 +179,7 @@ def _label(title: str) -> TitleLabel:
         if sets is None and repetitions is not None and repetitions > 1 and not _OF.search(text) and "rep" not in text:
             sets = repetitions
         repetitions = None
-    if reading.stated.measured:
+    if reading.stated.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:
         verdict.exercises = [
             "rowing" if each == "bent_over_row" and _is_bare(reading) else each for each in verdict.exercises
         ]

@@ -1,4 +1,4 @@
 """What stands around a name: the other words of its title, the other titles of its list.
 
-`subjects` is asked while a title is read and imports of `fimad.labels` only `matching` and `text`; `lists` comes afterwards.
+`subjects` is asked while a title is read and imports of `fimad.labels` only `matching`, `taxonomy` and `text`; `lists` comes afterwards.
 """

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fimad.labels.context.movements import PREPOSITIONS
+from fimad.labels.context.movements import BODY, HEADS, HOW, PREPOSITIONS
 from fimad.labels.matching import Match
+from fimad.labels.taxonomy import lexicon
 from fimad.labels.text import canonical
 
 _BREAKS = frozenset('|,;:>+/.!-"#')
@@ -32,7 +33,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -62,7 +63,7 @@ _VERBS = frozenset(
 )  # fmt: skip
 _LEARNING = frozenset(
     canonical(word)[0]
-    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "analyzing", "analysing", "tips"]
+    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "rate", "easiest", "fastest", "quickest", "analyzing", "analysing", "tips"]
 )  # fmt: skip
 # What leads on to an exercise by way of "for": "time for squats"; of all else "for" makes a purpose: "warm up for squats".
 _LEADING = frozenset(
@@ -85,6 +86,8 @@ _LEADING = frozenset(
         "second",
     ]
 )
+_FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
+_IN = frozenset(["in", "during", "on", "of", "from"])
 _BETTER = frozenset(
     ["better", "bigger", "stronger", "deeper", "faster", "improved", "perfect", "safer", "healthier", "heavier"]
 )
@@ -129,6 +132,13 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             return "section", [f"{words[at - 1]} day"]
     inside = [match for match in named if match.start >= start and match.end <= end]
     last = inside[-1]
+    if words[last.end : last.end + 1] == ["day"] and not words[last.end + 1 : last.end + 2] == ["#"]:
+        # "Deadlift day warm-up".
+        return "section", ["day"]
+    tail = words[last.end : end]
+    if tail and tail[-1] == "day" and (tail[-2:-1] and tail[-2] in ("a", "per", "every", "each")):
+        # "100 push-ups a day".
+        return "talk", list(tail[-2:])
     if "challenge" in words[last.end : end] and "day" in words[last.end :]:
         # "Push-up challenge day 12".
         return "section", ["challenge", "day"]
@@ -171,6 +181,14 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
             # "My squats" may be squats; "my heavy squats" are spoken of.
             return "talk", [word]
     letters = [word for word in before if word[0].isalpha()]
+    if letters[:2] == ["try", "this"] or letters[-1:] in (["i'm"], ["im"]):
+        # "Try this plank variation", "shoes I'm running in".
+        return "talk", letters[-1:]
+    if letters and letters[0] in _FORBIDDING and len(letters) > 1:
+        return "talk", [letters[0]]
+    spoken = _in_an_exercise(letters)
+    if spoken:
+        return "talk", [spoken]
     if letters and letters[0] in _LEARNING:
         return "talk", [letters[0]]
     if letters[:1] == ["from"] and "to" in letters and sum(word.isdigit() for word in before) >= 2:
@@ -197,6 +215,18 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
     if "stop" in before and "doing" in before:
         return "talk", ["stop doing"]
     return "", []
+
+
+def _in_an_exercise(letters: Sequence[str]) -> str:
+    """The word of which something is said within an exercise ("butt *wink* in the squat"); "" where it is done."""
+    at = next((at for at, word in enumerate(letters) if word in _IN and at), 0)
+    if not at or any(word not in _DETERMINERS for word in letters[at + 1 :]):
+        return ""
+    if letters[at] == "during":
+        return letters[at - 1]
+    known = lexicon().words
+    strange = [word for word in letters[:at] if word not in known and not (word in HEADS or word in BODY or word in HOW)]
+    return strange[0] if strange and at <= 4 else ""
 
 
 def _stretch(words: Sequence[str], match: Match) -> tuple[int, int]:

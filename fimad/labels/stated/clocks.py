@@ -68,7 +68,7 @@ def take_clock(found: list[Token], at: int, words: list[str], into: Stated) -> i
         if not any(word.isalnum() for word in words) and _is_time_stamp(found, at, parts, seconds):
             words.append(":")
             return after
-        if "with" in words or into.duration_s is not None:
+        if words[-1:] == ["with"] or into.duration_s is not None:
             # "with :03 down" is tempo.
             return after
         state_duration(found, after, words, into, seconds)

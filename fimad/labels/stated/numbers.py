@@ -22,6 +22,8 @@ from fimad.labels.stated.counted_words import EACH, EACH_OF, LIMBS, NUMBERS, ORD
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
+# What comes more often is a weight.
+_MOST_SETS = 30
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 
 
@@ -226,7 +228,9 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             into.sets = into.sets or int(value)
             set_duration(into, second * SECONDS[kind])
             return end
-        into.sets = into.sets or int(value)
+        # "180x3", "62.5 x 5": so heavy, so often.
+        if value <= _MOST_SETS and value == int(value):
+            into.sets = into.sets or int(value)
         if second <= 1000:
             into.repetitions.append(int(second))
         return _past_range(found, end if kind == "repetition" else at + 3)
