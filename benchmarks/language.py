@@ -63,6 +63,7 @@ MET = (
     *(f"met_{number}" for number in range(1, 13)),
     "met_others",
     "met_others_2",
+    "met_others_3",
 )
 
 
