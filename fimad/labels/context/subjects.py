@@ -225,7 +225,9 @@ def _in_an_exercise(letters: Sequence[str]) -> str:
     if letters[at] == "during":
         return letters[at - 1]
     known = lexicon().words
-    strange = [word for word in letters[:at] if word not in known and not (word in HEADS or word in BODY or word in HOW)]
+    strange = [
+        word for word in letters[:at] if word not in known and not (word in HEADS or word in BODY or word in HOW)
+    ]
     return strange[0] if strange and at <= 4 else ""
 
 
