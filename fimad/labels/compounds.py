@@ -6,7 +6,6 @@ exercise each: it has an id of its own where the taxonomy knows it, else one mad
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,17 +25,6 @@ _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:+")
-
-
-_AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
-_SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b|\w ss \w")
-_PAIRED = re.compile(r"\b((?:super|bi|tri|giant)[- ]?set(?:ted)?) with\b")
-_BOTH = re.compile(r"\s(?:and|und|y|e|et|x|ss|with|w/|into)\s|\s?[&+]\s?")
-# "Flyes - with a twist": how it is done, not what comes next.
-_SIGN_WITH = re.compile(r"\s-\s+(?=w(?:ith\b|/))")
-# "1a Push-up 1b Row", "A1. Press A2. Row": two places of a list in one title.
-_PLACED = re.compile(r"^\W*(?:\d{1,2}[a-d]|[a-d]\d)\b")
-_NEXT_PLACE = re.compile(r"(?<=\w)[\s,;/|+-]+(?:\d{1,2}[a-d]|[a-d]\d)\b[.):\]]*\s+(?=[^\W\d])")
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
 _BESIDE = frozenset(["deep_breathing", "clap"])
 # What some poses are as well: "Malasana squat", "crescent lunge twist".
@@ -78,17 +66,6 @@ class Phrase:
     uncovered: int = 0
     weak: bool = False
     borrowed: bool = False
-
-
-def one_after_the_other(text: str) -> str:
-    """A cleaned title with breaks where it says that exercises follow each other: "squats then curls", "a & b superset"."""
-    if "then" in text or "followed by" in text:
-        text = _AFTERWARDS.sub(" | ", text)
-    if " - w" in text:
-        text = _SIGN_WITH.sub(" ", text)
-    if _PLACED.match(text):
-        text = _NEXT_PLACE.sub(" | ", text)
-    return _BOTH.sub(" | ", _PAIRED.sub(" | ", text)) if _SUPERSET.search(text) else text
 
 
 def by_one_limb(exercise: str, words: Sequence[str], side: str | None) -> str:
@@ -241,6 +218,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             continue
         if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
             continue
+        if link == "with" and _held_with(groups[-1][-1], match, found):
+            # "Sphinx with neck stretch", "warrior I with eagle arms": one pose.
+            continue
         if link == "next" and _of_a_pose(words, groups[-1][-1], match, found):
             continue
         if link == "next" and not strong and not _alike(groups[-1][-1], match):
@@ -272,6 +252,11 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
 def _of_a_pose(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
     one = match.end - match.start == 1 and words[match.start] in _IN_A_POSE
     return one and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+
+
+def _held_with(first: Match, match: Match, found: Lexicon) -> bool:
+    other = found.exercises[match.entry.id].pattern in ("stretch", "mobility")
+    return other and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
 
 
 def _alike(first: Match, match: Match) -> bool:

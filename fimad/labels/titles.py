@@ -14,31 +14,21 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from fimad.labels.compounds import Phrase, by_one_limb, known_pairs, one_after_the_other, phrases
-from fimad.labels.kinds import Verdict, decide
+from fimad.labels.compounds import Phrase, by_one_limb, known_pairs, phrases
+from fimad.labels.context.borrowed import unborrowed
+from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
 from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment, spellings
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.stated.numbers import take_numbers
+from fimad.labels.stated.sequence import one_after_the_other
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
 from fimad.labels.text import Token, clean, tokens
 
 _BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
 _MAX_ASIDES = 4
 _MAX_TOKENS = 64
-# Words of other languages that English has as well: alone they don't tell.
-_ENGLISH = frozenset([
-    "come", "was", "ara", "son", "dos", "tour", "del", "die", "co", "salut", "ben", "mage", "pass",
-    "dag", "hoe", "wat", "tag", "brust", "part", "mal", "fine", "fin", "taille", "ventre", "arme",
-    "lever", "am", "art", "bilan", "bras", "pont", "table", "chat", "chaise", "vertical", "marcha",
-    "barra", "ballon", "como", "cap", "mos", "ore", "most", "deska", "asse", "coupe", "tree", "child",
-    "course", "scale", "boot", "bike", "corda", "dip", "ring", "ab", "kor", "del", "hip", "jak", "hur",
-    "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
-    "bar", "sit", "talk", "plan", "sol", "free", "start", "flexion", "abdominal", "abduction", "abductor", "aperture", "direct",
-    "gang", "infra", "pulley", "repulsion", "sidekick", "sidestep", "spacer", "stiff", "tap", "torsion", "traction", "papillon",
-    "stage", "mono", "calf", "rock", "ponte", "canoe", "ours", "enfant",
-])  # fmt: skip
 # A time stamp in brackets that a title begins with is one like any other.
 _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
@@ -137,7 +127,9 @@ def _label(title: str) -> TitleLabel:
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
     if language not in (None, "en"):
         reading = _read(main, found, frozenset((language or "",)))
-    _drop_borrowed(reading, title, language)
+    kept = unborrowed(reading.words, reading.matches, title, language)
+    if len(kept) < len(reading.matches):
+        reading.matches, reading.phrases = kept, phrases(reading.words, kept, found)
     verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
     notes = [_read(aside, found, frozenset((language,) if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
@@ -269,43 +261,16 @@ def _moved(bare: list[tuple[int, int]], before: Sequence[str], after: Sequence[s
     return result
 
 
-def _drop_borrowed(reading: Reading, title: str, language: str | None) -> None:
-    """Names of other languages that are English words, in what is otherwise English."""
-    if language not in (None, "en") and len(reading.matches) > 1:
-        return
-    spoken = language if language not in (None, "en") and _spoken(reading, language or "") else ""
-    kept = [
-        match
-        for match in reading.matches
-        if "en" in match.entry.languages
-        or match.used > 1
-        or reading.words[match.start] not in _ENGLISH
-        or spoken in match.entry.languages
-        or not title.isascii()
-        or sum(word[0].isalpha() for word in reading.words) == 1
-    ]
-    if len(kept) < len(reading.matches):
-        reading.matches[:] = kept
-        reading.phrases[:] = phrases(reading.words, kept, lexicon())
-
-
-def _spoken(reading: Reading, language: str) -> bool:
-    """Whether words beside the names are of a language."""
-    known = lexicon().languages
-    named = {at for match in reading.matches for at in range(match.start, match.end)}
-    return any(
-        language in known.get(word, ()) and "en" not in known.get(word, ())
-        for at, word in enumerate(reading.words)
-        if at not in named
-    )
-
-
 def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found: Lexicon) -> Verdict:
     """What stands in brackets may name the exercise, or make it a more special one: "Squat (goblet)"."""
     if verdict.kind not in ("exercise", "other"):
         return verdict
     for note in notes:
         named = [each for phrase in note.phrases for each in phrase.exercises]
+        if ONE_WORD in verdict.evidence and len(named) == 1 and not any(match.entry.weak for match in note.matches):
+            # "Butterfly (pec deck)".
+            verdict.exercises, verdict.confidence, verdict.evidence = named, 0.9, list(named)
+            continue
         if verdict.kind == "exercise" and len(verdict.exercises) == 1:
             core = [
                 word

@@ -132,7 +132,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             return "section", [f"{words[at - 1]} day"]
     inside = [match for match in named if match.start >= start and match.end <= end]
     last = inside[-1]
-    if words[last.end : last.end + 1] == ["day"] and not words[last.end + 1 : last.end + 2] == ["#"]:
+    if words[last.end : last.end + 1] == ["day"] and words[last.end + 1 : last.end + 2] != ["#"]:
         # "Deadlift day warm-up".
         return "section", ["day"]
     tail = words[last.end : end]
