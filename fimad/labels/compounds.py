@@ -221,6 +221,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if link == "with" and _held_with(groups[-1][-1], match, found):
             # "Sphinx with neck stretch", "warrior I with eagle arms": one pose.
             continue
+        if link == "next" and match.entry.id == "running" and words[match.start] == "sprint":
+            # "Bike sprint", "mountain climber sprint": as fast as one can.
+            continue
         if link == "next" and _of_a_pose(words, groups[-1][-1], match, found):
             continue
         if link == "next" and not strong and not _alike(groups[-1][-1], match):

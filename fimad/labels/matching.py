@@ -139,15 +139,19 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
     return best, best_value
 
 
-_SIDES = frozenset(["left", "right", "l", "r", "each"])
+_BOTH = frozenset(["each", "both", "per"])
+_SIDES = frozenset(["left", "right", "l", "r"]) | _BOTH
 
 
 def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entry | None:
     """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
     words = [
         word
-        for word in words
-        if word[0].isalnum() and word not in _SIDES and (not word.isdigit() or word in found.number_words)
+        for at, word in enumerate(words)
+        if word[0].isalnum()
+        and word not in _SIDES
+        and not (word in ("side", "arm", "leg") and at and words[at - 1] in _BOTH)
+        and (not word.isdigit() or word in found.number_words)
     ]
     entry = found.bags.get(frozenset(words)) if 2 <= len(words) <= 6 else None
     if entry:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 # A chapter title is a line; what is longer is text, and only its beginning is looked at.
 MAX_TITLE = 240
+# Nobody sets longer titles with blanks between the letters.
+_SPELT_OUT = 80
 
 
 class Token(NamedTuple):
@@ -80,6 +82,10 @@ _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
 # "S2OH", "G2O": shoulder or ground to overhead.
 _OVERHEAD = re.compile(r"\b([sg])2oh?\b", re.I)
+# "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
+_APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
+_DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
+_SHORTENED = re.compile(r"\b(lat|alt|mtn|mt|ext|rev|dbl|sgl|med|inc|dec|opp|ex)\. (?=[a-z])")
 # "BenchPress": names of classes.
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
@@ -90,6 +96,10 @@ _TOKEN = re.compile(
     r"|(?P<w>[^\W\d_](?:[^\W\d_]|[\u0900-\u0dff\u0e31-\u0e4e\u3099\u309a]|'(?=[^\W\d_]))*)"
     r"|(?P<p>\S)"
 )  # fmt: skip
+
+
+def _joined(match: re.Match[str]) -> str:
+    return "".join(char for char in match.group() if char.isalpha())
 
 
 def _spelt_out(match: re.Match[str]) -> str:
@@ -113,7 +123,10 @@ def clean(title: str) -> str:
     if not text.isascii():
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE])
-    return text.translate(_FOLD)[:MAX_TITLE]
+    text = text.translate(_FOLD)[:MAX_TITLE]
+    if "." in text:
+        text = _SHORTENED.sub(r"\1 ", _DOTTED.sub(_joined, text))
+    return _APART.sub(_joined, text) if len(text) < _SPELT_OUT else text
 
 
 def tokens(text: str) -> list[Token]:
@@ -155,7 +168,7 @@ _WORDS = {
     "armcurl": "arm curl", "legcurl": "leg curl", "stairclimber": "stair climber", "facepull": "face pull",
     "inch": "inch", "rt": "right", "lt": "left", "squad": "squad", "hiits": "hiit", "hips": "hip",
     "singlearm": "1arm", "singleleg": "1leg", "onearm": "1arm", "oneleg": "1leg", "jjs": "jumping jack",
-    "jj": "jump jack", "mtn": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
+    "jj": "jump jack", "mtn": "mountain", "mt": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
     "dus": "double under", "hspus": "hspu", "tgus": "tgu", "mus": "mu", "ply": "plie", "rev": "reverse", "switching": "switch", "fig": "figure", "pulldowns": "pulldown", "dl": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
     "tris": "tricep", "trice": "tricep",
 }  # fmt: skip

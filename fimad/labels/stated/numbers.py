@@ -381,7 +381,8 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
         if value == 1 and following not in LIMBS and following != "-":
             # "1 plank": one of it; a place in a list more often than not.
             return at + 1
-        if (words and words[-1] == "of") or (words and value >= 2 and following in EACH):
+        each = following in EACH or (following == "/" and at + 2 < len(found) and found[at + 2].text in EACH_OF)
+        if (words and words[-1] == "of") or (words and value >= 2 and each):
             into.repetitions.append(int(value))
             return at + 1
         if following == "-" and at + 2 < len(found) and found[at + 2].text in LIMBS:
