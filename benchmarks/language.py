@@ -60,10 +60,11 @@ def blind() -> list[Case]:
 
 
 MET = (
-    *(f"met_{number}" for number in range(1, 15)),
+    *(f"met_{number}" for number in range(1, 16)),
     "met_others",
     "met_others_2",
     "met_others_3",
+    "met_others_4",
 )
 
 

@@ -239,7 +239,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if len(group) == 1:
             phrase.exercises.append(group[0].entry.id)
         else:
-            whole = bag_match(words[group[0].start : group[-1].end], found)
+            whole = bag_match(words[group[0].start : group[-1].end], found, whole=True)
             if whole:
                 phrase.exercises.append(whole.id)
                 phrase.method = "reordered"

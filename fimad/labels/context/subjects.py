@@ -63,7 +63,7 @@ _VERBS = frozenset(
 )  # fmt: skip
 _LEARNING = frozenset(
     canonical(word)[0]
-    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "rate", "easiest", "fastest", "quickest", "analyzing", "analysing", "tips"]
+    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "getting", "adding", "rate", "easiest", "fastest", "quickest", "analyzing", "analysing", "tips"]
 )  # fmt: skip
 # What leads on to an exercise by way of "for": "time for squats"; of all else "for" makes a purpose: "warm up for squats".
 _LEADING = frozenset(
@@ -88,6 +88,7 @@ _LEADING = frozenset(
 )
 _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
+_AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
 _BETTER = frozenset(
     ["better", "bigger", "stronger", "deeper", "faster", "improved", "perfect", "safer", "healthier", "heavier"]
 )
@@ -136,6 +137,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         # "Deadlift day warm-up".
         return "section", ["day"]
     tail = words[last.end : end]
+    if "with" in tail and not _AILING.isdisjoint(tail) and "no" not in tail:
+        # "Squatting with back pain".
+        return "talk", ["with", "pain"]
     if tail and tail[-1] == "day" and (tail[-2:-1] and tail[-2] in ("a", "per", "every", "each")):
         # "100 push-ups a day".
         return "talk", list(tail[-2:])
