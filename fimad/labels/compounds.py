@@ -21,6 +21,8 @@ _WITH = frozenset(["with", "plus", "mit", "con", "avec", "com", "z", "med", "met
 _HELD = frozenset(["in", "from"])
 # ... and on what: "calf press on the leg press machine".
 _ON = frozenset(["on", "over", "off", "against", "using"])
+# ... and what else is done: "climbers bringing knees to chest".
+_WHILE = frozenset(["bringing", "keeping", "touching", "drawing", "while", "by"])
 _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
@@ -218,6 +220,8 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             continue
         if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
             continue
+        if link == "with" and _of_limbs(words, groups[-1][-1], match, found):
+            continue
         if link == "with" and _held_with(groups[-1][-1], match, found):
             # "Sphinx with neck stretch", "warrior I with eagle arms": one pose.
             continue
@@ -255,6 +259,24 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
 def _of_a_pose(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
     one = match.end - match.start == 1 and words[match.start] in _IN_A_POSE
     return one and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+
+
+_LIMBS = frozenset([
+    "arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "lift", "raise", "extension", "reach", "circle", "swing",
+    "tap", "pump", "drop", "1arm", "1leg", "alternating",
+])  # fmt: skip
+
+
+def _of_limbs(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
+    """A limb moves while something else is done ("march with arm swings"), and the two are known for no exercise of their own."""
+    if not _LIMBS.issuperset(words[match.start : match.end]):
+        return False
+    return not any((each, match.entry.id) in known_pairs() for each in _kinds_of(first.entry.id, found))
+
+
+def _kinds_of(exercise: str, found: Lexicon) -> list[str]:
+    """What an exercise is a kind of, as far as compounds go: nothing is done in a side plank as it is in a plank."""
+    return [exercise] if exercise == "side_plank" else list(found.ancestors(exercise))
 
 
 def _held_with(first: Match, match: Match, found: Lexicon) -> bool:
@@ -302,6 +324,8 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
         return "to"
     if between & _WITH:
         return "with"
+    if between & _WHILE:
+        return "on"
     if between & _HELD:
         return "in"
     if between & _ON:
@@ -343,7 +367,7 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
     first, last = ids[0], ids[-1]
     if first == last:
         return first
-    for left in found.ancestors(first):
+    for left in _kinds_of(first, found):
         for right in found.ancestors(last):
             # Two kinds of planks are not a plank to a plank.
             known = table.get((left, right)) if left != right or (left, right) == (first, last) else None

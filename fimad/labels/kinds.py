@@ -43,6 +43,7 @@ _PERSONS = frozenset(
     ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
 )
 _MAX_UNLISTED = 8
+_OF = frozenset("der des von beim bei del de della dello do da du di per para pour für of".split())
 
 
 @dataclass
@@ -147,6 +148,9 @@ def _talk(
         return ["?"]
     if asks and len(words) > 2 and said and said[0] is first:
         return [said[0].entry.id]
+    if said and said[0] is first and words[first.end : first.end + 1] and words[first.end] in _OF:
+        # "Ausführung der Kniebeuge", "técnica de sentadilla".
+        return [first.entry.id]
     strong = [match for match in said if match.entry.id not in _WEAK_TALK]
     if strong:
         return [match.entry.id for match in strong]

@@ -211,7 +211,9 @@ def lexicon() -> Lexicon:
             key = words_of(spelling)
             if key:
                 # "Standing", "biceps": how or what with, more often than what.
-                if kind == "exercise" and len(key) == 1:
+                if kind == "exercise" and exercises[id_].pattern == "posture":
+                    weak = True
+                elif kind == "exercise" and len(key) == 1:
                     ambiguous = key[0] in circumstances or key[0] in _AMBIGUOUS
                     weak = weak or ambiguous or exercises[id_].pattern in _POSTURES
                 languages, was_weak = found.setdefault(key, {}).setdefault((kind, id_), (set(), weak))

@@ -37,6 +37,7 @@ _HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
+_COMBO = frozenset(["combo", "combination", "combos"])
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -164,6 +165,10 @@ def _label(title: str) -> TitleLabel:
     if verdict.kind == "rest" and duration_s is None:
         # "Round break 1:00", "rest 15".
         duration_s, rest_s = rest_s or _lone_seconds(reading), None
+    pair = known_pairs().get((verdict.exercises[0], verdict.exercises[1])) if len(verdict.exercises) == 2 else None
+    if pair and not _COMBO.isdisjoint(reading.words):
+        # "Deadlift and row combo".
+        verdict.exercises, verdict.components, verdict.method = [pair], verdict.exercises, "compound"
     if verdict.kind == "exercise":
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
     if verdict.kind == "section":

@@ -92,7 +92,22 @@ _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "ten
 _BETTER = frozenset(
     ["better", "bigger", "stronger", "deeper", "faster", "improved", "perfect", "safer", "healthier", "heavier"]
 )
-_JUDGED = frozenset(["best", "worst", "favorite", "favourite", "perfect", "safest", "favorites"])
+_JUDGED = frozenset(
+    [
+        "best",
+        "worst",
+        "favorite",
+        "favourite",
+        "perfect",
+        "safest",
+        "favorites",
+        "correct",
+        "incorrect",
+        "wrong",
+        "ideal",
+        "optimal",
+    ]
+)
 
 
 def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]:

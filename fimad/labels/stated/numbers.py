@@ -24,6 +24,8 @@ from fimad.labels.text import Token, canonical
 
 # What comes more often is a weight.
 _MOST_SETS = 30
+# "12 on each side".
+_ON = frozenset(["on", "de", "auf", "su", "em", "en"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 
 
@@ -312,7 +314,14 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return at + 2
     if following.text == "#":
         return at + 2
-    if following.kind == "w" and following.text in ("on", "work") and into.duration_s is None and value >= 5:
+    each = at + 2 < size and found[at + 2].text in EACH
+    if (
+        following.kind == "w"
+        and following.text in ("on", "work")
+        and into.duration_s is None
+        and value >= 5
+        and not each
+    ):
         into.duration_s = value
         return past_rest(found, at + 1)
     if following.text == "off" and into.duration_s is not None:
@@ -352,7 +361,8 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         if kind == "minute" and end < size and found[end].kind == "n":
             nested, stop = second_part(found, end)
             seconds, end = seconds + nested, stop
-        if "with" in words and found[end - 1].text != "of" and words[-1] == "with":
+        if words[-1:] == ["with"] or words[-2:] in (["with", "a"], ["with", "1"]):
+            # "Bridges with a 2-second squeeze": how, not how long.
             return end
         state_duration(found, end, words, into, seconds)
         return past_rest(found, end)
@@ -381,7 +391,11 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
         if value == 1 and following not in LIMBS and following != "-":
             # "1 plank": one of it; a place in a list more often than not.
             return at + 1
-        each = following in EACH or (following == "/" and at + 2 < len(found) and found[at + 2].text in EACH_OF)
+        each = (
+            following in EACH
+            or (following in _ON and at + 2 < len(found) and found[at + 2].text in EACH)
+            or (following == "/" and at + 2 < len(found) and found[at + 2].text in EACH_OF)
+        )
         if (words and words[-1] == "of") or (words and value >= 2 and each):
             into.repetitions.append(int(value))
             return at + 1
