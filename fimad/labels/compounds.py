@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import pairwise
 
 from fimad.labels.matching import Match, bag_match, exact
+from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
 from fimad.labels.taxonomy import Lexicon, lexicon
 
 _AND = frozenset(["and", "y", "e", "et", "und", "i", "og", "och", "ve", "и", "та", "kai", "en", "ed", "и", "і"])
@@ -29,8 +29,6 @@ _BREAKS = frozenset('|,;:>+/.?!-"')
 _SOFT = frozenset("-,/:+")
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
 _BESIDE = frozenset(["deep_breathing", "clap"])
-# What some poses are as well: "Malasana squat", "crescent lunge twist".
-_IN_A_POSE = frozenset(["squat", "lunge", "twist", "bridge", "backbend", "stretch"])
 # They lead on to what is done: "time for rows".
 _LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
@@ -216,25 +214,25 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         ):
             # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
-        if link in ("in", "on") and not _named_together(groups[-1][-1], match):
+        if link in ("in", "on") and not named_together(groups[-1][-1], match):
             continue
         if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
             continue
-        if link == "with" and _of_limbs(words, groups[-1][-1], match, found):
+        if link == "with" and of_limbs(words, groups[-1][-1], match, found):
             continue
-        if link == "with" and _held_with(groups[-1][-1], match, found):
+        if link == "with" and held_with(groups[-1][-1], match, found):
             # "Sphinx with neck stretch", "warrior I with eagle arms": one pose.
             continue
         if link == "next" and match.entry.id == "running" and words[match.start] == "sprint":
             # "Bike sprint", "mountain climber sprint": as fast as one can.
             continue
-        if link == "next" and _of_a_pose(words, groups[-1][-1], match, found):
+        if link == "next" and of_a_pose(words, groups[-1][-1], match, found):
             continue
-        if link == "next" and not strong and not _alike(groups[-1][-1], match):
+        if link == "next" and not strong and not alike(groups[-1][-1], match):
             # "Hammer throw", "jumping bicycle": two words of many meanings say together something else.
             phrase.weak, phrase.used = True, match.used
             return phrase
-        if link in ("to", "with", "next", "in"):
+        if link in ("to", "with", "next", "in", "on"):
             groups[-1].append(match)
             links.append(link)
         elif link != "or":
@@ -254,42 +252,6 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         phrase.used += sum(match.used for match in group)
     phrase.method = phrase.method or "exact"
     return phrase
-
-
-def _of_a_pose(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
-    one = match.end - match.start == 1 and words[match.start] in _IN_A_POSE
-    return one and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
-
-
-_LIMBS = frozenset([
-    "arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "lift", "raise", "extension", "reach", "circle", "swing",
-    "tap", "pump", "drop", "1arm", "1leg", "alternating",
-])  # fmt: skip
-
-
-def _of_limbs(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
-    """A limb moves while something else is done ("march with arm swings"), and the two are known for no exercise of their own."""
-    if not _LIMBS.issuperset(words[match.start : match.end]):
-        return False
-    return not any((each, match.entry.id) in known_pairs() for each in _kinds_of(first.entry.id, found))
-
-
-def _kinds_of(exercise: str, found: Lexicon) -> list[str]:
-    """What an exercise is a kind of, as far as compounds go: nothing is done in a side plank as it is in a plank."""
-    return [exercise] if exercise == "side_plank" else list(found.ancestors(exercise))
-
-
-def _held_with(first: Match, match: Match, found: Lexicon) -> bool:
-    other = found.exercises[match.entry.id].pattern in ("stretch", "mobility")
-    return other and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
-
-
-def _alike(first: Match, match: Match) -> bool:
-    return first.entry.id == match.entry.id or _named_together(first, match)
-
-
-def _named_together(first: Match, second: Match) -> bool:
-    return (first.entry.id, second.entry.id) in known_pairs()
 
 
 # Names that are numbers, or that section words stand before, are names only of their own.
@@ -367,7 +329,7 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
     first, last = ids[0], ids[-1]
     if first == last:
         return first
-    for left in _kinds_of(first, found):
+    for left in kinds_of(first, found):
         for right in found.ancestors(last):
             # Two kinds of planks are not a plank to a plank.
             known = table.get((left, right)) if left != right or (left, right) == (first, last) else None
@@ -380,25 +342,3 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
         return first
     link = _link(words, group[0].end, group[1].start)
     return f"{first}_{'with' if link == 'with' else 'to'}_{last}"
-
-
-@cache
-def known_pairs() -> dict[tuple[str, str], str]:
-    """Compounds of the taxonomy by their parts."""
-    found = lexicon()
-    pairs: dict[tuple[str, str], str] = {}
-    from fimad.labels.taxonomy import words_of
-
-    for exercise in found.exercises.values():
-        for name in (exercise.id.replace("_", " "), *exercise.names.get("en", ())):
-            words = words_of(name)
-            for at in range(1, len(words) - 1):
-                if words[at] in ("to", "with", "and", "into"):
-                    left, right = exact(words[:at], found), exact(words[at + 1 :], found)
-                    if left and right and exercise.id not in (left.id, right.id):
-                        pairs.setdefault((left.id, right.id), exercise.id)
-            for at in range(1, len(words)):
-                left, right = exact(words[:at], found), exact(words[at:], found)
-                if left and right and exercise.id not in (left.id, right.id):
-                    pairs.setdefault((left.id, right.id), exercise.id)
-    return pairs

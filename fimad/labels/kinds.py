@@ -43,7 +43,28 @@ _PERSONS = frozenset(
     ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
 )
 _MAX_UNLISTED = 8
-_OF = frozenset("der des von beim bei del de della dello do da du di per para pour für of".split())
+_OF = frozenset(
+    [
+        "der",
+        "des",
+        "von",
+        "beim",
+        "bei",
+        "del",
+        "de",
+        "della",
+        "dello",
+        "do",
+        "da",
+        "du",
+        "di",
+        "per",
+        "para",
+        "pour",
+        "für",
+        "of",
+    ]
+)
 
 
 @dataclass

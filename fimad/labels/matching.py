@@ -129,6 +129,9 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
         value = _VALUE[entry.type] * used
         if entry.weak:
             value *= 0.35
+        elif entry.type == "other" and used >= 2:
+            # "Crunch time", "press conference": worth more than an exercise and a word beside it.
+            value *= 1.75
         rank = value
         if languages and not languages.isdisjoint(entry.languages):
             rank += 4.0

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from fimad.labels.compounds import Phrase, by_one_limb, known_pairs, phrases
+from fimad.labels.compounds import Phrase, by_one_limb, phrases
 from fimad.labels.context.borrowed import unborrowed
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
 from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment, spellings
+from fimad.labels.pairs import known_pairs
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.stated.numbers import take_numbers

@@ -53,7 +53,8 @@ def side_of(
         at += step
     if not sides:
         # "Fire hydrants (both)", "single leg bridge ea".
-        return "both" if words and words[-1] in ("both", "each") and (len(words) == 1 or words[-1] == "each") else None
+        last = words[-1] if words else ""
+        return "both" if (last == "each" and words[-2:-1] != ["rep"]) or (last == "both" and len(words) == 1) else None
     if "both" in sides:
         return (
             "both"

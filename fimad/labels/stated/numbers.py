@@ -19,6 +19,7 @@ from fimad.labels.stated.clocks import (
     value_of,
 )
 from fimad.labels.stated.counted_words import EACH, EACH_OF, LIMBS, NUMBERS, ORDER, WAYS
+from fimad.labels.stated.places import after_hash, letter_order
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
@@ -41,7 +42,7 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
             at = _word(found, at, words, units, into)
         elif kind == "p":
             if text == "#" and at + 1 < size and found[at + 1].kind == "n":
-                at = _hash(found, at, words, into)
+                at = after_hash(found, at, words, into)
             elif text == "&":
                 words.append("and")
                 at += 1
@@ -85,7 +86,7 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
     text = found[at].text
     size = len(found)
     if len(text) == 1 and at + 1 < size:
-        end = _letter_order(found, at, words, into)
+        end = letter_order(found, at, words, into)
         if end:
             return end
     if text == "x":
@@ -148,49 +149,6 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
     words.extend(canonical(text))
     # "12 ea. leg": no end of a phrase.
     return at + 2 if text == "ea" and at + 1 < size and found[at + 1].text == "." else at + 1
-
-
-def _letter_order(found: list[Token], at: int, words: list[str], into: Stated) -> int:
-    """ "A1) Plank", "B2: Row", "W1. Lunge", "Block A:": a place in a list; where it ends, 0 if it is none."""
-    size = len(found)
-    text, following = found[at].text, found[at + 1]
-    ordered = bool(words) and words[-1] in ORDER
-    if words and not ordered and words[-1] != ":":
-        return 0
-    end = 0
-    if following.kind == "n" and following.glued and len(following.text) <= 2:
-        after = found[at + 2] if at + 2 < size else None
-        if after is None:
-            return 0
-        if after.kind == "p" and after.text in ".):-|]":
-            end = at + 3
-        elif (after.kind == "w" and not after.glued and text in "abcdef") or ordered:
-            end = at + 2
-    elif ordered and text in "abcdefgh" and following.kind == "p" and following.text in ".):-|]":
-        end = at + 2
-    if end and end < size:
-        into.prefixed = True
-        words.append("#" if ordered else ":")
-        if ordered:
-            words.append(":")
-        return end
-    return 0
-
-
-def _hash(found: list[Token], at: int, words: list[str], into: Stated) -> int:
-    """ "#3 Push up", "Move #5 Crunches", "Tabata #1": a place in a list."""
-    if not words:
-        into.prefixed = True
-        words.append(":")
-    elif words[-1] in ORDER:
-        words.append("#")
-    end = at + 2
-    if end < len(found) and found[end].text in (".", ")", "-", ":") and found[end].kind == "p":
-        end += 1
-        words.append(":")
-    elif words and words[-1] == "#":
-        words.append(":")
-    return end
 
 
 def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:

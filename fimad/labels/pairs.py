@@ -1,0 +1,70 @@
+"""Two names side by side: which pairs are one exercise, and which second name only says how the first is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from fimad.labels.matching import Match, exact
+from fimad.labels.taxonomy import Lexicon, lexicon, words_of
+
+# What some poses are as well: "Malasana squat", "crescent lunge twist".
+_IN_A_POSE = frozenset(["squat", "lunge", "twist", "bridge", "backbend", "stretch"])
+_LIMBS = frozenset([
+    "arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "lift", "raise", "extension", "reach", "circle", "swing",
+    "tap", "pump", "drop", "1arm", "1leg", "alternating",
+])  # fmt: skip
+
+
+def of_a_pose(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
+    """Whether a pose is followed by what it is as well."""
+    one = match.end - match.start == 1 and words[match.start] in _IN_A_POSE
+    return one and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+
+
+def of_limbs(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
+    """A limb moves while something else is done ("march with arm swings"), and the two are known for no exercise of their own."""
+    if not _LIMBS.issuperset(words[match.start : match.end]):
+        return False
+    return not any((each, match.entry.id) in known_pairs() for each in kinds_of(first.entry.id, found))
+
+
+def kinds_of(exercise: str, found: Lexicon) -> list[str]:
+    """What an exercise is a kind of, as far as compounds go: nothing is done in a side plank as it is in a plank."""
+    return [exercise] if exercise == "side_plank" else list(found.ancestors(exercise))
+
+
+def held_with(first: Match, match: Match, found: Lexicon) -> bool:
+    """Whether a pose is held with a stretch: "sphinx with neck stretch" is one."""
+    other = found.exercises[match.entry.id].pattern in ("stretch", "mobility")
+    return other and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+
+
+def alike(first: Match, match: Match) -> bool:
+    """Whether two names are of one exercise or make one."""
+    return first.entry.id == match.entry.id or named_together(first, match)
+
+
+def named_together(first: Match, second: Match) -> bool:
+    """Whether two exercises make one that the taxonomy has."""
+    return (first.entry.id, second.entry.id) in known_pairs()
+
+
+@cache
+def known_pairs() -> dict[tuple[str, str], str]:
+    """Compounds of the taxonomy by their parts."""
+    found = lexicon()
+    pairs: dict[tuple[str, str], str] = {}
+    for exercise in found.exercises.values():
+        for name in (exercise.id.replace("_", " "), *exercise.names.get("en", ())):
+            words = words_of(name)
+            for at in range(1, len(words) - 1):
+                if words[at] in ("to", "with", "and", "into"):
+                    left, right = exact(words[:at], found), exact(words[at + 1 :], found)
+                    if left and right and exercise.id not in (left.id, right.id):
+                        pairs.setdefault((left.id, right.id), exercise.id)
+            for at in range(1, len(words)):
+                left, right = exact(words[:at], found), exact(words[at:], found)
+                if left and right and exercise.id not in (left.id, right.id):
+                    pairs.setdefault((left.id, right.id), exercise.id)
+    return pairs
