@@ -25,13 +25,14 @@ from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import AGREED, StagePlan
+from fimad.pipeline.state.batches import chunks
 from fimad.pipeline.state.changed import find_changed, forget
 from fimad.pipeline.state.corpus import Corpus, corpus
 from fimad.pipeline.state.index import Index, void
 from fimad.pipeline.state.packing import Damage, WorkspaceSource
 from fimad.pipeline.state.records import Record
 from fimad.pipeline.state.runlog import RunLog
-from fimad.pipeline.state.survey import Survey, Videos, chunks
+from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import RunSpec
 from fimad.storage.store import Store, open_store

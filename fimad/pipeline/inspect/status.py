@@ -17,10 +17,11 @@ from fimad.pipeline.acquire.network.politeness import Politeness, host_of
 from fimad.pipeline.inspect.videos import find_video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state import runlog
-from fimad.pipeline.state.changed import find_changed
+from fimad.pipeline.state.batches import chunks
+from fimad.pipeline.state.changed import changed_of
 from fimad.pipeline.state.corpus import up_to_date
-from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, Record, id_hashes
-from fimad.pipeline.state.survey import Survey, Videos, chunks
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, Record, StageIndex, id_hashes, member
+from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace
 
 # The columns of the table. `stale`: was done under an earlier configuration, or from another state of its source. `blocked`: waits for a video that failed
@@ -70,17 +71,18 @@ class Status:
 def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos | None = None) -> Status:
     """Count every stage's videos by state, from listings."""
     names = [name for name in plan.stages if name in plan.keys]
-    survey = Survey(workspace, plan, names, again=False)
+    survey = Survey(workspace, plan, names, again=False, keep_records=True)
     others = _other_keys(workspace, plan, names)
     counts = {name: Counter[str]() for name in names}
     total = urls = 0
     videos = videos or up_to_date(workspace.videos)
-    changed = id_hashes(find_changed(workspace, plan, videos))
+    download = plan.keys.get("download")
     for chunk in chunks(videos(), 4096):
-        states = survey.states([video.video_id for video in chunk])
         hashes = id_hashes(video.video_id for video in chunk)
+        states = survey.states(hashes)
+        changed = changed_of(workspace, download, survey.indexes["download"], chunk) if download is not None else []
         # What was made of another state of its source is made anew.
-        outdated = np.isin(hashes, changed)[:, np.newaxis] & (states != PENDING)
+        outdated = np.isin(hashes, id_hashes(changed))[:, np.newaxis] & (states != PENDING)
         states[outdated] = PENDING
         total += len(chunk)
         blocked = np.zeros_like(states, dtype=bool)
@@ -103,7 +105,7 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
             ):
                 counts[name][label] += int(mask.sum())
             if name == "download":
-                is_url = np.array([bool(host_of(video)) for video in chunk])
+                is_url = np.array([video.kind == "url" or bool(host_of(video)) for video in chunk])
                 urls += int((is_url & waiting).sum())
     polite = Politeness(config.http, state=workspace.read_state("politeness"))
     stages = []
@@ -114,7 +116,7 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
                 name,
                 plan.keys.get(name, ""),
                 {label: counts[name][label] if name in counts else 0 for label in COLUMNS},
-                {**reasons(workspace, name, plan.keys[name]), **_of_clips(workspace, plan, name)}
+                {**reasons(workspace, name, plan.keys[name], survey), **_of_clips(workspace, plan, name)}
                 if name in counts
                 else {},
                 why.what if why else "",
@@ -126,19 +128,23 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
 
 def records(workspace: Workspace, stage: str, key: str) -> list[Record]:
     """The failure and filter records of a stage (no more than 20,000 of them), without those of videos that are done."""
-    done: set[str] = set()
-    others: set[str] = set()
-    for video_id, code in workspace.entries(stage, key):
-        (done if code == DONE else others).add(video_id)
-    chosen = sorted(others - done)[:_MOST_RECORDS]
+    listed: list[str] = []
+    index = workspace.index(stage, key, listed, listed)
+    return _read(workspace, stage, key, index, listed)
+
+
+def _read(workspace: Workspace, stage: str, key: str, index: StageIndex, listed: list[str]) -> list[Record]:
+    done = member(id_hashes(listed), index.done).tolist()
+    chosen = sorted({video_id for video_id, is_done in zip(listed, done, strict=True) if not is_done})[:_MOST_RECORDS]
     with ThreadPoolExecutor(16) as pool:
         found = pool.map(lambda video_id: workspace.read_record(stage, key, video_id), chosen)
         return [record for record in found if record is not None]
 
 
-def reasons(workspace: Workspace, stage: str, key: str) -> dict[str, int]:
-    """How often each reason was given in a stage."""
-    return dict(Counter(record.reason for record in records(workspace, stage, key)).most_common())
+def reasons(workspace: Workspace, stage: str, key: str, survey: Survey) -> dict[str, int]:
+    """How often each reason was given in a stage; `survey` has listed its records."""
+    found = _read(workspace, stage, key, survey.indexes[stage], survey.recorded[stage])
+    return dict(Counter(record.reason for record in found).most_common())
 
 
 def _of_clips(workspace: Workspace, plan: StagePlan, name: str) -> dict[str, int]:

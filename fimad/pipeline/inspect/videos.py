@@ -17,8 +17,9 @@ from fimad.errors import ConfigError, PermanentError
 from fimad.pipeline.acquire.addresses import IS_URL, identity, watch_url, with_scheme, without_secrets, youtube_id
 from fimad.pipeline.contract import Video
 from fimad.pipeline.stages.registry import StagePlan
+from fimad.pipeline.state.batches import chunks
 from fimad.pipeline.state.records import STATES
-from fimad.pipeline.state.survey import Survey, Videos, chunks
+from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace
 
 # Titles are read of so many videos when none has the name that was typed.

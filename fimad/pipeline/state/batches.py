@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
 from fimad.storage.store import Store
 
+T = TypeVar("T")
 # What a file can be named after.
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 
@@ -117,12 +119,13 @@ class Batches:
         names = list(self.batches() if batches is None else batches)
         for number, name in enumerate(names):
             mine: list[bytes] = []
-            for chunk in _chunks(self._lines(name), 4096):
-                rows = [json.loads(line) for line in chunk]
-                hashes = id_hashes(row[0] for row in rows)
+            for chunk in chunks(self._lines(name), 4096):
+                rows = json.loads(b"[" + b",".join(chunk) + b"]")
                 known = np.zeros(len(rows), dtype=bool)
-                for earlier in seen:
-                    known |= member(hashes, earlier)
+                if len(names) > 1:
+                    hashes = id_hashes(row[0] for row in rows)
+                    for earlier in seen:
+                        known |= member(hashes, earlier)
                 for row, skip in zip(rows, known.tolist(), strict=True):
                     if not skip and row[0] not in removed:
                         location = self.secrets.whole(row[2]) if row[1] == "url" else row[2]
@@ -144,12 +147,8 @@ class Batches:
                 path.unlink(missing_ok=True)
 
 
-def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of so many items: states are looked up for thousands of videos at a time."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
         yield chunk

@@ -7,14 +7,14 @@ video is removed, under every key, and the run makes it anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fimad.errors import PermanentError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.records import DONE, FAILED, FILTERED, id_hashes
-from fimad.pipeline.state.survey import chunks
+from fimad.pipeline.state.batches import chunks
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, StageIndex, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 
 _COLUMN = "source_fingerprint"
@@ -26,18 +26,28 @@ def find_changed(workspace: Workspace, plan: StagePlan, videos: Callable[[], Ite
     if key is None:
         return []
     index = workspace.index("download", key)
-    found: list[str] = []
+    chosen = chunks((video for video in videos() if video.fingerprint), 4096)
+    return [video_id for chunk in chosen for video_id in changed_of(workspace, key, index, chunk)]
+
+
+def changed_of(workspace: Workspace, key: str, index: StageIndex, videos: Sequence[Video]) -> list[str]:
+    """Those of some videos that were built from another state of their source.
+
+    Parameters
+    ----------
+    key, index : of `download`.
+    """
+    videos = [video for video in videos if video.fingerprint]
+    states = index.states(id_hashes(video.video_id for video in videos)).tolist()
+    known = [video for video, state in zip(videos, states, strict=True) if state in (DONE, FAILED, FILTERED)]
+    if not known:
+        return []
 
     def differs(video: Video) -> bool:
         return _built_from(workspace, key, video.video_id) not in (None, video.fingerprint)
 
     with ThreadPoolExecutor(16) as pool:
-        for chunk in chunks((video for video in videos() if video.fingerprint), 4096):
-            states = index.states(id_hashes(video.video_id for video in chunk)).tolist()
-            known = [video for video, state in zip(chunk, states, strict=True) if state in (DONE, FAILED, FILTERED)]
-            flags = pool.map(differs, known)
-            found += [video.video_id for video, flag in zip(known, flags, strict=True) if flag]
-    return found
+        return [video.video_id for video, flag in zip(known, pool.map(differs, known), strict=True) if flag]
 
 
 def _built_from(workspace: Workspace, key: str, video_id: str) -> str | None:

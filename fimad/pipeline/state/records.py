@@ -27,14 +27,8 @@ def id_hashes(video_ids: Iterable[str]) -> Hashes:
 
     Two of ten million ids share a hash with a probability of 3e-6.
     """
-    return np.frombuffer(b"".join(id_digest(each)[:8] for each in video_ids), dtype=">u8").astype(np.uint64)
-
-
-def sorted_hashes(digests: bytes | bytearray) -> Hashes:
-    """Hashes from the first eight bytes of digests, put together; sorted."""
-    hashes = np.frombuffer(digests, dtype=">u8").astype(np.uint64)
-    hashes.sort()
-    return hashes
+    digests = [hashlib.sha256(each.encode()).digest()[:8] for each in video_ids]
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
 @dataclass(frozen=True)

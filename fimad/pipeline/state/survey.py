@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fimad.pipeline.contract import Resource, Video
 from fimad.pipeline.stages.registry import StagePlan
+from fimad.pipeline.state.batches import chunks
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, StageIndex, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 
@@ -51,20 +52,33 @@ class Survey:
     ----------
     names : the stages of the run, upstream first.
     again : also take up what failed in an earlier run for a transient reason.
+    keep_records : keep in `recorded` the ids that each stage has a record of.
     """
 
-    def __init__(self, workspace: Workspace, plan: StagePlan, names: Sequence[str], again: bool = True) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        plan: StagePlan,
+        names: Sequence[str],
+        again: bool = True,
+        *,
+        keep_records: bool = False,
+    ) -> None:
         self._workspace = workspace
         self.plan = plan
         self.names = list(names)
         self.indexes: dict[str, StageIndex] = {}
         self.again: dict[str, Hashes] = {}
+        self.recorded: dict[str, list[str]] = {}
         for name in self.names:
             failed: list[str] = []
             bounded = again and self._limits_changed(name)
-            filtered: list[str] | None = [] if bounded else None
-            self.indexes[name] = workspace.index(name, plan.keys[name], failed if again else None, filtered)
-            self.again[name] = self._worth_a_try(name, [*failed, *(filtered or ())])
+            filtered: list[str] | None = [] if bounded or keep_records else None
+            wanted = failed if again or keep_records else None
+            self.indexes[name] = workspace.index(name, plan.keys[name], wanted, filtered)
+            if keep_records:
+                self.recorded[name] = [*failed, *(filtered or ())]
+            self.again[name] = self._worth_a_try(name, [*failed, *(filtered or ())] if again else ())
         position = {name: at for at, name in enumerate(self.names)}
         self._inputs = [[position[each] for each in plan.inputs(name) if each in position] for name in self.names]
         self._resources: list[Resource] = [plan.stages[name].resource for name in self.names]
@@ -72,9 +86,9 @@ class Survey:
         self.waiting: tuple[str, ...] = ()
         """Stages that have videos to do, as of the last `count`."""
 
-    def states(self, video_ids: Sequence[str]) -> NDArray[np.uint8]:
-        """(videos, stages) state codes; failures that are worth another run count as pending."""
-        hashes = id_hashes(video_ids)
+    def states(self, videos: Sequence[str] | Hashes) -> NDArray[np.uint8]:
+        """(videos, stages) state codes of video ids, or of their hashes; failures that are worth another run count as pending."""
+        hashes = videos if isinstance(videos, np.ndarray) else id_hashes(videos)
         columns = []
         for name in self.names:
             column = self.indexes[name].states(hashes)
@@ -174,15 +188,3 @@ class Survey:
             for name, state in zip(self.names, row, strict=True)
             if state == PENDING and np.isin(hashes, self.again[name])[0]
         }
-
-
-def chunks(items: Iterable[Video], size: int) -> Iterator[list[Video]]:
-    """Videos in lists of so many: states are looked up for thousands at a time."""
-    chunk: list[Video] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

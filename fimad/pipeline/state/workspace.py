@@ -32,22 +32,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fimad.errors import DamagedArtifactError
-from fimad.pipeline.state.batches import Batches
+from fimad.pipeline.state.batches import Batches, chunks
 from fimad.pipeline.state.bundles import FOLDER, GONE, Bundles
 from fimad.pipeline.state.records import (
     DONE,
     FAILED,
     FILTERED,
     SUFFIXES,
+    Hashes,
     Record,
     StageIndex,
     id_digest,
-    sorted_hashes,
+    id_hashes,
 )
 from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
@@ -56,6 +58,8 @@ from fimad.storage.store import LocalStore, open_store
 
 # In an artifact's metadata: the SHA-256 of the media that it was made from.
 _MEDIA = b"fimad.media"
+# So many names of a listing are objects at a time.
+_LISTED_AT_ONCE = 4096
 
 
 def media_of(stage: str, table: pa.Table) -> str:
@@ -343,13 +347,16 @@ class Workspace(Batches):
     ) -> StageIndex:
         """What a stage is done with; ids that have a record of either kind are added to `failed` and `filtered`."""
         # Eight bytes a video while they come in as well, not an object each.
-        parts = {code: bytearray() for code in (DONE, FAILED, FILTERED)}
-        for video_id, code in self.entries(stage, key):
-            parts[code] += id_digest(video_id)[:8]
-            wanted = failed if code == FAILED else filtered if code == FILTERED else None
-            if wanted is not None:
-                wanted.append(video_id)
-        return StageIndex(*(sorted_hashes(parts[code]) for code in (DONE, FAILED, FILTERED)))
+        parts: dict[int, list[Hashes]] = {DONE: [], FAILED: [], FILTERED: []}
+        for chunk in chunks(self.entries(stage, key), _LISTED_AT_ONCE):
+            for code, kept in ((DONE, None), (FAILED, failed), (FILTERED, filtered)):
+                video_ids = [video_id for video_id, state in chunk if state == code]
+                parts[code].append(id_hashes(video_ids))
+                if kept is not None:
+                    kept += video_ids
+        return StageIndex(
+            *(np.sort(np.concatenate([id_hashes(()), *parts[code]])) for code in (DONE, FAILED, FILTERED))
+        )
 
     # Upkeep
 
