@@ -25,14 +25,13 @@ from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import AGREED, StagePlan
-from fimad.pipeline.state.batches import chunks
 from fimad.pipeline.state.changed import find_changed, forget
 from fimad.pipeline.state.corpus import Corpus, corpus
 from fimad.pipeline.state.index import Index, void
 from fimad.pipeline.state.packing import Damage, WorkspaceSource
 from fimad.pipeline.state.records import Record
 from fimad.pipeline.state.runlog import RunLog
-from fimad.pipeline.state.survey import Survey, Videos
+from fimad.pipeline.state.survey import Survey
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import RunSpec
 from fimad.storage.store import Store, open_store
@@ -271,7 +270,7 @@ def _run(
     resources = {plan.stages[name].resource for name in names}
 
     def make_executor() -> Executor:
-        _void_facts(workspace, plan, videos)
+        _void_facts(workspace, plan)
         return _executor(replace(spec, warm=survey.waiting), config, sorted(resources), observer, workspace)
 
     finisher = MediaRemover(workspace, config, plan, survey)
@@ -304,18 +303,13 @@ def _run(
         workspace.delete_proofs()
 
 
-def _void_facts(workspace: Workspace, plan: StagePlan, videos: Videos) -> None:
+def _void_facts(workspace: Workspace, plan: StagePlan) -> None:
     """Before anything is made: the index must not speak of artifacts that are gone, and about to be made again."""
     index = Index(workspace, plan.keys)
     if not index.files():
         return
     every = Survey(workspace, plan, [name for name in plan.stages if name in plan.keys], again=False)
-    done: dict[str, set[str]] = {}
-    for chunk in chunks(videos(), 4096):
-        ids = [video.video_id for video in chunk]
-        for video_id, row in zip(ids, every.states(ids), strict=True):
-            done[video_id] = set(every.done(row.tobytes()))
-    index.void_changed(done)
+    index.void_changed(lambda video_ids: [set(every.done(row.tobytes())) for row in every.states(video_ids)])
 
 
 def _forward(event: tuple[Any, ...], observer: Observer) -> None:

@@ -6,7 +6,7 @@ limb moves the same way at the same times are one recording. The fingerprint is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +29,11 @@ _LEAST_SHARE = 0.5
 Print = NDArray[np.float16]
 #: Size of a fingerprint: 32 times, 8 limbs, 2 axes.
 PRINT_BYTES = _TIMES * len(_LANDMARKS) * 2 * 2
-# So many videos are compared with those of their length at once.
+#: Gives the fingerprints of some rows, (n, 512); zeros where a video has none.
+Marks = Callable[[NDArray[np.int64]], NDArray[np.float16]]
+# So many videos are compared with so many of those of their length at once.
 _BLOCK = 256
+_AT_ONCE = 8192
 
 
 def fingerprint(pose: pa.Table, duration_s: float) -> Print | None:
@@ -65,36 +68,36 @@ def fingerprint(pose: pa.Table, duration_s: float) -> Print | None:
     return unit
 
 
-def duplicates(
-    video_ids: Sequence[str], durations_s: NDArray[np.float64], marks: NDArray[np.float16]
-) -> list[tuple[str, str]]:
+def duplicates(video_ids: Sequence[str], durations_s: NDArray[np.float64], marks: Marks) -> list[tuple[str, str]]:
     """Pairs of videos that show one performance.
 
     Parameters
     ----------
     durations_s : (n,) length of each video.
-    marks : (n, 512) fingerprint of each.
+    marks : gives fingerprints by rows; they need not be in memory.
     """
-    order = sorted(range(len(video_ids)), key=lambda at: (durations_s[at], video_ids[at]))
-    lengths = durations_s[order] if order else np.zeros(0)
+    order = np.argsort(durations_s, kind="stable")
+    lengths = durations_s[order]
     pairs = []
     for start in range(0, len(order), _BLOCK):
         mine = order[start : start + _BLOCK]
-        end = int(np.searchsorted(lengths, lengths[min(start + _BLOCK, len(order)) - 1] + _LENGTH_S, side="right"))
-        theirs = order[start:end]
-        plain = marks[mine].astype(np.float32)
-        others = marks[theirs].astype(np.float32).T
-        flipped = np.stack([mirrored(each).reshape(-1) for each in plain])
-        alike = np.maximum(plain @ others, flipped @ others) >= _SAME
-        for one, other in zip(*np.nonzero(alike), strict=True):
-            near = lengths[start + other] - lengths[start + one] <= _LENGTH_S
-            if other > one and near and lengths[start + one] > 0:
-                pairs.append((video_ids[mine[one]], video_ids[theirs[other]]))
+        plain = marks(mine).astype(np.float32)
+        flipped = mirrored(plain)
+        end = int(np.searchsorted(lengths, lengths[start + len(mine) - 1] + _LENGTH_S, side="right"))
+        # Many videos may have one length.
+        for first in range(start, end, _AT_ONCE):
+            theirs = order[first : min(first + _AT_ONCE, end)]
+            others = marks(theirs).astype(np.float32).T
+            alike = np.maximum(plain @ others, flipped @ others) >= _SAME
+            for one, other in zip(*np.nonzero(alike), strict=True):
+                at, then = start + one, first + other
+                if then > at and lengths[then] - lengths[at] <= _LENGTH_S and lengths[at] > 0:
+                    pairs.append((video_ids[mine[one]], video_ids[theirs[other]]))
     return pairs
 
 
-def mirrored(mark: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The fingerprint of the picture flipped left to right."""
-    swapped = mark.reshape(_TIMES, len(_NAMES), 2, 2)[:, :, ::-1].copy()
+def mirrored(marks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 512) fingerprints of the pictures flipped left to right."""
+    swapped = marks.reshape(len(marks), _TIMES, len(_NAMES), 2, 2)[:, :, :, ::-1].copy()
     swapped[..., 0] *= -1
-    return swapped.reshape(mark.shape)
+    return swapped.reshape(marks.shape)

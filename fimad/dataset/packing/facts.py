@@ -7,17 +7,21 @@ how shards are cut. They are made once per video, by whoever has its artifacts a
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from fimad.dataset.packing.duplicates import PRINT_BYTES, duplicates, fingerprint
+from fimad.dataset.packing.duplicates import PRINT_BYTES, Marks, duplicates, fingerprint
 from fimad.dataset.packing.rows import labels_of
-from fimad.dataset.packing.splits import Member
+from fimad.dataset.packing.splits import Members
 from fimad.labels.clips import class_of
 from fimad.schema import DOWNLOAD
 from fimad.storage.parquet import one_chunk
@@ -92,66 +96,116 @@ def _first(table: pa.Table, name: str) -> str:
 
 @dataclass
 class Facts:
-    """The facts of all videos that a dataset is to have, in the order of their ids."""
+    """The facts of all videos that a dataset is to have, in the order of their ids.
 
+    Parameters
+    ----------
+    table : all but ids and fingerprints: these are most of what a driver would hold of a million videos.
+    marks : gives the fingerprints of some rows.
+    """
+
+    video_ids: Sequence[str]
     table: pa.Table
+    marks: Marks
 
     @classmethod
     def of(cls, rows: Iterable[dict[str, Any]]) -> Facts:
         """From `video_facts` of each video."""
-        return cls(pa.Table.from_pylist(list(rows), schema=FACTS).sort_by("video_id"))
+        table = pa.Table.from_pylist(list(rows), schema=FACTS).sort_by("video_id")
+        marks = mark_values(table.column("mark"))
+        return cls(table.column("video_id").to_pylist(), table.drop_columns(["video_id", "mark"]), marks.__getitem__)
 
     def without(self, video_ids: set[str]) -> Facts:
         """Without some videos."""
         if not video_ids:
             return self
-        gone = pa.array(sorted(video_ids), pa.string())
-        keep = pa.compute.invert(pa.compute.is_in(self.table.column("video_id"), gone))
-        return Facts(self.table.filter(keep))
+        kept = np.array([row for row, each in enumerate(self.video_ids) if each not in video_ids], np.int64)
+        marks = self.marks
+        ids = [self.video_ids[row] for row in kept.tolist()]
+        return Facts(ids, self.table.take(kept), lambda rows: marks(kept[rows]))
+
+    def row(self, video_id: str) -> int | None:
+        """Where a video stands."""
+        at = bisect_left(self.video_ids, video_id)
+        return at if at < len(self.video_ids) and self.video_ids[at] == video_id else None
 
     def column(self, name: str) -> list[Any]:
         """A column as a list."""
         values: list[Any] = self.table.column(name).to_pylist()
         return values
 
-    def stages(self) -> dict[str, tuple[str, ...]]:
-        """The stages of each video; videos with the same ones share the tuple."""
-        known: dict[str, tuple[str, ...]] = {}
-        found = {}
-        for video_id, text in zip(self.column("video_id"), self.column("stages"), strict=True):
-            found[video_id] = known.setdefault(text, tuple(text.split(",")))
-        return found
+    def coded(self, name: str) -> tuple[NDArray[np.int64], pa.Array]:
+        """A column as (n,) numbers of its distinct values, and these values."""
+        column = one_chunk(self.table.column(name))
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
 
-    def members(self, *, tied_by_motion: bool) -> list[Member]:
+    @cached_property
+    def _ways(self) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
+        codes, texts = self.coded("stages")
+        return codes, [tuple(str(text).split(",")) for text in texts.to_pylist()]
+
+    def stages(self, row: int) -> tuple[str, ...]:
+        """The stages that a video is done with."""
+        codes, ways = self._ways
+        return ways[int(codes[row])]
+
+    def members(self, *, tied_by_motion: bool) -> Members:
         """What splitting needs: ties of channel and media, and of motion, where two videos show one performance."""
-        ties: dict[str, list[str]] = {}
-        for pair in self.pairs() if tied_by_motion else ():
-            for video_id in pair:
-                ties.setdefault(video_id, []).append(f"motion:{'='.join(sorted(pair))}")
-        return [self._member(row, ties.get(row[0], [])) for row in self._rows()]
+        rows, ties, count = [], [], 0
+        names: list[tuple[str, int, Any]] = []
+        for kind in ("channel", "media", "person"):
+            at = self._shared(kind)
+            values = one_chunk(self.table.column(kind).take(at))
+            encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+            values = encoded.dictionary
+            rows.append(at)
+            ties.append(encoded.indices.to_numpy().astype(np.int64) + count)
+            names.append((kind, count, values))
+            count += len(values)
+        pairs = self.pairs() if tied_by_motion else []
+        names.append(("motion", count, pa.array(["=".join(sorted(pair)) for pair in pairs], pa.string())))
+        found = [self.row(video_id) for pair in pairs for video_id in pair]
+        rows.append(np.array(found, np.int64))
+        ties.append(np.repeat(np.arange(len(pairs)), 2) + count)
 
-    def _rows(self) -> Iterator[tuple[Any, ...]]:
-        names = ("video_id", "channel", "media", "person", "labels", "duration_s", "split", "source")
-        return zip(*(self.column(name) for name in names), strict=True)
+        def name(tie: int) -> str:
+            kind, first, values = next(each for each in reversed(names) if each[1] <= tie)
+            return f"{kind}:{values[tie - first].as_py()}"
 
-    @staticmethod
-    def _member(row: tuple[Any, ...], motion: list[str]) -> Member:
-        video_id, channel, media, person, labels, duration_s, split, source = row
-        ties = [f"channel:{channel}"] if channel else []
-        ties += [f"media:{media}"] if media else []
-        ties += [f"person:{person}"] if person else []
-        return Member(video_id, (*ties, *motion), Counter(json.loads(labels)), duration_s, split or None, source)
+        kinds, texts = self.coded("labels")
+        labels: dict[str, int] = {}
+        counts = [
+            tuple((labels.setdefault(label, len(labels)), n) for label, n in json.loads(text).items())
+            for text in texts.to_pylist()
+        ]
+        return Members(self.video_ids, np.concatenate(rows), np.concatenate(ties), name, list(labels), kinds, counts)
+
+    def _shared(self, name: str) -> NDArray[np.int64]:
+        """Rows whose value others have too: nobody is tied by what a single video has, as most files of media are."""
+        hashes = np.zeros(len(self.video_ids), np.int64)
+        at = 0
+        for batch in self.table.select([name]).to_batches(max_chunksize=65_536):
+            values = batch.column(0).to_pylist()
+            hashes[at : at + len(values)] = [hash(value) if value else 0 for value in values]
+            at += len(values)
+        distinct, counts = np.unique(hashes, return_counts=True)
+        shared = distinct[(counts > 1) & (distinct != 0)]
+        return np.flatnonzero(np.isin(hashes, shared))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Pairs of videos that show one performance."""
-        known = self.table.select(["video_id", "duration_s", "mark"])
-        if known.column("mark").null_count:
-            known = known.filter(pa.compute.is_valid(known.column("mark")))
-        marks = one_chunk(known.column("mark"))
-        if not len(marks):
-            return []
-        width = PRINT_BYTES // 2
-        # As they lie in memory: an object a video would cost more than the video's other facts together.
-        values = np.frombuffer(marks.buffers()[1], np.float16)[marks.offset * width :][: len(marks) * width]
-        durations = known.column("duration_s").to_numpy()
-        return duplicates(known.column("video_id").to_pylist(), durations, values.reshape(len(marks), -1))
+        return duplicates(self.video_ids, self.table.column("duration_s").to_numpy(), self.marks)
+
+
+def mark_values(column: pa.ChunkedArray) -> NDArray[np.float16]:
+    """(n, 512) fingerprints as they lie in memory; zeros, which are like nothing, where a video has none."""
+    marks = one_chunk(column)
+    width = PRINT_BYTES // 2
+    if not len(marks):
+        return np.zeros((0, width), np.float16)
+    values = np.frombuffer(marks.buffers()[1], np.float16)[marks.offset * width :][: len(marks) * width]
+    values = values.reshape(len(marks), width)
+    if marks.null_count:
+        values = np.where(pc.is_valid(marks).to_numpy(zero_copy_only=False)[:, np.newaxis], values, np.float16(0))
+    return values

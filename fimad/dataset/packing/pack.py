@@ -11,9 +11,9 @@ import json
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,13 @@ import pyarrow as pa
 from fimad import __version__
 from fimad.config import Config, PackConfig
 from fimad.dataset.manifest import NAME, canonical, read_manifest, sealed
+from fimad.dataset.packing.allot import allot, plan_shards
 from fimad.dataset.packing.describe import describe, same
 from fimad.dataset.packing.facts import Facts, video_facts
-from fimad.dataset.packing.rows import content_key, packed_class, schema_hash
 from fimad.dataset.packing.shards import Shard, ShardMade, ShardPlan, write_shard
-from fimad.dataset.packing.splits import assign, leaks, splits_from_file, without_leaks
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.croissant import croissant
 from fimad.errors import DamagedArtifactError, DatasetError
-from fimad.labels.clips import NULL
 from fimad.schema import dataset_schema
 from fimad.storage.atomic import sweep
 from fimad.storage.store import Store
@@ -112,18 +110,6 @@ class PackResult:
     clips: tuple[tuple[str, str, str, str, float], ...]
 
 
-@dataclass
-class Allotment:
-    """Which video goes where, and what would change its rows."""
-
-    facts: Facts
-    splits: dict[str, str]
-    contents: dict[str, str]
-    without_split: int = 0
-    leaking: list[str] = field(default_factory=list)
-    classes: dict[str, int] = field(default_factory=dict)
-
-
 def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -> PackResult:
     """Pack everything that `source` includes into `store`. Raises `DatasetError` where splits would leak.
 
@@ -136,10 +122,10 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
     stages = source.stage_info()
     facts, damaged = source.facts()
     gone = {each["video_id"] for each in previous.get("removed", [])}
-    allotment = _allot(facts.without(gone), config, previous, schema, tools, stages)
+    allotment = allot(facts.without(gone), config, previous, schema, tools, stages)
     order = [*config.pack.splits, *sorted(set(allotment.splits.values()) - set(config.pack.splits))]
     with scratch_folder(store) as scratch:
-        kept, plans = _plan_shards(allotment, config, previous, schema, order, store)
+        kept, plans = plan_shards(allotment, config, previous, schema, order, store)
         made = []
         for each in source.make_shards(plans, schema, scratch, canonical(tools).decode(), config.pack):
             damaged |= set(each.damaged)
@@ -199,106 +185,6 @@ def previous_manifest(store: Store) -> dict[str, Any]:
         if error.reason == "no_manifest":
             return {}
         raise
-
-
-def _allot(
-    facts: Facts,
-    config: Config,
-    previous: Mapping[str, Any],
-    schema: pa.Schema,
-    tools: Mapping[str, str],
-    stages: Mapping[str, Any],
-) -> Allotment:
-    leaking: list[str] = []
-    members = facts.members(tied_by_motion=not config.pack.split_file)
-    before = {video: split for split, info in previous.get("splits", {}).items() for video in info["videos"]}
-    if config.pack.split_file:
-        listed = splits_from_file(config.pack.split_file)
-        splits = {member.video_id: listed[member.video_id] for member in members if member.video_id in listed}
-    elif any(member.split for member in members):
-        # As a list says; what it leaves open goes by the fractions, and with its person or channel.
-        listed = {member.video_id: member.split for member in members if member.split}
-        splits = assign(members, config.pack.splits, {**before, **listed})
-    else:
-        members, leaking = without_leaks(members, config.pack.splits, before)
-        splits = assign(members, config.pack.splits, before)
-        crossing = leaks(members, splits)
-        if crossing:
-            raise DatasetError(
-                f"{len(crossing)} groups of videos reach into two splits: {', '.join(crossing[:3])}.",
-                "An earlier build had put copies of one video, or one channel's videos, into different splits.",
-                "Pack into a new folder with `--dataset`.",
-                reason="split_leak",
-            )
-    contents = {}
-    about = {"tools": canonical(tools).decode()}
-    schema_sha256 = schema_hash(schema)
-    done = facts.stages()
-    numbers = {member.video_id: folded(member.labels, config.pack) for member in members}
-    classes = numbered(previous.get("classes", {}), set().union(*numbers.values()))
-    columns = (facts.column(name) for name in ("video_id", "media", "source"))
-    for video_id, media, source in zip(*columns, strict=True):
-        if video_id in splits:
-            keys = {name: stages[name]["key"] for name in done[video_id]} | about
-            keys["classes"] = canonical({name: classes[name] for name in sorted(numbers[video_id])}).decode()
-            keys |= ({"media": media} if media else {}) | ({"source": source} if source else {})
-            contents[video_id] = content_key(video_id, keys, schema_sha256, splits[video_id], config.pack)
-    return Allotment(facts, splits, contents, len(members) - len(splits), leaking, classes)
-
-
-def numbered(before: Mapping[str, int], names: set[str]) -> dict[str, int]:
-    """A number for each class. What an earlier version numbered keeps its number; 0 is NULL's."""
-    classes = dict(before) or {NULL: 0}
-    for name in sorted(names - classes.keys()):
-        classes[name] = max(classes.values()) + 1
-    return classes
-
-
-def folded(labels: Iterable[str], config: PackConfig) -> set[str]:
-    """Classes as they are packed."""
-    return {packed_class(name, config.label_map) for name in labels}
-
-
-def _plan_shards(
-    allotment: Allotment,
-    config: Config,
-    previous: Mapping[str, Any],
-    schema: pa.Schema,
-    order: Sequence[str],
-    store: Store,
-) -> tuple[list[Shard], list[ShardPlan]]:
-    """The shards that are kept from the previous dataset, and those to be written for what is new.
-
-    Shards are cut by the size of the artifacts, which is known beforehand: so they can be written side by side, and are the
-    same however many do it.
-    """
-    splits, contents = allotment.splits, allotment.contents
-    kept = []
-    if previous.get("schema_sha256") == schema_hash(schema):
-        for old in previous.get("shards", []):
-            wanted = all(
-                splits.get(video) == old["split"] and contents[video] == content
-                for video, content in old["videos"].items()
-            )
-            if wanted and store.exists(old["name"]):
-                kept.append(Shard.from_manifest(old))
-    covered = {video for shard in kept for video in shard.videos}
-    done = allotment.facts.stages()
-    plans = []
-    for split in order:
-        videos: list[tuple[str, str, tuple[str, ...]]] = []
-        size = 0
-        for video_id, more in zip(allotment.facts.column("video_id"), allotment.facts.column("bytes"), strict=True):
-            if splits.get(video_id) != split or video_id in covered:
-                continue
-            videos.append((video_id, contents[video_id], done[video_id]))
-            size += more
-            if size >= config.pack.shard_bytes:
-                plans.append(ShardPlan(split, tuple(videos), allotment.classes))
-                videos, size = [], 0
-        if videos:
-            plans.append(ShardPlan(split, tuple(videos), allotment.classes))
-    return kept, plans
 
 
 def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous: Mapping[str, Any]) -> None:

@@ -1,15 +1,23 @@
-"""Who goes into which split: videos of one channel, and copies of one video, stay together."""
+"""Who goes into which split: videos of one channel, and copies of one video, stay together.
+
+A corpus may have millions of videos, so what is known of them is held in columns of numbers, a few bytes each.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fimad.errors import ConfigError
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -20,26 +28,123 @@ class Member:
     ----------
     ties : names that bind videos together: the channel, the media file's hash, a shared performance.
     labels : number of clips by label.
-    split : the one that its source puts it into.
-    fingerprint : of its source.
     """
 
     video_id: str
     ties: tuple[str, ...]
     labels: Counter[str] = field(default_factory=Counter)
-    duration_s: float = 0.0
-    split: str | None = None
-    fingerprint: str = ""
 
 
-def assign(
-    members: Iterable[Member], fractions: Mapping[str, float], before: Mapping[str, str] | None = None
-) -> dict[str, str]:
+@dataclass
+class Members:
+    """The same of all videos, in the order of their ids.
+
+    Parameters
+    ----------
+    tie_rows, ties : (t,) a video's row and a tie's number, for each tie that a video has.
+    tie_name : the name of a tie, by its number.
+    label_names : of each label.
+    kinds : (n,) which row of the label counts is each video's: videos of the same labels share one.
+    counts : by kind, the (label, number of clips) of it.
+    """
+
+    video_ids: Sequence[str]
+    tie_rows: Ints
+    ties: Ints
+    tie_name: Callable[[int], str]
+    label_names: Sequence[str]
+    kinds: Ints
+    counts: Sequence[tuple[tuple[int, int], ...]]
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    @classmethod
+    def of(cls, members: Iterable[Member]) -> Members:
+        """From single ones."""
+        ordered = sorted(members, key=lambda member: member.video_id)
+        names: dict[str, int] = {}
+        labels: dict[str, int] = {}
+        rows = [row for row, member in enumerate(ordered) for _ in member.ties]
+        ties = [names.setdefault(tie, len(names)) for member in ordered for tie in member.ties]
+        counts = [
+            tuple((labels.setdefault(name, len(labels)), count) for name, count in member.labels.items())
+            for member in ordered
+        ]
+        told = list(names)
+        return cls(
+            [member.video_id for member in ordered],
+            np.array(rows, np.int64),
+            np.array(ties, np.int64),
+            told.__getitem__,
+            list(labels),
+            np.arange(len(ordered)),
+            counts,
+        )
+
+    def keep(self, mask: NDArray[np.bool_]) -> Members:
+        """Some of the videos."""
+        if mask.all():
+            return self
+        number = np.cumsum(mask) - 1
+        tied = mask[self.tie_rows]
+        return Members(
+            [video_id for video_id, kept in zip(self.video_ids, mask.tolist(), strict=True) if kept],
+            number[self.tie_rows[tied]],
+            self.ties[tied],
+            self.tie_name,
+            self.label_names,
+            self.kinds[mask],
+            self.counts,
+        )
+
+    def codes(self, splits: Mapping[str, str], names: Sequence[str]) -> NDArray[np.int16]:
+        """(n,) the number of each video's split among `names`, -1 for none."""
+        number = {name: at for at, name in enumerate(names)}
+        found = (number[splits[each]] if each in splits else -1 for each in self.video_ids)
+        return np.fromiter(found, np.int16, len(self.video_ids))
+
+    def groups(self) -> tuple[int, Ints]:
+        """How many groups there are, and (n,) each video's: joined by shared ties, directly or through others, in the order of
+        their first video."""
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import connected_components
+
+        count = len(self.video_ids)
+        if not count:
+            return 0, np.zeros(0, np.int64)
+        size = count + (int(self.ties.max()) + 1 if len(self.ties) else 0)
+        ones = np.ones(len(self.ties), np.int8)
+        joined = coo_matrix((ones, (self.tie_rows, self.ties + count)), shape=(size, size))
+        _, found = connected_components(joined, directed=False)
+        _, first, number = np.unique(found[:count], return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        return len(first), rank[number]
+
+    def tie_range(self, codes: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """The lowest and the highest split of each tie's videos; of one without any, the lowest is above the highest."""
+        count = int(self.ties.max()) + 1 if len(self.ties) else 0
+        low, high = np.full(count, np.iinfo(np.int16).max, np.int16), np.full(count, -1, np.int16)
+        known = codes[self.tie_rows] >= 0
+        ties, mine = self.ties[known], codes[self.tie_rows[known]]
+        np.minimum.at(low, ties, mine)
+        np.maximum.at(high, ties, mine)
+        return low, high
+
+    def crossing(self, splits: Mapping[str, str]) -> Ints:
+        """The ties whose videos are in more than one split."""
+        low, high = self.tie_range(self.codes(splits, sorted(set(splits.values()))))
+        return np.flatnonzero(high > low)
+
+
+def assign(members: Members, fractions: Mapping[str, float], before: Mapping[str, str] | None = None) -> dict[str, str]:
     """Split of each video id.
 
     Groups (videos that share a tie, directly or through others) are dealt largest first to the split that lacks most of
-    their labels, and of clips at all; no split stays empty while there are groups for it. `before` is kept: a group with a member that was assigned earlier goes where that is, so that an
-    appended dataset keeps its splits. The result depends on nothing but the arguments.
+    their labels, and of clips at all; no split stays empty while there are groups for it. `before` is kept: a group with a
+    member that was assigned earlier goes where that is, so that an appended dataset keeps its splits. The result depends on
+    nothing but the arguments.
     """
     before = before or {}
     total = sum(fractions.values())
@@ -50,45 +155,55 @@ def assign(
             "For example: splits = {train = 0.8, val = 0.1, test = 0.1}",
         )
     targets = {name: fraction / total for name, fraction in fractions.items() if fraction > 0}
-    groups = _groups(members)
-    labels_total: Counter[str] = Counter()
-    for group in groups:
-        labels_total.update(_labels(group))
-    dealt: dict[str, Counter[str]] = {name: Counter() for name in targets}
-    result: dict[str, str] = {}
-
-    def give(group: list[Member], split: str) -> None:
-        dealt.setdefault(split, Counter()).update(_labels(group))
-        result.update((member.video_id, split) for member in group)
-
-    fresh = []
-    for group in groups:
-        known = Counter(before[member.video_id] for member in group if member.video_id in before)
-        if known:
-            give(group, known.most_common(1)[0][0])
-            # Where a new video ties two old groups, the old rows stay where readers have them; `leaks` tells of it.
-            result.update((m.video_id, before[m.video_id]) for m in group if m.video_id in before)
-        else:
-            fresh.append(group)
-    fresh.sort(key=lambda group: (-sum(_labels(group).values()), _hash(group[0].video_id)))
+    names = list(dict.fromkeys([*targets, *sorted(set(before.values()))]))
+    count, group_of = members.groups()
+    earlier = members.codes(before, names)
+    by_group = np.argsort(group_of, kind="stable")
+    bounds = np.searchsorted(group_of[by_group], np.arange(count + 1)).tolist()
+    sizes = np.array([sum(n for _, n in each) or 1 for each in members.counts], np.int64)[members.kinds]
+    clips = np.bincount(group_of, sizes, minlength=count)
+    labels_total = _labels(members, range(len(members)))
     clips_total = sum(labels_total.values())
-    for number, group in enumerate(fresh):
-        counts = _labels(group)
+    dealt: dict[str, Counter[int]] = {name: Counter() for name in names}
+    dealt_clips = dict.fromkeys(names, 0)
+    result = np.full(count, -1, np.int16)
 
-        def lacks(split: str, counts: Counter[str] = counts) -> float:
+    def rows(group: int) -> list[int]:
+        mine: list[int] = by_group[bounds[group] : bounds[group + 1]].tolist()
+        return mine
+
+    def give(group: int, counts: Counter[int], split: str) -> None:
+        dealt[split].update(counts)
+        dealt_clips[split] += sum(counts.values())
+        result[group] = names.index(split)
+
+    for group in np.unique(group_of[earlier >= 0]).tolist():
+        mine = rows(group)
+        known = Counter(code for code in earlier[mine].tolist() if code >= 0)
+        give(group, _labels(members, mine), names[known.most_common(1)[0][0]])
+    fresh = np.flatnonzero(result < 0)
+    first = by_group[np.array(bounds[:-1], np.int64)[fresh]].tolist()
+    tie_breaks = np.array([int.from_bytes(_digest(members.video_ids[row])) for row in first], np.uint64)
+    fresh = fresh[np.lexsort((tie_breaks, -clips[fresh]))]
+    for number, group in enumerate(fresh.tolist()):
+        counts = _labels(members, rows(group))
+
+        def lacks(split: str, counts: Counter[int] = counts) -> float:
             """How much closer this group brings the split to its target: in label fractions, and twice that in size."""
             by_label = sum(
                 n * (targets[split] - dealt[split][label] / labels_total[label]) for label, n in counts.items()
             )
-            return by_label / sum(counts.values()) + 2 * (targets[split] - sum(dealt[split].values()) / clips_total)
+            return by_label / sum(counts.values()) + 2 * (targets[split] - dealt_clips[split] / clips_total)
 
-        empty = [split for split in targets if not dealt[split]]
         # No split stays empty while there are groups for it: a validation set of one video is better than none.
+        empty = [split for split in targets if not dealt_clips[split]]
         if len(fresh) - number <= len(empty):
-            give(group, max(empty, key=lambda split: targets[split]))
+            give(group, counts, max(empty, key=lambda split: targets[split]))
         else:
-            give(group, max(targets, key=lambda split: (lacks(split), targets[split])))
-    return result
+            give(group, counts, max(targets, key=lambda split: (lacks(split), targets[split])))
+    # Where a new video ties two old groups, the old rows stay where readers have them; `leaks` tells of it.
+    codes = np.where(earlier >= 0, earlier, result[group_of] if count else earlier)
+    return {video_id: names[code] for video_id, code in zip(members.video_ids, codes.tolist(), strict=True)}
 
 
 def splits_from_file(path: str) -> dict[str, str]:
@@ -118,67 +233,45 @@ def splits_from_file(path: str) -> dict[str, str]:
 
 
 def without_leaks(
-    members: list[Member], fractions: Mapping[str, float], before: Mapping[str, str]
-) -> tuple[list[Member], list[str]]:
+    members: Members, fractions: Mapping[str, float], before: Mapping[str, str]
+) -> tuple[Members, list[str]]:
     """The members that can be split without a leak, and the ids of the new ones that can't.
 
     What an earlier build published stays where it is, so a new video that ties two of its splits together (a copy of a
     test video by a training channel) has to stay out.
     """
-    old: dict[str, set[str]] = defaultdict(set)
-    for member in members:
-        for tie in member.ties:
-            if member.video_id in before:
-                old[tie].add(before[member.video_id])
-    out = {
-        member.video_id
-        for member in members
-        if member.video_id not in before and len(set().union(*(old[tie] for tie in member.ties))) > 1
-    }
-    kept = [member for member in members if member.video_id not in out]
+    earlier = members.codes(before, sorted(set(before.values())))
+    low, high = members.tie_range(earlier)
+    most = np.iinfo(np.int16).max
+    lowest, highest = np.full(len(members), most, np.int16), np.full(len(members), -1, np.int16)
+    np.minimum.at(lowest, members.tie_rows, low[members.ties])
+    np.maximum.at(highest, members.tie_rows, high[members.ties])
+    out = (earlier < 0) & (highest > lowest)
+    kept = members.keep(~out)
+    gone = [members.video_ids[row] for row in np.flatnonzero(out).tolist()]
     # New videos can also bridge two splits in a chain.
-    crossing = set(leaks(kept, assign(kept, fractions, before)))
-    out |= {member.video_id for member in kept if member.video_id not in before and crossing & set(member.ties)}
-    return [member for member in members if member.video_id not in out], sorted(out)
+    crossing = kept.crossing(assign(kept, fractions, before))
+    if len(crossing):
+        bridges = np.zeros(len(kept), bool)
+        bridges[kept.tie_rows[np.isin(kept.ties, crossing)]] = True
+        bridges &= earlier[~out] < 0
+        gone += [kept.video_ids[row] for row in np.flatnonzero(bridges).tolist()]
+        kept = kept.keep(~bridges)
+    return kept, sorted(gone)
 
 
-def leaks(members: Iterable[Member], splits: Mapping[str, str]) -> list[str]:
+def leaks(members: Members, splits: Mapping[str, str]) -> list[str]:
     """Ties that reach into more than one split: an empty list proves that nothing leaks."""
-    seen: dict[str, set[str]] = defaultdict(set)
-    for member in members:
-        for tie in member.ties:
-            if member.video_id in splits:
-                seen[tie].add(splits[member.video_id])
-    return sorted(tie for tie, names in seen.items() if len(names) > 1)
+    return sorted(members.tie_name(tie) for tie in members.crossing(splits).tolist())
 
 
-def _groups(members: Iterable[Member]) -> list[list[Member]]:
-    """Members joined by shared ties, in the order of their first video id."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        parent.setdefault(name, name)
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    ordered = sorted(members, key=lambda member: member.video_id)
-    for member in ordered:
-        for tie in member.ties:
-            parent[root(tie)] = root(f"video:{member.video_id}")
-    groups: dict[str, list[Member]] = defaultdict(list)
-    for member in ordered:
-        groups[root(f"video:{member.video_id}")].append(member)
-    return list(groups.values())
-
-
-def _labels(group: list[Member]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for member in group:
-        counts.update(member.labels or {"": 1})
+def _labels(members: Members, rows: Iterable[int]) -> Counter[int]:
+    """Clips by label, of some videos; -1 is that of a video without any."""
+    counts: Counter[int] = Counter()
+    for kind in members.kinds[list(rows)].tolist():
+        counts.update(dict(members.counts[kind]) or {-1: 1})
     return counts
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:8]

@@ -12,15 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkstemp
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from fimad.dataset.packing.facts import FACTS
+from fimad.dataset.packing.duplicates import PRINT_BYTES
+from fimad.dataset.packing.facts import FACTS, Facts, mark_values
 from fimad.errors import DamagedArtifactError
 from fimad.pipeline.state.workspace import Workspace
 from fimad.storage.parquet import write_table
@@ -32,6 +40,48 @@ ROWS = FACTS.append(pa.field("stamp", pa.int64(), nullable=False))
 # More files than this are put together, those of fewer rows than this.
 _MOST_FILES = 64
 _FULL_ROWS = 50_000
+# Columns with few distinct values, which are held once.
+_REPEATED = ("stages", "channel", "person", "split", "source", "labels")
+
+
+@dataclass(frozen=True)
+class StagesDone:
+    """Which stages some videos are done with.
+
+    Parameters
+    ----------
+    video_ids : (n,), sorted.
+    codes : (n,) which of `texts` is each video's.
+    texts : names of stages, joined by commas.
+    """
+
+    video_ids: Sequence[str]
+    codes: NDArray[np.int64]
+    texts: Sequence[str]
+
+    def row(self, video_id: str) -> int | None:
+        """Where a video stands."""
+        at = bisect_left(self.video_ids, video_id)
+        return at if at < len(self.video_ids) and self.video_ids[at] == video_id else None
+
+
+class StoredMarks:
+    """Fingerprints in a temporary file that has no name, so that nothing is left of it; each is read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._handle, name = mkstemp(dir=folder)
+        os.unlink(name)
+        weakref.finalize(self, os.close, self._handle)
+
+    def append(self, values: NDArray[np.float16]) -> None:
+        """Put some more at the end."""
+        with os.fdopen(os.dup(self._handle), "wb") as file:
+            file.write(np.ascontiguousarray(values).data)
+
+    def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
+        """(n, 512) of some rows."""
+        raw = b"".join([os.pread(self._handle, PRINT_BYTES, row * PRINT_BYTES) for row in rows.tolist()])
+        return np.frombuffer(raw, np.float16).reshape(len(rows), PRINT_BYTES // 2)
 
 
 class Index:
@@ -51,27 +101,53 @@ class Index:
         """Names of the files of rows."""
         return sorted(f"{self.folder}/{name}" for name in self.workspace.store.files(self.folder))
 
-    def load(self, stages: Mapping[str, str]) -> pa.Table:
+    def load(self, stages: StagesDone) -> Facts:
         """The valid rows, in the order of ids: those that speak of just the stages that a video is done with, the newest of each.
 
-        Parameters
-        ----------
-        stages : by video id, the names of the stages that it is done with, joined by commas.
+        Fingerprints go to a temporary file meanwhile: a kilobyte a video is more than all else together.
         """
-        tables = [table for name in self.files() if (table := self._read(name)) is not None]
-        table = pa.concat_tables(tables) if tables else ROWS.empty_table()
-        if not table.num_rows:
-            return table
-        newest: dict[str, tuple[int, int]] = {}
-        old = self.stale()
-        columns = (table.column(name).to_pylist() for name in ("video_id", "stages", "stamp"))
-        for at, (video_id, names, stamp) in enumerate(zip(*columns, strict=True)):
-            if stages.get(video_id) != names or stamp <= old.get(video_id, 0):
+        ids, texts = pa.array(stages.video_ids, pa.string()), pa.array(stages.texts, pa.string())
+        void_ns = np.full(len(ids), -1, np.int64)
+        for video_id, stamp in self.stale().items():
+            if (row := stages.row(video_id)) is not None:
+                void_ns[row] = stamp
+        marks = StoredMarks(self.workspace.store.scratch_root())
+        newest, place = void_ns.copy(), np.full(len(ids), -1, np.int64)
+        tables: list[pa.Table] = []
+        count = 0
+        for name in self.files():
+            table = self._read(name)
+            if table is None or not table.num_rows:
                 continue
-            if newest.get(video_id, (0, 0))[0] <= stamp:
-                newest[video_id] = stamp, at
-        # In the order of the ids at once: each copy of the fingerprints is a kilobyte a video.
-        return table.take(np.array([newest[video_id][1] for video_id in sorted(newest)], dtype=np.int64))
+            marks.append(mark_values(table.column("mark")))
+            stamps = table.column("stamp").to_numpy()
+            videos = pc.fill_null(pc.index_in(table.column("video_id"), ids), -1).to_numpy()
+            spoken = pc.fill_null(pc.index_in(table.column("stages"), texts), -1).to_numpy()
+            rows = np.argsort(stamps, kind="stable")
+            rows = rows[videos[rows] >= 0]
+            rows = rows[spoken[rows] == stages.codes[videos[rows]]]
+            rows = rows[(stamps[rows] >= newest[videos[rows]]) & (stamps[rows] > void_ns[videos[rows]])]
+            # Of a video's rows the last is kept: the newest.
+            newest[videos[rows]], place[videos[rows]] = stamps[rows], rows + count
+            table = table.select([each for each in FACTS.names if each not in ("video_id", "mark")])
+            for each in _REPEATED:
+                table = table.set_column(table.column_names.index(each), each, table.column(each).dictionary_encode())
+            tables.append(table)
+            count += table.num_rows
+        known = np.flatnonzero(place >= 0)
+        if not len(known):
+            return Facts.of([])
+        chosen = place[known]
+        every = pa.concat_tables(tables).unify_dictionaries()
+        tables.clear()
+        columns = {}
+        for name in every.column_names:
+            # One after the other, so that there are never two of all.
+            columns[name] = every.column(name).take(chosen)
+            every = every.drop_columns([name])
+        video_ids = [stages.video_ids[row] for row in known.tolist()]
+        pa.default_memory_pool().release_unused()
+        return Facts(video_ids, pa.table(columns), lambda rows: marks(chosen[rows]))
 
     def _read(self, name: str) -> pa.Table | None:
         try:
@@ -120,12 +196,12 @@ class Index:
         """By video id, the stamp up to which its facts are void."""
         return stale(self.workspace)
 
-    def void_changed(self, stages: Mapping[str, set[str]]) -> int:
+    def void_changed(self, stages: Callable[[list[str]], Sequence[set[str]]]) -> int:
         """Void rows of videos that lack an artifact of which the row speaks: it is about to be made again.
 
         Parameters
         ----------
-        stages : by video id, the stages that it is done with now.
+        stages : tells of some video ids which stages each is done with now.
         """
         old = self.stale()
         gone = []
@@ -133,10 +209,9 @@ class Index:
             table = self._read(name)
             if table is None:
                 continue
-            columns = (table.column(each).to_pylist() for each in ("video_id", "stages", "stamp"))
-            for video_id, names, stamp in zip(*columns, strict=True):
-                done = stages.get(video_id)
-                if done is not None and stamp > old.get(video_id, 0) and not done.issuperset(names.split(",")):
+            columns = [table.column(each).to_pylist() for each in ("video_id", "stages", "stamp")]
+            for video_id, names, stamp, done in zip(*columns, stages(columns[0]), strict=True):
+                if stamp > old.get(video_id, 0) and not done.issuperset(names.split(",")):
                     gone.append(video_id)
         if gone:
             void(self.workspace, gone)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from fimad.config import Config, PackConfig, section_json
-from fimad.dataset.packing.facts import FACTS, Facts
+from fimad.dataset.packing.facts import Facts
 from fimad.dataset.packing.pack import Source
 from fimad.dataset.packing.shards import ShardMade, ShardPlan
 from fimad.errors import DamagedArtifactError
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.index import Index
+from fimad.pipeline.state.index import Index, StagesDone
 from fimad.pipeline.state.records import DONE, PENDING, STATES
 from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace, media_of
@@ -168,15 +170,25 @@ class WorkspaceSource(Source):
         """From the index; what is new, or done in other stages than before, is indexed first."""
         if self._jobs is None:
             return super().facts()
-        stages = {video_id: ",".join(done) for video_id, done in self.included()}
+        stages = self._stages_done()
         index = Index(self.workspace, self._reader.keys)
         known = index.load(stages)
-        new = stages.keys() - set(known.column("video_id").to_pylist())
-        if new:
-            self.damaged.extend(self._jobs.take_facts([(each, stages[each]) for each in sorted(new)]))
+        if len(known.video_ids) < len(stages.video_ids):
+            every = zip(stages.video_ids, stages.codes.tolist(), strict=True)
+            new = [(each, stages.texts[code]) for each, code in every if known.row(each) is None]
+            self.damaged.extend(self._jobs.take_facts(new))
             index.compact()
             known = index.load(stages)
-        return Facts(known.select(FACTS.names)), {each.video_id for each in self.damaged}
+        return known, {each.video_id for each in self.damaged}
+
+    def _stages_done(self) -> StagesDone:
+        """What `included` tells, in a few bytes a video."""
+        texts: dict[str, int] = {}
+        video_ids, codes = [], array("q")
+        for video_id, done in self.included():
+            video_ids.append(video_id)
+            codes.append(texts.setdefault(",".join(done), len(texts)))
+        return StagesDone(video_ids, np.frombuffer(codes, np.int64), list(texts))
 
     def make_shards(
         self, plans: Sequence[ShardPlan], schema: pa.Schema, folder: Path, tools: str, config: PackConfig

@@ -14,7 +14,7 @@ from fimad.dataset.manifest import read_manifest
 from fimad.dataset.packing.duplicates import PRINT_BYTES, fingerprint
 from fimad.dataset.packing.duplicates import duplicates as all_pairs
 from fimad.dataset.packing.pack import pack
-from fimad.dataset.packing.splits import Member, assign, leaks, without_leaks
+from fimad.dataset.packing.splits import Member, Members, assign, leaks, without_leaks
 from fimad.dataset.verify import verify
 from fimad.schema import POSE
 from fimad.skeleton import LANDMARKS
@@ -41,7 +41,7 @@ def duplicates(prints: list[tuple[str, float, Any]]) -> list[tuple[str, str]]:
     """Pairs among (video_id, duration_s, fingerprint)."""
     known = [each for each in prints if each[2] is not None]
     marks = np.array([mark.reshape(-1) for _, _, mark in known], np.float16).reshape(len(known), PRINT_BYTES // 2)
-    return all_pairs([each[0] for each in known], np.array([each[1] for each in known]), marks)
+    return all_pairs([each[0] for each in known], np.array([each[1] for each in known]), marks.__getitem__)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_new_video_that_ties_two_splits_stays_out_with_a_reason() -> None:
     old = [Member("a", ("channel:a", "media:1")), Member("b", ("channel:b", "media:2"))]
     before = {"a": "train", "b": "val"}
     bridge, innocent = Member("c", ("channel:a", "media:2")), Member("d", ("channel:b", "media:4"))
-    kept, out = without_leaks([*old, bridge, innocent], fractions, before)
+    kept, out = without_leaks(Members.of([*old, bridge, innocent]), fractions, before)
     assert out == ["c"]
     splits = assign(kept, fractions, before)
     assert splits == {**before, "d": "val"}

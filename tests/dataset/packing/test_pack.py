@@ -16,7 +16,7 @@ import fimad
 from fimad.dataset.manifest import read_manifest, sealed
 from fimad.dataset.packing.pack import PackResult, pack
 from fimad.dataset.packing.remove import remove
-from fimad.dataset.packing.splits import Member, assign, leaks, splits_from_file
+from fimad.dataset.packing.splits import Member, Members, assign, leaks, splits_from_file
 from fimad.dataset.pages.biases import biases
 from fimad.dataset.pages.card import card
 from fimad.dataset.pages.text import markdown
@@ -173,19 +173,21 @@ def test_splits_keep_channels_and_copies_together() -> None:
         Member(f"v{n}", (f"channel:{n % 7}", f"media:{n if n != 13 else 0}"), Counter({f"label{n % 3}": 2}))
         for n in range(60)
     ]
-    splits = assign(members, {"train": 0.7, "val": 0.15, "test": 0.15})
-    assert leaks(members, splits) == []
+    splits = assign(Members.of(members), {"train": 0.7, "val": 0.15, "test": 0.15})
+    assert leaks(Members.of(members), splits) == []
     assert set(splits) == {member.video_id for member in members}
     assert splits["v13"] == splits["v0"]
     more = [*members, Member("v60", ("channel:new",), Counter({"label0": 2}))]
     assert {
-        k: v for k, v in assign(more, {"train": 0.7, "val": 0.15, "test": 0.15}, splits).items() if k != "v60"
+        k: v
+        for k, v in assign(Members.of(more), {"train": 0.7, "val": 0.15, "test": 0.15}, splits).items()
+        if k != "v60"
     } == splits
 
 
 def test_splits_come_near_their_fractions() -> None:
     members = [Member(f"v{n}", (f"channel:{n}",), Counter({f"label{n % 4}": 1})) for n in range(200)]
-    counts = Counter(assign(members, {"train": 0.8, "val": 0.1, "test": 0.1}).values())
+    counts = Counter(assign(Members.of(members), {"train": 0.8, "val": 0.1, "test": 0.1}).values())
     assert counts == {"train": 160, "val": 20, "test": 20}
 
 
@@ -292,7 +294,7 @@ def test_every_split_has_its_share_of_every_label(seed: int) -> None:
     """Groups of one size: dealt by size alone, a label of a split is off by up to a fifth of all its clips."""
     labels, fractions = ("squat", "lunge", "plank", "jump"), {"train": 0.8, "val": 0.1, "test": 0.1}
     members = [Member(f"s{seed}v{n:03d}", (f"c{n}",), Counter({labels[n % 4]: 4})) for n in range(120)]
-    splits = assign(members, fractions)
+    splits = assign(Members.of(members), fractions)
     counts: Counter[tuple[str, str]] = Counter()
     for member in members:
         counts.update({(splits[member.video_id], label): count for label, count in member.labels.items()})
@@ -309,7 +311,7 @@ def test_splits_share_out_every_label() -> None:
         for n, (rich, poor) in enumerate(random.integers(12, size=(120, 2)).tolist())
     ]
     targets = {"train": 0.7, "val": 0.15, "test": 0.15}
-    splits = assign(members, targets)
+    splits = assign(Members.of(members), targets)
     total: Counter[str] = Counter()
     dealt = {split: Counter[str]() for split in targets}
     for member in members:
