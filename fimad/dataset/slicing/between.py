@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,37 +22,53 @@ class Between:
 
     def __init__(self, clock_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> None:
         last = len(clock_s) - 1
+        step = min(clock_s[1] - clock_s[0], clock_s[-1] - clock_s[-2]) if last > 0 else 0.0
+        self._clock_s, self._step_s = clock_s, step
+        # Rates of the clock and of the window; one instant has none.
+        self._rates_hz = (1 / step, (len(time_s) - 1) / (time_s[-1] - time_s[0])) if step and len(time_s) > 1 else None
+        self._own = None if self._lower else _own_samples(clock_s, time_s)
+        if self._own is not None:
+            self._held = time_s[self._own.stop - self._own.start :] <= clock_s[-1] + 1.001 * step
+            return
         self._right = np.minimum(np.maximum(np.searchsorted(clock_s, time_s), 1), last)
         self._left = np.maximum(self._right - 1, 0)
-        span = clock_s[self._right] - clock_s[self._left]
-        share = np.divide(time_s - clock_s[self._left], span, out=np.zeros(len(time_s)), where=span > 0)
+        before = clock_s[self._left]
+        span = clock_s[self._right] - before
+        share = np.divide(time_s - before, span, out=np.zeros(len(time_s)), where=span > 0)
         share = np.minimum(np.maximum(share, 0.0), 1.0)
         # A clock that is the window's own, but for rounding, gives its own samples.
         at_left, at_right = share < _SAME, share > 1 - _SAME
         share[at_left], share[at_right] = 0.0, 1.0
-        step = min(clock_s[1] - clock_s[0], clock_s[-1] - clock_s[-2]) if last > 0 else 0.0
+        exact = at_left | at_right
         # A window may begin a rounding error before the first sample.
         self._inside = (time_s >= clock_s[0] - 1e-3 * step - 1e-9) & (time_s <= clock_s[-1] + 1.001 * step)
         # Across a hole in the clock nothing was measured.
-        self._inside &= at_left | at_right | (span <= max(_HOLE_S, 3 * step))
+        self._inside &= exact | (span <= max(_HOLE_S, 3 * step))
         self._at_left, self._at_right = at_left, at_right
-        self._clock_s, self._step_s = clock_s, step
-        # Rates of the clock and of the window; one instant has none.
-        self._rates_hz = (1 / step, (len(time_s) - 1) / (time_s[-1] - time_s[0])) if step and len(time_s) > 1 else None
         self._share = share.astype(np.float32)[:, None]
-        self._exact = np.flatnonzero(at_left | at_right)
+        self._exact = np.flatnonzero(exact)
         self._nearest = np.where(at_right, self._right, self._left)
+
+    @property
+    def _lower(self) -> bool:
+        """Whether the window's rate is lower than the clock's."""
+        return self._rates_hz is not None and self._rates_hz[1] <= _LOWER * self._rates_hz[0]
 
     def valid(self, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether both neighbours are good; one alone counts where it is all of the value."""
+        result: NDArray[np.bool_]
+        if self._own is not None:
+            # Until the next sample would come, the last one holds.
+            result = np.concatenate([good[self._own], self._held & bool(good[-1])])
+            return result
         left = good[self._left] | self._at_right
         right = good[self._right] | self._at_left
-        result: NDArray[np.bool_] = left & right & self._inside
+        result = left & right & self._inside
         return result
 
     def limited(self, values: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.float32]:
         """(n, k) values without what a window of a lower rate can't hold, run by run of good ones (n,)."""
-        if self._rates_hz is None or self._rates_hz[1] > _LOWER * self._rates_hz[0]:
+        if self._rates_hz is None or not self._lower:
             return values
         from fimad.simulate.smoothing.resample import band_limited, reach_of  # SciPy, for few
 
@@ -66,6 +84,10 @@ class Between:
 
     def mix(self, values: NDArray[np.float32], result: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, k) interpolated values in `result`; NaN of a neighbour that does not count is not taken over."""
+        if self._own is not None:
+            count = self._own.stop - self._own.start
+            result[:count], result[count:] = values[self._own], values[-1]
+            return result
         if len(self._exact) == len(self._nearest):
             # Any other mode than "raise" writes to the place itself.
             return values.take(self._nearest, axis=0, out=result, mode="clip")
@@ -81,15 +103,34 @@ class Between:
         return result
 
 
-def fill_gaps(values: NDArray[np.float32], good: NDArray[np.bool_], fill: str) -> None:
-    """Put something in place of the samples of (n, k) values that are not good (n,); see `clip_windows` for how."""
+def _own_samples(clock_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> slice | None:
+    """The samples of the clock that lie at the first of the times, if all others lie after its end."""
+    first = int(np.searchsorted(clock_s, time_s[0]))
+    if first and (first == len(clock_s) or time_s[0] - clock_s[first - 1] < clock_s[first] - time_s[0]):
+        first -= 1
+    own = clock_s[first : first + len(time_s)]
+    # Well within what `share` takes for the same.
+    least = 0.5 * _SAME * float(np.diff(clock_s[max(0, first - 1) : first + len(time_s) + 1]).min(initial=np.inf))
+    if not least < np.inf or np.abs(time_s[: len(own)] - own).max() >= least:
+        return None
+    if len(own) < len(time_s) and time_s[len(own) :].min() <= clock_s[-1] + least:
+        return None
+    return slice(first, first + len(own))
+
+
+def fill_gaps(arrays: Sequence[NDArray[np.float32]], good: NDArray[np.bool_], fill: str) -> None:
+    """Put something in place of the samples of (n, k) arrays that are not good (n,); see `clip_windows` for how."""
     if good.all() or fill == "zero":
         return
     if fill == "nan" or not good.any():
-        values[~good] = np.nan
+        for values in arrays:
+            values[~good] = np.nan
         return
     missing, left, right, share = neighbours(good)
-    values[missing] = values[left] * (1 - share[:, None]) + values[right] * share[:, None]
+    after = share[:, None]
+    before = 1 - after
+    for values in arrays:
+        values[missing] = values[left] * before + values[right] * after
 
 
 def neighbours(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,8 +82,9 @@ class ClipCutter:
         self._stride_s = length_s if stride_s is None else stride_s
         self._modalities, self._placements = modalities, placements
         self._signals = [name for name in modalities if name in ("imu", "pose")]
-        self._ticks_s = np.arange(self._count) / rate_hz
+        self._ticks_s = _ticks_s(self._count, rate_hz)
         self._embedded: list[NDArray[np.float32] | None] = []
+        self._words: tuple[NDArray[np.float64], list[str]] | None = None
         stride = round(self._stride_s * rate_hz)
         whole = stride > 0 and abs(stride - self._stride_s * rate_hz) < _WHOLE and self._count > 1
         self._stride = stride if whole and self._stride_s <= _MOST_LENGTHS * length_s else 0
@@ -131,7 +133,9 @@ class ClipCutter:
             embedded = self._embedded[step]
             window["video_embedding"] = None if embedded is None else embedded.copy()
         if "text" in self._modalities:
-            _text(window, self.clip, begin_s, begin_s + self._length_s)
+            if self._words is None:
+                self._words = _words(self.clip)
+            _text(window, self.clip, self._words, begin_s, begin_s + self._length_s)
         return window
 
     def _on_the_grid(self, end: int) -> dict[str, NDArray[Any]]:
@@ -171,7 +175,7 @@ def cut_window(
     empty: Empty = _empty,
 ) -> dict[str, Any]:
     """One window that begins at a time of the video's clock."""
-    time_s = begin_s + np.arange(count) / rate_hz
+    time_s = begin_s + _ticks_s(count, rate_hz)
     window = _head(clip, begin_s, time_s)
     if "imu" in modalities:
         _imu(window, clip, time_s, placements, empty)
@@ -180,8 +184,16 @@ def cut_window(
     if "video_embedding" in modalities:
         window["video_embedding"] = _embeddings(clip, np.asarray([begin_s]), length_s)[0]
     if "text" in modalities:
-        _text(window, clip, begin_s, begin_s + length_s)
+        _text(window, clip, _words(clip), begin_s, begin_s + length_s)
     return window
+
+
+@lru_cache(maxsize=8)
+def _ticks_s(count: int, rate_hz: float) -> NDArray[np.float64]:
+    """(count,) times from 0, the same for all clips."""
+    ticks_s = np.arange(count) / rate_hz
+    ticks_s.flags.writeable = False
+    return ticks_s
 
 
 def _head(clip: Clip, begin_s: float, time_s: NDArray[np.float64]) -> dict[str, Any]:
@@ -195,10 +207,18 @@ def _head(clip: Clip, begin_s: float, time_s: NDArray[np.float64]) -> dict[str, 
     }
 
 
-def _text(window: dict[str, Any], clip: Clip, begin_s: float, end_s: float) -> None:
+def _words(clip: Clip) -> tuple[NDArray[np.float64], list[str]]:
+    """The middle of each word that was spoken, and the word."""
     words = clip["transcript_words"] or []
-    inside = [w["text"] for w in words if begin_s <= (w["start_s"] + w["end_s"]) / 2 < end_s]
-    window["transcript"] = " ".join(word.strip() for word in inside)
+    return np.asarray([(w["start_s"] + w["end_s"]) / 2 for w in words], np.float64), [w["text"] for w in words]
+
+
+def _text(
+    window: dict[str, Any], clip: Clip, words: tuple[NDArray[np.float64], list[str]], begin_s: float, end_s: float
+) -> None:
+    middle_s, texts = words
+    inside = np.flatnonzero((begin_s <= middle_s) & (middle_s < end_s)).tolist() if texts else []
+    window["transcript"] = " ".join(texts[at].strip() for at in inside)
     window["text_embedding"] = clip["text_embedding"]
 
 
@@ -264,7 +284,6 @@ def _fill(window: dict[str, Any], fill: str, modalities: Sequence[str], placemen
     if "imu" in modalities:
         for placement in placements:
             good = window[f"{placement}_valid"]
-            for name in (f"{placement}_acc_m_s2", f"{placement}_gyro_rad_s"):
-                fill_gaps(window[name], good, fill)
+            fill_gaps([window[f"{placement}_acc_m_s2"], window[f"{placement}_gyro_rad_s"]], good, fill)
     if "pose" in modalities:
-        fill_gaps(window["pose_world_m"].reshape(len(window["time_s"]), -1), window["pose_valid"], fill)
+        fill_gaps([window["pose_world_m"].reshape(len(window["time_s"]), -1)], window["pose_valid"], fill)
