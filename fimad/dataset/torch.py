@@ -37,6 +37,8 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
     even : where the windows don't divide by the ranks, "once" gives some ranks one more, so that each is seen exactly once;
         "pad" gives the last rank some of the first windows once more, and "drop" leaves out some of the last, so that all ranks have
         as many. By default "once" here, and "pad" for `loader`, since training waits for all ranks.
+    keep_mb : memory, in each process, for clips that are kept on their windows' clock: later epochs copy their windows, and read
+        and interpolate only what did not fit. 0 keeps none. Workers keep theirs if they persist.
     rank, world_size : those of `torch.distributed` by default.
     """
 
@@ -55,6 +57,7 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         seed: int | None = 0,
         buffer: int = 32,
         even: str | None = None,
+        keep_mb: float = 256.0,
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
@@ -78,6 +81,7 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         self._columns = columns_for(modalities, chosen)
         self._plan = plan(dataset, {**self._cut, "pad": pad, "min_valid": min_valid})
         self._seed, self._buffer, self._even = seed, max(1, buffer), even or "once"
+        self._kept = _Kept(keep_mb)
         self._even_in_loader = even or "pad"
         self._ranks = None if rank is None or world_size is None else (rank, world_size)
         self._batch = 1
@@ -91,8 +95,8 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         return self._plan.rank_count(*self._rank(), self._even)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A started process does not know its parent's rank."""
-        return {**self.__dict__, "_ranks": self._rank()}
+        """A started process does not know its parent's rank, and keeps clips of its own."""
+        return {**self.__dict__, "_ranks": self._rank(), "_kept": self._kept.empty()}
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the shuffle of the next pass; workers that persist see it too."""
@@ -144,6 +148,7 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
     def batched(self, batch_size: int, given: Sequence[int], turn: int) -> WindowDataset:
         """The same windows for a loader of this batch size, with a place of its own."""
         other = copy.copy(self)
+        other._kept = self._kept.empty()
         other._batch, other._even = batch_size, self._even_in_loader
         other._shared = _shared()
         other.place(int(self._shared[_EPOCH]), given, turn)
@@ -189,28 +194,36 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         """Cut them, with the groups in memory that the next ones need."""
         which, row, step = (values[share].tolist() for values in (self._plan.group, self._plan.row, self._plan.step))
         last = {group: at for at, group in enumerate(which)}
-        furthest: dict[tuple[int, int], int] = {}
-        for group, at, number in zip(which, row, step, strict=True):
-            furthest[group, at] = max(number, furthest.get((group, at), 0))
+        # Of clips that are kept, other epochs may ask for more than this share.
+        furthest = self._plan.last_steps()
         space = Space()
         clips: dict[int, list[ClipCutter]] = {}
         with closing(_OpenShards(self._dataset)) as files:
             for at, group in enumerate(which):
                 if group not in clips:
-                    shard, number = self._plan.groups[group]
-                    clips[group] = [
-                        ClipCutter(clip, **self._cut, fill=self._fill, space=space)
-                        for clip in self._dataset.read_group(files.open(shard), number, self._columns)
-                    ]
-                    for place, cutter in enumerate(clips[group]):
-                        if (group, place) in furthest:
-                            cutter.settle(furthest[group, place])
+                    clips[group] = self._kept.get(group) or self._read(files, group, furthest, space)
                 window = clips[group][row[at]].window(step[at])
                 window["label_id"] = self._ids.get(window["label"], -1)
                 if last[group] == at:
-                    for cutter in clips.pop(group):
-                        cutter.release()
+                    done = clips.pop(group)
+                    if not self._kept.keep(group, done):
+                        for cutter in done:
+                            cutter.release()
                 yield window
+
+    def _read(
+        self, files: _OpenShards, group: int, furthest: dict[tuple[int, int], int], space: Space
+    ) -> list[ClipCutter]:
+        """The clips of a group, on their windows' clock."""
+        shard, number = self._plan.groups[group]
+        cutters = [
+            ClipCutter(clip, **self._cut, fill=self._fill, space=space)
+            for clip in self._dataset.read_group(files.open(shard), number, self._columns)
+        ]
+        for place, cutter in enumerate(cutters):
+            if (group, place) in furthest:
+                cutter.settle(furthest[group, place])
+        return cutters
 
     def _rank(self) -> tuple[int, int]:
         if self._ranks is not None:
@@ -218,6 +231,33 @@ class WindowDataset(torch.utils.data.IterableDataset[Window]):  # type: ignore[m
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return torch.distributed.get_rank(), torch.distributed.get_world_size()
         return 0, 1
+
+
+class _Kept:
+    """Clips of row groups that later epochs find in memory: the first ones that fit, and none is given up for another."""
+
+    def __init__(self, most_mb: float) -> None:
+        self._most_mb, self._left_bytes = most_mb, most_mb * 1e6
+        self._groups: dict[int, list[ClipCutter]] = {}
+
+    def empty(self) -> _Kept:
+        """As much room, and nothing in it."""
+        return _Kept(self._most_mb)
+
+    def get(self, group: int) -> list[ClipCutter] | None:
+        """The clips of a group that is kept."""
+        return self._groups.get(group)
+
+    def keep(self, group: int, cutters: list[ClipCutter]) -> bool:
+        """Keep the clips of a group if there is room; tells whether they are kept."""
+        if group in self._groups:
+            return True
+        size = sum(cutter.held_bytes for cutter in cutters)
+        if size > self._left_bytes:
+            return False
+        self._left_bytes -= size
+        self._groups[group] = cutters
+        return True
 
 
 class _OpenShards:

@@ -309,3 +309,46 @@ def test_a_batch_mixes_videos(tmp_path: Path) -> None:
     batches = [len({name[:11] for name in batch["clip_id"]}) for batch in windows.loader(batch_size=32)]
     # 32 random windows of 40 videos hold 22.2 of them on average.
     assert np.mean(batches) > 20
+
+
+@pytest.mark.parametrize("keep_mb", [0.0, 0.8, 100.0])
+def test_later_epochs_give_the_same_windows_and_read_what_was_not_kept(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, keep_mb: float
+) -> None:
+    options: dict[str, Any] = {**OPTIONS, "modalities": ("imu", "pose", "text")}
+    windows = dataset.to_torch(**options, seed=3, keep_mb=keep_mb)
+    read: list[int] = []
+    plain = Dataset.read_group
+
+    def counted(self: Dataset, file: Any, group: int, columns: Any) -> Any:
+        read.append(group)
+        return plain(self, file, group, columns)
+
+    monkeypatch.setattr(Dataset, "read_group", counted)
+    passes, reads = [], []
+    for epoch in (0, 1, 0):
+        windows.set_epoch(epoch)
+        before = len(read)
+        found = {}
+        for window in windows:
+            found[window["clip_id"], window["start_s"]] = {name: np.copy(value) for name, value in window.items()}
+            # What a training does to its window is seen by no later one.
+            window["pose_world_m"][:] = 7
+            window["left_wrist_acc_m_s2"][:] = 7
+        passes.append(found)
+        reads.append(len(read) - before)
+    assert reads[0] > 2
+    assert reads[1] == reads[2] == (reads[0] if keep_mb == 0 else 0 if keep_mb > 1 else reads[1])
+    assert keep_mb != 0.8 or 0 < reads[1] < reads[0]
+    for later in passes[1:]:
+        assert later.keys() == passes[0].keys()
+        for key, window in passes[0].items():
+            for name, value in window.items():
+                np.testing.assert_array_equal(later[key][name], value, strict=True)
+
+
+def test_what_is_kept_does_not_travel(dataset: Dataset) -> None:
+    windows = dataset.to_torch(**OPTIONS, modalities=("imu", "pose"))
+    alone = len(pickle.dumps(windows))
+    list(windows)
+    assert len(pickle.dumps(windows)) == alone

@@ -97,6 +97,12 @@ class ClipCutter:
             self._on_the_grid(last * self._stride + self._count)
             self.clip = {name: self.clip[name] for name in _BESIDE if name in self.clip}
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory that it takes until `release`: that of its signals, and what stands in a clip beside them."""
+        beside = [value.nbytes for value in self.clip.values() if isinstance(value, np.ndarray)]
+        return 4096 + self._block.nbytes + self._lost.nbytes + sum(beside)
+
     def release(self) -> None:
         """No further window is asked for."""
         self._grid = None

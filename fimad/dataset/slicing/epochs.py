@@ -38,6 +38,12 @@ class Plan:
     def __len__(self) -> int:
         return len(self.group)
 
+    def last_steps(self) -> dict[tuple[int, int], int]:
+        """The last window of each clip, by its group and its row there."""
+        new = np.flatnonzero((np.diff(self.group, append=-1) != 0) | (np.diff(self.row, append=-1) != 0))
+        keys = zip(self.group[new].tolist(), self.row[new].tolist(), strict=True)
+        return dict(zip(keys, self.step[new].tolist(), strict=True))
+
     def share(
         self,
         *,
