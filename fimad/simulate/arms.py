@@ -27,9 +27,9 @@ _PASSES = 3
 
 
 def hinge(upper: Floats, fore: Floats, rest: Floats) -> Floats:
-    """(3, n, a) where the x axes of upper arms point, the elbows' hinges: the longer the surer.
+    """(3, a, n) where the x axes of upper arms point, the elbows' hinges: the longer the surer.
 
-    Unit vectors (3, n, a): `upper` from the elbow to the shoulder, `fore` from the elbow to the wrist, `rest` the x axis to take for
+    Unit vectors (3, a, n): `upper` from the elbow to the shoulder, `fore` from the elbow to the wrist, `rest` the x axis to take for
     a straight arm. Turning `fore` forwards about the hinge bends the elbow.
     """
     across_both = cross(upper, fore)
@@ -40,9 +40,9 @@ def hinge(upper: Floats, fore: Floats, rest: Floats) -> Floats:
 
 
 def on_hinge(hinge_axis: Floats, rest: Floats) -> Floats:
-    """(3, n, a) x axes along a hinge, and along `rest` as far as the joint is straight.
+    """(3, a, n) x axes along a hinge, and along `rest` as far as the joint is straight.
 
-    `hinge_axis` (3, n, a) as long as the sine of the joint's bend; unit vectors `rest` (3, n, a). Where it points against `rest`, the joint
+    `hinge_axis` (3, a, n) as long as the sine of the joint's bend; unit vectors `rest` (3, a, n). Where it points against `rest`, the joint
     is bent past straight, and x stays on its side; in between, `rest` is what is wrong.
     """
     bend = np.sqrt(dot(hinge_axis, hinge_axis))
@@ -51,41 +51,41 @@ def on_hinge(hinge_axis: Floats, rest: Floats) -> Floats:
 
 
 def swung_out(up: Floats, left: Floats, upper: Floats, side: Ints) -> Floats:
-    """(3, n, a) x axes of upper arms that are swung from the trunk by the shortest turn; the person's left while they hang down.
+    """(3, a, n) x axes of upper arms that are swung from the trunk by the shortest turn; the person's left while they hang down.
 
-    Unit vectors of the trunk (3, n, 1), and from the elbow to the shoulder (3, n, a); `side` (a,) is 1 for a left arm, -1 for
+    Unit vectors of the trunk (3, 1, n), and from the elbow to the shoulder (3, a, n); `side` (a,) is 1 for a left arm, -1 for
     a right one. The shortest turn is taken from a direction in the middle of an arm's reach, forwards and outwards: it is undefined only
     opposite to that, backwards and inwards, where no arm points.
     """
     left = unit(across(left, up))
-    middle = (side * left + cross(left, up)) / np.sqrt(2)
+    middle = (side[:, None] * left + cross(left, up)) / np.sqrt(2)
     return swung(middle, -upper, swung(-up, middle, left))
 
 
 def carried(upper: Floats, likely: Floats, rest: Floats, rate_hz: float) -> Floats:
-    """(3, n, a) x axes of upper arms that move without twist, but for a slow turn towards what is likely, at uniform times.
+    """(3, a, n) x axes of upper arms that move without twist, but for a slow turn towards what is likely, at uniform times.
 
-    Unit vectors (3, n, a): `upper` from the elbow to the shoulder, `rest` any x axis across it. `likely` (3, n, a) is where x is
+    Unit vectors (3, a, n): `upper` from the elbow to the shoulder, `rest` any x axis across it. `likely` (3, a, n) is where x is
     likely to point, the longer the surer.
     """
-    if upper.shape[1] < 2:
+    if upper.shape[2] < 2:
         return rest
     side = cross(upper, rest)
-    moved = swung(upper[:, :-1], upper[:, 1:], rest[:, :-1])
+    moved = swung(upper[..., :-1], upper[..., 1:], rest[..., :-1])
     # How far `rest` itself has twisted since the first sample.
     twist = np.zeros(upper.shape[1:])
-    np.cumsum(np.arctan2(-dot(moved, side[:, 1:]), dot(moved, rest[:, 1:])), axis=0, out=twist[1:])
+    np.cumsum(np.arctan2(-dot(moved, side[..., 1:]), dot(moved, rest[..., 1:])), axis=1, out=twist[:, 1:])
     turned = np.exp(1j * twist)
     # As complex numbers in the frame that does not twist; three means in a row are nearly a Gaussian, and quick.
     wanted = (dot(likely, rest) + 1j * dot(likely, side)) * turned
     size = max(1, round(_FOLLOWS_S * rate_hz * np.sqrt(12 / _PASSES)))
     for _ in range(_PASSES):
-        wanted = ndimage.uniform_filter1d(wanted, size, axis=0, mode="constant")
+        wanted = ndimage.uniform_filter1d(wanted, size, axis=1, mode="constant")
     wanted *= turned.conj()
     return unit(wanted.real * rest + wanted.imag * side)
 
 
 def neutral(hinge_axis: Floats, z: Floats, side: Ints) -> Floats:
-    """(3, n, a) x axes of forearms in the middle of their range of pronation, thumb up with the elbow bent; z their z axes."""
-    result: Floats = side * cross(unit(across(hinge_axis, z)), z)
+    """(3, a, n) x axes of forearms in the middle of their range of pronation, thumb up with the elbow bent; z their z axes."""
+    result: Floats = side[:, None] * cross(unit(across(hinge_axis, z)), z)
     return result

@@ -163,34 +163,34 @@ def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[
 
 
 class _Signals:
-    """Collects the signals of p sensors on s segments, on a clock of m samples, stretch by stretch; components first."""
+    """Collects the signals of p sensors on s segments, on a clock of m samples, stretch by stretch; components first, times last."""
 
     def __init__(self, clock_s: Floats, rate_hz: float, rig: Rig) -> None:
-        shape = len(clock_s), len(rig.names)
+        shape = len(rig.names), len(clock_s)
         self.clock_s, self.rate_hz = clock_s, rate_hz
         self.rig = rig
         self.spans: set[tuple[float, float]] = set()
         self.root_m = np.full((len(clock_s), 3), np.nan)
         self.world, self.force, self.gyro = (np.full((3, *shape), np.nan) for _ in range(3))
-        self.axes = np.full((3, 3, len(clock_s), int(rig.segment.max(initial=-1)) + 1), np.nan)
+        self.axes = np.full((3, 3, int(rig.segment.max(initial=-1)) + 1, len(clock_s)), np.nan)
         self.sigma, self.gyro_sigma = (np.full(shape, np.nan) for _ in range(2))
         self.valid = np.zeros(shape, bool)
         # Confidence of each stretch, summed over its samples.
-        self.confidence = np.zeros(shape[1])
-        self.samples = np.zeros(shape[1])
+        self.confidence = np.zeros(shape[0])
+        self.samples = np.zeros(shape[0])
 
     def signal(self, at: int) -> PlacementSignal:
-        valid = self.valid[:, at]
+        valid = self.valid[at]
         share = np.count_nonzero(valid) / max(1, len(valid))
-        turned = rotation(self.axes[:, :, :, self.rig.segment[at]])
+        turned = rotation(self.axes[:, :, self.rig.segment[at]])
         return PlacementSignal(
-            acc_m_s2=self.force[:, :, at].T,
-            gyro_rad_s=self.gyro[:, :, at].T,
-            lin_acc_world_m_s2=self.world[:, :, at].T,
+            acc_m_s2=self.force[:, at].T,
+            gyro_rad_s=self.gyro[:, at].T,
+            lin_acc_world_m_s2=self.world[:, at].T,
             rotation=turned if share == 1 else np.where(valid[:, None, None], turned, np.nan),
             valid=valid,
-            sigma_m_s2=self.sigma[:, at],
-            gyro_sigma_rad_s=self.gyro_sigma[:, at],
+            sigma_m_s2=self.sigma[at],
+            gyro_sigma_rad_s=self.gyro_sigma[at],
             quality=min(1.0, float(self.confidence[at]) / max(1.0, float(self.samples[at])) * share),
         )
 
@@ -229,12 +229,11 @@ def _fill(
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
     usable |= rig.helps[sensors].any(axis=0) & known(measured).all(axis=0)
     points = smooth_points(tracks, time_s, np.where(usable[:, None], measured, 0.0), clock_s, config)
-    point = rig.point[sensors].T
-    joints = np.moveaxis(points.position_m, 0, 2)
+    joints = points.position_m.T
     kept = slice(before, before + (count - 1) * finer + 1, finer)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
-        signals.root_m[here] = joints[kept][:, hips].mean(1)
+        signals.root_m[here] = points.position_m[:, hips, kept].mean(1).T
     # A slice is written far faster than a selection.
     chosen = slice(None) if sensors.all() else sensors
     segment = rig.segment[sensors]
@@ -242,36 +241,38 @@ def _fill(
     if tracks.rotations:
         given = {name: np.asarray(each)[frames] for name, each in tracks.rotations.items()}
         bones = as_given(bones, rig.carriers, given, time_s, clock_s)
-    world = points.acceleration_m_s2 @ point
+    world = rig.point[sensors] @ points.acceleration_m_s2
     if any(config.offset_m):
-        world += np.take(_lever_arm(bones, clock_s, config.offset_m), segment, axis=2)
+        world += np.take(_lever_arm(bones, clock_s, config.offset_m), segment, axis=1)
     if any(config.mounting_deg):
         turn = Rotation.from_euler("xyz", config.mounting_deg, degrees=True).as_matrix()
         bones = np.einsum("ij,ic...->jc...", turn, bones)
-    gyro = np.take(np.moveaxis(angular_rate(rotation(bones), clock_s), 2, 0), segment, axis=2)
+    gyro = np.take(_rates(bones, clock_s), segment, axis=1)
     # Across a bridged gap a point is as visible as before and after it, not hidden.
     found = known(measured)
     # Between two landmarks, a sensor is hardly seen better than the worse of them: a harmonic mean.
     weight = _hold(time_s, tracks.weight[frames][:, columns], found)
     visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ rig.point[sensors].T)
-    seen = resample(time_s, visibility, signals.clock_s[here], points=2)
+    seen = np.ascontiguousarray(resample(time_s, visibility, signals.clock_s[here], points=2).T)
     valid = seen >= config.min_visibility
     hidden_at = None if valid.all() else np.nonzero(~valid)
     against = world - GRAVITY_M_S2[:, None, None]
-    force = np.stack([dot(np.take(axis, segment, axis=2), against) for axis in bones])
+    force = np.empty_like(against)
+    for at, axis in enumerate(bones):
+        np.einsum("cpm,cpm->pm", np.take(axis, segment, axis=1), against, out=force[at])
     # A hidden landmark is a guess: its uncertainty grows without bound as its visibility goes to 0.
     hidden = 1 / np.clip(seen, 0.1, 1)
     few = slice(None, None, max(1, round(rate_hz / _FEW_HZ)))
-    found_in = traces(points.doubt, rig, sensors, joints[few], bones[:, :, few], clock_s[few])
+    found_in = traces(points.doubt, rig, sensors, joints[few], bones[..., few], clock_s[few])
     names = tuple(name for name, wanted in zip(rig.names, sensors.tolist(), strict=True) if wanted)
     spread = stated(found_in, names, depth_axis=tracks.depth_axis)
     clock_s = clock_s[kept]
-    hidden *= points.doubt.near_ends(clock_s)[:, None]
+    hidden *= points.doubt.near_ends(clock_s)
     sigmas = resample(points.doubt.time_s, np.concatenate([spread.force_m_s2, spread.rate_rad_s], 1), clock_s, points=2)
-    force_sigma, rate_sigma = np.split(sigmas, 2, axis=1)
+    force_sigma, rate_sigma = np.split(sigmas.T, 2)
     if finer > 1:
-        world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[:, kept] for part in (world, force, gyro))
-        bones = bones[:, :, kept]
+        world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[..., kept] for part in (world, force, gyro))
+        bones = bones[..., kept]
     for whole, part in (
         (signals.world, world),
         (signals.force, force),
@@ -281,18 +282,18 @@ def _fill(
     ):
         if hidden_at is not None:
             part[..., hidden_at[0], hidden_at[1]] = np.nan
-        whole[..., here, chosen] = part
+        whole[..., chosen, here] = part
     mine = slice(None) if sensors.all() else np.unique(segment)
-    signals.axes[:, :, here, mine] = bones[..., mine]
-    signals.valid[here, chosen] = valid
+    signals.axes[:, :, mine, here] = bones[:, :, mine]
+    signals.valid[chosen, here] = valid
     signals.confidence[sensors] += middle_of(visibility) * spread.explained * count
     signals.samples[sensors] += count
 
 
 def _slower(values: Floats, rate_hz: float, to_hz: float) -> Floats:
-    """`band_limited`, of (3, n, p) vectors."""
-    flat = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
-    return np.moveaxis(band_limited(flat, rate_hz, to_hz).reshape(-1, 3, values.shape[2]), 0, 1)
+    """`band_limited`, of (3, p, n) vectors."""
+    flat = np.ascontiguousarray(values.reshape(-1, values.shape[2]).T)
+    return band_limited(flat, rate_hz, to_hz).T.reshape(values.shape)
 
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:
@@ -311,33 +312,48 @@ def angular_rate(rotation: Floats, time_s: Floats) -> Floats:
     nearest (of fourth order where steps are even: 1 % at a tenth of the sampling rate), of fewer at the ends. Exact for a
     constant rate. NaN where one of these rotations is unknown.
     """
-    if len(rotation) < 2:
-        return np.zeros(rotation.shape[:-1])
-    axes = np.moveaxis(rotation, (-1, -2), (0, 1))
-    before, after = axes[:, :, :-1], axes[:, :, 1:]
+    return _rates(rotation.T, time_s).T
+
+
+def _rates(axes: Floats, time_s: Floats) -> Floats:
+    """(3, ..., n) angular rates, as of `angular_rate`, of (3, 3, ..., n) axes: [axis, component]."""
+    if len(time_s) < 2:
+        return np.zeros((3, *axes.shape[2:]))
+    before, after = axes[..., :-1], axes[..., 1:]
 
     def turned(i: int, j: int) -> Floats:
         """Axis j after the step, along axis i before it: an element of the rotation between."""
         return dot(before[i], after[j])
 
     # The antisymmetric part is the axis times the sine, the trace 1 + 2 cosine. Half a turn in a step can't be told anyway.
-    sine = 0.5 * np.stack([turned(2, 1) - turned(1, 2), turned(0, 2) - turned(2, 0), turned(1, 0) - turned(0, 1)])
-    size = np.sqrt((sine * sine).sum(0))
-    angle = np.arctan2(size, 0.5 * (turned(0, 0) + turned(1, 1) + turned(2, 2) - 1))
+    step = np.empty((3, *before.shape[2:]))
+    for at, (i, j) in enumerate(((2, 1), (0, 2), (1, 0))):
+        np.subtract(turned(i, j), turned(j, i), out=step[at])
+    step *= 0.5
+    size = np.sqrt(dot(step, step))
+    angle = np.arctan2(size, 0.5 * (np.einsum("ac...,ac...->...", before, after) - 1))
     scale = np.divide(angle, size, out=np.ones_like(size), where=size > 1e-12)
-    step = sine * (scale / np.diff(time_s).reshape(-1, *[1] * (size.ndim - 1)))
-    rate = np.concatenate([step[:, :1], (step[:, :-1] + step[:, 1:]) / 2, step[:, -1:]], axis=1)
+    scale /= np.diff(time_s)
+    step *= scale
+    rate = np.empty((3, *axes.shape[2:]))
+    rate[..., 0], rate[..., -1] = step[..., 0], step[..., -1]
+    between = rate[..., 1:-1]
+    np.add(step[..., :-1], step[..., 1:], out=between)
+    between /= 2
     if len(time_s) > _NEIGHBOURS:
-        rate[:, 2:-2] += (step[:, 1:-2] + step[:, 2:-1] - step[:, :-3] - step[:, 3:]) / 12
+        # As `between`, of the four nearest instead of the two.
+        further = between[..., 1:-1] * (7 / 6)
+        further -= (step[..., :-3] + step[..., 3:]) / 12
+        between[..., 1:-1] = further
         # A parabola through the means of the first three steps, at its beginning and a step later.
         for at, weights in ((0, (11, -7, 2)), (1, (2, 5, -1))):
-            rate[:, at] = sum(weight * step[:, k] for k, weight in enumerate(weights)) / 6
-            rate[:, -1 - at] = sum(weight * step[:, -1 - k] for k, weight in enumerate(weights)) / 6
-    return np.moveaxis(rate, 0, -1)
+            rate[..., at] = sum(weight * step[..., k] for k, weight in enumerate(weights)) / 6
+            rate[..., -1 - at] = sum(weight * step[..., -1 - k] for k, weight in enumerate(weights)) / 6
+    return rate
 
 
 def _lever_arm(axes: Floats, time_s: Floats, offset_m: Sequence[float]) -> Floats:
-    """(3, n, s) acceleration that a sensor off the bone has more than its point: the second derivative of R·offset."""
+    """(3, s, n) acceleration that a sensor off the bone has more than its point: the second derivative of R·offset."""
     arm = np.tensordot(np.asarray(offset_m, float), axes, 1)
     degree = min(5, len(time_s) - 1)
     if degree < 2:
@@ -345,5 +361,5 @@ def _lever_arm(axes: Floats, time_s: Floats, offset_m: Sequence[float]) -> Float
     from scipy.interpolate import make_interp_spline  # half a second to import, for few
 
     # The axes are smooth already. Differences of differences would lose 5 % at 3 Hz and 50 samples/s, more at the ends.
-    result: Floats = make_interp_spline(time_s, arm, k=degree, axis=1).derivative(2)(time_s)
+    result: Floats = make_interp_spline(time_s, arm, k=degree, axis=2).derivative(2)(time_s)
     return result

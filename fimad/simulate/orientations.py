@@ -47,7 +47,7 @@ def as_given(
 
     Parameters
     ----------
-    axes : (3, 3, m, s) from landmarks: [axis, component], at the m times of `clock_s`.
+    axes : (3, 3, s, m) from landmarks: [axis, component], at the m times of `clock_s`.
     carriers : names of the s segments, of `SEGMENTS`.
     rotations : by segment, (n, 3, 3) to the world, at the n times of `time_s`; NaN where not measured.
 
@@ -67,7 +67,7 @@ def as_given(
         turned = RotationSpline(time_s[known], Rotation.from_matrix(given[known]))(
             np.clip(clock_s, time_s[known][0], time_s[known][-1])
         )
-        geometry = axes[:, :, :, at].transpose(2, 1, 0)
+        geometry = axes[:, :, at].T
         # Where a landmark is missing, that only other sensors need, an axis has no length.
         whole: Bools = np.asarray(
             np.isfinite(geometry).all((1, 2)) & (np.linalg.det(np.nan_to_num(geometry)) > _PROPER)
@@ -78,7 +78,7 @@ def as_given(
             fixed = _towards(turned, geometry[:, :, 2])
         if result is axes:
             result = axes.copy()
-        result[:, :, :, at] = (turned * fixed).as_matrix().transpose(2, 1, 0)
+        result[:, :, at] = (turned * fixed).as_matrix().T
     return result
 
 

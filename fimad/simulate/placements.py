@@ -15,7 +15,7 @@ import numpy as np
 from fimad.simulate import arms
 from fimad.simulate.orientations import segment_of
 from fimad.simulate.types import Bools, Floats, Ints
-from fimad.simulate.vectors import across, cross, unit
+from fimad.simulate.vectors import across, cross, dot, unit
 from fimad.skeleton import LANDMARKS
 
 
@@ -219,12 +219,12 @@ class Rig:
     def spans(self, landmarks_m: Floats) -> tuple[Floats, Floats]:
         """(s,) usual lengths of the vectors `along` that give the segments' direction, and of `hints`, across it, that give their
         roll, from (n, k, 3) `landmarks`. Where a hint lies along its segment something else gives the roll: see `axes`."""
-        landmarks = np.moveaxis(landmarks_m, 2, 0)
-        along, hints = landmarks @ self.along.T, landmarks @ self.hints.T
-        length, whole = (np.sqrt(np.einsum("cns,cns->ns", part, part)) for part in (along, hints))
-        beside = np.einsum("cns,cns->ns", along, hints) / np.maximum(length, _SHORTEST_M)
-        lever = np.sqrt(np.maximum(whole**2 - beside**2, (_LEAST_LEVER * whole) ** 2))
-        return np.maximum(length.mean(0), _SHORTEST_M), np.maximum(lever.mean(0), _SHORTEST_M)
+        landmarks = landmarks_m.T
+        along, hints = self.along @ landmarks, self.hints @ landmarks
+        length, squared = np.sqrt(dot(along, along)), dot(hints, hints)
+        beside = dot(along, hints) / np.maximum(length, _SHORTEST_M)
+        lever = np.sqrt(np.maximum(squared - beside**2, _LEAST_LEVER**2 * squared))
+        return np.maximum(length.mean(1), _SHORTEST_M), np.maximum(lever.mean(1), _SHORTEST_M)
 
     def points(self, landmarks_m: Floats) -> Floats:
         """(n, p, 3) positions of the sensors from (n, k, 3) `landmarks`."""
@@ -232,16 +232,16 @@ class Rig:
         return points
 
     def axes(self, landmarks_m: Floats, rate_hz: float | None = None) -> Floats:
-        """(3, 3, n, s): the components, in the world frame, of the axes x, y, z of the segments; [axis, component].
+        """(3, 3, s, n): the components, in the world frame, of the axes x, y, z of the segments; [axis, component].
 
-        Landmarks at `rate_hz` are a motion, over which straight arms don't twist; without a rate each frame is on its own.
+        Landmarks (n, k, 3) at `rate_hz` are a motion, over which straight arms don't twist; without a rate each frame is on its own.
 
-        Components come first because NumPy is slow along a last axis of three. `rotation` gives matrices.
+        Times come last because NumPy is slow along a last axis of a few. `rotation` gives matrices.
         """
-        landmarks = np.ascontiguousarray(np.moveaxis(landmarks_m, 2, 0))
-        axes = np.empty((3, 3, len(landmarks_m), self._ends[0]))
+        landmarks = np.ascontiguousarray(landmarks_m.T)
+        axes = np.empty((3, 3, self._ends[0], len(landmarks_m)))
         x, y, z = axes
-        vectors = np.split(unit(landmarks @ self._rows.T), self._ends, axis=2)
+        vectors = np.split(unit(self._rows @ landmarks), self._ends, axis=1)
         z[:], hint, left, up, upper, fore, thigh, shank = vectors
         spare = _SPARE_SHARE * unit(across(left, z))
         if len(self._arms.side):
@@ -256,26 +256,26 @@ class Rig:
     def _roll_arms(
         self, left: Floats, up: Floats, upper: Floats, fore: Floats, spare: Floats, rate_hz: float | None
     ) -> None:
-        """Put into `spare` (3, n, s) what the whole arm tells of its segments; see `_Arms` and `arms` for the others."""
+        """Put into `spare` (3, s, n) what the whole arm tells of its segments; see `_Arms` and `arms` for the others."""
         rest = arms.swung_out(up, left, upper, self._arms.side) if up.any() else unit(across(left, upper))
         bend = arms.hinge(upper, fore, rest)
         if rate_hz is not None:
             bend = arms.hinge(upper, fore, arms.carried(upper, bend, rest, rate_hz))
         bend = unit(bend)
         at, arm = self._arms.uppers
-        spare[:, :, at] = bend[:, :, arm]
+        spare[:, at] = bend[:, arm]
         at, arm = self._arms.fores
         if at:
-            spare[:, :, at] = (arms.NEUTRAL * arms.neutral(bend, -fore, self._arms.side))[:, :, arm]
+            spare[:, at] = (arms.NEUTRAL * arms.neutral(bend, -fore, self._arms.side))[:, arm]
 
     def _roll_legs(self, landmarks: Floats, thigh: Floats, shank: Floats, x: Floats) -> None:
         """Put into `x` (3, n, s) what bent knees tell of thighs and shanks: a knee is a hinge, and the hips' line only says where it
-        may lie. `thigh` and `shank` are unit vectors (3, n, l) from the knee to the hip and to the ankle."""
+        may lie. `thigh` and `shank` are unit vectors (3, l, n) from the knee to the hip and to the ankle."""
         # What was not measured here is zero (see `imu`): such a leg says nothing.
-        measured: Bools = np.asarray(landmarks[:, :, self._legs.joints].any(axis=(0, 1)))
-        hinge = cross(shank, thigh) * measured.all(axis=1)
+        measured: Bools = np.asarray(landmarks[:, self._legs.joints].any(axis=(0, 3)))
+        hinge = cross(shank, thigh) * measured.all(axis=1)[:, None]
         for at, leg in (self._legs.thighs, self._legs.shanks):
-            x[:, :, at] = arms.on_hinge(hinge[:, :, leg], x[:, :, at])
+            x[:, at] = arms.on_hinge(hinge[:, leg], x[:, at])
 
     def _weights(self, parts: Mapping[str, float]) -> Floats:
         return np.array([parts.get(name, 0.0) for name in self.landmarks])
@@ -295,8 +295,8 @@ class Rig:
 
 
 def rotation(axes: Floats) -> Floats:
-    """(..., 3, 3) rotations from a sensor's frame to the world of (3, 3, ...) axes: their columns are the axes."""
-    return axes.transpose(*range(2, axes.ndim), 1, 0)
+    """(n, s, 3, 3) rotations from a sensor's frame to the world of (3, 3, s, n) axes: their columns are the axes."""
+    return axes.T
 
 
 @lru_cache(maxsize=64)

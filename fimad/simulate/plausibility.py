@@ -58,16 +58,13 @@ def impossible(signals: Mapping[str, PlacementSignal]) -> Bools:
     """(p, m) valid samples of the p placements that no human limb reaches."""
     if not signals:
         return np.zeros((0, 0), bool)
-    most = np.array([MOST_OF_TRUNK_M_S2 if name in _TRUNK else MOST_M_S2 for name in signals])
-    rate, steep = (
-        np.einsum("pim,pim->pm", each, each)
-        for each in (
-            np.stack([signal.gyro_rad_s.T for signal in signals.values()]),
-            np.stack([signal.lin_acc_world_m_s2.T for signal in signals.values()]),
-        )
-    )
-    result: Bools = (rate > MOST_RAD_S**2) | (steep > most[:, None] ** 2)
-    return result & np.stack([signal.valid for signal in signals.values()])
+    result = np.empty((len(signals), len(next(iter(signals.values())).valid)), bool)
+    for name, bad, signal in zip(signals, result, signals.values(), strict=True):
+        rate, steep = (np.einsum("mi,mi->m", each, each) for each in (signal.gyro_rad_s, signal.lin_acc_world_m_s2))
+        np.greater(steep, (MOST_OF_TRUNK_M_S2 if name in _TRUNK else MOST_M_S2) ** 2, out=bad)
+        bad |= rate > MOST_RAD_S**2
+        bad &= signal.valid
+    return result
 
 
 def _without(signal: PlacementSignal, bad: Bools) -> PlacementSignal:
@@ -99,8 +96,8 @@ def _look_for_hidden(imu: ImuSequence, doubts: Doubts) -> None:
     there = np.isfinite(imu.root_m[:, 0])
     if not (there.any() and imu.signals):
         return
-    valid = np.stack([signal.valid for signal in imu.signals.values()])[:, there]
-    shares = dict(zip(imu.signals, (1 - valid.mean(1)).tolist(), strict=True))
+    seen = np.count_nonzero(there)
+    shares = {name: 1 - np.count_nonzero(signal.valid & there) / seen for name, signal in imu.signals.items()}
     lacking = {name: round(share, 3) for name, share in shares.items() if share >= _HIDDEN_SHARE}
     if lacking:
         doubts.add("hidden", placements=lacking)

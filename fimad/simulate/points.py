@@ -23,11 +23,11 @@ _SHORT_METHOD = "savitzky_golay"
 
 @dataclass(frozen=True)
 class Points:
-    """k points at m times; components first, since NumPy is slow along a last axis of three.
+    """k points at m times; components first and times last, since NumPy is slow along a last axis of a few.
 
     Parameters
     ----------
-    position_m, acceleration_m_s2 : (3, m, k) in the world frame.
+    position_m, acceleration_m_s2 : (3, k, m) in the world frame.
     doubt : what the uncertainty rests on, of 3·k channels: all x, all y, all z.
     share : (k,) of the power that stood out from the noise, on the axis where it is largest.
     """
@@ -46,7 +46,7 @@ def smooth_points(
     Of a stretch that is too short for the default method, a fixed filter's.
     """
     places = bridge_gaps(time_s, measured_m, config.longest_gap_s)
-    count, points = len(clock_s), places.shape[1]
+    points = places.shape[1]
     smooth = differentiate(
         time_s,
         np.moveaxis(places, 2, 1).reshape(len(time_s), -1),
@@ -55,8 +55,7 @@ def smooth_points(
         at_s=clock_s,
     )
     position, acceleration = (
-        np.ascontiguousarray(part.reshape(count, 3, points).swapaxes(0, 1))
-        for part in (smooth.position, smooth.acceleration)
+        np.ascontiguousarray(part.T).reshape(3, points, -1) for part in (smooth.position, smooth.acceleration)
     )
     if tracks.view is not None:
         distance_m = np.interp(clock_s, tracks.time_s, tracks.view.distance_m)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fimad.simulate.placements import Rig
 from fimad.simulate.smoothing.spectral import Doubt
-from fimad.simulate.types import Bools, Floats
+from fimad.simulate.types import Bools, Floats, Ints
 
 _GRAVITY_M_S2 = 9.80665
 # Share of error in noise that passed, motion held back, motion kept: in the picture's plane, then in depth; and m²/s⁴ anyway.
@@ -84,7 +84,7 @@ def traces(doubt: Doubt, rig: Rig, sensors: Bools, joints_m: Floats, axes: Float
     ----------
     doubt : of 3·k channels, all x, all y, all z of the rig's landmarks.
     sensors : (p,) those of the rig that are wanted.
-    joints_m, axes : (n, k, 3) places of the landmarks and (3, 3, n, s) axes of the segments at `clock_s` (n,).
+    joints_m, axes : (n, k, 3) places of the landmarks and (3, 3, s, n) axes of the segments at `clock_s` (n,).
     """
     parts = np.stack([doubt.passed, doubt.held, doubt.kept])
     parts = parts.reshape(*parts.shape[:3], 3, -1)
@@ -95,18 +95,26 @@ def traces(doubt: Doubt, rig: Rig, sensors: Bools, joints_m: Floats, axes: Float
     turned, rates = (parts[:2, order].sum(2) @ across for order in (0, 1))
     # Samples of each block: those nearest to its middle.
     edges = np.searchsorted(clock_s, (doubt.time_s[1:] + doubt.time_s[:-1]) / 2)
-    away, speed = [], []
-    for samples in np.split(np.arange(len(clock_s)), edges):
-        own = axes[:, :, samples] if len(samples) else axes
-        middle = own[[0, 2]].mean(2)
-        away.append(2 - np.einsum("acs,acs->s", middle, middle))
-        steps = np.diff(own, axis=2) / (clock_s[1] - clock_s[0])
-        # Of three axes that turn at a rate ω, the squared speeds are 2·ω² together.
-        speed.append(np.einsum("acns,acns->s", steps, steps) / (2 * max(1, steps.shape[2])))
+    first, end = np.r_[0, edges], np.r_[edges, len(clock_s)]
+    first, end = np.where(end > first, first, 0), np.where(end > first, end, len(clock_s))
+    middle = _sums(axes[[0, 2]], first, end) / (end - first)
+    away = 2 - np.einsum("acsb,acsb->bs", middle, middle)
+    steps = np.diff(axes)
+    # Of three axes that turn at a rate ω, the squared speeds are 2·ω² together.
+    speed = _sums(np.einsum("acsn,acsn->sn", steps, steps), first, end - 1) / (2 * np.maximum(1, end - 1 - first))
+    speed /= (clock_s[1] - clock_s[0]) ** 2 if len(clock_s) > 1 else 1.0
     turn, rate = (
-        np.concatenate([noise, np.array(own)[None]])[:, :, segment] for noise, own in ((turned, away), (rates, speed))
+        np.concatenate([noise, own[None]])[:, :, segment] for noise, own in ((turned, away), (rates, speed.T))
     )
     return Traces(bend, turn, rate)
+
+
+def _sums(values: Floats, first: Ints, end: Ints) -> Floats:
+    """(..., b) sums of (..., n) values from the samples `first` (b,) to before the samples `end` (b,)."""
+    up_to = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=up_to[..., 1:])
+    result: Floats = up_to[..., end] - up_to[..., first]
+    return result
 
 
 def capture_sigma(doubt: Doubt) -> Floats:

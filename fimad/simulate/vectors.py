@@ -1,10 +1,12 @@
-"""Vectors whose three components come first, since NumPy is slow along a last axis of three."""
+"""Vectors whose three components come first and whose times come last: NumPy is slow along a last axis of a few."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from fimad.simulate.types import Floats
+
+_NOTHING_M = 1e-9
 
 
 def dot(a: Floats, b: Floats) -> Floats:
@@ -16,27 +18,33 @@ def dot(a: Floats, b: Floats) -> Floats:
 def cross(a: Floats, b: Floats) -> Floats:
     """Vector product of (3, ...) vectors."""
     product = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    other = np.empty(product.shape[1:])
     for at, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
-        product[at] = a[i] * b[j] - a[j] * b[i]
+        np.multiply(a[i], b[j], out=product[at])
+        product[at] -= np.multiply(a[j], b[i], out=other)
     return product
 
 
 def unit(vector: Floats) -> Floats:
     """(3, ...) vectors of length 1, or 0 where they are shorter than a nanometre."""
     length = np.sqrt(dot(vector, vector))
-    result: Floats = vector * np.divide(1.0, length, out=np.zeros_like(length), where=length > 1e-9)
+    length[length <= _NOTHING_M] = np.inf
+    result: Floats = vector / length
     return result
 
 
 def across(vector: Floats, axis: Floats) -> Floats:
     """The part of (3, ...) vectors across unit axes."""
-    result: Floats = vector - dot(vector, axis) * axis
-    return result
+    result: Floats = dot(vector, axis) * axis
+    return np.subtract(vector, result, out=result)
 
 
 def swung(start: Floats, end: Floats, vector: Floats) -> Floats:
     """(3, ...) vectors after the shortest turn that takes one unit vector to another; undefined where these are opposite."""
     both = start + end
     along = dot(both, vector) / np.maximum(1 + dot(start, end), 1e-3)
-    result: Floats = vector - along * both + 2 * dot(start, vector) * end
+    both *= along
+    result: Floats = 2 * dot(start, vector) * end
+    result -= both
+    result += vector
     return result

@@ -32,33 +32,36 @@ class View:
 def at_own_distance(
     time_s: Floats, position_m: Floats, acceleration_m_s2: Floats, distance_m: Floats, turn: Floats | None
 ) -> tuple[Floats, Floats]:
-    """Positions and accelerations (3, m, k) of points whose x and z were made metres at the hips' distance Z (m,), at uniform times.
+    """Positions and accelerations (3, k, m) of points whose x and z were made metres at the hips' distance Z (m,), at uniform times.
 
     For a point at depth y behind the hips, x·(1 + y/Z) is where it is, and likewise z (pinhole camera); its acceleration is
     a_x·(1 + y/Z) + 2·v_x·v_y/Z + x·a_y/Z.
     """
     if len(time_s) < 2:
         return position_m, acceleration_m_s2
-    if turn is None:
-        place, bend = position_m.copy(), acceleration_m_s2.copy()
-    else:
-        place, bend = (np.tensordot(turn.T, part, 1) for part in (position_m, acceleration_m_s2))
+    if turn is not None:
+        position_m, acceleration_m_s2 = (np.tensordot(turn.T, part, 1) for part in (position_m, acceleration_m_s2))
     step_s = time_s[1] - time_s[0]
-    near = 1 / distance_m[:, None]
-    further, growing, turning = 1 + place[1] * near, _speed(place[1], step_s) * (2 * near), bend[1] * near
+    near = 1 / distance_m
+    further, growing, turning = 1 + position_m[1] * near, _speed(position_m[1], step_s), acceleration_m_s2[1] * near
+    growing *= 2 * near
+    place, bend = np.empty_like(position_m), np.empty_like(acceleration_m_s2)
+    place[1], bend[1] = position_m[1], acceleration_m_s2[1]
     for axis in (0, 2):
-        bend[axis] *= further
-        bend[axis] += _speed(place[axis], step_s) * growing
-        bend[axis] += place[axis] * turning
-        place[axis] *= further
+        np.multiply(position_m[axis], further, out=place[axis])
+        np.multiply(acceleration_m_s2[axis], further, out=bend[axis])
+        speed = _speed(position_m[axis], step_s)
+        speed *= growing
+        bend[axis] += speed
+        bend[axis] += np.multiply(position_m[axis], turning, out=speed)
     return (place, bend) if turn is None else (np.tensordot(turn, place, 1), np.tensordot(turn, bend, 1))
 
 
 def _speed(values: Floats, step_s: float) -> Floats:
-    """(m, k) central differences of values, one-sided at the ends: `np.gradient`, without its making of arrays."""
+    """(k, m) central differences of values, one-sided at the ends: `np.gradient`, without its making of arrays."""
     result = np.empty_like(values)
-    np.subtract(values[2:], values[:-2], out=result[1:-1])
-    result[1:-1] /= 2 * step_s
+    np.subtract(values[:, 2:], values[:, :-2], out=result[:, 1:-1])
+    result[:, 1:-1] /= 2 * step_s
     for end, before in ((0, 0), (-1, -2)):
-        result[end] = (values[before + 1] - values[before]) / step_s
+        result[:, end] = (values[:, before + 1] - values[:, before]) / step_s
     return result
