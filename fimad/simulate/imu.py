@@ -20,7 +20,7 @@ from fimad.simulate.sites import Site, remount
 from fimad.simulate.smoothing.floor import floor_band
 from fimad.simulate.smoothing.resample import PASS, band_limited, middle_of, resample, step_of
 from fimad.simulate.stretches import Stretch, find_stretches, is_short, known
-from fimad.simulate.types import Bools, Floats, ImuSequence, PlacementSignal, PoseSequence
+from fimad.simulate.types import Bools, Floats, ImuSequence, Ints, PlacementSignal, PoseSequence
 from fimad.simulate.uncertainty import stated, traces
 from fimad.simulate.vectors import dot
 
@@ -81,14 +81,17 @@ def simulate_imu(
     else:
         lifted = Lifted(source, source.breaks, dict(source.notes))
     tracks = lifted.trajectories
-    ever: Bools = np.asarray(known(tracks.position_m).any(axis=0))
+    found = known(tracks.position_m)
+    ever: Bools = np.asarray(found.any(axis=0))
     here = tuple(name for name, found in zip(tracks.names, ever.tolist(), strict=True) if found)
     rig = rig_of(placements, here, measured_segments({name: np.asarray(r) for name, r in tracks.rotations.items()}))
     clock_s = _clock(tracks.time_s, rate_hz, start_s)
     signals = _Signals(clock_s, rate_hz, rig)
-    for sensors, stretches in _groups(lifted, rig, config):
+    columns = [tracks.names.index(name) for name in rig.landmarks]
+    found = found[:, columns]
+    for sensors, stretches in _groups(lifted, found, rig, config):
         for stretch in stretches:
-            _fill(signals, tracks, rig, sensors, stretch, config)
+            _fill(signals, tracks, (columns, found), sensors, stretch, config)
     report: dict[str, Any] = dict(lifted.report)
     report["method"] = config.method
     report["stretches"] = [list(span) for span in sorted(signals.spans)]
@@ -136,11 +139,8 @@ def _finer(rate_hz: float, source_hz: float, method: str) -> int:
     )
 
 
-def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[Bools, list[Stretch]]]:
-    """Sensors (p,) that are measured at the same times, with these times."""
-    tracks = lifted.trajectories
-    columns = [tracks.names.index(name) for name in rig.landmarks]
-    found = known(tracks.position_m[:, columns])
+def _groups(lifted: Lifted, found: Bools, rig: Rig, config: SimulateConfig) -> Iterator[tuple[Bools, list[Stretch]]]:
+    """Sensors (p,) that are measured at the same times, with these times; `found` (n, k) where the rig's landmarks are measured."""
     # Pose comes whole or not at all; motion capture loses markers one by one.
     together = bool((found == found[:, :1]).all())
     if together:
@@ -153,7 +153,7 @@ def _groups(lifted: Lifted, rig: Rig, config: SimulateConfig) -> Iterator[tuple[
         yield (
             np.asarray(which.ravel() == at),
             find_stretches(
-                tracks.time_s,
+                lifted.trajectories.time_s,
                 measured,
                 lifted.breaks,
                 longest_gap_s=config.longest_gap_s,
@@ -166,31 +166,43 @@ class _Signals:
     """Collects the signals of p sensors on s segments, on a clock of m samples, stretch by stretch; components first, times last."""
 
     def __init__(self, clock_s: Floats, rate_hz: float, rig: Rig) -> None:
-        shape = len(rig.names), len(clock_s)
+        count = len(rig.names)
         self.clock_s, self.rate_hz = clock_s, rate_hz
         self.rig = rig
         self.spans: set[tuple[float, float]] = set()
         self.root_m = np.full((len(clock_s), 3), np.nan)
-        self.world, self.force, self.gyro = (np.full((3, *shape), np.nan) for _ in range(3))
-        self.axes = np.full((3, 3, int(rig.segment.max(initial=-1)) + 1, len(clock_s)), np.nan)
-        self.sigma, self.gyro_sigma = (np.full(shape, np.nan) for _ in range(2))
-        self.valid = np.zeros(shape, bool)
+        # (..., p, m) world, force, gyro, sigma, gyro_sigma, and (3, 3, s, m) axes.
+        self._parts: dict[str, Floats] = {}
+        self.valid = np.zeros((count, len(clock_s)), bool)
         # Confidence of each stretch, summed over its samples.
-        self.confidence = np.zeros(shape[0])
-        self.samples = np.zeros(shape[0])
+        self.confidence = np.zeros(count)
+        self.samples = np.zeros(count)
+
+    def put(self, name: str, part: Floats, rows: slice | Bools | Ints, here: slice) -> None:
+        """Take values of some sensors, or segments, over a stretch."""
+        if name not in self._parts:
+            if isinstance(rows, slice) and part.shape[-1] == len(self.clock_s):
+                # As a rule one stretch is all there is, and nothing has to be copied.
+                self._parts[name] = part
+                return
+            count = len(self.rig.carriers if name == "axes" else self.rig.names)
+            self._parts[name] = np.full((*part.shape[:-2], count, len(self.clock_s)), np.nan)
+        self._parts[name][..., rows, here] = part
 
     def signal(self, at: int) -> PlacementSignal:
+        if not self._parts:
+            return _nothing(len(self.clock_s))
         valid = self.valid[at]
         share = np.count_nonzero(valid) / max(1, len(valid))
-        turned = rotation(self.axes[:, :, self.rig.segment[at]])
+        turned = rotation(self._parts["axes"][:, :, self.rig.segment[at]])
         return PlacementSignal(
-            acc_m_s2=self.force[:, at].T,
-            gyro_rad_s=self.gyro[:, at].T,
-            lin_acc_world_m_s2=self.world[:, at].T,
+            acc_m_s2=self._parts["force"][:, at].T,
+            gyro_rad_s=self._parts["gyro"][:, at].T,
+            lin_acc_world_m_s2=self._parts["world"][:, at].T,
             rotation=turned if share == 1 else np.where(valid[:, None, None], turned, np.nan),
             valid=valid,
-            sigma_m_s2=self.sigma[at],
-            gyro_sigma_rad_s=self.gyro_sigma[at],
+            sigma_m_s2=self._parts["sigma"][at],
+            gyro_sigma_rad_s=self._parts["gyro_sigma"][at],
             quality=min(1.0, float(self.confidence[at]) / max(1.0, float(self.samples[at])) * share),
         )
 
@@ -203,9 +215,15 @@ def _nothing(count: int) -> PlacementSignal:
 
 
 def _fill(
-    signals: _Signals, tracks: Trajectories, rig: Rig, sensors: Bools, stretch: Stretch, config: SimulateConfig
+    signals: _Signals,
+    tracks: Trajectories,
+    measured: tuple[list[int], Bools],
+    sensors: Bools,
+    stretch: Stretch,
+    config: SimulateConfig,
 ) -> None:
-    """Compute the signals of `sensors` over a stretch."""
+    """Compute the signals of `sensors` over a stretch; `measured`: the columns of the rig's landmarks, and where they are (n, k)."""
+    rig, (columns, found) = signals.rig, measured
     frames = slice(stretch.first, stretch.last + 1)
     time_s = tracks.time_s[frames]
     step_s = step_of(time_s)
@@ -223,12 +241,12 @@ def _fill(
     before = int(np.floor((signals.clock_s[first] - begin_s) * rate_hz + 1e-6)) if finer > 1 else 0
     after = int(np.floor((end_s - signals.clock_s[first + count - 1]) * rate_hz - 1e-6)) if finer > 1 else 0
     clock_s = signals.clock_s[first] + np.arange(-before, (count - 1) * finer + 1 + max(after, 0)) / rate_hz
-    columns = [tracks.names.index(name) for name in rig.landmarks]
-    measured = tracks.position_m[frames][:, columns]
+    found, places_m = found[frames], tracks.position_m[frames][:, columns]
     # Landmarks that only other sensors need may be missing here.
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
-    usable |= rig.helps[sensors].any(axis=0) & known(measured).all(axis=0)
-    points = smooth_points(tracks, time_s, np.where(usable[:, None], measured, 0.0), clock_s, config)
+    usable |= rig.helps[sensors].any(axis=0) & found.all(axis=0)
+    places_m[:, ~usable] = 0.0
+    points = smooth_points(tracks, time_s, places_m, clock_s, config)
     joints = points.position_m.T
     kept = slice(before, before + (count - 1) * finer + 1, finer)
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
@@ -249,13 +267,12 @@ def _fill(
         bones = np.einsum("ij,ic...->jc...", turn, bones)
     gyro = np.take(_rates(bones, clock_s), segment, axis=1)
     # Across a bridged gap a point is as visible as before and after it, not hidden.
-    found = known(measured)
     # Between two landmarks, a sensor is hardly seen better than the worse of them: a harmonic mean.
     weight = _hold(time_s, tracks.weight[frames][:, columns], found)
     visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ rig.point[sensors].T)
     seen = np.ascontiguousarray(resample(time_s, visibility, signals.clock_s[here], points=2).T)
     valid = seen >= config.min_visibility
-    hidden_at = None if valid.all() else np.nonzero(~valid)
+    hidden_at = None if valid.all() else ~valid
     against = world - GRAVITY_M_S2[:, None, None]
     force = np.empty_like(against)
     for at, axis in enumerate(bones):
@@ -268,23 +285,25 @@ def _fill(
     spread = stated(found_in, names, depth_axis=tracks.depth_axis)
     clock_s = clock_s[kept]
     hidden *= points.doubt.near_ends(clock_s)
-    sigmas = resample(points.doubt.time_s, np.concatenate([spread.force_m_s2, spread.rate_rad_s], 1), clock_s, points=2)
-    force_sigma, rate_sigma = np.split(sigmas.T, 2)
+    sigma, gyro_sigma = (
+        np.multiply(resample(points.doubt.time_s, each, clock_s, points=2).T, hidden, order="C")
+        for each in (spread.force_m_s2, spread.rate_rad_s)
+    )
     if finer > 1:
         world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[..., kept] for part in (world, force, gyro))
         bones = bones[..., kept]
-    for whole, part in (
-        (signals.world, world),
-        (signals.force, force),
-        (signals.gyro, gyro),
-        (signals.sigma, force_sigma * hidden),
-        (signals.gyro_sigma, rate_sigma * hidden),
+    for name, part in (
+        ("world", world),
+        ("force", force),
+        ("gyro", gyro),
+        ("sigma", sigma),
+        ("gyro_sigma", gyro_sigma),
     ):
         if hidden_at is not None:
-            part[..., hidden_at[0], hidden_at[1]] = np.nan
-        whole[..., chosen, here] = part
+            part[..., hidden_at] = np.nan
+        signals.put(name, part, chosen, here)
     mine = slice(None) if sensors.all() else np.unique(segment)
-    signals.axes[:, :, mine, here] = bones[:, :, mine]
+    signals.put("axes", bones[:, :, mine], mine, here)
     signals.valid[chosen, here] = valid
     signals.confidence[sensors] += middle_of(visibility) * spread.explained * count
     signals.samples[sensors] += count

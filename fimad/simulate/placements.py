@@ -273,7 +273,7 @@ class Rig:
         may lie. `thigh` and `shank` are unit vectors (3, l, n) from the knee to the hip and to the ankle."""
         # What was not measured here is zero (see `imu`): such a leg says nothing.
         measured: Bools = np.asarray(landmarks[:, self._legs.joints].any(axis=(0, 3)))
-        hinge = cross(shank, thigh) * measured.all(axis=1)[:, None]
+        hinge = cross(shank, thigh) * measured.all(axis=1).reshape(-1, 1)
         for at, leg in (self._legs.thighs, self._legs.shanks):
             x[:, at] = arms.on_hinge(hinge[:, leg], x[:, at])
 

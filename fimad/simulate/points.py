@@ -49,7 +49,7 @@ def smooth_points(
     points = places.shape[1]
     smooth = differentiate(
         time_s,
-        np.moveaxis(places, 2, 1).reshape(len(time_s), -1),
+        np.ascontiguousarray(places.T).reshape(-1, len(time_s)).T,
         method=_SHORT_METHOD if is_short(time_s) and config.method == "adaptive" else config.method,
         noise=_noise(tracks, config),
         at_s=clock_s,

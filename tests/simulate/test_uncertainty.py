@@ -134,10 +134,10 @@ def test_traces_are_read_in_their_own_block() -> None:
     doubt = Doubt(np.array([1.0, 3.0]), quiet_then_loud, quiet_then_loud, quiet_then_loud, (0.0, 4.0))
     clock_s = np.arange(0, 4, 0.1)
     joints = np.tile(np.random.default_rng(1).normal(size=(k, 3)), (len(clock_s), 1, 1))
-    axes = np.tile(np.eye(3)[:, :, None, None], (1, 1, len(clock_s), 1))
+    axes = np.tile(np.eye(3)[:, :, None, None], (1, 1, 1, len(clock_s)))
     spin = np.where(clock_s > 2, 2.0 * clock_s, 4.0)
-    axes[0, 0, :, 0], axes[0, 1, :, 0] = np.cos(spin), np.sin(spin)
-    axes[1, 0, :, 0], axes[1, 1, :, 0] = -np.sin(spin), np.cos(spin)
+    axes[0, 0, 0], axes[0, 1, 0] = np.cos(spin), np.sin(spin)
+    axes[1, 0, 0], axes[1, 1, 0] = -np.sin(spin), np.cos(spin)
     found = traces(doubt, rig, np.array([True]), joints, axes, clock_s)
     np.testing.assert_allclose(found.bend[:, 1], 4 * found.bend[:, 0])
     # The segment turns at 2 rad/s in the second block alone.

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from fimad.simulate.smoothing.floor import FLOOR_SLOPE, NOTHING
-from fimad.simulate.types import Complexes, Floats
+from fimad.simulate.types import Floats
 
 # A median over this band passes over the peaks of what repeats, and varies little by chance.
 _BAND_HZ = 4.0
@@ -16,32 +16,29 @@ _STEEPEST = 3.0
 
 
 def broad_gain(
-    spectrum: Complexes, floor: Floats, frequency_hz: Floats, length: int, band_hz: tuple[float, float]
+    squared: Floats, floor: Floats, frequency_hz: Floats, length: int, band_hz: tuple[float, float]
 ) -> Floats:
-    """(m, k) Wiener gains 1 − N/P (Wiener 1949) of spectra that fall with frequency: none is larger than one before it.
+    """(k, m) Wiener gains 1 − N/P (Wiener 1949) of spectra that fall with frequency: none is larger than one before it.
 
     P is the running median of the periodogram over its expected ratio to the mean, ln 2. Between the peaks of a motion that
     repeats itself that is the floor, so that nothing is kept there; of an irregular one it is the motion's own power.
 
     Parameters
     ----------
-    spectrum, floor : (m, k) Fourier coefficients of `length` samples, and the noise's power, at `frequency_hz` (m,).
+    squared, floor : (k, m) squared Fourier coefficients of `length` samples, and the noise's power, at `frequency_hz` (m,).
     band_hz : where noise alone is expected. If it falls faster there than the floor does, so it is taken to do below: what is
         correlated in time must not pass for motion.
     """
-    periodogram = (spectrum.real**2 + spectrum.imag**2) / length
+    periodogram = squared / length
     band = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
     if np.count_nonzero(band) > _FEWEST:
-        slope = -np.polyfit(np.log(frequency_hz[band]), np.log(periodogram[band] + NOTHING).mean(1), 1)[0]
+        slope = -np.polyfit(np.log(frequency_hz[band]), np.log(periodogram[:, band] + NOTHING).mean(0), 1)[0]
         steeper = min(max(slope - FLOOR_SLOPE, 0.0), _STEEPEST)
-        floor = (
-            floor
-            * np.maximum(1, np.sqrt(band_hz[0] * band_hz[1]) / np.maximum(frequency_hz, _FROM_HZ))[:, None] ** steeper
-        )
+        floor = floor * np.maximum(1, np.sqrt(band_hz[0] * band_hz[1]) / np.maximum(frequency_hz, _FROM_HZ)) ** steeper
     size = max(3, 2 * round(_BAND_HZ / 2 / (frequency_hz[1] - frequency_hz[0])) + 1)
-    power = ndimage.median_filter(periodogram, (size, 1), mode="reflect") / np.log(2)
+    power = ndimage.median_filter(periodogram, (1, size), mode="reflect") / np.log(2)
     gain: Floats = np.clip(1 - floor / np.maximum(power, NOTHING), 0, 1)
     first = int(np.searchsorted(frequency_hz, _FROM_HZ))
-    gain[first:] = np.minimum.accumulate(gain[first:], axis=0)
-    gain[:first] = gain[first : first + 1]
+    gain[:, first:] = np.minimum.accumulate(gain[:, first:], axis=1)
+    gain[:, :first] = gain[:, first : first + 1]
     return gain

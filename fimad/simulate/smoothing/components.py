@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fimad.simulate.smoothing.floor import NOTHING, averaged_power, noise_floor, shared_floor
-from fimad.simulate.types import Complexes, Floats
+from fimad.simulate.types import Floats, Ints
 
 # Components are found where people move, weighted by f: between what positions and velocities would say.
 _FROM_HZ = 0.25
@@ -39,9 +39,10 @@ class Kind:
 
 
 def gate(power: Floats, floor: Floats, over_subtraction: Floats | float, least: Floats) -> Floats:
-    """max(β, exp(−c·N/P)), β (m, 1)."""
+    """max(β, exp(−c·N/P)), of (..., m) powers P and floors N; β (m,)."""
     gain: Floats = np.maximum(power, NOTHING)
-    np.divide(-over_subtraction * floor, gain, out=gain)
+    np.divide(floor, gain, out=gain)
+    gain *= -over_subtraction
     np.exp(gain, out=gain)
     np.maximum(least, gain, out=gain)
     return gain
@@ -49,19 +50,26 @@ def gate(power: Floats, floor: Floats, over_subtraction: Floats | float, least: 
 
 @dataclass(frozen=True)
 class Gated:
-    """Smoothed coefficients (m, k), and the gain (m, k) that each channel had in effect; for accelerations and for places."""
+    """What is left of k channels: smoothed coefficients (k, 2, m), real and imaginary, and the gain (k, m) that each had in effect.
 
-    bend: Complexes
+    Parameters
+    ----------
+    bend, bend_gain : for accelerations.
+    place, place_gain : for places, of the channels `other`; those of the rest are as for accelerations.
+    """
+
+    bend: Floats
     bend_gain: Floats
-    place: Complexes
+    place: Floats
     place_gain: Floats
+    other: Ints
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Fourier coefficients (m, k) of `length` samples, their averaged power and floor (m, k), at frequency_hz (m,)."""
+    """Fourier coefficients (k, 2, m) of `length` samples, real and imaginary, their averaged power and floor (k, m), at frequency_hz (m,)."""
 
-    values: Complexes
+    values: Floats
     power: Floats
     floor: Floats
     frequency_hz: Floats
@@ -72,17 +80,15 @@ class Spectrum:
 
 def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> Gated:
     """Smooth all channels, which are divided among the kinds evenly and in order."""
-    bins, count = len(whole.values), len(kinds)
-    # Kinds first, (kinds, m, channels of each): one matrix product does them all. Real parts above imaginary ones: real matrices
-    # are far quicker than complex ones.
+    count, (channels, bins) = len(kinds), whole.power.shape
+    # Real and imaginary parts side by side: one product of real matrices a kind, far quicker than of complex ones.
     power, floor = by_kind(whole.power, count), by_kind(whole.floor, count)
-    scale = np.sqrt(floor[:, -1:]) + NOTHING
-    values = np.empty((count, 2, bins, floor.shape[2]))
-    for at, part in enumerate((whole.values.real, whole.values.imag)):
-        np.divide(by_kind(part, count), scale, out=values[:, at])
+    scale = np.sqrt(floor[..., -1:]) + NOTHING
+    values = by_kind(whole.values, count) / scale[..., None]
     turn = _principal(whole, values)
-    components = values @ turn[:, None]
-    spread = averaged_power(components[:, 0], components[:, 1], whole.length, whole.rate_hz)
+    each = channels // count
+    components = (np.swapaxes(turn, 1, 2) @ values.reshape(count, each, 2 * bins)).reshape(values.shape)
+    spread = averaged_power(squared(components), whole.length, whole.rate_hz)
     noise = noise_floor(spread, whole.frequency_hz, whole.band_hz) / bias
     noise = shared_floor(noise, np.array([[kind.shared] for kind in kinds]))
     bend_c, place_c = (
@@ -91,37 +97,44 @@ def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least
     )
     own = gate(power, floor, _OWN, least)
     # Components are uncorrelated, as a rule: their powers add up.
-    mixing = np.swapaxes(turn * turn, 1, 2)
-    all_of_it = np.maximum(spread @ mixing, NOTHING)
-    weight = own * scale
-    back = np.swapaxes(turn, 1, 2)
-    made, gains = [], []
-    of_places = np.flatnonzero((bend_c != place_c).ravel())
-    for chosen, factor in ((slice(None), bend_c), (of_places, place_c)):
+    mixing = turn * turn
+    all_of_it = mixing @ spread
+    np.maximum(all_of_it, NOTHING, out=all_of_it)
+
+    def passed(factor: Floats, chosen: Ints | slice) -> tuple[Floats, Floats]:
+        """Smoothed coefficients and gains of the chosen kinds' channels."""
         passes = gate(spread[chosen], noise[chosen], factor[chosen], least)
-        smooth = (passes[:, None] * components[chosen]) @ back[chosen, None]
-        smooth *= weight[chosen, None]
-        made.append(smooth)
-        kept = (passes * passes * spread[chosen]) @ mixing[chosen]
-        gains.append(own[chosen] * np.sqrt(kept / all_of_it[chosen]))
-    bend, bend_gain = np.empty_like(whole.values), np.empty_like(whole.power)
-    by_kind(bend.real, count)[:], by_kind(bend.imag, count)[:] = made[0][:, 0], made[0][:, 1]
-    by_kind(bend_gain, count)[:] = gains[0]
-    place, place_gain = bend.copy(), bend_gain.copy()
-    by_kind(place.real, count)[of_places], by_kind(place.imag, count)[of_places] = made[1][:, 0], made[1][:, 1]
-    by_kind(place_gain, count)[of_places] = gains[1]
-    return Gated(bend, bend_gain, place, place_gain)
+        smooth = passes[:, :, None] * components[chosen]
+        smooth = (turn[chosen] @ smooth.reshape(len(passes), each, 2 * bins)).reshape(smooth.shape)
+        smooth *= (own[chosen] * scale[chosen])[:, :, None]
+        passes *= passes
+        passes *= spread[chosen]
+        kept = mixing[chosen] @ passes
+        kept /= all_of_it[chosen]
+        np.sqrt(kept, out=kept)
+        kept *= own[chosen]
+        return smooth.reshape(-1, 2, bins), kept.reshape(-1, bins)
+
+    of_places = np.flatnonzero((bend_c != place_c).ravel())
+    other = np.arange(channels).reshape(count, each)[of_places].ravel()
+    return Gated(*passed(bend_c, slice(None)), *passed(place_c, of_places), other)
+
+
+def squared(values: Floats) -> Floats:
+    """(..., m) squared sizes of coefficients (..., 2, m)."""
+    size: Floats = np.einsum("...im,...im->...m", values, values)
+    return size
 
 
 def by_kind(values: Floats, count: int) -> Floats:
-    """A view (count, m, k / count) of (m, k) values of channels that so many kinds share evenly and in order."""
-    return values.reshape(len(values), count, -1).swapaxes(0, 1)
+    """A view (count, k / count, ...) of (k, ...) values of channels that so many kinds share evenly and in order."""
+    return values.reshape(count, -1, *values.shape[1:])
 
 
 def _principal(whole: Spectrum, values: Floats) -> Floats:
-    """(kinds, k, k) orthogonal matrices whose columns are the principal components of real and imaginary parts (kinds, 2, m, k)."""
+    """(kinds, k, k) orthogonal matrices whose columns are the principal components of real and imaginary parts (kinds, k, 2, m)."""
     moving = np.flatnonzero((whole.frequency_hz > _FROM_HZ) & (whole.frequency_hz < whole.band_hz[0]))
-    weighted = values[:, :, moving] * np.sqrt(whole.frequency_hz[moving])[:, None]
-    weighted = weighted.reshape(len(values), -1, values.shape[3])
-    result: Floats = np.linalg.eigh(np.swapaxes(weighted, 1, 2) @ weighted)[1]
+    weighted = values[..., moving] * np.sqrt(whole.frequency_hz[moving])
+    weighted = weighted.reshape(*values.shape[:2], -1)
+    result: Floats = np.linalg.eigh(weighted @ np.swapaxes(weighted, 1, 2))[1]
     return result

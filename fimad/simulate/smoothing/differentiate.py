@@ -59,9 +59,10 @@ def differentiate(
         if np.array_equal(smooth.time_s[same], at_s):
             return replace(smooth, time_s=at_s, position=smooth.position[same], acceleration=smooth.acceleration[same])
     at_s = np.clip(at_s, smooth.time_s[0], smooth.time_s[-1])
-    position, acceleration = np.split(
-        resample(smooth.time_s, np.concatenate([smooth.position, smooth.acceleration], axis=1), at_s), 2, axis=1
-    )
+    both = np.empty((len(smooth.time_s), 2, values.shape[1]))
+    both[:, 0], both[:, 1] = smooth.position, smooth.acceleration
+    made = resample(smooth.time_s, both.reshape(len(both), -1), at_s)
+    position, acceleration = np.split(made, 2, axis=1)
     return replace(smooth, time_s=at_s, position=position, acceleration=acceleration)
 
 

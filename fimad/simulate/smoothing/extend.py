@@ -24,27 +24,36 @@ _JOIN_S = 0.1
 
 
 def close_loop(values: Floats, rate_hz: float) -> Floats:
-    """Append to (n, k) samples the samples that lead from their end back to their beginning.
+    """Append to (k, n) samples the samples that lead from their end back to their beginning.
 
     Both ends are predicted by an autoregressive model (Burg 1967, "Maximum entropy spectral analysis") and cross-faded.
     The total length is one for which Fourier transforms are quick.
     """
-    count = len(values)
+    channels, count = values.shape
     length = fft.next_fast_len(count + round(2 * _EXTENT_S * rate_hz), real=True)
     stride = max(1, round(rate_hz / _RATE_HZ))
     ahead, before = _continued(values, stride, length - count, rate_hz)
     fade = 0.5 * (1 + np.cos(np.pi * np.arange(1, length - count + 1) / (length - count + 1)))[:, None]
-    return np.concatenate([values, before[::-1] + fade * (ahead - before[::-1])])
+    looped = np.empty((channels, length))
+    looped[:, :count] = values
+    before = before[::-1]
+    ahead -= before
+    ahead *= fade
+    np.add(before, ahead, out=looped[:, count:].T)
+    return looped
 
 
 def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple[Floats, Floats]:
-    """`count` samples that follow (n, k), and as many that come before, the nearest first."""
-    means = [_means(part, stride) for part in (values, values[::-1])]
-    order = min(len(means[0]) // 3, max(4, round(_MEMORY_S * rate_hz / stride)))
+    """(count, k) samples that follow (k, n), and as many that come before, the nearest first."""
+    means = _means(values, stride)
+    order = min(len(means) // 3, max(4, round(_MEMORY_S * rate_hz / stride)))
+    middle = means.mean(0)
+    means -= middle
     # Forwards and backwards a stationary process has the same coefficients.
-    middle = means[0].mean(0)
-    coefficients = np.concatenate([_burg(means[0] - middle, order)] * 2, axis=1)
-    ends = np.concatenate([part[-order:] - middle for part in means], axis=1)
+    coefficients = np.tile(_burg(means, order), 2)
+    begin = _means(values[:, order * stride - 1 :: -1], stride)
+    begin -= middle
+    ends = np.concatenate([means[-order:], begin], axis=1)
     if stride == 1:
         both = _predict(ends, coefficients, count)
     else:
@@ -52,10 +61,12 @@ def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple
         after = np.arange(count + 1.0)
         curve = _between(order, steps, stride, count) @ np.concatenate([ends, _predict(ends, coefficients, steps)])
         # The samples' own end and the coarse curve differ by a little: no step where they meet.
-        last = np.concatenate([values[-1] - middle, values[0] - middle])
-        both = (curve + (last - curve[0]) * np.exp(-after / (_JOIN_S * rate_hz))[:, None])[1:]
+        last = np.concatenate([values[:, -1] - middle, values[:, 0] - middle])
+        curve += (last - curve[0]) * np.exp(-after / (_JOIN_S * rate_hz))[:, None]
+        both = curve[1:]
+    both += np.tile(middle, 2)
     ahead, before = np.split(both, 2, axis=1)
-    return ahead + middle, before + middle
+    return ahead, before
 
 
 @lru_cache(maxsize=16)
@@ -67,10 +78,12 @@ def _between(before: int, after: int, stride: int, count: int) -> sparse.csr_arr
 
 
 def _means(values: Floats, stride: int) -> Floats:
-    """(n // stride, k) means over so many samples, counted from the end."""
-    if stride == 1:
-        return values
-    means: Floats = values[len(values) % stride :].reshape(-1, stride, values.shape[1]).mean(1)
+    """(n // stride, k) means over so many of (k, n) samples, counted from the end."""
+    first = values.shape[1] % stride
+    means = np.array(values[:, first::stride].T, order="C")
+    for other in range(first + 1, first + stride):
+        means += values[:, other::stride].T
+    means /= stride
     return means
 
 
@@ -84,7 +97,7 @@ def _burg(values: Floats, order: int) -> Floats:
         reflection = 2 * np.einsum("ij,ij->j", forward, backward) / np.maximum(power, np.float32(1e-20))
         coefficients[:at] -= reflection * coefficients[:at][::-1]
         coefficients[at] = reflection
-        forward, backward = (forward - reflection * backward)[1:], (backward - reflection * forward)[:-1]
+        forward, backward = forward[1:] - reflection * backward[1:], backward[:-1] - reflection * forward[:-1]
     return coefficients
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from scipy import fft
 
 from fimad.simulate.smoothing.broad import broad_gain
-from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, by_kind, gate, gate_components
+from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, by_kind, gate, gate_components, squared
 from fimad.simulate.smoothing.extend import close_loop
 from fimad.simulate.smoothing.floor import NOTHING, averaged_power, floor_band, noise_floor, shared_floor
 from fimad.simulate.types import Floats
@@ -48,7 +48,7 @@ _END_EXCESS = 0.5
 # Long stretches are cut into overlapping blocks, since the exercise changes; so many are worked on at once.
 _BLOCK_S = 4.0
 _HOP = 0.75
-_AT_ONCE = 16
+_AT_ONCE = 5
 
 
 @dataclass(frozen=True)
@@ -129,33 +129,32 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
     """
     count = len(values)
     size = round(_BLOCK_S * rate_hz)
+    channels = np.ascontiguousarray(values.T)
     if count <= 1.5 * size:
-        position, acceleration, doubt, share = _blocks(values[None], rate_hz, noise)
+        smooth, doubt, share = _blocks(channels[None], rate_hz, noise)
         middle_s = np.array([(time_s[0] + time_s[-1]) / 2])
         passed, held, kept = doubt
         told = Doubt(middle_s, passed, held, kept, (time_s[0], time_s[-1]))
-        return Smoothed(_further(time_s, rate_hz), position[0], acceleration[0], told, share[0])
+        return Smoothed(_further(time_s, rate_hz), smooth[0, 0].T, smooth[1, 0].T, told, share[0])
     starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
     # Cross-fade; a little weight at the very ends, where only one block lies.
-    fade = np.hanning(size + 4)[1:-1, None] + 1e-6
-    shape = count + 2, values.shape[1]
-    total = np.zeros((count + 2, 1))
-    sums = [np.zeros(shape) for _ in range(2)]
+    fade = np.hanning(size + 4)[1:-1] + 1e-6
+    total = np.zeros(count + 2)
+    sums = np.zeros((2, len(channels), count + 2))
     doubts, shares = [], []
     for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
-        parts = _blocks(np.stack([values[start : start + size] for start in group]), rate_hz, noise)
+        smooth, doubt, share = _blocks(np.stack([channels[:, start : start + size] for start in group]), rate_hz, noise)
+        smooth *= fade
         for at, start in enumerate(group):
-            here = slice(start, start + size + 2)
-            total[here] += fade
-            for whole, part in zip(sums, parts[:2], strict=True):
-                whole[here] += fade * part[at]
-        doubts.append(parts[2])
-        shares.append(parts[3])
-    position, acceleration = (whole / total for whole in sums)
+            total[start : start + size + 2] += fade
+            sums[..., start : start + size + 2] += smooth[:, at]
+        doubts.append(doubt)
+        shares.append(share)
+    sums /= total
     middles_s = time_s[starts.astype(int)] + (size - 1) / 2 / rate_hz
     passed, held, kept = np.concatenate(doubts, axis=2)
     told = Doubt(middles_s, passed, held, kept, (time_s[0], time_s[-1]))
-    return Smoothed(_further(time_s, rate_hz), position, acceleration, told, np.concatenate(shares).mean(0))
+    return Smoothed(_further(time_s, rate_hz), sums[0].T, sums[1].T, told, np.concatenate(shares).mean(0))
 
 
 def _further(time_s: Floats, rate_hz: float) -> Floats:
@@ -163,76 +162,100 @@ def _further(time_s: Floats, rate_hz: float) -> Floats:
     return np.concatenate([[time_s[0] - 1 / rate_hz], time_s, [time_s[-1] + 1 / rate_hz]])
 
 
-def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Floats, Floats, Floats]:
-    """Position and acceleration (b, n + 2, k), the parts of `Doubt` (3, 3, b, k) and share (b, k) of b blocks of (b, n, k) samples."""
-    blocks, count, channels = values.shape
-    columns = np.ascontiguousarray(np.moveaxis(values, 0, 1)).reshape(count, -1)
-    trend, bend = _trend(columns, rate_hz)
-    looped = close_loop(columns - trend[1:-1], rate_hz)
-    length = len(looped)
-    spectrum = fft.rfft(looped, axis=0)
+def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Floats, Floats]:
+    """Positions and accelerations (2, b, k, n + 2), the parts of `Doubt` (3, 3, b, k) and share (b, k) of b blocks of (b, k, n) samples.
+
+    Times and frequencies come last: NumPy then runs along contiguous memory.
+    """
+    blocks, channels, count = values.shape
+    centred, trend, bend = _trend(values.reshape(-1, count), rate_hz)
+    looped = close_loop(centred, rate_hz)
+    length = looped.shape[1]
+    transformed = fft.rfft(looped)
     frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
-    low, high = floor_band(rate_hz)
+    band_hz = floor_band(rate_hz)
     # Nothing is kept above the band: there is no need to look.
-    bins = max(2, int(np.searchsorted(frequency_hz, high, side="right")))
+    bins = max(2, int(np.searchsorted(frequency_hz, band_hz[1], side="right")))
     frequency_hz = frequency_hz[:bins]
-    power = averaged_power(spectrum[:bins].real, spectrum[:bins].imag, length, rate_hz)
-    floor = noise_floor(power, frequency_hz, (low, high)) / noise.bias
+    spectrum = np.stack([transformed.real[:, :bins], transformed.imag[:, :bins]], axis=1)
+    periodogram = squared(spectrum)
+    power = averaged_power(periodogram, length, rate_hz)
+    floor = noise_floor(power, frequency_hz, band_hz) / noise.bias
     # What is alike in one block need not be in the next.
     kinds = noise.kinds * blocks
     if kinds:
-        by_kind(floor, len(kinds))[:] = shared_floor(by_kind(floor, len(kinds)), _SHARED)
-    whole = Spectrum(spectrum[:bins], power, floor, frequency_hz, length, rate_hz, (low, high))
-    least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)[:, None]
+        floor = shared_floor(by_kind(floor, len(kinds)), _SHARED).reshape(floor.shape)
+    least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)
     if kinds:
+        whole = Spectrum(spectrum, power, floor, frequency_hz, length, rate_hz, band_hz)
         gated = gate_components(whole, kinds, noise.bias, least)
     else:
         gain = gate(power, floor, noise.over_subtraction, least)
         if noise.falling:
-            gain = np.maximum(gain, broad_gain(spectrum[:bins], floor, frequency_hz, length, (low, high)))
-        kept = gain * spectrum[:bins]
-        gated = Gated(kept, gain, kept, gain)
-    smooth = np.zeros_like(spectrum)
-    omega2 = (2 * np.pi * frequency_hz[:, None]) ** 2
+            gain = np.maximum(gain, broad_gain(periodogram, floor, frequency_hz, length, band_hz))
+        gated = Gated(gain[:, None] * spectrum, gain, spectrum[:0], gain[:0], np.zeros(0, int))
+    omega2 = (2 * np.pi * frequency_hz) ** 2
+    # Of places, then of accelerations.
+    kept = np.empty((2, *transformed.shape), complex)
+    kept[..., bins:] = 0
+    for at, of_places in enumerate((kept[0].real, kept[0].imag)):
+        of_places[:, :bins] = gated.bend[:, at]
+        np.multiply(gated.bend[:, at], -omega2, out=(kept[1].real, kept[1].imag)[at][:, :bins])
+        of_places[gated.other, :bins] = gated.place[:, at]
+    back = fft.irfft(kept, length)
+    smooth = np.empty((2, len(centred), count + 2))
+    np.add(back[0, :, : count + 1], trend[:, 1:], out=smooth[0, :, 1:])
+    np.add(back[1, :, : count + 1], bend[:, None], out=smooth[1, :, 1:])
     # The loop's last sample comes before its first.
-    places = np.arange(-1, count + 1)
-    smooth[:bins] = gated.place
-    position = fft.irfft(smooth, length, axis=0)[places] + trend
-    smooth[:bins] = -omega2 * gated.bend
-    acceleration = fft.irfft(smooth, length, axis=0)[places] + bend
-    moving = frequency_hz > _MOVING_FROM_HZ
-    share = (gated.bend_gain * np.maximum(power - floor, 0))[moving].sum(0) / np.maximum(power[moving].sum(0), NOTHING)
-    position, acceleration = (
-        np.moveaxis(part.reshape(count + 2, blocks, channels), 1, 0) for part in (position, acceleration)
-    )
+    smooth[..., 0] = back[..., -1]
+    smooth[0, :, 0] += trend[:, 0]
+    smooth[1, :, 0] += bend
+    above = np.maximum(power - floor, 0)
+    moving = slice(int(np.searchsorted(frequency_hz, _MOVING_FROM_HZ, side="right")), None)
+    share = np.einsum("km,km->k", gated.bend_gain[:, moving], above[:, moving])
+    share /= np.maximum(power[:, moving].sum(1), NOTHING)
+    doubt = _doubt(gated.bend_gain, power, floor, above, frequency_hz, band_hz[0])
+    if len(other := gated.other):
+        doubt[:, :2, other] = _doubt(
+            gated.place_gain, power[other], floor[other], above[other], frequency_hz, band_hz[0]
+        )[:, :2]
     # Means over the loop, of one-sided spectra.
-    weights = 2 / length * np.concatenate([omega2.T**order for order in range(3)])
-    doubt = np.empty((3, 3, blocks * channels))
-    above = np.where((frequency_hz < low)[:, None], np.maximum(power - floor, 0), 0.0)
-    for orders, gain in ((slice(0, 2), gated.place_gain), (slice(2, 3), gated.bend_gain)):
-        for sort, part in enumerate((gain * gain * floor, (1 - gain) ** 2 * above, gain * gain * power)):
-            doubt[sort, orders] = weights[orders] @ part
-    return position, acceleration, doubt.reshape(3, 3, blocks, channels), share.reshape(blocks, channels)
+    doubt *= 2 / length
+    shape = blocks, channels
+    return smooth.reshape(2, *shape, -1), doubt.reshape(3, 3, *shape), share.reshape(shape)
 
 
-def _trend(columns: Floats, rate_hz: float) -> tuple[Floats, Floats]:
-    """(n + 2, k) curves that are taken off first, one sample beyond each end, and their (k,) second derivatives: parabolas, lines, or constants.
+def _doubt(gain: Floats, power: Floats, floor: Floats, above: Floats, frequency_hz: Floats, low_hz: float) -> Floats:
+    """(3, 3, k) noise that passed, motion held back, and motion kept, of place, velocity and acceleration, from (k, m) spectra."""
+    weights = np.stack([(2 * np.pi * frequency_hz) ** (2 * order) for order in range(3)], 1)
+    below = int(np.searchsorted(frequency_hz, low_hz))
+    held = 1 - gain[:, :below]
+    held *= held
+    held *= above[:, :below]
+    passes = gain * gain
+    return np.stack([(passes * floor) @ weights, held @ weights[:below], (passes * power) @ weights]).swapaxes(1, 2)
 
-    What flies or falls does not repeat itself, nor does a walk: a parabola, or a line, describes it. Where it does not, it
-    would only be in the way of what repeats.
+
+def _trend(channels: Floats, rate_hz: float) -> tuple[Floats, Floats, Floats]:
+    """(k, n) samples without their trend, this curve (k, n + 2), one sample beyond each end, and its (k,) second derivative.
+
+    It is a parabola, a line, or a constant. What flies or falls does not repeat itself, nor does a walk: a parabola, or a line,
+    describes it. Where it does not, it would only be in the way of what repeats.
     """
-    time_s: Floats = (np.arange(len(columns), dtype=np.float64) - (len(columns) - 1) / 2) / rate_hz
+    count = channels.shape[1]
+    time_s: Floats = (np.arange(count, dtype=np.float64) - (count - 1) / 2) / rate_hz
     curve = time_s**2 - (time_s**2).mean()
-    middle = columns.mean(0)
-    centred = columns - middle
-    slope, bend = (part @ centred / (part @ part) for part in (time_s, curve))
-    total = np.einsum("ij,ij->j", centred, centred)
+    middle = channels.mean(1)
+    centred = channels - middle[:, None]
+    slope, bend = (centred @ part / (part @ part) for part in (time_s, curve))
+    total = np.einsum("ij,ij->i", centred, centred)
     line = slope**2 * (time_s @ time_s)
     bent = line + bend**2 * (curve @ curve) > _PARABOLA * total
     tilted = bent | (line > _LINE * total)
-    trend = np.broadcast_to(middle, (len(columns) + 2, columns.shape[1]))
+    trend: Floats = np.broadcast_to(middle[:, None], (len(channels), count + 2))
     if tilted.any():
         slope, bend = np.where(tilted, slope, 0.0), np.where(bent, bend, 0.0)
         further_s = _further(time_s, rate_hz)
-        trend = middle + np.outer(further_s, slope) + np.outer(further_s**2 - (time_s**2).mean(), bend)
-    return trend, np.where(bent, 2 * bend, 0.0)
+        trend = trend + np.outer(slope, further_s) + np.outer(bend, further_s**2 - (time_s**2).mean())
+        centred = channels - trend[:, 1:-1]
+    return centred, trend, np.where(bent, 2 * bend, 0.0)

@@ -20,7 +20,7 @@ KEYS = {
     "pose": "97454adfee68f975",
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
-    "simulate": "55105cf83442bd31",
+    "simulate": "7f93678bfe87c40a",
     "label": "516494c6f1e7047f",
 }
 

@@ -28,9 +28,9 @@ def test_the_acceleration_is_that_of_the_point_and_not_of_its_picture(pitch_deg:
     angle = np.deg2rad(pitch_deg)
     turn = np.array([[1, 0, 0], [0, np.cos(angle), np.sin(angle)], [0, -np.sin(angle), np.cos(angle)]])
     given = None if pitch_deg == 0 else turn
-    first = (np.moveaxis(turn @ part, 1, 0) for part in (seen, bent))
+    first = ((turn @ part).T.swapaxes(0, 1) for part in (seen, bent))
     made = at_own_distance(TIME_S, *first, np.full(len(TIME_S), DISTANCE_M), given)
-    found = [np.moveaxis(part, 0, 1) for part in made]
+    found = [part.swapaxes(0, 1).T for part in made]
     inner = slice(5, -5)
     np.testing.assert_allclose(found[0][inner], (turn @ place)[inner], atol=1e-9)
     np.testing.assert_allclose(found[1][inner], (turn @ acceleration)[inner], atol=0.02)
@@ -38,5 +38,5 @@ def test_the_acceleration_is_that_of_the_point_and_not_of_its_picture(pitch_deg:
 
 
 def test_one_sample_is_left_as_it_is() -> None:
-    place = np.ones((3, 1, 2))
+    place = np.ones((3, 2, 1))
     assert at_own_distance(TIME_S[:1], place, place, np.ones(1), None) == (place, place)

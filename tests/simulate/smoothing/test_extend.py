@@ -15,7 +15,7 @@ def test_an_oscillation_goes_on_at_both_ends(rate_hz: int) -> None:
     time_s = np.arange(0, 6, 1 / rate_hz)
     phase = 2 * np.pi * np.array([0.7, 1.3])
     values = 0.3 * np.sin(time_s[:, None] * phase)
-    loop = close_loop(values, rate_hz)
+    loop = close_loop(values.T, rate_hz).T
     np.testing.assert_array_equal(loop[: len(values)], values)
     near = round(0.2 * rate_hz)
     after = time_s[-1] + np.arange(1, near + 1) / rate_hz
@@ -26,7 +26,7 @@ def test_an_oscillation_goes_on_at_both_ends(rate_hz: int) -> None:
 
 def test_it_never_runs_away() -> None:
     values = np.cumsum(np.random.default_rng(0).normal(0, 0.05, (40, 6)), axis=0)
-    assert np.abs(close_loop(values, 30.0)).max() < 3 * np.abs(values).max()
+    assert np.abs(close_loop(values.T, 30.0)).max() < 3 * np.abs(values).max()
 
 
 @pytest.mark.parametrize("count", [18, 40, 300, 1000])
