@@ -81,6 +81,19 @@ def stature(lengths_m: Floats) -> float:
     return float(lengths_m[:3].sum()) / _OF_STATURE
 
 
+def reaches(lengths_m: Floats) -> dict[int, tuple[int, float]]:
+    """How far a joint, and what it carries along, can be from the joint that it hangs on: row -> (that joint's row, m), inner joints first.
+
+    (5,) `body_lengths`. A hand or foot is no longer than what it hangs on.
+    """
+    found = {}
+    for (parent, child, carried), length_m in zip(_BONES, lengths_m[1:].tolist(), strict=True):
+        for side in range(len(_SIDES)):
+            found[_both(child)[side]] = (_both(parent)[side], _BROKEN * length_m)
+            found |= {_both(part)[side]: (_both(child)[side], _BROKEN * length_m) for part in carried}
+    return found
+
+
 def settle_hips(position_m: Floats) -> None:
     """Let the hips slide along the trunk less than their landmarks do, in place.
 

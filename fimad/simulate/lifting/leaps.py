@@ -7,8 +7,8 @@ limb leaps together. Where most of the body leaps, it is another person.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +45,9 @@ class Leapless:
     breaks: Bools
 
 
-def without_leaps(time_s: Floats, position_m: Floats, breaks: Bools) -> Leapless:
+def without_leaps(
+    time_s: Floats, position_m: Floats, breaks: Bools, reach: Mapping[int, tuple[int, float]] | None = None
+) -> Leapless:
     """Find leaps in the picture's plane and take them out.
 
     Parameters
@@ -53,6 +55,7 @@ def without_leaps(time_s: Floats, position_m: Floats, breaks: Bools) -> Leapless
     time_s : (n,) rising, of frames that were measured.
     position_m : (n, 33, 3) x and z in the picture's plane.
     breaks : (n,) True where a new shot begins: nothing is compared across it.
+    reach : see `body.reaches`; without it, a landmark may be moved to anywhere.
     """
     plane = position_m[..., 0] + 1j * position_m[..., 2]
     leaps = np.abs(np.diff(plane, axis=0)) > _FASTEST_M_S * np.diff(time_s)[:, None]
@@ -62,24 +65,37 @@ def without_leaps(time_s: Floats, position_m: Floats, breaks: Bools) -> Leapless
         return Leapless(position_m, doubtful, others)
     others[1:] = leaps[:, _JOINTS].mean(1) > _MOST
     leaps[others[1:]] = False
-    result = position_m.copy()
+    result, reach = position_m.copy(), reach or {}
+    # What a landmark hangs on is settled before it.
+    order = [row for row in range(position_m.shape[1]) if row not in reach] + list(reach)
     shots = np.split(np.arange(len(time_s)), np.flatnonzero(breaks | others))
     for shot in shots:
         if len(shot) < 2:
             continue
-        for landmark in np.flatnonzero(leaps[shot[0] : shot[-1]].any(0)):
+        leapt = leaps[shot[0] : shot[-1]].any(0)
+        for landmark in order:
+            if not leapt[landmark]:
+                continue
             at = np.flatnonzero(leaps[shot[0] : shot[-1], landmark])
-            result[shot, landmark], doubtful[shot, landmark] = _joined(time_s[shot], position_m[shot, landmark], at)
+            hangs_on, most_m = reach.get(landmark, (landmark, np.inf))
+            result[shot, landmark], doubtful[shot, landmark] = _joined(
+                time_s[shot], position_m[shot, landmark], at, result[shot, hangs_on], most_m
+            )
     for moment in time_s[others]:
         doubtful[np.abs(time_s - moment) < _SETTLES_S] = True
     return Leapless(result, doubtful, others)
 
 
-def _joined(time_s: Floats, place_m: Floats, at: Ints) -> tuple[Floats, Bools]:
+def _joined(time_s: Floats, place_m: Floats, at: Ints, hangs_on_m: Floats, most_m: float) -> tuple[Floats, Bools]:
     """(n, 3) places without the leaps after the frames `at`, and where they are doubtful.
 
     A piece between leaps that is no longer than a short gap is bridged. One that lasts, and can't be reached from the one
-    before, was another guess: it is moved to where the one before ended.
+    before, was another guess: it is moved to where the one before ended. Where that would tear it off the body, something
+    brought it back that was no leap: it stays, and what lies around the leap is bridged.
+
+    Parameters
+    ----------
+    hangs_on_m, most_m : (n, 3) the joint next to it, and how far from that it can be, m.
     """
     pieces = np.split(np.arange(len(place_m)), at + 1)
     lasting = [piece for piece in pieces if time_s[piece[-1]] - time_s[piece[0]] > LONGEST_GAP_S]
@@ -87,16 +103,41 @@ def _joined(time_s: Floats, place_m: Floats, at: Ints) -> tuple[Floats, Bools]:
     if not lasting:
         return place_m, doubtful
     result = place_m.copy()
-    shift = {lasting[0][0]: np.zeros(3)}
-    for before, after in pairwise(lasting):
-        way, during = place_m[after[0]] - place_m[before[-1]], time_s[after[0]] - time_s[before[-1]]
-        leapt = np.hypot(way[0], way[2]) > _FASTEST_M_S * during
-        shift[after[0]] = shift[before[0]] - (way if leapt else 0)
-    longest = max(lasting, key=len)
     for piece in lasting:
         doubtful[piece] = False
-        result[piece] += shift[piece[0]] - shift[longest[0]]
+    home = max(range(len(lasting)), key=lambda each: len(lasting[each]))
+    for way in (range(home + 1, len(lasting)), range(home - 1, -1, -1)):
+        shift = np.zeros(3)
+        for number in way:
+            piece, forth = lasting[number], way.step > 0
+            before, after = (lasting[number - 1], piece) if forth else (piece, lasting[number + 1])
+            leap = _leap(time_s, place_m, int(before[-1]), int(after[0]))
+            shift = shift - leap if forth else shift + leap
+            torn = _torn(place_m[piece] + shift, hangs_on_m[piece], most_m)
+            if torn > _torn(place_m[piece], hangs_on_m[piece], most_m):
+                shift = np.zeros(3)
+                moment = (time_s[before[-1]] + time_s[after[0]]) / 2
+                doubtful[np.abs(time_s - moment) < LONGEST_GAP_S / 2] = True
+            result[piece] += shift
+    if doubtful.all():
+        return place_m, doubtful
     for axis in range(3):
         result[doubtful, axis] = np.interp(time_s[doubtful], time_s[~doubtful], result[~doubtful, axis])
     doubtful[at] = doubtful[at + 1] = True
     return result, doubtful
+
+
+def _leap(time_s: Floats, place_m: Floats, before: int, after: int) -> Floats:
+    """(3,) how much farther than it moved a landmark went between two frames; nothing if it could have moved so far."""
+    way, during_s = place_m[after] - place_m[before], time_s[after] - time_s[before]
+    if np.hypot(way[0], way[2]) <= _FASTEST_M_S * during_s:
+        return np.zeros(3)
+    speeds = [(place_m[k + 1] - place_m[k]) / (time_s[k + 1] - time_s[k]) for k in (before - 1, after)]
+    leap: Floats = way - sum(speeds) / 2 * during_s
+    return leap
+
+
+def _torn(place_m: Floats, hangs_on_m: Floats, most_m: float) -> float:
+    """How much farther than it can be a landmark is from what it hangs on, on the mean, m."""
+    way = place_m - hangs_on_m
+    return float(np.maximum(np.hypot(way[:, 0], way[:, 2]) - most_m, 0).mean())

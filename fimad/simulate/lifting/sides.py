@@ -3,7 +3,8 @@
 When sides are exchanged, every landmark leaps to where its mirror image was. Of all ways to exchange arms and legs frame by
 frame the one is taken in which the body moves least (Viterbi 1967, doi:10.1109/TIT.1967.1054010): a swap that lasts shows at
 its beginning and its end. Which of two ways round is right cannot be seen: it is that of most frames. Where frames are divided,
-nobody knows.
+nobody knows. Between two ways round an estimator may put a limb where neither is, for a frame or some: such frames are passed
+over, and those before and after are compared, since through them every way is as short as the other.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _DIVIDED = 1 / 3
 _APART_M = 0.1
 # A piece shorter than this has no majority.
 _FEWEST = 10
+# How fast arms or legs may turn back on the mean over their landmarks, m/s2: hands three quarters of what no human limb does
+# (`plausibility`), and the shoulders none of it.
+_TURN_M_S2 = 110.0
 _STATES = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], bool)
 
 
@@ -51,11 +55,13 @@ class Sides:
     order : (n, 33) indices of landmarks that undo the swaps.
     swapped : (n,) True where they are not the natural ones.
     divided : (n,) True where neither of two ways round has a clear majority.
+    astray : (n, 33) True for landmarks, in that order, that are neither where one side is nor where the other is.
     """
 
     order: NDArray[np.intp]
     swapped: Bools
     divided: Bools
+    astray: Bools
 
 
 def _rows(parts: tuple[str, ...], side: str) -> list[int]:
@@ -77,20 +83,30 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
     count = len(position_m)
     order = np.broadcast_to(np.arange(len(LANDMARKS)), (count, len(LANDMARKS)))
     none: Bools = np.zeros(count, bool)
+    astray = np.zeros((count, len(LANDMARKS)), bool)
     if count < 2:
-        return Sides(order, none, none)
+        return Sides(order, none, none, astray)
     joined = ~breaks[1:] & (np.diff(time_s) <= LONGEST_GAP_S)
     place = position_m * np.array([1.0, _DEPTH, 1.0])
     # As a rule nothing leaps, and there is nothing to find.
     natural = np.stack([_steps(place, left + right, left + right) for left, right in _LIMBS])
     if not ((natural > _STEP_M) & joined).any():
-        return Sides(order, none, none)
-    exchanged_m = np.stack([_steps(place, left + right, right + left) for left, right in _LIMBS])
-    steps = np.stack([natural, exchanged_m], axis=1)
-    if not ((natural > _STEP_M) & joined & (exchanged_m < natural)).any():
-        return Sides(order, none, none)
-    steps[:, 1] = np.where(steps[:, 1] < _GAIN * steps[:, 0], steps[:, 1], np.maximum(steps[:, 0], steps[:, 1]))
-    state = _viterbi(steps, joined, _twist(place), _EXCHANGED_M_S * step_of(time_s))
+        return Sides(order, none, none, astray)
+    both = [left + right for left, right in _LIMBS]
+    others = [right + left for left, right in _LIMBS]
+    lost = np.stack([_passed_over(time_s, place, joined, *rows) for rows in zip(both, others, strict=True)])
+    held = place.copy()
+    for rows, passed in zip(both, lost, strict=True):
+        # Held where they were, all that is known of the way is in the step to where they are next.
+        held[:, rows] = place[np.maximum.accumulate(np.where(passed, 0, np.arange(count)))][:, rows]
+    steps = np.stack(
+        [[_steps(held, before, after) for before, after in zip(both, now, strict=True)] for now in (both, others)],
+        axis=1,
+    )
+    if not lost.any() and not ((steps[:, 0] > _STEP_M) & joined & (steps[:, 1] < steps[:, 0])).any():
+        return Sides(order, none, none, astray)
+    steps[:, 1] = np.where(steps[:, 1] < _GAIN * steps[:, 0], steps[:, 1], steps.max(1))
+    state = _viterbi(steps, joined, _twist(held), _EXCHANGED_M_S * step_of(time_s))
     exchanged, divided = _STATES[state], none.copy()
     for piece in np.split(np.arange(count), np.flatnonzero(~joined) + 1):
         share = exchanged[piece].mean(0)
@@ -98,11 +114,13 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
         if len(piece) >= _FEWEST and np.minimum(share, 1 - share).max() > _DIVIDED:
             divided[piece] = True
     order = order.copy()
-    for at, (left, right) in enumerate(_LIMBS):
+    for at, passed in enumerate(lost):
         rows = exchanged[:, at]
-        order[:, left + right] = np.where(rows[:, None], right + left, order[:, left + right])
+        if passed.any():
+            rows[passed], astray[:, both[at]] = _nearer(time_s, place, rows, passed, both[at], others[at])
+        order[:, both[at]] = np.where(rows[:, None], others[at], order[:, both[at]])
     swapped: Bools = np.asarray(exchanged.any(1))
-    return Sides(order, swapped, divided)
+    return Sides(order, swapped, divided, astray)
 
 
 def seen_from_behind(position_m: Floats) -> float:
@@ -117,6 +135,41 @@ def _steps(place_m: Floats, before: list[int], after: list[int]) -> Floats:
     way = place_m[1:, after] - place_m[:-1, before]
     result: Floats = np.sqrt(np.einsum("nkc,nkc->nk", way, way)).mean(1)
     return result
+
+
+def _passed_over(time_s: Floats, place_m: Floats, joined: Bools, both: list[int], others: list[int]) -> Bools:
+    """(n,) frames that are better passed over, in runs no longer than a short gap.
+
+    Of all ways through the frames the one is taken that is shortest (Viterbi), whichever side is which in each. To pass frames
+    over costs what a detour costs that people can make in that time, and no less than a step there and back that is no swap.
+    """
+    count = len(place_m)
+    longest = max(1, min(round(LONGEST_GAP_S / step_of(time_s)), count - 1))
+    table = np.full((longest, count), np.inf)
+    for passed in range(longest):
+        apart = passed + 1
+        ahead, behind = place_m[apart:, both], place_m[:-apart]
+        ways = [np.sqrt(((ahead - behind[:, rows]) ** 2).sum(2)).mean(1) for rows in (both, others)]
+        span_s = time_s[apart:] - time_s[:-apart]
+        # Half of the time there, half of it back: a detour of twice a (T/2)²/2.
+        detour = np.maximum(2 * _STEP_M, _TURN_M_S2 * span_s**2 / 4) if passed else 0.0
+        broken = np.convolve(~joined, np.ones(apart), "valid") > 0
+        table[passed, apart:] = np.where(broken, np.inf if passed else 0.0, np.minimum(*ways) + detour)
+    through = np.cumsum(np.r_[0.0, table[0, 1:]])
+    passed_over: Bools = np.zeros(count, bool)
+    if not any((table[k, k + 1 :] < through[k + 1 :] - through[: -k - 1]).any() for k in range(1, longest)):
+        return passed_over
+    total, came = np.zeros(count), np.zeros(count, np.intp)
+    for at in range(1, count):
+        reach = min(at, longest)
+        ways_there = total[at - reach : at][::-1] + table[:reach, at]
+        came[at] = ways_there.argmin()
+        total[at] = ways_there[came[at]]
+    at = count - 1
+    while at > 0:
+        passed_over[at - came[at] : at] = True
+        at -= came[at] + 1
+    return passed_over
 
 
 def _twist(place_m: Floats) -> Floats:
@@ -152,3 +205,31 @@ def _viterbi(steps_m: Floats, joined: Bools, twist: Floats, exchanged_m: float) 
     for at in range(count - 1, 0, -1):
         state[at - 1] = came[at, state[at]]
     return state
+
+
+def _nearer(
+    time_s: Floats, place_m: Floats, exchanged: Bools, passed: Bools, both: list[int], others: list[int]
+) -> tuple[Bools, Bools]:
+    """Whether sides are exchanged in the frames that were passed over, as their landmarks lie nearer to the way between
+    the others; and (n, k) those of `both` that are off it even so."""
+    known = np.where(exchanged[:, None, None], place_m[:, others], place_m[:, both])
+    way = bridged(time_s, known, np.repeat(passed[:, None], len(both), axis=1))
+    off = np.stack([np.sqrt(((place_m[:, rows] - way) ** 2).sum(2)) for rows in (both, others)])[:, passed]
+    nearer = off.mean(2).argmin(0)
+    good_s = time_s[~passed]
+    after = np.searchsorted(good_s, time_s[passed])
+    # Half of a detour that people can't make.
+    most = np.maximum(_STEP_M, _TURN_M_S2 * (good_s[after] - good_s[after - 1]) ** 2 / 8)
+    astray = np.zeros((len(time_s), len(both)), bool)
+    astray[passed] = np.take_along_axis(off, nearer[None, :, None], 0)[0] > most[:, None]
+    return nearer == 1, astray
+
+
+def bridged(time_s: Floats, place_m: Floats, lost: Bools) -> Floats:
+    """(n, k, 3) places, on straight lines where they were `lost` (n, k)."""
+    result = place_m.copy()
+    for landmark in np.flatnonzero(lost.any(0)):
+        gone = lost[:, landmark]
+        for axis in range(place_m.shape[2]):
+            result[gone, landmark, axis] = np.interp(time_s[gone], time_s[~gone], place_m[~gone, landmark, axis])
+    return result

@@ -21,13 +21,13 @@ from scipy.spatial.transform import Rotation
 
 from fimad.errors import ConfigError
 from fimad.simulate.doubts import Doubts, spans_of
-from fimad.simulate.lifting.body import body_lengths, broken_bones, mend_depth, settle_hips, stature
+from fimad.simulate.lifting.body import body_lengths, broken_bones, mend_depth, reaches, settle_hips, stature
 from fimad.simulate.lifting.camera import without_camera_motion
 from fimad.simulate.lifting.fusion import Steps, fuse, led_on, steps_of
 from fimad.simulate.lifting.leaps import without_leaps
 from fimad.simulate.lifting.perspective import View
 from fimad.simulate.lifting.presence import hands_and_feet_planted, without_absent
-from fimad.simulate.lifting.sides import find_sides, seen_from_behind
+from fimad.simulate.lifting.sides import bridged, find_sides, seen_from_behind
 from fimad.simulate.lifting.upright import estimate_pitch
 from fimad.simulate.orientations import SEGMENTS
 from fimad.simulate.smoothing.resample import step_of
@@ -241,10 +241,13 @@ def _mend(
         found = np.take_along_axis(found, sides.order[:, :, None], 1)
         trusted = np.take_along_axis(trusted, sides.order, 1)
         weight[good] = trusted
+    if sides.astray.any():
+        found, trusted = bridged(time_s[good], found, sides.astray), np.where(sides.astray, 0.0, trusted)
+        weight[good] = trusted
     if (broken := broken_bones(found, lengths_m)).any():
         trusted = np.where(broken, 0.0, trusted)
         weight[good] = trusted
-    leapless = without_leaps(time_s[good], found, breaks[good])
+    leapless = without_leaps(time_s[good], found, breaks[good], reaches(lengths_m))
     if leapless.doubtful.any():
         found, trusted = leapless.position_m, np.where(leapless.doubtful, 0.0, trusted)
         weight[good] = trusted
@@ -261,7 +264,7 @@ def _mend(
     position_m[good] = found
     swapped, divided = (np.zeros(len(time_s), bool) for _ in range(2))
     swapped[good], divided[good] = sides.swapped, sides.divided
-    return _Mended(swapped, divided, int(leapless.doubtful.sum()), int(broken.any(1).sum()))
+    return _Mended(swapped, divided, int((leapless.doubtful | sides.astray).sum()), int(broken.any(1).sum()))
 
 
 def _doubt(doubts: Doubts, time_s: Floats, position_m: Floats, mended: _Mended, others: int) -> None:

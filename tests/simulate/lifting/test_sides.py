@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fimad.simulate.lifting.sides import Sides, find_sides, seen_from_behind
+from fimad.simulate.lifting.sides import Sides, bridged, find_sides, seen_from_behind
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
 RATE_HZ = 30
@@ -119,3 +119,39 @@ def test_a_limb_that_leaps_and_slides_back_does_not_stay_exchanged() -> None:
     rows = [LANDMARK_INDEX[f"{side}_{part}"] for side in ("left", "right") for part in PARTS["legs"]]
     seen[104:116, rows] = (1 - back) * seen[103, rows] + back * true[116, rows]
     assert find_sides(TIME_S, seen, NO_BREAKS).swapped.sum() < 20
+
+
+@pytest.mark.parametrize("parts", ["arms", "legs", "both"])
+@pytest.mark.parametrize(("first", "frames"), [(100, 1), (150, 3), (len(TIME_S) - 9, 2)])
+@pytest.mark.parametrize("after", ["as before", "exchanged"])
+def test_frames_between_two_ways_round_tell_nothing(parts: str, first: int, frames: int, after: str) -> None:
+    """Limbs that are put on the middle line are as near to either side: only what comes before and after tells."""
+    chosen = PARTS["arms"] + PARTS["legs"] if parts == "both" else PARTS[parts]
+    true = marching(30)
+    between = np.arange(first, first + frames)
+    where = np.zeros(len(TIME_S), bool)
+    if after == "exchanged":
+        where[first + frames : first + frames + 40] = True
+    seen = exchange(true, np.flatnonzero(where), chosen)
+    rows = [LANDMARK_INDEX[f"{side}_{part}"] for side in ("left", "right") for part in chosen]
+    middle = (true[:, rows] + exchange(true, np.arange(len(TIME_S)), chosen)[:, rows]) / 2
+    shift = np.random.default_rng(first).normal(0, 0.06, (len(TIME_S), len(rows), 3))
+    seen[np.ix_(between, rows)] = (middle + shift + [0.0, 0.0, 0.3])[between]
+    sides = find_sides(TIME_S, seen, NO_BREAKS)
+    apart = ~np.isin(np.arange(len(TIME_S)), between)
+    np.testing.assert_array_equal(sides.swapped[apart], where[apart])
+    assert sides.astray[np.ix_(between, rows)].mean() > 0.9
+    assert sides.astray.sum() == sides.astray[np.ix_(between, rows)].sum()
+    mended = bridged(TIME_S, undone(seen, sides), sides.astray)
+    # Nobody can be farther off and back within that time.
+    assert np.abs(mended - true)[:, rows].max() < 0.25
+
+
+def test_quick_turns_are_not_passed_over() -> None:
+    """Punches: out and back within a quarter of a second, hands at 8 m/s."""
+    position = marching()
+    phase = np.clip((TIME_S % 1.0) / 0.25, 0, 1)
+    for side in ("left", "right"):
+        for part, share in (("elbow", 0.5), ("wrist", 1.0), ("index", 1.0), ("pinky", 1.0), ("thumb", 1.0)):
+            position[:, LANDMARK_INDEX[f"{side}_{part}"], 0] += 0.65 * share * np.sin(np.pi * phase)
+    assert not find_sides(TIME_S, position, NO_BREAKS).astray.any()
