@@ -155,13 +155,16 @@ def find_cadence(time_s: Floats, change: Floats) -> Cadence:
             seen = np.asarray(change[low:high], np.float64)[kept]
             scores = _score_skips(seen, kinds) if skips else _score_repeats(seen, kinds)
             states = _explained(scores, _prices(kinds, skips=skips))
-            for begin, end, ratio, phase in _runs(states, kinds):
+            runs = _runs(states, kinds)
+            for begin, end, ratio, phase in runs:
                 numbers = np.floor(np.arange(begin, end) * float(ratio) + phase + 1e-9)
                 fresh = np.r_[True, np.diff(numbers) > 0]
                 at = kept[begin:end]
                 now_hz = float((len(at) - 1) / (own[at[-1]] - own[at[0]]))
                 taken = numbers / (now_hz * float(ratio))
                 own[at] = taken - np.mean(taken[fresh] - own[at][fresh])
+                if len(runs) == 1:
+                    own[at] -= _from_ticks(own[at[0]], 1 / (now_hz * float(ratio)), 1 / (now_hz * ratio.numerator))
                 repeated[low:high][at[~fresh]] = True
                 skipped += int(np.maximum(0, np.diff(numbers) - 1).sum())
                 pair = (round(now_hz * float(ratio), 2), round(now_hz, 2))
@@ -173,6 +176,16 @@ def find_cadence(time_s: Floats, change: Floats) -> Cadence:
     _keep_rising(times, 0.25 / rate_hz)
     order = sorted(found, key=lambda pair: -found[pair])
     return Cadence(times, int(repeated.sum()), skipped, tuple(order))
+
+
+def _from_ticks(time_s: float, step_s: float, unsure_s: float) -> float:
+    """How late a picture is after a tick of a clock that began with the file; 0 if that is more than can be unknown.
+
+    A converter that takes the nearest picture shows the same ones whenever, within `unsure_s`, the source's clock began. As a
+    rule it began with the file; on the mean, pictures are then shown late, as what lies in the middle is taken late.
+    """
+    late = (time_s + step_s / 2) % step_s - step_s / 2
+    return late if abs(late) <= 0.51 * unsure_s else 0.0
 
 
 def source_times(time_s: Floats, seen_s: Floats, cadence: Cadence) -> Floats:

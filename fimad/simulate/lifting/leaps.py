@@ -72,7 +72,7 @@ def without_leaps(
     for shot in shots:
         if len(shot) < 2:
             continue
-        leapt = leaps[shot[0] : shot[-1]].any(0)
+        leapt: Bools = np.asarray(leaps[shot[0] : shot[-1]].any(axis=0))
         for landmark in order:
             if not leapt[landmark]:
                 continue

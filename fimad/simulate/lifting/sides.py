@@ -115,10 +115,10 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
             divided[piece] = True
     order = order.copy()
     for at, passed in enumerate(lost):
-        rows = exchanged[:, at]
+        turned = exchanged[:, at]
         if passed.any():
-            rows[passed], astray[:, both[at]] = _nearer(time_s, place, rows, passed, both[at], others[at])
-        order[:, both[at]] = np.where(rows[:, None], others[at], order[:, both[at]])
+            turned[passed], astray[:, both[at]] = _nearer(time_s, place, turned, passed, both[at], others[at])
+        order[:, both[at]] = np.where(turned[:, None], others[at], order[:, both[at]])
     swapped: Bools = np.asarray(exchanged.any(1))
     return Sides(order, swapped, divided, astray)
 

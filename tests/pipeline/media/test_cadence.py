@@ -77,6 +77,22 @@ def test_repeats_are_found_and_times_are_right(before_hz: float, after_hz: float
     assert (np.diff(found.source_time_s[np.isfinite(found.source_time_s)]) > 0).all()
 
 
+@pytest.mark.parametrize(("before_hz", "after_hz"), [(24, 30), (25, 30), (30, 60), (24, 25), (24, 60), (15, 30)])
+def test_a_converted_videos_times_are_those_of_the_clock_before(before_hz: float, after_hz: float) -> None:
+    """ffmpeg shows a picture from the tick on that is nearest to it, the later of two: on the mean a little late."""
+    ticks = np.floor(np.arange(300) * after_hz / before_hz + 0.5)
+    phase = float(np.max(np.arange(300) - ticks * before_hz / after_hz)) + 1e-6
+    shown, change, taken, repeated = converted(before_hz, after_hz, phase=phase)
+    first_shown = np.flatnonzero(~repeated)
+    assert (first_shown == ticks[: len(first_shown)]).all()
+    found = find_cadence(shown, change).source_time_s
+    assert np.nanquantile(np.abs(found - taken)[~repeated], 0.95) < 2e-3
+    # A recording that begins elsewhere has a clock of its own, of which nothing is known.
+    moved_s = 0.37 / before_hz
+    elsewhere = find_cadence(shown + moved_s, change).source_time_s
+    assert np.nanquantile(np.abs(elsewhere - taken - moved_s)[~repeated], 0.95) < 0.6 / before_hz
+
+
 @pytest.mark.parametrize(("before_hz", "after_hz"), [(30, 24), (30, 25), (25, 24)])
 def test_pictures_that_were_left_out_are_found(before_hz: float, after_hz: float) -> None:
     shown, change, taken, _ = converted(before_hz, after_hz, 16.0)

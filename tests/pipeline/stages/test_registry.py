@@ -17,10 +17,10 @@ KEYS = {
     "captions": "623deefc58c66913",
     "segment": "0b499641bc324362",
     "transcribe": "5680cbc4ef780eb0",
-    "pose": "97454adfee68f975",
+    "pose": "70b2194d908bd715",
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
-    "simulate": "7f93678bfe87c40a",
+    "simulate": "839b6428f1c718db",
     "label": "516494c6f1e7047f",
 }
 

@@ -122,10 +122,10 @@ def test_a_limb_that_leaps_and_slides_back_does_not_stay_exchanged() -> None:
 
 
 @pytest.mark.parametrize("parts", ["arms", "legs", "both"])
-@pytest.mark.parametrize(("first", "frames"), [(100, 1), (150, 3), (len(TIME_S) - 9, 2)])
+@pytest.mark.parametrize(("first", "frames"), [(100, 2), (150, 3), (len(TIME_S) - 9, 2)])
 @pytest.mark.parametrize("after", ["as before", "exchanged"])
 def test_frames_between_two_ways_round_tell_nothing(parts: str, first: int, frames: int, after: str) -> None:
-    """Limbs that are put on the middle line are as near to either side: only what comes before and after tells."""
+    """Limbs that are put between both sides: only what comes before and after tells."""
     chosen = PARTS["arms"] + PARTS["legs"] if parts == "both" else PARTS[parts]
     true = marching(30)
     between = np.arange(first, first + frames)
@@ -145,6 +145,21 @@ def test_frames_between_two_ways_round_tell_nothing(parts: str, first: int, fram
     mended = bridged(TIME_S, undone(seen, sides), sides.astray)
     # Nobody can be farther off and back within that time.
     assert np.abs(mended - true)[:, rows].max() < 0.25
+
+
+@pytest.mark.parametrize("parts", ["arms", "legs", "both"])
+@pytest.mark.parametrize("first", [50, 150, len(TIME_S) - 9])
+def test_limbs_that_begin_to_slide_to_the_other_side_are_not_exchanged_from_then_on(parts: str, first: int) -> None:
+    """Two fifths of the way, four fifths, and back where they were: the last step is shorter with sides exchanged."""
+    chosen = PARTS["arms"] + PARTS["legs"] if parts == "both" else PARTS[parts]
+    true = marching(-20)
+    other = exchange(true, np.arange(len(TIME_S)), chosen)
+    seen = true.copy()
+    for at, share in ((first, 0.4), (first + 1, 0.8)):
+        seen[at] = (1 - share) * true[at] + share * other[at]
+    sides = find_sides(TIME_S, seen, NO_BREAKS)
+    assert set(np.flatnonzero(sides.swapped)) <= {first, first + 1}
+    assert np.abs(bridged(TIME_S, undone(seen, sides), sides.astray) - true).max() < 0.2
 
 
 def test_quick_turns_are_not_passed_over() -> None:
