@@ -1,10 +1,13 @@
-"""What flow of limbs adds to landmarks: `python -m benchmarks.flow --data DIR ... [--clips DIR] [--heavy] [--json FILE]`.
+"""What flow of limbs adds to landmarks: `python -m benchmarks.flow --data DIR ... [--clips DIR] [--heavy] [--keep DIR] [--json FILE]`.
 
 - ``--data DIR ...``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz``. In one run, with the stages' own code: landmarks
   alone, with either flow, with both; with ``--heavy`` the heavy model likewise; and true landmarks, which are the bound. Scores
-  are those of `benchmarks.fidelity`, over twelve joints; milliseconds a picture are one core's. Motion in the picture is held against the
-  projected truth by band and joint.
+  are those of `benchmarks.fidelity`, over twelve joints; milliseconds a picture are processor time of one thread, decoding shared out.
+  Motion in the picture is held against the projected truth by band and joint.
 - ``--clips DIR``: real videos, without truth: coherence of landmarks and both flows by band.
+- ``--keep DIR``: what was seen in a video is kept there, so that a run that was ended goes on.
+
+How light, clothes, frame rate, compression and blur change it, `benchmarks.flow_conditions` tells.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ import argparse
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import feather
 from scipy import signal
 
 from benchmarks.fidelity import table
@@ -36,7 +41,7 @@ from fimad.pipeline.stages.segment import SegmentStage
 from fimad.pipeline.stages.simulate import SimulateStage
 from fimad.skeleton import FLOW_JOINTS, LANDMARK_INDEX, LANDMARKS
 
-_BANDS_HZ = ((0.5, 1), (1, 2), (2, 3), (3, 4.5), (4.5, 7))
+BANDS_HZ = ((0.5, 1), (1, 2), (2, 3), (3, 4.5), (4.5, 7))
 _NUMBERS = ("r", "e_plane", "e_3d", "false_motion", "e_force", "e_gyro")
 _VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v")
 # Segments of this length say how alike two motions are.
@@ -67,18 +72,41 @@ class Seen:
         return values.reshape(-1, len(FLOW_JOINTS), 2) * self.size_px[0]
 
 
-def look(media: Path, config: Config, folder: Path) -> Seen:
-    """Decode once for pose, camera and flow."""
+def look(media: Path, config: Config, folder: Path, kept: Path | None = None) -> Seen:
+    """Decode once for pose, camera and flow, on one thread; or what an earlier run of the same stages kept."""
+    import cv2
+
+    cv2.setNumThreads(1)
     log = logging.getLogger("benchmarks.flow")
     item = StageInput(Video("v", "file", str(media)), {}, media, folder, lambda path, suffix: "", log)
+    stages = [PoseStage(config), CameraStage(config), FlowStage(config)]
+    about = {
+        "model": config.pose.model,
+        **{stage.name: stage.version for stage in stages},
+        "bytes": media.stat().st_size,
+    }
     tables: dict[str, pa.Table] = {}
     item.tables = tables
+    if kept is not None and (kept / "seen.json").is_file():
+        said = json.loads((kept / "seen.json").read_text(encoding="utf-8"))
+        if said["about"] == about:
+            tables |= {each.stem: feather.read_table(each) for each in sorted(kept.glob("*.arrow"))}
+            return Seen(item, said["ms"])
     tables["download"] = DownloadStage(config).run(item)
     tables["segment"] = SegmentStage(config).run(item)
     seconds: dict[str, float] = {}
-    tables |= run_frame_stages([PoseStage(config), CameraStage(config), FlowStage(config)], item, seconds)
+    began = time.perf_counter(), time.process_time()
+    tables |= run_frame_stages(stages, item, seconds)
+    # Others may use the machine: the stages' shares of the clock, in time of the processor.
+    busy = (time.process_time() - began[1]) / (time.perf_counter() - began[0])
     count = len(tables["pose"].column("pose_time_s")[0].values)
-    return Seen(item, {name: 1e3 * each / count for name, each in seconds.items()})
+    ms = {name: 1e3 * each * busy / count for name, each in seconds.items()}
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        for name, each in tables.items():
+            feather.write_feather(each, kept / f"{name}.arrow")
+        (kept / "seen.json").write_text(json.dumps({"about": about, "ms": ms}), encoding="utf-8")
+    return Seen(item, ms)
 
 
 def one_flow(seen: Seen, kept: str) -> dict[str, pa.Table]:
@@ -122,11 +150,13 @@ def projected(truth: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarr
     return result
 
 
-def score(
-    tables: Mapping[str, pa.Table], item: StageInput, truth: Mapping[str, np.ndarray], config: Config
-) -> dict[str, Any]:
+def simulated(tables: Mapping[str, pa.Table], item: StageInput, config: Config) -> dict[str, Any]:
+    """The row of the one clip."""
+    return SimulateStage(config).run(replace(item, tables=tables)).to_pylist()[0] | {"start_s": 0.0}
+
+
+def score(row: Mapping[str, Any], truth: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Medians over placements of one clip, and how many errors lie within twice their sigma."""
-    row = SimulateStage(config).run(replace(item, tables=tables)).to_pylist()[0] | {"start_s": 0.0}
     sensors = score_clip(row, truth)
     scores = medians([sensors[name] for name in sensors if name in JOINTS], _NUMBERS)
     every = medians(sensors.values(), _NUMBERS)
@@ -144,46 +174,71 @@ def variants(seen: Seen, truth: Mapping[str, np.ndarray]) -> Iterator[tuple[str,
     yield "true landmarks", true_landmarks(seen, truth), None
 
 
-def band_errors(seen: Seen, truth: Mapping[str, np.ndarray]) -> dict[str, dict[str, list[tuple[float, float, float]]]]:
-    """By joint and source, of each band: power of truth, of the error, and what of the truth is found, px²."""
+class Band(NamedTuple):
+    """Powers in a band: of the truth, of what was found, of the error; and what both have in common, summed over
+    frequencies and axes."""
+
+    true: float
+    found: float
+    wrong: float
+    common: complex
+
+    @property
+    def error(self) -> float:
+        """RMS error over RMS truth."""
+        return float(np.sqrt(self.wrong / self.true))
+
+    @property
+    def gain(self) -> float:
+        """How much of the truth is found."""
+        return self.common.real / self.true
+
+    @property
+    def coherence(self) -> float:
+        """Share of what was found that goes with the truth, 0 to 1; 0 of silence."""
+        both = self.true * self.found
+        return abs(self.common) ** 2 / both if both > 0 else 0.0
+
+
+def band_errors(seen: Seen, truth: Mapping[str, np.ndarray]) -> dict[str, dict[str, list[Band]]]:
+    """By joint and source, motion in the picture in each band."""
     landmarks, fps = seen.landmarks(), float(truth["fps"])
     places = projected(truth, len(landmarks))
-    result: dict[str, dict[str, list[tuple[float, float, float]]]] = {}
+    result: dict[str, dict[str, list[Band]]] = {}
     for name in (each for each in JOINTS if each in places):
         true = np.diff(places[name], axis=0)
         joint = FLOW_JOINTS.index(name)
         sources = {"landmarks": np.diff(landmarks[: len(true) + 1, LANDMARK_INDEX[name]], axis=0)}
         sources |= {flow: seen.moved(flow)[1 : len(true) + 1, joint] for flow in ("dense", "grey")}
-        for source, moved in sources.items():
-            spectra = [_spectrum(np.nan_to_num(each)) for each in (true, moved)]
-            hz = np.fft.rfftfreq(len(true), 1 / fps)
-            rows = []
-            for low, high in _BANDS_HZ:
-                a, b = (each[(hz >= low) & (hz < high)] for each in spectra)
-                rows.append(
-                    (float((abs(a) ** 2).sum()), float((abs(b - a) ** 2).sum()), float((a.conj() * b).real.sum()))
-                )
-            result.setdefault(name, {})[source] = rows
+        result[name] = {source: bands_of(true, np.nan_to_num(moved), fps) for source, moved in sources.items()}
     return result
 
 
-def _spectrum(values: np.ndarray) -> np.ndarray:
-    result: np.ndarray = np.fft.rfft(values * np.hanning(len(values))[:, None], axis=0)
+def bands_of(true: np.ndarray, found: np.ndarray, rate_hz: float) -> list[Band]:
+    """Each of `BANDS_HZ` of two signals (n, axes)."""
+    window = np.hanning(len(true))[:, None]
+    spectra = [np.fft.rfft(values * window, axis=0) for values in (true, found)]
+    hz = np.fft.rfftfreq(len(true), 1 / rate_hz)
+    result = []
+    for low, high in BANDS_HZ:
+        a, b = (each[(hz >= low) & (hz < high)] for each in spectra)
+        powers = (float((abs(each) ** 2).sum()) for each in (a, b, b - a))
+        result.append(Band(*powers, complex((a.conj() * b).sum())))
     return result
 
 
 def band_table(clips: Mapping[str, Mapping[str, Any]], joints: Callable[[str], bool]) -> dict[str, dict[str, float]]:
-    """Error over truth (RMS) and gain by band, medians over joints and clips."""
+    """Error over truth (RMS), gain and coherence by band, medians over joints and clips."""
     rows: dict[str, dict[str, float]] = {}
     for source in ("landmarks", "dense", "grey"):
         mine = [each[source] for found in clips.values() for name, each in found.items() if joints(name)]
         if not mine:
             continue
-        for at, (low, high) in enumerate(_BANDS_HZ):
-            true, wrong, alike = (np.array([each[at][k] for each in mine]) for k in range(3))
+        for at, (low, high) in enumerate(BANDS_HZ):
             row = rows.setdefault(f"{low}-{high} Hz", {})
-            row[f"{source} e"] = float(np.median(np.sqrt(wrong / true)))
-            row[f"{source} gain"] = float(np.median(alike / true))
+            row[f"{source} e"] = float(np.median([each[at].error for each in mine]))
+            row[f"{source} gain"] = float(np.median([each[at].gain for each in mine]))
+            row[f"{source} coherence"] = float(np.median([each[at].coherence for each in mine]))
     return rows
 
 
@@ -201,18 +256,18 @@ def agreement(seen: Seen) -> dict[str, dict[str, float]]:
         for a, b in (("landmarks", "dense"), ("landmarks", "grey"), ("dense", "grey")):
             length = min(len(motion[a]), round(_COHERENCE_S * fps))
             hz, alike = signal.coherence(motion[a], motion[b], fps, nperseg=length // 2, axis=0)
-            bands = [alike[(hz >= low) & (hz < high)].mean() for low, high in _BANDS_HZ if high < fps / 2]
+            bands = [alike[(hz >= low) & (hz < high)].mean() for low, high in BANDS_HZ if high < fps / 2]
             found.setdefault((a, b), []).append(np.array(bands))
     return {
         f"{a} ~ {b}": {
             f"{low}-{high} Hz": float(value)
-            for (low, high), value in zip(_BANDS_HZ, np.nanmedian(each, axis=0), strict=False)
+            for (low, high), value in zip(BANDS_HZ, np.nanmedian(each, axis=0), strict=False)
         }
         for (a, b), each in found.items()
     }
 
 
-def rendered(folders: list[Path], *, heavy: bool) -> dict[str, Any]:
+def rendered(folders: list[Path], *, heavy: bool, keep: Path | None = None) -> dict[str, Any]:
     """Every table on people whose truth is known."""
     pairs = [
         video for folder in folders for video in sorted(folder.glob("*.mp4")) if video.with_suffix(".npz").exists()
@@ -226,12 +281,13 @@ def rendered(folders: list[Path], *, heavy: bool) -> dict[str, Any]:
         for model in ("full", "heavy") if heavy else ("full",):
             config = Config.model_validate({"pose": {"model": model}, "simulate": {"placements": everywhere}})
             with tempfile.TemporaryDirectory() as scratch:
-                seen = look(video, config, Path(scratch))
+                seen = look(video, config, Path(scratch), keep and keep / f"{video.parent.name}.{video.stem}.{model}")
             for name, tables, ms in variants(seen, truth):
                 if model == "heavy" and name not in ("landmarks", "flow"):
                     continue
                 label = name if model == "full" else f"heavy, {name}"
-                rows.setdefault(label, {})[video.stem] = score(tables, seen.item, truth, config) | {"ms": ms}
+                row = simulated(tables, seen.item, config)
+                rows.setdefault(label, {})[video.stem] = score(row, truth) | {"ms": ms}
             if model == "full":
                 bands[video.stem] = band_errors(seen, truth)
         print(video.stem, flush=True)
@@ -259,12 +315,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="folders of NAME.mp4 + NAME.npz pairs")
     parser.add_argument("--clips", type=Path, help="folder of real videos")
     parser.add_argument("--heavy", action="store_true", help="also with the heavy model")
+    parser.add_argument("--keep", type=Path, help="folder for what was seen in the rendered videos")
     parser.add_argument("--json", type=Path, help="where to write every table")
     options = parser.parse_args()
     result: dict[str, Any] = {}
     if options.data:
-        result["rendered"] = found = rendered(options.data, heavy=options.heavy)
-        table(f"{found['n_clips']} clips, medians; ms a picture of pose and flow on one core", found["ablation"])
+        result["rendered"] = found = rendered(options.data, heavy=options.heavy, keep=options.keep)
+        table(f"{found['n_clips']} clips, medians; ms a picture of pose and flow, one thread", found["ablation"])
         table("By clip", found["clips"])
         table("Motion in the picture, all joints: error over truth, and gain", found["bands"])
         for part, rows in found["joints"].items():
@@ -274,7 +331,7 @@ def main() -> None:
         for video in sorted(each for each in options.clips.iterdir() if each.suffix.lower() in _VIDEOS):
             with tempfile.TemporaryDirectory() as scratch:
                 seen = look(video, Config(), Path(scratch))
-            if len(seen.landmarks()) > 2 * len(_BANDS_HZ) and np.isfinite(seen.landmarks()).any():
+            if len(seen.landmarks()) > 2 * len(BANDS_HZ) and np.isfinite(seen.landmarks()).any():
                 result["real"][video.stem] = agreement(seen)
                 table(f"{video.name}: coherence", result["real"][video.stem], digits=2)
     if options.json:

@@ -6,14 +6,13 @@ Figures come from what `benchmarks.fidelity` and `tools.draw_fidelity` wrote.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from fimad.config import SimulateConfig
-
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+from tools.cells import RESULTS, load, markdown, written
 
 _NUMBERS = {"r": "r", "e_plane": "e_plane", "e_3d": "e_3d", "false_motion": "false motion, m/s²"}
 _METHODS = {
@@ -42,21 +41,8 @@ _VIDEOS = {
 }
 
 
-def _load(name: str) -> Any:
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
 def _scores(row: Mapping[str, float | None]) -> list[str]:
-    return [_number(row.get(name)) for name in _NUMBERS]
+    return [written(row.get(name)) for name in _NUMBERS]
 
 
 def _middle(rows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
@@ -102,12 +88,12 @@ def _product(rows: Mapping[str, Mapping[str, Any]], *extra: str) -> str:
 
     numbers = [*_PRODUCT, *extra]
     made = ([name, *(cell(number, row.get(number)) for number in numbers)] for name, row in rows.items())
-    return _table(["", *(_PRODUCT.get(number, number) for number in numbers)], made)
+    return markdown(["", *(_PRODUCT.get(number, number) for number in numbers)], made)
 
 
 def _product_tables(kind: str) -> dict[str, Callable[[], str]]:
     def found() -> Any:
-        return _load("fidelity")[kind]
+        return load("fidelity")[kind]
 
     def methods() -> str:
         return _product(
@@ -127,15 +113,15 @@ def _product_tables(kind: str) -> dict[str, Callable[[], str]]:
     def bands() -> str:
         rows = found()["bands"]
         heads = list(next(iter(rows.values())))
-        shown = ([_METHODS.get(name, name), *(_number(row[head]) for head in heads)] for name, row in rows.items())
-        return _table(["error over truth, picture's plane", *heads], shown)
+        shown = ([_METHODS.get(name, name), *(written(row[head]) for head in heads)] for name, row in rows.items())
+        return markdown(["error over truth, picture's plane", *heads], shown)
 
     def quality() -> str:
         default, risk = found()["default"], found()["risk_coverage"]
         # JSON sorts its keys as text.
         ranked = sorted(risk.items(), key=lambda item: int("".join(filter(str.isdigit, item[0])) or 0))
-        rows = [[name, _number(value)] for name, value in ranked]
-        table = _table(["sensor-clips by quality", "mean e_3d"], rows)
+        rows = [[name, written(value)] for name, value in ranked]
+        table = markdown(["sensor-clips by quality", "mean e_3d"], rows)
         return (
             f"{table}\n\nRank correlation of quality with e_3d over {default['n_sensors']} moving sensor-clips: "
             f"{default['quality_rank']:.2f}. Of the worst tenth, {default['worst_tenth_told']:.0%} have a flag or a quality below 0.5."
@@ -155,7 +141,7 @@ def _product_tables(kind: str) -> dict[str, Callable[[], str]]:
 
 def _own_clips() -> dict[str, Any]:
     """The project's own rendered people: what is done, and the scores."""
-    measured = _load("demo")
+    measured = load("demo")
     return {about.format(title): clip for video, about in _VIDEOS.items() for title, clip in measured[video].items()}
 
 
@@ -165,13 +151,13 @@ def exercises_table() -> str:
     for title, clip in _own_clips().items():
         inside = _middle(clip["placements"].values())["within_2_sigma"]
         rows.append([title, *_scores(clip), "–" if inside is None else f"{inside:.0%}"])
-    return _table(["", *_NUMBERS.values(), "error within 2σ"], rows)
+    return markdown(["", *_NUMBERS.values(), "error within 2σ"], rows)
 
 
 def placements_table() -> str:
     """The demo workout, placement by placement, left and right together."""
     by_place: dict[str, list[Mapping[str, Any]]] = {}
-    for clip in _load("demo")["workout"].values():
+    for clip in load("demo")["workout"].values():
         for name, row in clip["placements"].items():
             by_place.setdefault(name.removeprefix("left_").removeprefix("right_"), []).append(row)
     rows = []
@@ -179,36 +165,36 @@ def placements_table() -> str:
         middle = _middle(each)
         inside = middle["within_2_sigma"]
         rows.append([f"`{name}`", *_scores(middle), "–" if inside is None else f"{inside:.0%}"])
-    return _table(["", *_NUMBERS.values(), "error within 2σ"], rows)
+    return markdown(["", *_NUMBERS.values(), "error within 2σ"], rows)
 
 
 def pictures_table() -> str:
     """The pictures' signals in numbers, beside a fixed filter's."""
     rows = []
-    for methods in _load("demo")["cases"].values():
+    for methods in load("demo")["cases"].values():
         ours, fixed = methods["adaptive"], methods["savitzky_golay"]
-        cells = [", ".join(_number(value) for value in each["r"]) for each in (ours, fixed)]
-        errors = [_number(each["e_3d"]) for each in (ours, fixed)]
+        cells = [", ".join(written(value) for value in each["r"]) for each in (ours, fixed)]
+        errors = [written(each["e_3d"]) for each in (ours, fixed)]
         rows.append([ours["title"], cells[0], errors[0], cells[1], errors[1]])
-    return _table(["", "r of x, y, z", "e_3d", "Savitzky-Golay: r of x, y, z", "e_3d"], rows)
+    return markdown(["", "r of x, y, z", "e_3d", "Savitzky-Golay: r of x, y, z", "e_3d"], rows)
 
 
 def watch_table() -> str:
     """UTD-MHAD: median r of the magnitude, method against method."""
-    kinect = _load("fidelity").get("utd_mhad")
+    kinect = load("fidelity").get("utd_mhad")
     if not kinect:
         return _NOT_PAIRED
     rows = []
     for action, ours in kinect["adaptive"].items():
         others = {name: row[action] for name, row in kinect.items() if name != "adaptive"}
         best = max(others, key=others.__getitem__)
-        rows.append([action.replace("_", " "), _number(ours), _number(others[best]), best.replace("_", " ")])
-    return _table(["r", "fimad's default", "best other method", "which"], rows)
+        rows.append([action.replace("_", " "), written(ours), written(others[best]), best.replace("_", " ")])
+    return markdown(["r", "fimad's default", "best other method", "which"], rows)
 
 
 def optical_table() -> str:
     """BROAD: r of each axis and the difference, method against method, and what any linear filter could reach."""
-    trials = _load("fidelity").get("broad")
+    trials = load("fidelity").get("broad")
     if not trials:
         return _NOT_PAIRED
 
@@ -232,12 +218,12 @@ def optical_table() -> str:
         rows.append([f"{speed}, accelerometer, bound", "", axes(found["methods"]["ceiling"]["r"]), "", ""])
         for name, row in (("default", found["gyroscope"]["adaptive"]), ("no smoothing", found["gyroscope"]["central"])):
             rows.append([f"{speed}, gyroscope, {name}", "", axes(row["r"]), f"{row['rms_rad_s']:.2f} rad/s", ""])
-    return _table(["", "r of x, y, z up to 10 Hz", "r of x, y, z", "RMS difference", "within 2σ"], rows)
+    return markdown(["", "r of x, y, z up to 10 Hz", "r of x, y, z", "RMS difference", "within 2σ"], rows)
 
 
 def pairs_table() -> str:
     """Real people measured twice at once, by `benchmarks.person_pairs`."""
-    found = _load("person_pairs")
+    found = load("person_pairs")
     rows = []
     for source, about in (("cmu_mbl", "markerless angles, {}"), ("drumpy", "{}"), ("nikonpic", "{}")):
         for name, row in found[source].items():
@@ -254,13 +240,13 @@ def pairs_table() -> str:
             degrees = f"{row['orientation_deg']:.0f}°" if "orientation_deg" in row else "–"
             rows.append([about.format(name), str(row["n"]), *cells, degrees])
     heads = ["median (quartiles; worst)", "n", "r of ω", "error of ω", "r of f", "error of f", "orientation"]
-    return _table(heads, rows)
+    return markdown(heads, rows)
 
 
 def estimators_table() -> str:
     """Pose estimators on the same videos, by `benchmarks.fidelity --estimator`."""
     rows = []
-    for name, found in _load("estimators")["people"].items():
+    for name, found in load("estimators")["people"].items():
 
         def spread(number: str, found: Mapping[str, Any] = found) -> str:
             (low, high), worst = found["intervals"][number], found["worst"][number]
@@ -278,18 +264,18 @@ def estimators_table() -> str:
         "e of \\|ω\\|",
         "within 2σ",
     ]
-    return _table(heads, rows)
+    return markdown(heads, rows)
 
 
 def known_table() -> str:
     """Motions known by formula, clean, 30 frames/s: the worst error of the default method."""
-    known = _load("fidelity")["analytic"]["known"]
+    known = load("fidelity")["analytic"]["known"]
     rows = []
     for name, row in known.items():
         motion, _, rate = name.rpartition("_")
         if rate == "30hz":
             rows.append([motion.replace("_", " "), f"{row['middle_m_s2']:.3f}", f"{row['whole_m_s2']:.3f}"])
-    return _table(["motion", "away from the ends, m/s²", "everywhere, m/s²"], rows)
+    return markdown(["motion", "away from the ends, m/s²", "everywhere, m/s²"], rows)
 
 
 def options_table() -> str:
@@ -302,12 +288,12 @@ def options_table() -> str:
         else:
             shown = "unset" if default in (None, "") else f"`{default}`"
         rows.append([f"`{name}`", shown, field.description or ""])
-    return _table(["option", "default", "what it is"], rows)
+    return markdown(["option", "default", "what it is"], rows)
 
 
 def ends_sentence() -> str:
     """How much worse the ends are."""
-    measured = _load("demo")["ends"]
+    measured = load("demo")["ends"]
     return (
         f"Cut into at 30 moments of the jumping jacks, at all placements, the error is {measured['first_50_ms']:.2f} of the "
         f"true acceleration in the first 50 ms and {measured['middle']:.2f} further in: {measured['ratio']:.1f} times as large."
@@ -317,27 +303,6 @@ def ends_sentence() -> str:
 REFERENCE: dict[str, Callable[[], str]] = {"options": options_table, "known": known_table}
 
 
-def flow_table() -> str:
-    """Landmarks, flows and true landmarks on the same clips in the same run."""
-    rows = []
-    for name, row in _load("flow")["rendered"]["ablation"].items():
-        shown = [f"{row['r']:.3f}", *(_number(row[number]) for number in ("e_plane", "e_3d", "e_force", "e_gyro"))]
-        ms = row.get("ms")
-        rows.append([name, *shown, f"{row['within_2s']:.0%}", "–" if ms is None else f"{ms:.0f}"])
-    return _table(["", "r", "e_plane", "e_3d", "e of \\|f\\|", "e of \\|ω\\|", "within 2σ", "ms a picture"], rows)
-
-
-def flow_bands_table() -> str:
-    """Error over truth of motion in the picture, by joint and band."""
-    found = _load("flow")["rendered"]
-    rows = []
-    for name, bands in {"all": found["bands"], **found["joints"]}.items():
-        for source in ("landmarks", "dense", "grey"):
-            cells = [f"{_number(row[f'{source} e'])} ({_number(row[f'{source} gain'])})" for row in bands.values()]
-            rows.append([name, source, *cells])
-    return _table(["joint", "by", *found["bands"]], rows)
-
-
 TABLES: dict[str, Callable[[], str]] = {
     **_product_tables("people"),
     **_product_tables("rendered"),
@@ -345,8 +310,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "estimators": estimators_table,
     "placements": placements_table,
     "pictures": pictures_table,
-    "flow": flow_table,
-    "flow-bands": flow_bands_table,
     "watch": watch_table,
     "optical": optical_table,
     "ends": ends_sentence,

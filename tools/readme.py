@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from fimad import schema
 from fimad.skeleton import DEFAULT_PLACEMENTS, PLACEMENTS
-from tools import fidelity_page
+from tools import fidelity_page, flow_page
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -120,7 +120,7 @@ def measured_table(results: Path = RESULTS) -> str:
 #: Pages, and what makes each of their tables.
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     README: {"columns": columns_table, "measured": measured_table},
-    ROOT / "docs" / "fidelity.md": fidelity_page.TABLES,
+    ROOT / "docs" / "fidelity.md": {**fidelity_page.TABLES, **flow_page.TABLES},
     ROOT / "docs" / "virtual-imu.md": fidelity_page.REFERENCE,
 }
 
