@@ -1,12 +1,12 @@
-"""What a virtual IMU is worth in training: `python -m benchmarks.transfer --data FOLDER [--pretrained RUN] [--json FILE]`.
+"""What a virtual IMU is worth in training, without a network: `python -m benchmarks.transfer --data FOLDER --json FILE`.
 
-`virtual_to_real`: UTD-MHAD's skeletons against its real sensor on the right wrist (actions 1-21), persons 1-5, each of them tested once with a classifier that was trained
+UTD-MHAD's skeletons against its real sensor on the right wrist (actions 1-21), persons 1-5, each of them tested once with a classifier that was trained
 on the four others: on their real readings, on virtual ones (the skeletons at five speeds), or on both. Features are statistics and course of the magnitude of specific force
 over a whole recording, the classifier is ExtraTrees, the same for all. A skeleton of 19 frames/s holds nothing above 9.5 Hz, so everything, the tested readings included, is
-also compared below 7 and below 5 Hz.
+also compared below 7 and below 5 Hz. "one speed" is without that augmentation; "calibrated" maps virtual readings to the distribution of the trained persons' real ones, without
+labels (`fimad.simulate.devices.calibration`).
 
-`transfer`: a model that was pretrained on virtual sensors (recipes/virtual_motion.py) against one from scratch and against ExtraTrees, on real sets that
-`fimad.har` reads, with 2 % and 100 % of the labels. Persons are never shared between training, selection and test; all methods have the same labels.
+`benchmarks.transfer_real` is about pretraining, `benchmarks.transfer_space` about the joint space; `--page` writes the tables of all three.
 
 Persons are the unit: macro F1 of each, mean over seeds, 95 % percentile intervals over persons drawn anew. With five persons such an interval is too narrow.
 """
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +24,16 @@ from scipy.io import loadmat
 from scipy.signal import butter, savgol_filter, sosfiltfilt
 from sklearn.ensemble import ExtraTreesClassifier
 
-from fimad.har import load
-from fimad.mujo import WindowSet, finetune, load_model, load_mujo_config
 from fimad.mujo.finetuning import draw_labels
 from fimad.mujo.scores import by_person, over_persons
 from fimad.simulate import GRAVITY_M_S2, simulate_imu
+from fimad.simulate.devices.calibration import fit_map
 from recipes.virtual_motion import utd_trajectories, varied
 
 RATE_HZ = 50.0
 WRIST_ACTIONS = range(1, 22)
 G_M_S2 = 9.80665
-BEGIN, END = "<!-- transfer: begin -->", "<!-- transfer: end -->"
-#: Set, file below `har/`, placement, how persons are dealt to folds.
-SETS = {
-    "dsads": ("dsads.npz", "right_wrist", 4),
-    "motionsense": ("motionsense.npz", "right_thigh", 4),
-    "pte": ("pte_accgyr.npz", "unit_2", 5),
-}
+AGAINST = "10 % of real"
 
 
 def statistics(x: np.ndarray) -> np.ndarray:
@@ -94,8 +86,13 @@ def ours(skeleton: Path, inertial: Path, speed: float) -> np.ndarray:
     return np.linalg.norm(signal.acc_m_s2[signal.valid], axis=1)
 
 
-def virtual_to_real(folder: Path, seeds: int, speeds: tuple[float, ...], bands_hz: tuple[float, ...]) -> dict[str, Any]:
-    """Persons 1-5 in turn: macro F1 on their real recordings, by what was trained on, for each band that all are brought to."""
+def virtual_to_real(
+    folder: Path, seeds: int, speeds: tuple[float, ...], bands_hz: tuple[float, ...], only: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Persons 1-5 in turn: macro F1 on their real recordings, by what was trained on, for each band that all are brought to.
+
+    `only` : methods to measure beside what they are compared with; all by default.
+    """
     made: list[tuple[int, str, dict[str, list[np.ndarray]]]] = []
     for inertial in sorted((folder / "Inertial").glob("a*_s*_t*_inertial.mat")):
         action, person = (int(part[1:]) for part in inertial.name.split("_")[:2])
@@ -110,35 +107,43 @@ def virtual_to_real(folder: Path, seeds: int, speeds: tuple[float, ...], bands_h
     bands = {}
     for band_hz in bands_hz:
         name = f"below {band_hz:g} Hz" if band_hz else "as it is"
-        bands[name] = _rows(_compared(made, seeds, band_hz), against="10 % of real")
+        bands[name] = _rows(_compared(made, seeds, band_hz, only), against=AGAINST)
         print(f"{name}\n{table(bands[name])}", flush=True)
     return {"persons": len({person for _, person, _ in made}), "seeds": seeds, "speeds": list(speeds), "bands": bands}
 
 
 def _compared(
-    made: list[tuple[int, str, dict[str, list[np.ndarray]]]], seeds: int, band_hz: float
+    made: list[tuple[int, str, dict[str, list[np.ndarray]]]], seeds: int, band_hz: float, only: tuple[str, ...] = ()
 ) -> dict[str, dict[str, list[float]]]:
     """Macro F1 by method and person, one for each seed."""
     data = {}
     for name in ("real", "ours", "savitzky_golay"):
         rows = [(gesture(x, band_hz), action, person) for action, person, signals in made for x in signals[name]]
         data[name] = tuple(np.array([row[at] for row in rows]) for at in range(3))
-    real_x, real_y, real_who = data["real"]
+    real_x, real_y, real_who = data.pop("real")
+    first = [
+        (gesture(signals["ours"][0], band_hz), action, person) for action, person, signals in made if signals["ours"]
+    ]
+    virtual = {**data, "ours, one speed": tuple(np.array([row[at] for row in first]) for at in range(3))}
     scores: dict[str, dict[str, list[float]]] = {}
     for person in np.unique(real_who).tolist():
         test, learn = real_who == person, real_who != person
+        calibrated = _calibrated([each for each in made if each[1] != person], band_hz)
         for seed in range(seeds):
             few = np.flatnonzero(learn)[draw_labels(real_y[learn], 0.1, seed)]
             trained: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {
                 "real": ([real_x[learn]], [real_y[learn]]),
-                "10 % of real": ([real_x[few]], [real_y[few]]),
+                AGAINST: ([real_x[few]], [real_y[few]]),
             }
-            for name in ("ours", "savitzky_golay"):
-                x, y, who = data[name]
-                x, y = x[who != person], y[who != person]
+            for name, (x, y) in {
+                **{name: (x[who != person], y[who != person]) for name, (x, y, who) in virtual.items()},
+                "ours, calibrated": calibrated,
+            }.items():
                 trained[f"virtual, {name}"] = [x], [y]
                 trained[f"virtual, {name} + 10 % of real"] = [x, real_x[few]], [y, real_y[few]]
             for name, (xs, ys) in trained.items():
+                if only and name not in (*only, AGAINST):
+                    continue
                 # Both sources weigh the same.
                 weight = np.concatenate([np.full(len(y), 1 / len(y)) for y in ys])
                 model = trees(seed).fit(np.concatenate(xs), np.concatenate(ys), weight * len(weight) / weight.sum())
@@ -147,53 +152,14 @@ def _compared(
     return scores
 
 
-def transfer(
-    name: str, folder: Path, run: Path | None, seeds: int, shares: tuple[float, ...], steps: int
-) -> dict[str, Any]:
-    """One real set: pretrained, scratch and ExtraTrees on the same labels."""
-    file, placement, folds = SETS[name]
-    config = load_mujo_config(settings=(f"finetune.steps={steps}",))
-    windows = WindowSet.from_har(load(name, folder / "har" / file), config.windows, placements=placement, overlap=0.0)
-    pretrained = None if run is None else load_model(run)[0]
-    persons = np.unique(windows.group)
-    result: dict[str, Any] = {"placement": placement, "windows": len(windows), "persons": len(persons), "seeds": seeds}
-    for share in shares:
-        scores: dict[str, dict[str, list[float]]] = {}
-        for seed in range(seeds):
-            dealt = np.random.default_rng([seed, 8]).permutation(persons)
-            for fold in range(folds):
-                tested, selected = dealt[fold::folds], dealt[(fold + 1) % folds :: folds]
-                test, val = (windows.take(np.isin(windows.group, each)) for each in (tested, selected))
-                # Selection looks at enough windows, not at all.
-                val = val.take(np.random.default_rng(seed).permutation(len(val))[:400])
-                learn = windows.take(~np.isin(windows.group, [*tested, *selected]))
-                few = learn.take(draw_labels(learn.label, share, seed))
-                methods: dict[str, Callable[[], np.ndarray]] = {
-                    "scratch": lambda few=few, val=val, test=test, seed=seed: finetune(
-                        few, val, config, seed=seed
-                    ).predict(test),
-                    "ExtraTrees": lambda few=few, test=test, seed=seed: (
-                        trees(seed)
-                        .fit(statistics(few.imu.reshape(len(few), 6, -1)), few.label)
-                        .predict(statistics(test.imu.reshape(len(test), 6, -1)))
-                    ),
-                }
-                if pretrained is not None:
-                    for encoder in ("trained", "frozen"):
-                        options = config.model_copy(
-                            update={"finetune": config.finetune.model_copy(update={"encoder": encoder})}
-                        )
-                        methods[f"pretrained, {encoder}"] = (
-                            lambda few=few, val=val, test=test, seed=seed, options=options: finetune(
-                                few, val, options, model=pretrained, seed=seed
-                            ).predict(test)
-                        )
-                for method, guess in methods.items():
-                    for person, f1 in by_person(test.label, guess(), test.group).items():
-                        scores.setdefault(method, {}).setdefault(person, []).append(f1)
-            print(f"{name} {share:g}: seed {seed} done", flush=True)
-        result[f"{100 * share:g} %"] = _rows(scores, against="scratch")
-    return result
+def _calibrated(
+    made: list[tuple[int, str, dict[str, list[np.ndarray]]]], band_hz: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features and actions of virtual readings that were given the distribution of the same persons' real ones."""
+    real, virtual = (np.concatenate([x for _, _, signals in made for x in signals[name]]) for name in ("real", "ours"))
+    mapped = fit_map(virtual, real)
+    rows = [(gesture(mapped.apply(x), band_hz), action) for action, _, signals in made for x in signals["ours"]]
+    return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
 
 
 def _rows(scores: dict[str, dict[str, list[float]]], against: str) -> dict[str, Any]:
@@ -222,62 +188,83 @@ def table(rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_page(page: Path, report: dict[str, Any]) -> None:
-    """Put the tables of a report between the page's markers."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+def virtual_tables(report: dict[str, Any]) -> str:
+    """Of `virtual_to_real`."""
+    found = report["utd-mhad"]
+    return "\n\n".join(
+        f"**utd-mhad (right wrist, magnitude), {band}**: {found['persons']} persons, {found['seeds']} seeds\n\n{table(rows)}"
+        for band, rows in found["bands"].items()
+    )
+
+
+def real_tables(report: dict[str, Any]) -> str:
+    """Of `benchmarks.transfer_real`."""
     parts = []
-    for name, of_set in sorted(report.items()):
-        tables = (
-            {f", {band}": rows for band, rows in of_set["bands"].items()}
-            if "bands" in of_set
-            else {f", {key} of the labels": of_set[key] for key in ("2 %", "100 %") if key in of_set}
-        )
-        where = f" ({of_set['placement']})" if "placement" in of_set else " (right wrist, magnitude)"
-        for share, rows in tables.items():
-            parts.append(
-                f"**{name}{where}{share}**: {of_set['persons']} persons, {of_set['seeds']} seeds\n\n{table(rows)}"
+    for name, found in sorted(report.items()):
+        for share, of_share in sorted(found["scores"].items(), key=lambda each: float(each[0].split()[0])):
+            scores = {method: {who: list(of.values()) for who, of in each.items()} for method, each in of_share.items()}
+            against = "scratch, trained" if "scratch, trained" in scores else min(scores)
+            order = sorted(
+                scores, key=lambda method: (method != against, not method.endswith("trained"), ":" in method, method)
             )
-    page.write_text(f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}{after}", encoding="utf-8")
+            counts = {len(each) for of in scores.values() for each in of.values()}
+            seeds = "-".join(map(str, sorted({min(counts), max(counts)})))
+            parts.append(
+                f"**{name}, {share} of the labels**: {len(scores[against])} persons tested, {seeds} seeds\n\n"
+                + table(_rows({method: scores[method] for method in order}, against))
+            )
+    return "\n\n".join(parts)
+
+
+def write_page(page: Path, name: str, text: str) -> None:
+    """Put tables between the page's markers of that name."""
+    begin, end = (f"<!-- {name}: {at} -->" for at in ("begin", "end"))
+    whole = page.read_text(encoding="utf-8")
+    before, _, rest = whole.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{page} has no {begin} before {end}")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with har/ and paired/utd-mhad/")
-    parser.add_argument("--pretrained", type=Path, help="run of `fimad mujo pretrain`")
-    parser.add_argument("--sets", default=",".join(SETS), help="of the real sets; empty for none")
-    parser.add_argument("--shares", default="0.02,1", help="of the labels")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=200, help="of fine-tuning")
+    parser.add_argument("--data", type=Path, help="folder with paired/utd-mhad/")
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--speeds", default="1,0.85,0.93,1.08,1.17", help="at which the skeletons of UTD-MHAD move")
     parser.add_argument(
         "--bands", default="0,7,5", help="that UTD-MHAD's readings are brought to, in Hz; 0 is as they are"
     )
-    parser.add_argument("--without-utd", action="store_true")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--page", type=Path, help="write the tables of --json into this page, and measure nothing")
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument(
+        "--page", type=Path, help="write the tables of --json and its neighbours into this page, and measure nothing"
+    )
     args = parser.parse_args()
     began = time.monotonic()
-    report: dict[str, Any] = json.loads(args.json.read_text()) if args.json and args.json.is_file() else {}
     if args.page:
-        write_page(args.page, report)
+        # The other modules take their arithmetic from this one.
+        from benchmarks.transfer_space import tables as space_tables
+
+        for name, path, tables in (
+            ("virtual", args.json, virtual_tables),
+            ("real", args.json.with_name("transfer_real.json"), real_tables),
+            ("space", args.json.with_name("transfer_space.json"), space_tables),
+        ):
+            write_page(args.page, name, tables(json.loads(path.read_text())))
         return
     if args.data is None:
         parser.error("--data FOLDER")
-    if not args.without_utd:
-        speeds, bands = (tuple(map(float, each.split(","))) for each in (args.speeds, args.bands))
-        report["utd-mhad"] = virtual_to_real(args.data / "paired" / "utd-mhad", args.seeds, speeds, bands)
-    shares = tuple(float(share) for share in args.shares.split(","))
-    for name in filter(None, args.sets.split(",")):
-        found = transfer(name, args.data, args.pretrained, args.seeds, shares, args.steps)
-        report[name] = {**report.get(name, {}), **found}
-        for share in shares:
-            print(f"\n{name}, {100 * share:g} % of the labels\n{table(report[name][f'{100 * share:g} %'])}", flush=True)
-        if args.json:
-            args.json.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
+    speeds, bands = (tuple(map(float, each.split(","))) for each in (args.speeds, args.bands))
+    only = tuple(filter(None, args.only.split(";")))
+    found = virtual_to_real(args.data / "paired" / "utd-mhad", args.seeds, speeds, bands, only)
+    if only:
+        before = json.loads(args.json.read_text())["utd-mhad"]
+        if [before[name] for name in ("persons", "seeds", "speeds")] != [
+            found[name] for name in ("persons", "seeds", "speeds")
+        ]:
+            parser.error(f"{args.json} was measured with other persons, seeds or speeds")
+        found["bands"] = {band: {**before["bands"].get(band, {}), **rows} for band, rows in found["bands"].items()}
+    args.json.write_text(json.dumps({"utd-mhad": found}, indent=1, sort_keys=True) + "\n")
     print(f"{time.monotonic() - began:.0f} s")
 
 

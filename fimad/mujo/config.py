@@ -73,10 +73,10 @@ class LossConfig(Section):
         "or drawn anew for each step (Lin et al. 2022)",
     )
     temperature: float = Field(0.1, gt=0, le=1, description="of the contrastive loss at the start; it is learned")
-    same_text: Literal["positive", "negative"] = Field(
+    same_text: Literal["positive", "class", "negative"] = Field(
         "positive",
         description="what windows with the very same text are to each other where text is one side of a pair; as negatives "
-        "they would be asked to differ from themselves",
+        "they would be asked to differ from themselves. class: those of the same class are positives, too, however it is put",
     )
 
 
@@ -101,7 +101,16 @@ class FinetuneConfig(Section):
     """Training of a classifier on labels."""
 
     encoder: Literal["trained", "frozen"] = Field("trained", description="whether the pretrained encoder is changed")
-    steps: int = Field(200, ge=1, description="optimiser's steps, whatever the number of labels")
+    probe_first: bool = Field(
+        True, description="whether a trained encoder, too, begins with a head that was fitted on its features as they are, and keeps them if "
+        "nothing better comes (Kumar et al. 2022)"
+    )  # fmt: skip
+    probe_c: tuple[float, ...] = Field(
+        (0.003, 0.03, 0.3), min_length=1, description="inverse strengths of the penalty of that head's logistic regression; the best on "
+        "the validation persons is taken"
+    )  # fmt: skip
+    probe_steps: int = Field(100, ge=1, description="of that regression at most")
+    steps: int = Field(200, ge=1, description="optimiser's steps of a trained encoder, whatever the number of labels")
     batch: int = Field(32, ge=1)
     learning_rate: float = Field(1e-3, gt=0, description="of the head, and of an encoder from scratch")
     encoder_rate: float = Field(1.0, gt=0, description="a pretrained encoder's learning rate as a share of the head's")

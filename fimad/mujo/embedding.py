@@ -79,13 +79,52 @@ def zero_shot(
     return np.asarray((functional.normalize(total, dim=1) @ known.T).argmax(1).numpy(), np.int64)
 
 
+def classify(
+    model: Mujo, windows: WindowSet, only: Iterable[str] | None = None, among: Iterable[str] | None = None
+) -> NDArray[np.int64]:
+    """(n,) classes of `model.sizes.classes` by the heads that pretraining left: the largest mean of the log-probabilities of the modalities
+    that a window has, so that any of them may be missing.
+
+    Parameters
+    ----------
+    only : modalities to look at; all by default.
+    among : names of classes that may be guessed; all by default.
+
+    Raises
+    ------
+    ConfigError : the model learned no classes, or none of those in `among`.
+    """
+    names = set(model.sizes.classes if among is None else among)
+    allowed = torch.tensor([name in names for name in model.sizes.classes])
+    if not len(model.heads) or not allowed.any():
+        raise ConfigError(
+            "The model has no head for any of the classes.",
+            "It was pretrained without labels, or with those of another set.",
+            "Fine-tune it: fimad mujo finetune",
+        )
+    chosen = None if only is None else tuple(only)
+    device = next(model.parameters()).device
+    model.eval()
+    guesses = []
+    with torch.no_grad():
+        for batch in in_order(windows):
+            features, there = model.features(on(batch, device), chosen)
+            total = torch.zeros(len(batch["label"]), len(allowed), device=device)
+            for name, values in features.items():
+                logits = model.heads[name](values).masked_fill(~allowed.to(device), -torch.inf)
+                total += torch.where(there[name][:, None], functional.log_softmax(logits, 1), 0.0)
+            # Where nothing was there, all are alike: the first that is allowed.
+            guesses.append(total.masked_fill(~allowed.to(device), -torch.inf).argmax(1).cpu().numpy())
+    return np.concatenate(guesses).astype(np.int64) if guesses else np.zeros(0, np.int64)
+
+
 def retrieval(
     model: Mujo, windows: WindowSet, *, most: int = 1000, seed: int = 0, ranks: tuple[int, ...] = (1, 5, 10)
 ) -> dict[str, dict[str, Any]]:
     """Recall of retrieval between every two modalities, both ways, among at most `most` windows that are drawn.
 
-    With text, any window with the very same text is right; between the others only the window itself. `chance` is the
-    recall of an order by chance.
+    Between two modalities without text only the window itself is right; a text finds any window that has it, and in what is
+    searched each text occurs once: copies of a wrong one would fill the first places. `chance` is the recall of an order by chance.
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(windows))[:most])
     chosen = windows.take(rows)
@@ -97,9 +136,12 @@ def retrieval(
             both = np.flatnonzero(there[a] & there[b]) if a != b else np.zeros(0, int)
             if len(both) < 2:
                 continue
+            queries = gallery = both
             same = np.eye(len(both), dtype=bool)
             if texts is not None and "text" in (a, b):
-                same = texts[both][:, None] == texts[both][None]
-            recall = recall_at(vectors[a][both], vectors[b][both], same, ranks)
+                once = both[np.unique(texts[both], return_index=True)[1]]
+                queries, gallery = once if a == "text" else both, once if b == "text" else both
+                same = texts[queries][:, None] == texts[gallery][None]
+            recall = recall_at(vectors[a][queries], vectors[b][gallery], same, ranks)
             found[f"{a} to {b}"] = {"windows": len(both), "recall": recall, "chance": chance_at(same, ranks)}
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fimad.errors import ConfigError
+from fimad.libraries import needs
 from fimad.mujo.augment import augment, in_finetuning
 from fimad.mujo.batches import device_of, in_order, on, repeatable, seeded, tensors
 from fimad.mujo.checkpoint import built, load_tensors, save_tensors
-from fimad.mujo.config import MujoConfig
+from fimad.mujo.config import FinetuneConfig, MujoConfig
 from fimad.mujo.model import Mujo, Sizes
 from fimad.mujo.scores import macro_f1
 from fimad.mujo.windows import WindowSet
@@ -163,31 +165,33 @@ def _fit(
     options = config.finetune
     net, head = classifier.model, classifier.head
     where = next(head.parameters()).device
-    frozen = pretrained and options.encoder == "frozen"
-    groups = [{"params": list(head.parameters()), "lr": options.learning_rate}]
-    if not frozen:
-        rate = options.learning_rate * (options.encoder_rate if pretrained else 1.0)
-        groups.append({"params": list(net.encoders.parameters()), "lr": rate})
+    frozen = options.encoder == "frozen"
+    best, kept = -1.0, _weights(classifier)
+    if frozen or options.probe_first:
+        _probe(classifier, train, val, options, only)
+        if val is not None and len(val):
+            best, kept = classifier.log[-1]["val f1"], _weights(classifier)
+    if frozen:
+        return
+    rate = options.learning_rate * (options.encoder_rate if pretrained else 1.0)
+    groups = [
+        {"params": list(head.parameters()), "lr": options.learning_rate},
+        {"params": list(net.encoders.parameters()), "lr": rate},
+    ]
     optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
     highest = [group["lr"] for group in optimizer.param_groups]
     change = in_finetuning(config.augment, options.rotation_deg)
-    known = _features(net, train, where, only) if frozen else None
     order = _endless(len(train), min(options.batch, len(train)), seed)
     labels = torch.from_numpy(np.asarray(train.label))
-    best, kept = -1.0, _weights(classifier)
     for step in range(options.steps):
         rows = next(order)
         torch.manual_seed(seeded(seed, 4, step))
+        net.train()
         head.train()
-        if known is not None:
-            features = known[torch.from_numpy(rows)]
-        else:
-            net.train()
-            batch = tensors(train, rows)
-            if options.augment:
-                batch = augment(batch, change, train.rate_hz, torch.Generator().manual_seed(seeded(seed, 3, step)))
-            features = net.fused(on(batch, where), only)
-        loss = functional.cross_entropy(head(features), labels[rows].to(where))
+        batch = tensors(train, rows)
+        if options.augment:
+            batch = augment(batch, change, train.rate_hz, torch.Generator().manual_seed(seeded(seed, 3, step)))
+        loss = functional.cross_entropy(head(net.fused(on(batch, where), only)), labels[rows].to(where))
         for group, rate in zip(optimizer.param_groups, highest, strict=True):
             group["lr"] = rate * min(1.0, (step + 1) / 10) * (1 - step / options.steps)
         optimizer.zero_grad()
@@ -206,6 +210,70 @@ def _fit(
             part.load_state_dict(state)
     net.eval()
     head.eval()
+
+
+def _probe(
+    classifier: Classifier,
+    train: WindowSet,
+    val: WindowSet | None,
+    options: FinetuneConfig,
+    only: tuple[str, ...] | None,
+) -> None:
+    """Fit the head alone, to the end, on the features of the encoder as it is: logistic regression on standardised features.
+
+    The strength of the penalty is what is best on `val`; without, the middle one of `finetune.probe_c`.
+    """
+    lacking = needs("Fitting a head", ["sklearn"])
+    if lacking is not None:
+        raise lacking
+    from sklearn.linear_model import LogisticRegression
+
+    net, head = classifier.model, classifier.head
+    norm, linear = head[0], head[1]
+    where = linear.weight.device
+
+    def seen(windows: WindowSet) -> NDArray[np.float64]:
+        with torch.no_grad():
+            return np.asarray(norm(_features(net, windows, where, only)).cpu().numpy(), np.float64)
+
+    features = seen(train)
+    mean, spread = features.mean(0), features.std(0) + 1e-6
+    known = np.unique(train.label)
+    looked = None if val is None or not len(val) else (seen(val) - mean) / spread
+    strengths = sorted(options.probe_c) if looked is not None else [sorted(options.probe_c)[len(options.probe_c) // 2]]
+    found: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
+    for strength in strengths:
+        weight, bias = np.zeros((len(known), features.shape[1])), np.zeros(len(known))
+        if len(known) > 1:
+            fitted = LogisticRegression(C=strength, max_iter=options.probe_steps)
+            with warnings.catch_warnings():
+                # Stopping early is a penalty, too.
+                warnings.simplefilter("ignore")
+                fitted.fit((features - mean) / spread, train.label)
+            weight, bias = fitted.coef_, fitted.intercept_
+            if len(known) == 2:
+                weight, bias = np.stack([-weight[0], weight[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
+        score = 0.0
+        if looked is not None and val is not None:
+            score = macro_f1(val.label, known[(looked @ weight.T + bias).argmax(1)])
+        if found is None or score > found[0]:
+            found = score, weight / spread, bias - weight @ (mean / spread)
+    if found is None:
+        return
+    with torch.no_grad():
+        # Classes without a label are never guessed.
+        linear.weight.zero_()
+        linear.bias.fill_(found[2].min() - 20.0)
+        linear.weight[known] = torch.as_tensor(found[1], dtype=linear.weight.dtype, device=where)
+        linear.bias[known] = torch.as_tensor(found[2], dtype=linear.bias.dtype, device=where)
+        loss = functional.cross_entropy(
+            linear(torch.as_tensor(features, dtype=linear.weight.dtype, device=where)),
+            torch.as_tensor(np.asarray(train.label), device=where),
+        )
+    row = {"step": 0.0, "loss": loss.item()}
+    if looked is not None and val is not None:
+        row["val f1"] = macro_f1(val.label, classifier.predict(val, only))
+    classifier.log.append(row)
 
 
 def _fresh(train: WindowSet, config: MujoConfig) -> Mujo:

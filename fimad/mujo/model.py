@@ -117,8 +117,11 @@ class Mujo(nn.Module):  # type: ignore[misc]
         found, there = self.features(batch)
         embeddings = {name: functional.normalize(self.projections[name](each), dim=1) for name, each in found.items()}
         same = None
-        if "text_id" in batch and self.config.loss.same_text == "positive":
+        if "text_id" in batch and self.config.loss.same_text != "negative":
             same = batch["text_id"][:, None] == batch["text_id"][None]
+            if self.config.loss.same_text == "class":
+                label = batch["label"]
+                same = same | ((label[:, None] == label[None]) & (label >= 0)[:, None])
         result = {"contrastive": pairwise(embeddings, there, self.scale, same)}
         if len(self.heads) and self.config.loss.classification > 0:
             logits = {name: self.heads[name](each) for name, each in found.items()}

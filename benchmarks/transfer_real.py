@@ -1,0 +1,234 @@
+"""Pretrained on virtual sensors against from scratch, on real ones: `python -m benchmarks.transfer_real --data FOLDER --models FOLDER --json FILE`.
+
+`--models` holds what `benchmarks.transfer_models` made. All methods have the same windows, the same draws of labels, and the same persons to train, to select
+and to test with, who are never the same. On DSADS and MotionSense the selecting persons are always the same and never tested. They stop training and pick the head's
+penalty; nothing else was chosen, and nothing on tested persons. On UTD-MHAD each person is tested with a model that saw no motion of them.
+
+"trained" begins with the head that was fitted on the encoder's features as they are, and ends with what is best on the selecting persons; "frozen" is that head. Both
+are also made of an encoder with random numbers ("scratch"): the procedure is the same. Statistics are those of `benchmarks.transfer`.
+
+Scores go to the file after every fold, and what is there is not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.transfer import statistics, trees
+from benchmarks.transfer_models import config_of
+from fimad.har import load
+from fimad.mujo import MujoConfig, WindowSet, finetune, load_model
+from fimad.mujo.embedding import classify
+from fimad.mujo.finetuning import draw_labels
+from fimad.mujo.scores import by_person
+
+#: Of a class and person so many windows are looked at in selection and test.
+MOST_SELECTED, MOST_TESTED = 12, 40
+ABLATIONS = ("contrastive_alone", "no_augmentation", "savitzky_golay")
+
+
+@dataclass(frozen=True)
+class Real:
+    """A set: its file below the data folder, its placement, who selects (none: the next person in turn), who is tested in one go."""
+
+    name: str
+    file: str
+    placement: str
+    selecting: tuple[str, ...] = ()
+    at_once: int = 1
+
+
+SETS = {
+    "dsads, right wrist": Real("dsads", "har/dsads.npz", "right_wrist", ("7", "8"), 2),
+    "dsads, right knee": Real("dsads", "har/dsads.npz", "right_knee", ("7", "8"), 2),
+    "motionsense, right thigh": Real("motionsense", "har/motionsense.npz", "right_thigh", ("3", "8", "12", "20"), 5),
+    "pte, unit 2": Real("pte", "har/pte_accgyr.npz", "unit_2"),
+    "utd-mhad, right wrist": Real("utd-mhad", "paired/utd-mhad", "right_wrist"),
+}
+
+
+def some(windows: WindowSet, most: int) -> WindowSet:
+    """At most so many windows of each class and person, drawn once."""
+    random = np.random.default_rng(11)
+    kept = []
+    for person in np.unique(windows.group):
+        for label in np.unique(windows.label):
+            rows = np.flatnonzero((windows.group == person) & (windows.label == label))
+            kept.append(random.permutation(rows)[:most])
+    return windows.take(np.sort(np.concatenate(kept)))
+
+
+def folds(real: Real, persons: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Tested and selecting persons."""
+    tested = [person for person in persons if person not in real.selecting]
+    for at in range(0, len(tested), real.at_once):
+        now = tested[at : at + real.at_once]
+        yield now, list(real.selecting) or [tested[(at + real.at_once) % len(tested)]]
+
+
+def model_for(real: Real, tested: list[str]) -> str:
+    """The model that may be tested with these persons."""
+    if real.name != "utd-mhad":
+        return "without_5"
+    return {"1": "without_12", "2": "without_12", "3": "without_34", "4": "without_34"}.get(tested[0], "without_5")
+
+
+def options(encoder: str, share: float, steps: tuple[int, int]) -> MujoConfig:
+    """Of fine-tuning, with few labels and with many."""
+    few = share < 0.5
+    more = (
+        f"finetune.encoder={encoder}",
+        f"finetune.steps={steps[0 if few else 1]}",
+        f"finetune.batch={32 if few else 64}",
+    )
+    return config_of("without_5", (f"finetune.evaluate_every={max(20, steps[0 if few else 1] // 5)}", *more))
+
+
+def methods(
+    few: WindowSet, val: WindowSet, test: WindowSet, seed: int, share: float, steps: tuple[int, int], models: dict[str, Any], fold_model: str
+) -> dict[str, Callable[[], np.ndarray]]:  # fmt: skip
+    """What is compared: a name, and what guesses the tested windows."""
+
+    def network(encoder: str, model: str | None) -> Callable[[], np.ndarray]:
+        return lambda: finetune(
+            few,
+            val,
+            options(encoder, share, steps),
+            model=None if model is None else models[model],
+            seed=seed,
+            device="cpu",
+        ).predict(test)
+
+    found: dict[str, Callable[[], np.ndarray]] = {
+        "scratch, trained": network("trained", None),
+        "pretrained, trained": network("trained", fold_model),
+        "scratch, frozen": network("frozen", None),
+        "pretrained, frozen": network("frozen", fold_model),
+        "ExtraTrees": lambda: (
+            trees(seed)
+            .fit(statistics(few.imu.reshape(len(few), 6, -1)), few.label)
+            .predict(statistics(test.imu.reshape(len(test), 6, -1)))
+        ),
+    }
+    if fold_model == "without_5" and share < 0.5:
+        found |= {f"pretrained, frozen: {name}": network("frozen", name) for name in ABLATIONS if name in models}
+    return found
+
+
+def measure(
+    name: str, data: Path, models: dict[str, Any], shares: tuple[float, ...], seeds: dict[float, int], steps: tuple[int, int], report: dict[str, Any],
+    save: Callable[[], None],
+) -> None:  # fmt: skip
+    """Fill the scores of a set: share, method, person, one a seed."""
+    real = SETS[name]
+    source = load(real.name, data / real.file)
+    config = config_of("without_5").windows
+    windows = WindowSet.from_har(
+        source.select(placement=real.placement), config, placements=real.placement, overlap=0.0
+    )
+    persons = [person for person in source.persons if (windows.group == person).any()]
+    found = report.setdefault(name, {"scores": {}})
+    found |= {
+        "persons": persons,
+        "selecting": list(real.selecting),
+        "windows": len(windows),
+        "classes": len(np.unique(windows.label)),
+    }
+    for share in shares:
+        for seed in range(seeds[share]):
+            for tested, selecting in folds(real, persons):
+                test = some(windows.take(np.isin(windows.group, tested)), MOST_TESTED)
+                val = some(windows.take(np.isin(windows.group, selecting)), MOST_SELECTED)
+                learn = windows.take(~np.isin(windows.group, [*tested, *selecting]))
+                few = learn.take(draw_labels(learn.label, share, seed))
+                scores = found["scores"].setdefault(f"{100 * share:g} %", {})
+                for method, guess in methods(
+                    few, val, test, seed, share, steps, models, model_for(real, tested)
+                ).items():
+                    of_method = scores.setdefault(method, {})
+                    if all(str(seed) in of_method.get(person, {}) for person in tested):
+                        continue
+                    for person, f1 in by_person(test.label, guess(), test.group).items():
+                        of_method.setdefault(person, {})[str(seed)] = f1
+                save()
+            print(f"{name}, {share:g}: seed {seed} done", flush=True)
+
+
+def without_labels(data: Path, models: dict[str, Any], made: Path, report: dict[str, Any]) -> None:
+    """UTD-MHAD's real wrist by what learned from virtual readings alone: the model's own head, and ExtraTrees on lengths, which no mounting changes."""
+    real = WindowSet.load(made / "real")
+    virtual = WindowSet.load(made / "simulated")
+    wrist = virtual.placements.index("right_wrist")
+    real = real.take(np.flatnonzero(real.imu_there[:, 0, 0]))
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    names = np.array(real.classes)
+
+    def lengths(imu: np.ndarray) -> np.ndarray:
+        return statistics(np.linalg.norm(np.asarray(imu, np.float32).reshape(len(imu), 2, 3, -1), axis=2))
+
+    for person in ("1", "2", "3", "4", "5"):
+        test = real.take(np.flatnonzero(real.group == f"utd{person}"))
+        among = [name for name in names[np.unique(real.label)]]
+        model = models[model_for(SETS["utd-mhad, right wrist"], [person])]
+        guess = np.array(model.sizes.classes)[classify(model, test, ["imu"], among)]
+        guesses = {"virtual, pretrained head": guess}
+        usable = np.isin(np.array(virtual.classes)[virtual.label], among) & virtual.imu_there[:, wrist].all(1)
+        rows = np.flatnonzero(usable & (virtual.group != f"utd{person}") & np.char.startswith(virtual.group, "utd"))
+        learned = trees(0).fit(lengths(virtual.imu[rows, wrist]), np.array(virtual.classes)[virtual.label[rows]])
+        guesses["virtual, ExtraTrees on lengths"] = learned.predict(lengths(test.imu[:, 0]))
+        for method, guess in guesses.items():
+            number = {each: at for at, each in enumerate(names)}
+            f1 = by_person(test.label, np.array([number[each] for each in guess]), test.group)
+            scores.setdefault(method, {})[person] = {"0": next(iter(f1.values()))}
+    report.setdefault("utd-mhad, right wrist", {"scores": {}})["scores"]["0 %"] = scores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with har/ and paired/utd-mhad/")
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument(
+        "--windows", type=Path, help="folder of benchmarks.transfer_models: also UTD-MHAD without a label"
+    )
+    parser.add_argument("--sets", default=";".join(SETS), help="separated by semicolons")
+    parser.add_argument("--shares", default="0.02,1", help="of the labels")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds-of-all", type=int, default=2, help="with all labels")
+    parser.add_argument("--steps", default="120,400", help="of fine-tuning, with few labels and with many")
+    parser.add_argument("--json", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    began = time.monotonic()
+    report: dict[str, Any] = json.loads(args.json.read_text()) if args.json.is_file() else {}
+    models = {
+        path.name: load_model(path)[0]
+        for path in sorted(args.models.iterdir())
+        if (path / "best.safetensors").is_file()
+    }
+
+    def save() -> None:
+        args.json.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
+
+    if args.windows:
+        without_labels(args.data, models, args.windows, report)
+        save()
+    shares = tuple(map(float, args.shares.split(",")))
+    few, many = map(int, args.steps.split(","))
+    for name in filter(None, args.sets.split(";")):
+        seeds = {share: args.seeds if share < 0.5 else args.seeds_of_all for share in shares}
+        measure(name, args.data, models, shares, seeds, (few, many), report, save)
+    save()
+    print(f"{time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
