@@ -235,6 +235,9 @@ def main() -> None:
     parser.add_argument(
         "--bands", default="0,7,5", help="that UTD-MHAD's readings are brought to, in Hz; 0 is as they are"
     )
+    parser.add_argument(
+        "--only", default="", help="methods, separated by semicolons: only they are measured, and join what --json has"
+    )
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument(
         "--page", type=Path, help="write the tables of --json and its neighbours into this page, and measure nothing"
