@@ -205,7 +205,8 @@ def test_a_signal_from_outside_is_an_interruption_and_no_crash(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr("fimad.pipeline.stages.registry.STAGES", fakes.PATHS)
-    fakes.corpus(Config(workspace="workspace"), "ok")
+    # The task must not be done before the signal comes, however busy the machine is.
+    fakes.corpus(Config(workspace="workspace"), "hang@pose")
     fimad("build", "--stage", "segment", "--workers", "0", *dataset_fakes.SETTINGS)
     config = Config(workspace="workspace")
     box = Sandbox(run_spec(Workspace("workspace"), config, plan_stages(config, fakes.PATHS)), "cpu")
@@ -217,7 +218,7 @@ def test_a_signal_from_outside_is_an_interruption_and_no_crash(
 
     monkeypatch.setattr(_Watch, "wait", interrupted)
     try:
-        (outcome,) = list(box.run([Task("v00", "url", "ok", ("pose",), "cpu")]))
+        (outcome,) = list(box.run([Task("v00", "url", "hang@pose", ("pose",), "cpu")]))
     finally:
         box.close()
     (result,) = outcome.results
