@@ -1,16 +1,12 @@
-"""Command line, all with their truth: `workout` renders the project's workout video, `clip` any single motion, `master` one
-motion lossless and as `benchmarks.flow_conditions` films it."""
+"""Command line: `workout` renders the project's workout video, `clip` any single motion, both with their truth."""
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.render_workout.body import Body
 from tools.render_workout.media import chapter_metadata, encode, voice_track, write_info
@@ -21,9 +17,6 @@ from tools.render_workout.truth import write_truth
 
 VIDEO_ID = "fimad-demo-workout"
 TITLE = "46 second home workout: five exercises, no equipment"
-
-#: Pictures that make up one that is blurred.
-EXPOSURES = 3
 
 #: A few people, by anny's phenotype parameters (each 0 to 1).
 PEOPLE: dict[str, dict[str, float]] = {
@@ -90,42 +83,6 @@ def render_clip(path: Path, options: argparse.Namespace) -> None:
     )
 
 
-def render_master(path: Path, options: argparse.Namespace) -> None:
-    """OUT.plain.mkv at twice the rate, OUT.printed.mkv and OUT.blurred.mkv at the rate, lossless; OUT.npz."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    width_px, height_px = (int(part) for part in options.size.split("x"))
-    body, camera = Body(PEOPLE[options.person], options.yaw), Camera(width_px=width_px, height_px=height_px)
-    pose_at = clip_pose(options.motion, options.period, options.amplitude)
-    fps = options.fps
-    frame_t = np.arange(round(options.seconds * fps)) / fps
-    twice_t = np.arange(2 * len(frame_t)) / (2 * fps)
-    # Exposed for half the time to the next picture, and taken in its middle.
-    exposed_t = (frame_t[:, None] + (np.arange(EXPOSURES) - (EXPOSURES - 1) / 2) / (2 * fps * EXPOSURES)).ravel()
-    write_truth(
-        path.with_suffix(".npz"),
-        body,
-        pose_at,
-        duration_s=options.seconds,
-        rate_hz=options.truth_rate,
-        frame_t=frame_t,
-        fps=fps,
-        camera=camera,
-    )
-    for kind, rate_hz, pictures in (
-        ("plain", 2 * fps, frames(body, pose_at(twice_t), camera)),
-        ("printed", fps, frames(body, pose_at(frame_t), camera, patterned=True)),
-        ("blurred", fps, averaged(frames(body, pose_at(exposed_t), camera), EXPOSURES)),
-    ):
-        encode(pictures, path.with_suffix(f".{kind}.mkv"), fps=rate_hz, camera=camera, crf=0)
-
-
-def averaged(pictures: Iterable[NDArray[np.uint8]], count: int) -> Iterator[NDArray[np.uint8]]:
-    """The mean of each `count` pictures."""
-    pictures = iter(pictures)
-    while some := list(itertools.islice(pictures, count)):
-        yield np.rint(np.mean(some, axis=0)).astype(np.uint8)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.render_workout", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -138,31 +95,25 @@ def main() -> None:
     workout.add_argument("--yaw", type=float, default=10.0, help="degrees that the person is turned to their left")
 
     clip = commands.add_parser("clip", help="one motion without a voice: OUT.mp4 and OUT.npz")
+    clip.add_argument("--motion", choices=sorted(MOTIONS), required=True)
+    clip.add_argument("--out", type=Path, required=True)
+    clip.add_argument("--seconds", type=float, default=8.0)
+    clip.add_argument("--fps", type=float, default=30.0)
+    clip.add_argument("--period", type=float, default=None, help="seconds of one repetition")
+    clip.add_argument("--amplitude", type=float, default=1.0, help="1 is the usual range of motion")
+    clip.add_argument("--yaw", type=float, default=0.0)
+    clip.add_argument("--person", choices=sorted(PEOPLE), default="alex")
+    clip.add_argument("--size", default="720x720", help="width x height in px")
+    clip.add_argument("--truth-rate", type=float, default=200.0)
     clip.add_argument("--crf", type=int, default=23)
-    master = commands.add_parser(
-        "master", help="one motion, lossless: OUT.plain.mkv, .printed.mkv, .blurred.mkv and OUT.npz"
-    )
-    for parser_of_one in (clip, master):
-        parser_of_one.add_argument("--motion", choices=sorted(MOTIONS), required=True)
-        parser_of_one.add_argument("--out", type=Path, required=True)
-        parser_of_one.add_argument("--seconds", type=float, default=8.0)
-        parser_of_one.add_argument("--fps", type=float, default=30.0)
-        parser_of_one.add_argument("--period", type=float, default=None, help="seconds of one repetition")
-        parser_of_one.add_argument("--amplitude", type=float, default=1.0, help="1 is the usual range of motion")
-        parser_of_one.add_argument("--yaw", type=float, default=0.0)
-        parser_of_one.add_argument("--person", choices=sorted(PEOPLE), default="alex")
-        parser_of_one.add_argument("--size", default="720x720", help="width x height in px")
-        parser_of_one.add_argument("--truth-rate", type=float, default=200.0)
 
     options = parser.parse_args()
     if options.command == "workout":
         render_workout(
             options.folder, fps=options.fps, truth_rate_hz=options.truth_rate, crf=options.crf, yaw_deg=options.yaw
         )
-    elif options.command == "clip":
-        render_clip(options.out, options)
     else:
-        render_master(options.out, options)
+        render_clip(options.out, options)
 
 
 if __name__ == "__main__":

@@ -57,21 +57,6 @@ def colours(body: Body) -> NDArray[np.uint8]:
     return (result * 255).astype(np.uint8)
 
 
-def printed(body: Body, plain: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same clothes with a print: checks of 9 cm and blotches of 4 to 14 cm, lighter and darker by about a fifth."""
-    rest = body.rest_vertices_m
-    rng = np.random.default_rng(3)
-    ways = rng.normal(size=(60, 3))
-    ways *= (2 * np.pi / rng.uniform(0.04, 0.14, 60) / np.linalg.norm(ways, axis=1))[:, None]
-    blotches = np.cos(rest @ ways.T + rng.uniform(0, 2 * np.pi, 60)).sum(1) / np.sqrt(30)
-    checks = 0.5 * np.sign(np.sin(rest[:, 2] * 2 * np.pi / 0.09)) + 0.3 * np.sign(np.sin(rest[:, 0] * 2 * np.pi / 0.08))
-    cloth = np.zeros(len(rest), bool)
-    for colour in (SHIRT, SHORTS, SHOES):
-        cloth |= (plain == (np.array(colour) * 255).astype(np.uint8)).all(1)
-    lighter = np.where(cloth, 140 * (0.22 * checks + 0.25 * blotches), 0.0)
-    return np.clip(plain + lighter[:, None], 0, 255).astype(np.uint8)
-
-
 def bones_of(bones: list[str], name: str) -> NDArray[np.bool_]:
     return np.array([bone == name for bone in bones])
 
@@ -104,10 +89,8 @@ def _room(plotter: pv.Plotter) -> None:
         plotter.add_mesh(ball, color=colour, smooth_shading=True)
 
 
-def frames(
-    body: Body, pose: Pose, camera: Camera, batch: int = 60, *, patterned: bool = False
-) -> Iterator[NDArray[np.uint8]]:
-    """(height, width, 3) RGB pictures, one for each pose; in printed clothes if `patterned`."""
+def frames(body: Body, pose: Pose, camera: Camera, batch: int = 60) -> Iterator[NDArray[np.uint8]]:
+    """(height, width, 3) RGB pictures, one for each pose."""
     plotter = pv.Plotter(off_screen=True, window_size=(camera.width_px, camera.height_px), lighting="none")
     plotter.enable_anti_aliasing("msaa", multi_samples=4)
     plotter.add_light(pv.Light(position=(-2.5, -5.0, 5.0), focal_point=(0, 0, 1), intensity=0.75))
@@ -115,7 +98,7 @@ def frames(
     _room(plotter)
     faces = np.hstack([np.full((len(body.faces), 1), 3), body.faces]).ravel()
     skin = pv.PolyData(body.rest_vertices_m.copy(), faces)
-    skin["rgb"] = printed(body, colours(body)) if patterned else colours(body)
+    skin["rgb"] = colours(body)
     shadows = []
     for _ in range(3):
         disc = pv.Disc(inner=0.0, outer=1.0, c_res=40)
