@@ -100,7 +100,7 @@ def simulate_imu(
         report["missing_landmarks"] = rig.missing
     if rig.as_given:
         report["axes_as_given"] = rig.as_given
-    made = {name: signals.signal(at) for at, name in enumerate(rig.names)}
+    made = signals.made()
     in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
     imu = ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
     imu = plausible(imu, lifted.doubts) if isinstance(source, PoseSequence) else imu
@@ -189,22 +189,33 @@ class _Signals:
             self._parts[name] = np.full((*part.shape[:-2], count, len(self.clock_s)), np.nan)
         self._parts[name][..., rows, here] = part
 
-    def signal(self, at: int) -> PlacementSignal:
+    def made(self) -> dict[str, PlacementSignal]:
+        """The signals by placement; nothing of those that were never put."""
         if not self._parts:
-            return _nothing(len(self.clock_s))
-        valid = self.valid[at]
-        share = np.count_nonzero(valid) / max(1, len(valid))
-        turned = rotation(self._parts["axes"][:, :, self.rig.segment[at]])
-        return PlacementSignal(
-            acc_m_s2=self._parts["force"][:, at].T,
-            gyro_rad_s=self._parts["gyro"][:, at].T,
-            lin_acc_world_m_s2=self._parts["world"][:, at].T,
-            rotation=turned if share == 1 else np.where(valid[:, None, None], turned, np.nan),
-            valid=valid,
-            sigma_m_s2=self._parts["sigma"][at],
-            gyro_sigma_rad_s=self._parts["gyro_sigma"][at],
-            quality=min(1.0, float(self.confidence[at]) / max(1.0, float(self.samples[at])) * share),
+            return {}
+        world, force, gyro, sigma, gyro_sigma, axes = (
+            self._parts[name] for name in ("world", "force", "gyro", "sigma", "gyro_sigma", "axes")
         )
+        share = np.count_nonzero(self.valid, axis=1) / max(1, len(self.clock_s))
+        quality = np.minimum(1.0, self.confidence / np.maximum(1.0, self.samples) * share).tolist()
+        segment = self.rig.segment.tolist()
+        made = {}
+        for at, (name, whole) in enumerate(zip(self.rig.names, (share == 1).tolist(), strict=True)):
+            valid, turned = self.valid[at], axes[:, :, segment[at]]
+            if not whole:
+                turned = turned.copy()
+                np.copyto(turned, np.nan, where=~valid)
+            made[name] = PlacementSignal(
+                acc_m_s2=force[:, at].T,
+                gyro_rad_s=gyro[:, at].T,
+                lin_acc_world_m_s2=world[:, at].T,
+                rotation=rotation(turned),
+                valid=valid,
+                sigma_m_s2=sigma[at],
+                gyro_sigma_rad_s=gyro_sigma[at],
+                quality=quality[at],
+            )
+        return made
 
 
 def _nothing(count: int) -> PlacementSignal:
@@ -300,7 +311,7 @@ def _fill(
         ("gyro_sigma", gyro_sigma),
     ):
         if hidden_at is not None:
-            part[..., hidden_at] = np.nan
+            np.copyto(part, np.nan, where=hidden_at)
         signals.put(name, part, chosen, here)
     mine = slice(None) if sensors.all() else np.unique(segment)
     signals.put("axes", bones[:, :, mine], mine, here)

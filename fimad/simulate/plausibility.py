@@ -13,6 +13,7 @@ import numpy as np
 
 from fimad.simulate.doubts import Doubts, widened
 from fimad.simulate.types import Bools, ImuSequence, PlacementSignal
+from fimad.simulate.vectors import dot
 
 #: Largest angular rate of a limb, rad/s.
 MOST_RAD_S = 35.0
@@ -44,7 +45,8 @@ def plausible(imu: ImuSequence, doubts: Doubts) -> ImuSequence:
     if height_m is not None and np.isfinite(height_m) and not HEIGHTS_M[0] <= height_m <= HEIGHTS_M[1]:
         doubts.add("implausible", height_m=round(float(height_m), 2))
     signals, wrong = dict(imu.signals), {}
-    for name, bad in zip(signals, impossible(imu.signals), strict=True):
+    found = impossible(imu.signals)
+    for name, bad in zip(signals, found, strict=True) if found.any() else ():
         if bad.any():
             wrong[name] = int(bad.sum())
             signals[name] = _without(signals[name], widened(imu.time_s, bad, _AROUND_S))
@@ -60,7 +62,7 @@ def impossible(signals: Mapping[str, PlacementSignal]) -> Bools:
         return np.zeros((0, 0), bool)
     result = np.empty((len(signals), len(next(iter(signals.values())).valid)), bool)
     for name, bad, signal in zip(signals, result, signals.values(), strict=True):
-        rate, steep = (np.einsum("mi,mi->m", each, each) for each in (signal.gyro_rad_s, signal.lin_acc_world_m_s2))
+        rate, steep = (dot(each.T, each.T) for each in (signal.gyro_rad_s, signal.lin_acc_world_m_s2))
         np.greater(steep, (MOST_OF_TRUNK_M_S2 if name in _TRUNK else MOST_M_S2) ** 2, out=bad)
         bad |= rate > MOST_RAD_S**2
         bad &= signal.valid

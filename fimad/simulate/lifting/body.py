@@ -7,6 +7,8 @@ move in depth either.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import ndimage
 
@@ -53,6 +55,7 @@ _SEEN_FROM, _SEEN = 0.7, 0.9
 _BROKEN = 1.4
 
 
+@cache
 def _both(part: str) -> list[int]:
     return [LANDMARK_INDEX[f"{side}_{part}"] for side in _SIDES]
 
@@ -67,11 +70,12 @@ def body_lengths(position_m: Floats, world_m: Floats) -> Floats:
     The larger of the median in the world landmarks and the longest it is seen in the picture's plane. (n, 33, 3) both.
     """
     ends = [*_both("shoulder"), *_CHILDREN], [*_both("hip"), *_PARENTS]
-    part, told = (each[:, ends[0]] - each[:, ends[1]] for each in (position_m, world_m))
-    seen = np.hypot(part[..., 0], part[..., 2])
-    nth = int(_LONGEST * (len(seen) - 1))
-    longest = np.partition(seen, nth, axis=0)[nth]
-    usual = middle_of(np.sqrt(told[..., 0] ** 2 + told[..., 1] ** 2 + told[..., 2] ** 2))
+    # Times last: NumPy is slow along a last axis of three.
+    part, told = (each.T[:, ends[0]] - each.T[:, ends[1]] for each in (position_m, world_m))
+    seen = np.hypot(part[0], part[2])
+    nth = int(_LONGEST * (seen.shape[1] - 1))
+    longest = np.partition(seen, nth, axis=1)[:, nth]
+    usual = middle_of(np.sqrt(told[0] ** 2 + told[1] ** 2 + told[2] ** 2).T)
     lengths: Floats = np.maximum(longest, usual).reshape(-1, 2).mean(1)
     return lengths
 
@@ -129,9 +133,9 @@ def broken_bones(position_m: Floats, lengths_m: Floats) -> Bools:
     position_m : (n, 33, 3) of frames in which all landmarks were found.
     lengths_m : see `body_lengths`.
     """
-    part = position_m[:, _CHILDREN] - position_m[:, _PARENTS]
+    across, up = (position_m[:, _CHILDREN, axis] - position_m[:, _PARENTS, axis] for axis in (0, 2))
     # Thigh, shank, upper arm and forearm, left and right of each.
-    far = np.hypot(part[..., 0], part[..., 2]) > _BROKEN * np.repeat(lengths_m[1:], 2)
+    far = np.hypot(across, up) > _BROKEN * np.repeat(lengths_m[1:], 2)
     broken: Bools = np.zeros(position_m.shape[:2], bool)
     if far.any():
         for at, (_, child, carried) in enumerate(_BONES):
@@ -151,11 +155,11 @@ def mend_depth(time_s: Floats, position_m: Floats, weight: Floats, lengths_m: Fl
     weight : (n, 33) 0 to 1.
     lengths_m : (5,) see `body_lengths`.
     """
-    given = position_m[..., 1]
+    x, given, z = (position_m[..., axis] for axis in range(3))
     told = _without_flips(time_s, given[:, _CHILDREN] - given[:, _PARENTS])
-    plane = position_m[:, _CHILDREN] - position_m[:, _PARENTS]
+    across, up = (each[:, _CHILDREN] - each[:, _PARENTS] for each in (x, z))
     lengths = np.repeat(lengths_m[1:], 2)
-    fused = _fuse(told, lengths**2 - plane[..., 0] ** 2 - plane[..., 2] ** 2, lengths)
+    fused = _fuse(told, lengths**2 - across**2 - up**2, lengths)
     depth = given.copy()
     for at, (parent, child, carried) in enumerate(_BONES):
         joints = _both(child)

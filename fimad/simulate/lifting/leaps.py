@@ -57,8 +57,8 @@ def without_leaps(
     breaks : (n,) True where a new shot begins: nothing is compared across it.
     reach : see `body.reaches`; without it, a landmark may be moved to anywhere.
     """
-    plane = position_m[..., 0] + 1j * position_m[..., 2]
-    leaps = np.abs(np.diff(plane, axis=0)) > _FASTEST_M_S * np.diff(time_s)[:, None]
+    across, up = (np.diff(position_m[..., axis], axis=0) for axis in (0, 2))
+    leaps = across * across + up * up > ((_FASTEST_M_S * np.diff(time_s)) ** 2)[:, None]
     leaps[breaks[1:]] = False
     doubtful, others = np.zeros(position_m.shape[:2], bool), np.zeros(len(time_s), bool)
     if not leaps.any():

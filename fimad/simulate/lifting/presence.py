@@ -11,8 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from fimad.simulate.doubts import Doubts, spans_of
-from fimad.simulate.smoothing.resample import step_of
+from fimad.simulate.smoothing.resample import median_of, step_of
 from fimad.simulate.types import Bools, CameraMotion, Floats, PoseSequence
+from fimad.simulate.vectors import dot
 from fimad.skeleton import LANDMARK_INDEX
 
 # A landmark is outside when it lies this far beyond the picture's edge, in fractions of its size: half a hand or foot.
@@ -65,10 +66,11 @@ def without_absent(pose: PoseSequence, doubts: Doubts) -> PoseSequence:
     if axial.sum() > _AXIAL_SHARE * found.sum():
         doubts.add("above", axial.sum() / found.sum(), spans_s=spans_of(pose.time_s, axial))
         lost |= axial
+    # One coordinate at a time: NumPy is slow along a last axis of two.
     with np.errstate(invalid="ignore"):
-        away = np.abs(pose.image[..., :2] - 0.5) > 0.5 + _BEYOND
-    if away.any():
-        outside = away[..., 0] | away[..., 1]
+        outside = np.abs(pose.image[..., 0] - 0.5) > 0.5 + _BEYOND
+        outside |= np.abs(pose.image[..., 1] - 0.5) > 0.5 + _BEYOND
+    if outside.any():
         outside &= (found & ~lost)[:, None]
         share = float(outside[:, _JOINTS].any(1).sum() / found.sum())
         if share > _OUTSIDE:
@@ -121,12 +123,12 @@ def _within(time_s: Floats, spans: list[tuple[float, float]]) -> Bools:
 def _points_at_camera(world_m: Floats) -> Bools:
     """(n,) whether trunk and legs both point at the camera or away from it, as seen from above the head; who bends does not."""
     shoulders, hips, ankles = (
-        world_m[:, LANDMARK_INDEX[f"left_{part}"]] + world_m[:, LANDMARK_INDEX[f"right_{part}"]]
+        world_m[:, LANDMARK_INDEX[f"left_{part}"]].T + world_m[:, LANDMARK_INDEX[f"right_{part}"]].T
         for part in ("shoulder", "hip", "ankle")
     )
     with np.errstate(invalid="ignore"):
         trunk, legs = (
-            np.abs(part[:, 2]) > _AXIAL * np.sqrt((part**2).sum(1)) for part in (shoulders - hips, hips - ankles)
+            np.abs(part[2]) > _AXIAL * np.sqrt(dot(part, part)) for part in (shoulders - hips, hips - ankles)
         )
     result: Bools = trunk & legs
     return result
@@ -139,10 +141,11 @@ def hands_and_feet_planted(position_m: Floats) -> bool:
     ----------
     position_m : (n, 33, 3) world frame, NaN where not measured.
     """
-    known = position_m[np.isfinite(position_m[:, 0, 0])]
+    seen = np.isfinite(position_m[:, 0, 0])
+    known = position_m if seen.all() else position_m[seen]
     if len(known) < 2:
         return False
-    ankle, hip, wrist, shoulder, nose = np.median(known[:, _FROM_BELOW, 2], axis=0).tolist()
+    ankle, hip, wrist, shoulder, nose = (median_of(known[:, row, 2]) for row in _FROM_BELOW)
     if not (ankle < hip < shoulder and hip < wrist < nose):
         return False
     wrists, ankles, elbows = (

@@ -30,7 +30,7 @@ from fimad.simulate.lifting.presence import hands_and_feet_planted, without_abse
 from fimad.simulate.lifting.sides import bridged, find_sides, seen_from_behind
 from fimad.simulate.lifting.upright import estimate_pitch
 from fimad.simulate.orientations import SEGMENTS
-from fimad.simulate.smoothing.resample import step_of
+from fimad.simulate.smoothing.resample import median_of, step_of
 from fimad.simulate.stretches import known
 from fimad.simulate.types import Bools, Floats, PoseSequence, check_times
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
@@ -152,9 +152,9 @@ def lift(
     pose = without_absent(pose, doubts)
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
-    centred = np.stack(
-        [(pose.image[..., 0] - 0.5) * pose.width_px, (pose.image[..., 1] - 0.5) * pose.height_px], axis=-1
-    )
+    centred = np.empty((*pose.image.shape[:2], 2), pose.image.dtype)
+    for axis, size_px in enumerate((pose.width_px, pose.height_px)):
+        np.multiply(pose.image[..., axis] - 0.5, size_px, out=centred[..., axis])
     if pose.flow is not None:
         centred = np.concatenate([centred, led_on(centred, pose.flow, pose.width_px)], axis=1)
     steadied = without_camera_motion(centred, pose.time_s, pose.width_px, pose.camera)
@@ -201,7 +201,7 @@ def lift(
         "pitch_confidence": round(confidence, 2),
         "height_m": round(stature(lengths_m), 3),
         "height_source": "pose" if size == 1 else "given",
-        "distance_m": float(np.median(distance_m[seen])) * size if seen.any() else float("nan"),
+        "distance_m": median_of(distance_m[seen]) * size if seen.any() else float("nan"),
         "camera_steady": steadied.steady,
         "camera_unknown_share": round(steadied.unknown_share, 3),
         "camera_masked_frames": int(masked.sum()),
@@ -296,11 +296,13 @@ def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float)
     x, y, z = (world_m[:, rows, axis] for axis in range(3))
     w = weight[:, rows] ** 2
     finite = np.isfinite(u) & np.isfinite(x)
-    u, v, x, y, z = (np.where(finite, part, 0.0) for part in (u, v, x, y, z))
-    w = np.where(finite, w, 0.0)
+    if not finite.all():
+        u, v, x, y, z, w = (np.where(finite, part, 0.0) for part in (u, v, x, y, z, w))
+    total = w.sum(1)
+    divisor = np.maximum(total, 1e-9)
 
     def mean(values: Floats) -> Floats:
-        result: Floats = (w * values).sum(1) / np.maximum(w.sum(1), 1e-9)
+        result: Floats = (w * values).sum(1) / divisor
         return result
 
     # Eliminating t_x and t_y leaves one unknown, t_z, per frame.
@@ -310,7 +312,7 @@ def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float)
     spread = (w * (du**2 + dv**2)).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         distance: Floats = (w * (du * bx + dv * by)).sum(1) / spread
-    usable = (w.sum(1) > 2) & (spread > 0) & (distance > 0.2)
+    usable = (total > 2) & (spread > 0) & (distance > 0.2)
     distance[~usable] = np.nan
     return distance
 
@@ -326,7 +328,7 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
             continue
         step = step_of(time_s[here])
         filled = np.interp(time_s[here], time_s[at], values[at])
-        middle = np.median(values[at])
+        middle = median_of(values[at])
         size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
         smooth = ndimage.gaussian_filter1d(ndimage.median_filter(filled, size, mode="nearest"), _SCALE_S / step)
         # A person who stays at one distance (within the noise of this estimate) gets one scale.

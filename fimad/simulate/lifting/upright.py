@@ -34,11 +34,11 @@ def estimate_pitch(world_m: Floats) -> tuple[float, float]:
     On rendered people the estimate is off by 4 degrees (median), 11 at most: too much to correct a camera that is nearly
     level with, since what is won in the vertical is lost to the noise of depth (`benchmarks/fidelity.py`).
     """
-    sides = np.moveaxis(world_m[:, _JOINTS], 2, 0)
-    shoulders, hips, knees, ankles = np.moveaxis((sides[..., ::2] + sides[..., 1::2]) / 2, 2, 0)
+    sides = world_m.T[:, _JOINTS]
+    joints = (sides[:, ::2] + sides[:, 1::2]) / 2
     # Shoulders to hips, hips to knees, knees to ankles, shoulders to ankles.
-    ways = unit(np.stack([shoulders - hips, hips - knees, knees - ankles, shoulders - ankles], axis=2))
-    trunk, thighs, shanks, body = np.moveaxis(ways, 2, 0)
+    ways = unit(joints[:, [0, 1, 2, 0]] - joints[:, [1, 2, 3, 3]])
+    trunk, thighs, shanks, body = ways.swapaxes(0, 1)
     with np.errstate(invalid="ignore"):
         straight = np.minimum(dot(trunk, thighs), dot(thighs, shanks)) > _STRAIGHT
         upright = -body[1] > _UPRIGHT * np.hypot(body[0], body[1])

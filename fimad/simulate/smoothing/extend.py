@@ -93,11 +93,17 @@ def _burg(values: Floats, order: int) -> Floats:
     forward, backward = single[1:], single[:-1]
     coefficients = np.zeros((order, values.shape[1]))
     for at in range(order):
-        power = np.einsum("ij,ij->j", forward, forward) + np.einsum("ij,ij->j", backward, backward)
-        reflection = 2 * np.einsum("ij,ij->j", forward, backward) / np.maximum(power, np.float32(1e-20))
+        power = np.einsum("ij,ij->j", forward, forward)
+        power += np.einsum("ij,ij->j", backward, backward)
+        reflection = 2 * np.einsum("ij,ij->j", forward, backward)
+        reflection /= np.maximum(power, np.float32(1e-20), out=power)
         coefficients[:at] -= reflection * coefficients[:at][::-1]
         coefficients[at] = reflection
-        forward, backward = forward[1:] - reflection * backward[1:], backward[:-1] - reflection * forward[:-1]
+        ahead, behind = reflection * backward[1:], reflection * forward[:-1]
+        forward, backward = (
+            np.subtract(forward[1:], ahead, out=ahead),
+            np.subtract(backward[:-1], behind, out=behind),
+        )
     return coefficients
 
 

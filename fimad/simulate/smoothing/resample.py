@@ -67,6 +67,14 @@ def middle_of(values: Floats) -> Floats:
     return result
 
 
+def median_of(values: Floats) -> float:
+    """The median of (n,) values, n >= 1, none of them NaN: as `np.median`, several times quicker."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    return float(np.partition(values, [half - 1, half])[half - 1 : half + 1].mean())
+
+
 def step_of(time_s: Floats) -> float:
     """The usual step between (n,) times, s; 1 if there is none."""
     return float(middle_of(np.diff(time_s))) if len(time_s) > 1 else 1.0
