@@ -115,15 +115,9 @@ def _path(camera: CameraMotion, known: Bools) -> tuple[Floats, Bools]:
 
 def _summed(motion: Floats) -> Floats:
     """(m, 4) motions one after the other; the first does not count."""
-    path = np.zeros_like(motion)
-    for at in range(1, len(path)):
-        dx, dy, turn, grow = motion[at]
-        x, y = path[at - 1, :2]
-        cos, sin, scale = np.cos(turn), np.sin(turn), np.exp(grow)
-        path[at] = (
-            scale * (cos * x - sin * y) + dx,
-            scale * (sin * x + cos * y) + dy,
-            path[at - 1, 2] + turn,
-            path[at - 1, 3] + grow,
-        )
-    return path
+    path = [(0.0, 0.0, 0.0, 0.0)]
+    turns = np.stack([np.cos(motion[:, 2]), np.sin(motion[:, 2]), np.exp(motion[:, 3])], axis=1)
+    for (dx, dy, turn, grow), (cos, sin, scale) in zip(motion[1:].tolist(), turns[1:].tolist(), strict=True):
+        x, y, turned, grown = path[-1]
+        path.append((scale * (cos * x - sin * y) + dx, scale * (sin * x + cos * y) + dy, turned + turn, grown + grow))
+    return np.array(path)

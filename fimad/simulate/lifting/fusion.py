@@ -22,7 +22,7 @@ from scipy.linalg import solveh_banded
 
 from fimad.simulate.smoothing.resample import step_of
 from fimad.simulate.types import Bools, Floats, Ints, LimbFlow
-from fimad.skeleton import FLOW_JOINTS, LANDMARK_INDEX
+from fimad.skeleton import FLOW_JOINTS, LANDMARK_INDEX, LANDMARKS
 
 # Where flow takes over from landmarks. Between 0.35 and 1 Hz moving people are measured alike; from 0.7 Hz on, who stands still
 # is given landmarks' slow wandering.
@@ -57,7 +57,9 @@ _CARRIED: tuple[list[int], ...] = tuple(
     for name in FLOW_JOINTS
 )
 _ROWS = [rows[0] for rows in _CARRIED[1:]]
-_JOINT_OF = {row: joint for joint, row in enumerate(_ROWS, start=1)}
+# Of landmarks that are joints of flow; 0 is the head.
+_JOINT_OF = np.zeros(len(LANDMARKS), int)
+_JOINT_OF[_ROWS] = np.arange(1, len(_ROWS) + 1)
 _TRUNK = [[LANDMARK_INDEX[f"{side}_{part}"] for side in ("left", "right")] for part in ("shoulder", "hip")]
 
 
@@ -129,7 +131,7 @@ def _put_back(time_s: Floats, steps: Steps, order: Ints) -> Steps:
     """Steps of the joints that limbs belong to; none where sides are exchanged meanwhile."""
     if (order == np.arange(order.shape[1])).all():
         return steps
-    which = np.array([[0, *(_JOINT_OF[row] for row in rows)] for rows in order[:, _ROWS]])
+    which = np.concatenate([np.zeros((len(order), 1), int), _JOINT_OF[order[:, _ROWS]]], axis=1)
     # A step was measured on the limb as it was named in the picture before.
     which = np.concatenate([which[:1], which[:-1]])
     dense, grey = (np.take_along_axis(each, which[:, :, None], 1) for each in (steps.dense, steps.grey))
@@ -181,22 +183,25 @@ def smoothed(landmarks: Floats, step: Floats, trust: Floats, worth: Floats) -> F
     worth : (n, j) 0 to 1, of each landmark.
     """
     count, joints, axes = landmarks.shape
-    result = np.empty_like(landmarks)
-    band = np.zeros((2, count))
-    for joint in range(joints):
-        near, tight = worth[:, joint], trust[:, joint]
-        for _ in range(_ROUNDS):
-            for axis in range(axes):
-                way = step[:, joint, axis]
-                band[1] = near
-                band[1, 1:] += tight
-                band[1, :-1] += tight
-                band[0, 1:] = -tight
-                right = near * landmarks[:, joint, axis]
-                right[1:] += tight * way
-                right[:-1] -= tight * way
-                result[:, joint, axis] = solveh_banded(band, right, check_finite=False)
-            off = np.linalg.norm(result[:, joint] - landmarks[:, joint], axis=1)
-            usual = max(float(np.median(off)), _USUAL_M)
-            near = worth[:, joint] / (1 + (off / (_FAR * usual)) ** 2)
+    # All joints are one system, whose band is 0 from one joint to the next: they do not meet in it.
+    places = landmarks.swapaxes(0, 1)
+    tight = np.ascontiguousarray(trust.T)
+    given = np.ascontiguousarray(worth.T)
+    push = tight[..., None] * step.swapaxes(0, 1)
+    band = np.zeros((2, joints, count))
+    band[0, :, 1:] = -tight
+    near = given
+    for _ in range(_ROUNDS):
+        band[1] = near
+        band[1, :, 1:] += tight
+        band[1, :, :-1] += tight
+        right = near[..., None] * places
+        right[:, 1:] += push
+        right[:, :-1] -= push
+        tracks = solveh_banded(band.reshape(2, -1), right.reshape(-1, axes), check_finite=False)
+        tracks = tracks.reshape(joints, count, axes)
+        off = np.sqrt(((tracks - places) ** 2).sum(2))
+        usual = np.maximum(np.median(off, axis=1), _USUAL_M)
+        near = given / (1 + (off / (_FAR * usual)[:, None]) ** 2)
+    result: Floats = tracks.swapaxes(0, 1)
     return result
