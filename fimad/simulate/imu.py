@@ -15,7 +15,7 @@ from fimad.errors import ConfigError
 from fimad.simulate.lifting.trajectory import Lifted, Trajectories, lift
 from fimad.simulate.orientations import as_given, measured_segments
 from fimad.simulate.placements import PLACES, Rig, rig_of, rotation
-from fimad.simulate.plausibility import plausible
+from fimad.simulate.plausibility import MOST_OF_TRUNK_M_S2, MOST_RAD_S, plausible
 from fimad.simulate.points import smooth_points
 from fimad.simulate.sites import Site, remount
 from fimad.simulate.smoothing.floor import floor_band
@@ -107,7 +107,7 @@ def simulate_imu(
     made = signals.made()
     in_order = {name: made[name] if name in made else _nothing(len(clock_s)) for name in placements}
     imu = ImuSequence(clock_s, rate_hz, in_order, signals.root_m, report)
-    imu = plausible(imu, lifted.doubts) if isinstance(source, PoseSequence) else imu
+    imu = plausible(imu, lifted.doubts, calm=signals.calm()) if isinstance(source, PoseSequence) else imu
     return remount(imu, sites) if sites else imu
 
 
@@ -203,6 +203,11 @@ class _Signals:
             self._parts[name] = np.full((*part.shape[:-2], count, len(self.clock_s)), np.nan)
         self._parts[name][..., rows, here] = part
 
+    def calm(self) -> bool:
+        """Whether no sample of any sensor comes near what no part of a body does: far quicker to see of all than of each."""
+        limits = {"gyro": MOST_RAD_S, "world": MOST_OF_TRUNK_M_S2}
+        return not any((dot(part, part) > limits[name] ** 2).any() for name, part in self._parts.items() if name in limits)
+
     def made(self) -> dict[str, PlacementSignal]:
         """The signals by placement; nothing of those that were never put."""
         if not self._parts:
@@ -266,11 +271,13 @@ def _fill(
     before = int(np.floor((signals.clock_s[first] - begin_s) * rate_hz + 1e-6)) if finer > 1 else 0
     after = int(np.floor((end_s - signals.clock_s[first + count - 1]) * rate_hz - 1e-6)) if finer > 1 else 0
     clock_s = signals.clock_s[first] + np.arange(-before, (count - 1) * finer + 1 + max(after, 0)) / rate_hz
-    found, places_m = found[frames], tracks.position_m[frames][:, columns]
+    # Times last in memory, since they are so from here on.
+    found, places_m = found[frames], tracks.position_m[frames].T[:, columns].T
     # Landmarks that only other sensors need may be missing here.
     usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
     usable |= rig.helps[sensors].any(axis=0) & found.all(axis=0)
-    places_m[:, ~usable] = 0.0
+    if not usable.all():
+        places_m[:, ~usable] = 0.0
     points = smooth_points(tracks, time_s, places_m, clock_s, config)
     joints = points.position_m.T
     kept = slice(before, before + (count - 1) * finer + 1, finer)
@@ -310,10 +317,8 @@ def _fill(
     spread = stated(found_in, names, depth_axis=tracks.depth_axis)
     clock_s = clock_s[kept]
     hidden *= points.doubt.near_ends(clock_s)
-    sigma, gyro_sigma = (
-        np.multiply(resample(points.doubt.time_s, each, clock_s, points=2).T, hidden, order="C")
-        for each in (spread.force_m_s2, spread.rate_rad_s)
-    )
+    both = resample(points.doubt.time_s, np.hstack([spread.force_m_s2, spread.rate_rad_s]), clock_s, points=2)
+    sigma, gyro_sigma = np.multiply(both.T.reshape(2, *hidden.shape), hidden, order="C")
     if finer > 1:
         world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[..., kept] for part in (world, force, gyro))
         bones = bones[..., kept]

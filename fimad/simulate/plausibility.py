@@ -31,13 +31,14 @@ _SHORT_S = 1.2
 _SHORT_SHARE = 0.2
 
 
-def plausible(imu: ImuSequence, doubts: Doubts) -> ImuSequence:
+def plausible(imu: ImuSequence, doubts: Doubts, *, calm: bool = False) -> ImuSequence:
     """The signals of a pose without samples that can't be, with the clip's flags.
 
     Parameters
     ----------
     imu : as computed.
     doubts : what was found before; takes `implausible`, `hidden` and `short`.
+    calm : it is known that nothing is `impossible`.
     """
     _look_for_hidden(imu, doubts)
     _look_for_short(imu, doubts)
@@ -45,8 +46,7 @@ def plausible(imu: ImuSequence, doubts: Doubts) -> ImuSequence:
     if height_m is not None and np.isfinite(height_m) and not HEIGHTS_M[0] <= height_m <= HEIGHTS_M[1]:
         doubts.add("implausible", height_m=round(float(height_m), 2))
     signals, wrong = dict(imu.signals), {}
-    found = impossible(imu.signals)
-    for name, bad in zip(signals, found, strict=True) if found.any() else ():
+    for name, bad in () if calm else zip(signals, impossible(imu.signals), strict=True):
         if bad.any():
             wrong[name] = int(bad.sum())
             signals[name] = _without(signals[name], widened(imu.time_s, bad, _AROUND_S))
@@ -99,7 +99,8 @@ def _look_for_hidden(imu: ImuSequence, doubts: Doubts) -> None:
     if not (there.any() and imu.signals):
         return
     seen = np.count_nonzero(there)
-    shares = {name: 1 - np.count_nonzero(signal.valid & there) / seen for name, signal in imu.signals.items()}
+    valid = np.stack([signal.valid for signal in imu.signals.values()]) & there
+    shares = dict(zip(imu.signals, (1 - np.count_nonzero(valid, axis=1) / seen).tolist(), strict=True))
     lacking = {name: round(share, 3) for name, share in shares.items() if share >= _HIDDEN_SHARE}
     if lacking:
         doubts.add("hidden", placements=lacking)

@@ -95,7 +95,8 @@ def traces(doubt: Doubt, rig: Rig, sensors: Bools, joints_m: Floats, axes: Float
     turned, rates = (parts[:2, order].sum(2) @ across for order in (0, 1))
     # Samples of each block: those nearest to its middle.
     edges = np.searchsorted(clock_s, (doubt.time_s[1:] + doubt.time_s[:-1]) / 2)
-    first, end = np.r_[0, edges], np.r_[edges, len(clock_s)]
+    bounds = np.concatenate([[0], edges, [len(clock_s)]])
+    first, end = bounds[:-1], bounds[1:]
     first, end = np.where(end > first, first, 0), np.where(end > first, end, len(clock_s))
     middle = _sums(axes[[0, 2]], first, end) / (end - first)
     away = 2 - np.einsum("acsb,acsb->bs", middle, middle)

@@ -88,14 +88,15 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
     if count < 2:
         return Sides(order, none, none, astray)
     joined = ~breaks[1:] & (np.diff(time_s) <= LONGEST_GAP_S)
-    place = position_m * np.array([1.0, _DEPTH, 1.0])
     # As a rule nothing leaps, and there is nothing to find. Times last: NumPy is slow along a last axis of three.
     for left, right in _LIMBS:
-        way = np.diff(place.T[:, left + right])
+        way = np.diff(position_m.T[:, left + right])
+        way[1] *= _DEPTH
         if ((np.sqrt(dot(way, way)).mean(0) > _STEP_M) & joined).any():
             break
     else:
         return Sides(order, none, none, astray)
+    place = position_m * np.array([1.0, _DEPTH, 1.0])
     both = [left + right for left, right in _LIMBS]
     others = [right + left for left, right in _LIMBS]
     lost = np.stack([_passed_over(time_s, place, joined, *rows) for rows in zip(both, others, strict=True)])

@@ -171,7 +171,9 @@ def lift(
     position[..., 0] = centred[..., 0] * metres_per_px[:, None]
     position[..., 1] = pose.world_m[..., 2]
     position[..., 2] = -centred[..., 1] * metres_per_px[:, None]
-    position[~seen | masked] = np.nan
+    lost = ~seen | masked
+    if lost.any():
+        position[lost] = np.nan
     cuts = int(breaks.sum())
     good = _whole(position)
     lengths_m = body_lengths(position[good], pose.world_m[good]) if good is not None else np.full(5, np.nan)
@@ -330,8 +332,12 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
         filled = np.interp(time_s[here], time_s[at], values[at])
         middle = median_of(values[at])
         size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
-        smooth = ndimage.gaussian_filter1d(ndimage.median_filter(filled, size, mode="nearest"), _SCALE_S / step)
-        # A person who stays at one distance (within the noise of this estimate) gets one scale.
-        still = np.ptp(smooth) < 0.15 * middle
-        result[here] = middle if still else smooth
+        robust = ndimage.median_filter(filled, size, mode="nearest")
+        # A person who stays at one distance (within the noise of this estimate) gets one scale. Means spread less than what they are of.
+        if np.ptp(robust) >= 0.15 * middle:
+            smooth = ndimage.gaussian_filter1d(robust, _SCALE_S / step)
+            if np.ptp(smooth) >= 0.15 * middle:
+                result[here] = smooth
+                continue
+        result[here] = middle
     return result

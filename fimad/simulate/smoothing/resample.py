@@ -31,9 +31,9 @@ def _straight(time_s: Floats, values: Floats, at_s: Floats) -> Floats:
     at_s = np.clip(at_s, time_s[0], time_s[-1])
     first = np.clip(np.searchsorted(time_s, at_s) - 1, 0, len(time_s) - 2)
     along = ((at_s - time_s[first]) / (time_s[first + 1] - time_s[first]))[:, None]
-    result: Floats = np.diff(values, axis=0)[first]
+    result: Floats = np.diff(values, axis=0).take(first, axis=0)
     result *= along
-    result += values[first]
+    result += values.take(first, axis=0)
     return result
 
 

@@ -22,6 +22,7 @@ The constants were chosen on rendered people with exact truth and on paired moti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft
@@ -30,7 +31,7 @@ from fimad.simulate.smoothing.broad import broad_gain
 from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, by_kind, gate, gate_components, squared
 from fimad.simulate.smoothing.extend import close_loop
 from fimad.simulate.smoothing.floor import NOTHING, averaged_power, floor_band, noise_floor, shared_floor
-from fimad.simulate.types import Floats
+from fimad.simulate.types import Floats, Ints
 
 # How much of their floors channels of a kind lend each other.
 _SHARED = 0.2
@@ -136,13 +137,11 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
         passed, held, kept = doubt
         told = Doubt(middle_s, passed, held, kept, (time_s[0], time_s[-1]))
         return Smoothed(_further(time_s, rate_hz), smooth[0, 0].T, smooth[1, 0].T, told, share[0])
-    starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
-    # Cross-fade; a little weight at the very ends, where only one block lies.
-    fade = np.hanning(size + 4)[1:-1] + 1e-6
+    starts, fade = _blocks_of(count, size)
     total = np.zeros(count + 2)
     sums = np.zeros((2, len(channels), count + 2))
     doubts, shares = [], []
-    for group in np.split(starts.astype(int), range(_AT_ONCE, len(starts), _AT_ONCE)):
+    for group in (starts[at : at + _AT_ONCE] for at in range(0, len(starts), _AT_ONCE)):
         smooth, doubt, share = _blocks(np.stack([channels[:, start : start + size] for start in group]), rate_hz, noise)
         smooth *= fade
         for at, start in enumerate(group):
@@ -151,10 +150,19 @@ def wiener(time_s: Floats, values: Floats, rate_hz: float, noise: Noise) -> Smoo
         doubts.append(doubt)
         shares.append(share)
     sums /= total
-    middles_s = time_s[starts.astype(int)] + (size - 1) / 2 / rate_hz
+    middles_s = time_s[starts] + (size - 1) / 2 / rate_hz
     passed, held, kept = np.concatenate(doubts, axis=2)
     told = Doubt(middles_s, passed, held, kept, (time_s[0], time_s[-1]))
     return Smoothed(_further(time_s, rate_hz), sums[0].T, sums[1].T, told, np.concatenate(shares).mean(0))
+
+
+@lru_cache(maxsize=32)
+def _blocks_of(count: int, size: int) -> tuple[Ints, Floats]:
+    """Where the blocks of `size` of so many samples start, and (size + 2,) weights of each block's samples."""
+    starts = np.unique(np.linspace(0, count - size, int(np.ceil((count - size) / (size * _HOP))) + 1).round())
+    # Cross-fade; a little weight at the very ends, where only one block lies.
+    fade: Floats = np.hanning(size + 4)[1:-1] + 1e-6
+    return starts.astype(int), fade
 
 
 def _further(time_s: Floats, rate_hz: float) -> Floats:
