@@ -206,7 +206,9 @@ class _Signals:
     def calm(self) -> bool:
         """Whether no sample of any sensor comes near what no part of a body does: far quicker to see of all than of each."""
         limits = {"gyro": MOST_RAD_S, "world": MOST_OF_TRUNK_M_S2}
-        return not any((dot(part, part) > limits[name] ** 2).any() for name, part in self._parts.items() if name in limits)
+        return not any(
+            (dot(part, part) > limits[name] ** 2).any() for name, part in self._parts.items() if name in limits
+        )
 
     def made(self) -> dict[str, PlacementSignal]:
         """The signals by placement; nothing of those that were never put."""

@@ -198,8 +198,8 @@ def smoothed(landmarks: Floats, step: Floats, trust: Floats, worth: Floats) -> F
         right = near[..., None] * places
         right[:, 1:] += push
         right[:, :-1] -= push
-        tracks = solveh_banded(band.reshape(2, -1), right.reshape(-1, axes), check_finite=False)
-        tracks = tracks.reshape(joints, count, axes)
+        solved = solveh_banded(band.reshape(2, -1), right.reshape(-1, axes), check_finite=False)
+        tracks: Floats = solved.reshape(joints, count, axes)
         off = np.sqrt(((tracks - places) ** 2).sum(2))
         usual = np.maximum(np.median(off, axis=1), _USUAL_M)
         near = given / (1 + (off / (_FAR * usual)[:, None]) ** 2)

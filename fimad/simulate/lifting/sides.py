@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fimad.simulate.smoothing.resample import step_of
 from fimad.simulate.stretches import LONGEST_GAP_S
-from fimad.simulate.types import Bools, Floats
+from fimad.simulate.types import Bools, Floats, Ints
 from fimad.simulate.vectors import dot
 from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 
@@ -96,12 +96,13 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
             break
     else:
         return Sides(order, none, none, astray)
-    place = position_m * np.array([1.0, _DEPTH, 1.0])
+    place = position_m.copy()
+    place[..., 1] *= _DEPTH
     both = [left + right for left, right in _LIMBS]
     others = [right + left for left, right in _LIMBS]
     lost = np.stack([_passed_over(time_s, place, joined, *rows) for rows in zip(both, others, strict=True)])
     held = place.copy()
-    for rows, passed in zip(both, lost, strict=True):
+    for rows, passed in zip(both, lost, strict=True) if lost.any() else ():
         # Held where they were, all that is known of the way is in the step to where they are next.
         held[:, rows] = place[np.maximum.accumulate(np.where(passed, 0, np.arange(count)))][:, rows]
     steps = np.stack(
@@ -137,8 +138,8 @@ def seen_from_behind(position_m: Floats) -> float:
 
 def _steps(place_m: Floats, before: list[int], after: list[int]) -> Floats:
     """(n - 1,) how far landmarks go from one frame to the next, on the mean, if those `after` are the ones that were `before`."""
-    way = place_m[1:, after] - place_m[:-1, before]
-    result: Floats = np.sqrt(np.einsum("nkc,nkc->nk", way, way)).mean(1)
+    way = place_m.T[:, after, 1:] - place_m.T[:, before, :-1]
+    result: Floats = np.sqrt(dot(way, way)).mean(0)
     return result
 
 
@@ -153,20 +154,30 @@ def _passed_over(time_s: Floats, place_m: Floats, joined: Bools, both: list[int]
     table = np.full((longest, count), np.inf)
     # Times last: NumPy is slow along a last axis of three.
     here, there = (np.ascontiguousarray(place_m.T[:, rows]) for rows in (both, others))
-    for passed in range(longest):
+
+    def ways(first: slice | Ints, last: slice | Ints) -> Floats:
+        """How far it is from some frames to others, whichever side is which."""
+        apart = [here[..., last] - before[..., first] for before in (here, there)]
+        shorter: Floats = np.minimum(*(np.sqrt(dot(way, way)).mean(0) for way in apart))
+        return shorter
+
+    table[0, 1:] = np.where(joined, ways(slice(None, -1), slice(1, None)), 0.0)
+    through = np.cumsum(np.r_[0.0, table[0, 1:]])
+    divided = np.cumsum(np.r_[0, ~joined])
+    any_shorter = False
+    for passed in range(1, longest):
         apart = passed + 1
-        ways = []
-        for before in (here, there):
-            way = here[..., apart:] - before[..., :-apart]
-            ways.append(np.sqrt(dot(way, way)).mean(0))
         span_s = time_s[apart:] - time_s[:-apart]
         # Half of the time there, half of it back: a detour of twice a (T/2)²/2.
-        detour = np.maximum(2 * _STEP_M, _TURN_M_S2 * span_s**2 / 4) if passed else 0.0
-        broken = np.convolve(~joined, np.ones(apart), "valid") > 0
-        table[passed, apart:] = np.where(broken, np.inf if passed else 0.0, np.minimum(*ways) + detour)
-    through = np.cumsum(np.r_[0.0, table[0, 1:]])
+        detour = np.maximum(2 * _STEP_M, _TURN_M_S2 * span_s**2 / 4)
+        saved = through[apart:] - through[:-apart] - detour
+        # Most ways through the frames are shorter than any detour.
+        first = np.flatnonzero((saved > 0) & (divided[apart:] == divided[:-apart]))
+        if len(first):
+            table[passed, first + apart] = way = ways(first, first + apart) + detour[first]
+            any_shorter |= bool((way < saved[first] + detour[first]).any())
     passed_over: Bools = np.zeros(count, bool)
-    if not any((table[k, k + 1 :] < through[k + 1 :] - through[: -k - 1]).any() for k in range(1, longest)):
+    if not any_shorter:
         return passed_over
     total, came = np.zeros(count), np.zeros(count, np.intp)
     for at in range(1, count):

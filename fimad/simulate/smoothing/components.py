@@ -133,7 +133,10 @@ def by_kind(values: Floats, count: int) -> Floats:
 
 def _principal(whole: Spectrum, values: Floats) -> Floats:
     """(kinds, k, k) orthogonal matrices whose columns are the principal components of real and imaginary parts (kinds, k, 2, m)."""
-    moving = np.flatnonzero((whole.frequency_hz > _FROM_HZ) & (whole.frequency_hz < whole.band_hz[0]))
+    moving = slice(
+        int(np.searchsorted(whole.frequency_hz, _FROM_HZ, side="right")),
+        int(np.searchsorted(whole.frequency_hz, whole.band_hz[0])),
+    )
     weighted = values[..., moving] * np.sqrt(whole.frequency_hz[moving])
     weighted = weighted.reshape(*values.shape[:2], -1)
     result: Floats = np.linalg.eigh(weighted @ np.swapaxes(weighted, 1, 2))[1]

@@ -180,11 +180,10 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     looped = close_loop(centred, rate_hz)
     length = looped.shape[1]
     transformed = fft.rfft(looped)
-    frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
     band_hz = floor_band(rate_hz)
     # Nothing is kept above the band: there is no need to look.
-    bins = max(2, int(np.searchsorted(frequency_hz, band_hz[1], side="right")))
-    frequency_hz = frequency_hz[:bins]
+    frequency_hz = _frequencies(length, rate_hz, band_hz[1])
+    bins = len(frequency_hz)
     spectrum = np.stack([transformed.real[:, :bins], transformed.imag[:, :bins]], axis=1)
     periodogram = squared(spectrum)
     power = averaged_power(periodogram, length, rate_hz)
@@ -233,9 +232,17 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     return smooth.reshape(2, *shape, -1), doubt.reshape(3, 3, *shape), share.reshape(shape)
 
 
+@lru_cache(maxsize=32)
+def _frequencies(length: int, rate_hz: float, most_hz: float) -> Floats:
+    """Those of a Fourier transform up to a highest one, two at least, Hz."""
+    frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
+    return frequency_hz[: max(2, int(np.searchsorted(frequency_hz, most_hz, side="right")))]
+
+
 def _doubt(gain: Floats, power: Floats, floor: Floats, above: Floats, frequency_hz: Floats, low_hz: float) -> Floats:
     """(3, 3, k) noise that passed, motion held back, and motion kept, of place, velocity and acceleration, from (k, m) spectra."""
-    weights = np.stack([(2 * np.pi * frequency_hz) ** (2 * order) for order in range(3)], 1)
+    square = (2 * np.pi * frequency_hz) ** 2
+    weights = np.stack([np.ones_like(square), square, square * square], 1)
     below = int(np.searchsorted(frequency_hz, low_hz))
     held = 1 - gain[:, :below]
     held *= held
