@@ -1,7 +1,7 @@
 """Small stages that make real tables, so that what they make can be packed: no video, no weights.
 
 A video's location is a file that stands for the server's: `download` copies its bytes. Its length in bytes is the video's
-length in seconds, and shows in what each stage makes of it (`end_s` of clips, `pose_share`), so that a row that mixes two
+length in seconds, and shows in what each stage makes of it (`end_s` of clips, `width_px` of their pictures), so that a row that mixes two
 versions can be told.
 """
 
@@ -77,8 +77,8 @@ class Pose(Made):
 
     def rows(self, item: StageInput) -> list[dict[str, Any]]:
         assert item.media is not None
-        share = len(item.media.read_bytes()) / 1000
-        return [row | {"pose_share": share} for row in super().rows(item)]
+        width_px = len(item.media.read_bytes())
+        return [row | {"width_px": width_px} for row in super().rows(item)]
 
 
 class Simulate(Made):

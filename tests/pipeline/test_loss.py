@@ -63,7 +63,7 @@ def flip(path: Path, at: float, count: int = 60) -> None:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    columns = ["video_id", "media_sha256", "end_s", "pose_share"]
+    columns = ["video_id", "media_sha256", "end_s", "width_px"]
     return package.open_dataset(str(folder / "dataset")).table(columns).to_pylist()
 
 
@@ -160,10 +160,10 @@ def test_a_source_that_changed_is_a_new_version_and_no_row_mixes_two(folder: Pat
     # Another model for the pose needs the media again, which is another one by now.
     result = build("--set", "http.keep_media=false", "--set", "pose.model=heavy")
     assert result.exit_code == 0, result.output
-    after = {row["video_id"]: (row["media_sha256"], row["end_s"], round(row["pose_share"], 6)) for row in rows(folder)}
-    assert after["video000000"] == (before["video000000"], 30.0, 0.03)
+    after = {row["video_id"]: (row["media_sha256"], row["end_s"], row["width_px"]) for row in rows(folder)}
+    assert after["video000000"] == (before["video000000"], 30.0, 30)
     assert after["video000001"][0] != before["video000001"]
-    assert after["video000001"][1:] == (7.0, 0.007)
+    assert after["video000001"][1:] == (7.0, 7)
     assert verify(str(folder / "dataset")) == []
 
 
@@ -183,7 +183,7 @@ def test_two_drivers_that_downloaded_different_versions_do_not_mix_them(folder: 
         (folder / path.name).rename(path)
     assert build().exit_code == 0
     (row, *others) = rows(folder)
-    assert (row["end_s"], round(row["pose_share"], 6)) == (7.0, 0.007)
+    assert (row["end_s"], row["width_px"]) == (7.0, 7)
     assert all(other["media_sha256"] == row["media_sha256"] for other in others)
 
 
