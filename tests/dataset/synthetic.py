@@ -178,7 +178,7 @@ class SyntheticSource(Source):
                     **keys,
                     "video_embedding_time_s": index * self.clip_s + np.arange(len(frames), dtype=float),
                     "video_embeddings": frames.reshape(-1),
-                    "video_embedding": frames[0],
+                    "video_embedding": frames.mean(0) / np.linalg.norm(frames.mean(0)),
                     "text_embedding": frames[0],
                     "description_embedding": frames[0],
                 }

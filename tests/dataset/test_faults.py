@@ -65,7 +65,7 @@ class Moving(SyntheticSource):
                     values = np.where(valid[:, None], values, np.nan)
                     row[f"{placement}_{name}"] = values.astype(np.float32).reshape(-1)
                 for name in ("sigma_m_s2", "gyro_sigma_rad_s"):
-                    row[f"{placement}_{name}"] = np.where(valid, 0.1, np.nan).astype(np.float32)
+                    row[f"{placement}_{name}"] = np.where(valid, 0.1 + 0.02 * time_s, np.nan).astype(np.float32)
         return rows
 
 
@@ -348,7 +348,7 @@ def test_a_swapped_side_of_the_pose_that_is_flagged_says_nothing(whole: Path, tm
     shutil.copytree(whole, tmp_path / "d")
 
     def change(rows: list[Row]) -> list[Row]:
-        rows[1]["flags"] = ["back_view"]
+        rows[1]["flags"] = ["behind"]
         return swap(*SIGNALS)(rows)
 
     reseal(tmp_path / "d", rows=change)

@@ -29,8 +29,9 @@ _WORDS = {
     "video_id": (re.compile(r"[^/\\\x00-\x1f]+"), "a file's name"),
 }
 _DAYS = {"upload_date": "%Y%m%d", "retrieved_on": "%Y-%m-%d"}
-# Nothing that is measured here is as small or as large; floats whose bytes were turned round are.
-_SMALLEST, _LARGEST, _TURNED_SHARE = 1e-30, 1e30, 0.1
+# Nothing that is measured here is as large; a third of floats whose bytes were turned round are. Round ones become so small that they
+# have lost digits, as shares never are.
+_LARGEST, _LARGEST_SHARE, _SMALLEST = 1e30, 0.02, np.finfo(np.float32).tiny
 # Of a picture: more than any codec takes.
 _MOST_PX = 65_536
 
@@ -100,13 +101,14 @@ def _numbers(name: str, numbers: NDArray[Any], about: Mapping[str, Any]) -> Iter
     if not finite.size:
         return
     least, most = finite.min(), finite.max()
-    if np.issubdtype(numbers.dtype, np.floating):
-        sizes = np.abs(finite[finite != 0])
-        if sizes.size and np.mean((sizes < _SMALLEST) | (sizes > _LARGEST)) > _TURNED_SHARE:
-            yield f"{name} has values such as {finite[finite != 0][0]:.3g}: is the order of bytes right?"
+    of_one = bool(_WITHIN_1.search(name)) or "0 to 1" in (about.get("about") or "")
+    sizes = np.abs(finite[finite != 0])
+    if sizes.size and np.issubdtype(numbers.dtype, np.floating):
+        turned = (sizes > _LARGEST).mean() > _LARGEST_SHARE or (of_one and sizes.max() < _SMALLEST)
+        if turned:
+            yield f"{name} has values such as {sizes.max():.3g}: is the order of bytes right?"
             return
-    says = about.get("about") or ""
-    if (_WITHIN_1.search(name) or "0 to 1" in says) and not (least >= 0 and most <= 1 + 1e-5):
+    if of_one and not (least >= 0 and most <= 1 + 1e-5):
         yield f"{name} goes from {least:.3g} to {most:.3g} instead of 0 to 1"
     if "_sigma_" in name and least < 0:
         yield f"{name} is negative: {least:.3g}"

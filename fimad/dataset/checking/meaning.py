@@ -73,9 +73,9 @@ def embedding_problems(clip: Clip, columns: Sequence[Mapping[str, Any]]) -> Iter
     found = {}
     for about in columns:
         if "unit length" in (about.get("about") or "") and (values := clip.get(about["name"])) is not None:
-            per_time = about.get("shape") == "e,d"
-            if np.size(values) and not (per_time and not np.size(clock)):
-                found[about["name"]] = np.asarray(values).reshape(len(clock) if per_time else 1, -1)
+            count = (0 if clock is None else len(clock)) if about.get("shape") == "e,d" else 1
+            if np.size(values) and count:
+                found[about["name"]] = np.asarray(values).reshape(count, -1)
     for name, rows in found.items():
         # NaN is of no length either.
         if not (np.abs(np.linalg.norm(rows, axis=1) - 1) < _UNIT_SLACK).all():

@@ -21,8 +21,9 @@ _STILL_M_S2, _STILL_SLACK_M_S2 = 0.3, 0.5
 _UNIT_SLACK = 1e-3
 # Limits hold for joints, in double precision; a sensor mounted off the bone is accelerated by somewhat more.
 _LIMIT_SLACK, _MOUNTING_SLACK = 1.001, 1.5
-# Three columns that say the same, in float32; below the frame rate each is filtered on its own.
-_DISAGREEMENT = 0.2
+# Three columns that say the same, in float32. Below the frame rate each is filtered on its own: by a share of the
+# linear acceleration, or of the rate.
+_DISAGREEMENT_M_S2, _FILTERED_SHARE = 0.2, 0.4
 # Rates made from orientations, and stored ones: the medians of their difference and of the rate itself.
 _RATE_SLACK_RAD_S, _RATE_SHARE = 0.1, 0.2
 # Signals that move by more (median distance from their median) have an uncertainty that changes with time, in a second or more.
@@ -118,7 +119,8 @@ def rate_problems(clip: Clip, placement: str) -> Iterator[str]:
     size = np.maximum(np.linalg.norm(made, axis=1), np.linalg.norm(middle, axis=1))
     # Where it turns most, a rate of another sign or axis shows most.
     quick = size >= np.quantile(size, 0.75)
-    if np.median(off[quick]) > _RATE_SLACK_RAD_S + _RATE_SHARE * np.median(size[quick]):
+    share = _FILTERED_SHARE if _is_filtered(clip) else _RATE_SHARE
+    if np.median(off[quick]) > _RATE_SLACK_RAD_S + share * np.median(size[quick]):
         yield (
             f"{placement} turns by its orientation at {np.median(np.linalg.norm(made[quick], axis=1)):.2f} rad/s, and "
             f"{placement}_gyro_rad_s is off by {np.median(off[quick]):.2f}"
@@ -134,6 +136,14 @@ def _disagreement(force: NDArray[np.floating], world: NDArray[np.floating], turn
     """Median length of f − Rᵀ(a − g), m/s²."""
     upwards = world + np.array([0.0, 0.0, _GRAVITY_M_S2])
     return float(np.median(np.linalg.norm(force - Rotation.from_quat(turned).inv().apply(upwards), axis=1)))
+
+
+def _is_filtered(clip: Clip) -> bool:
+    """Whether the sensors are slower than the frames, so that each signal is filtered on its own."""
+    frames_s = clip.get("pose_time_s")
+    return bool(
+        frames_s is not None and len(frames_s) > 1 and clip["imu_rate_hz"] * float(np.median(np.diff(frames_s))) < 1
+    )
 
 
 def physics_problems(clip: Clip, placement: str, *, ideal: bool, checked: bool) -> Iterator[str]:
@@ -171,7 +181,8 @@ def physics_problems(clip: Clip, placement: str, *, ideal: bool, checked: bool) 
     elif (
         ideal
         and turned is not None
-        and (off := _disagreement(force[valid], world[valid], turned[valid])) > _DISAGREEMENT
+        and (off := _disagreement(force[valid], world[valid], turned[valid]))
+        > _DISAGREEMENT_M_S2 + _is_filtered(clip) * _FILTERED_SHARE * np.sqrt((world[valid] ** 2).sum(axis=1).mean())
     ):
         yield f"{placement}: specific force, orientation and linear acceleration disagree by {off:.2f} m/s²"
     if gyro is not None and len(gyro) == len(valid):
@@ -187,8 +198,8 @@ def physics_problems(clip: Clip, placement: str, *, ideal: bool, checked: bool) 
 def signal_problems(clip: Clip, placements: Sequence[str]) -> Iterator[str]:
     """Physics of all sensors of a clip whose columns are right one by one."""
     ideal = is_ideal(clip["imu_report"])
-    # What no limb does is not valid in signals of a video, from version 2 of the schema on.
-    seen = clip["pose_time_s"] is not None and clip.get("flags") is not None
+    # What no limb does is not valid in signals of a video, from version 2 of the schema on; motion capture is believed.
+    seen = clip["pose_time_s"] is not None and clip.get("flags") is not None and clip.get("pose_root_m") is None
     for placement in placements:
         found = list(physics_problems(clip, placement, ideal=ideal, checked=ideal and seen))
         if not found:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from fimad.cli import app
 from fimad.config import Config, load_config
 from fimad.dataset import open_dataset
+from fimad.dataset.verify import verify
 from fimad.errors import SetupError
 from fimad.pipeline.acquire.sources import file_video
 from fimad.pipeline.run.executor import run_spec
@@ -143,6 +144,7 @@ def test_results_of_other_programs_stand_in_for_the_pose(folder: Path) -> None:
     [artifact] = Path("workspace/stages").glob(f"pose-*/*/{next(iter(files))}.parquet")
     assert fimad("simulate", str(artifact), "-o", "again.parquet", "-p", "left_wrist").exit_code == 0
     assert off(of_file(Path("again.parquet"), "left_wrist"), of_clip(clips[next(iter(files))], "left_wrist")) < 1e-3
+    assert [str(problem) for problem in verify("dataset")] == []
 
 
 @pytest.mark.parametrize("part_s", [3600.0, 1.0])
