@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,11 +73,11 @@ def pose(time_s: np.ndarray, phase: float) -> PoseSequence:
 
 
 class Persons(SyntheticSource):
-    """A `pack.Source`; every clip shows another phase of it."""
+    """A `pack.Source`; every clip of a video shows another phase of it."""
 
     def _seen(self, number: int, index: int) -> PoseSequence:
         time_s = index * self.clip_s + np.arange(round(self.clip_s * RATE_HZ)) / RATE_HZ
-        return pose(time_s, 2.0 * number + index)
+        return pose(time_s, 3.0 * index)
 
     def _download(self, number: int, video_id: str) -> list[Row]:
         return [row | {"person": f"person {number}"} for row in super()._download(number, video_id)]
@@ -91,8 +92,8 @@ class Persons(SyntheticSource):
         return rows
 
     def _simulate(self, number: int, video_id: str) -> list[Row]:
-        rows = []
-        for index, keys in self._keys(video_id):
-            imu = simulate_imu(self._seen(number, index), start_s=index * self.clip_s, config=self.config.simulate)
-            rows.append({**keys, **imu_columns(imu)})
-        return rows
+        return [{**keys, **self._signals(index)} for index, keys in self._keys(video_id)]
+
+    @lru_cache  # noqa: B019  (a source is short-lived)
+    def _signals(self, index: int) -> Row:
+        return imu_columns(simulate_imu(self._seen(0, index), start_s=index * self.clip_s, config=self.config.simulate))
