@@ -36,7 +36,8 @@ def cell(name: str, change: Callable[[np.ndarray[Any, Any]], Any]) -> Change:
 
     def apply(rows: list[Row]) -> None:
         values = np.asarray(rows[1][name])
-        rows[1][name] = np.asarray(change(values), values.dtype).reshape(-1)
+        with np.errstate(invalid="ignore"):
+            rows[1][name] = np.asarray(change(values), values.dtype).reshape(-1)
 
     return apply
 
