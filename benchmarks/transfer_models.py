@@ -46,7 +46,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
 
 def config_of(name: str, more: tuple[str, ...] = ()) -> MujoConfig:
     """The options of a model."""
-    return load_mujo_config(settings=(*SETTINGS, *CHANGES.get(name, ()), *more))
+    return load_mujo_config(settings=(*SETTINGS, *more, *CHANGES.get(name, ())))
 
 
 def windows_of(name: str, folder: Path) -> WindowSet:
@@ -62,13 +62,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--models", default=",".join((*WITHOUT, *CHANGES)))
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="other options")
+    parser.add_argument("--device", default="cpu", help="only on a CPU a seed gives the same bits")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.models.split(","):
         windows = windows_of(name, args.windows)
         print(f"{name}: {windows}", flush=True)
         pretrain(
-            windows, args.out / name, config_of(name, tuple(args.set)), device="cpu",
+            windows, args.out / name, config_of(name, tuple(args.set)), device=args.device,
             source="recipes/virtual_motion.py", tell=lambda text: print(text, flush=True),
         )  # fmt: skip
 

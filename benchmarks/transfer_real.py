@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,6 @@ import numpy as np
 import torch
 
 from benchmarks.transfer import statistics, trees
-from benchmarks.transfer_models import config_of
 from fimad.har import load
 from fimad.mujo import MujoConfig, WindowSet, finetune, load_model
 from fimad.mujo.embedding import classify
@@ -35,6 +37,7 @@ from fimad.mujo.scores import by_person
 #: Of a class and person so many windows are looked at in selection and test.
 MOST_SELECTED, MOST_TESTED = 12, 40
 ABLATIONS = ("contrastive_alone", "no_augmentation", "savitzky_golay")
+METHODS = ("scratch, trained", "pretrained, trained", "scratch, frozen", "pretrained, frozen", "ExtraTrees")
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ class Real:
 
 
 SETS = {
+    "dsads, chest": Real("dsads", "har/dsads.npz", "chest", ("7", "8"), 2),
     "dsads, right wrist": Real("dsads", "har/dsads.npz", "right_wrist", ("7", "8"), 2),
     "dsads, right knee": Real("dsads", "har/dsads.npz", "right_knee", ("7", "8"), 2),
     "motionsense, right thigh": Real("motionsense", "har/motionsense.npz", "right_thigh", ("3", "8", "12", "20"), 5),
     "pte, unit 2": Real("pte", "har/pte_accgyr.npz", "unit_2"),
     "utd-mhad, right wrist": Real("utd-mhad", "paired/utd-mhad", "right_wrist"),
+    "utd-mhad, right thigh": Real("utd-mhad", "paired/utd-mhad", "right_thigh"),
 }
 
 
@@ -83,27 +88,25 @@ def model_for(real: Real, tested: list[str]) -> str:
     return {"1": "without_12", "2": "without_12", "3": "without_34", "4": "without_34"}.get(tested[0], "without_5")
 
 
-def options(encoder: str, share: float, steps: tuple[int, int]) -> MujoConfig:
-    """Of fine-tuning, with few labels and with many."""
+def options(base: MujoConfig, encoder: str, share: float, steps: tuple[int, int]) -> MujoConfig:
+    """Of fine-tuning, with few labels and with many: sizes and augmentation are those of the pretrained model."""
     few = share < 0.5
-    more = (
-        f"finetune.encoder={encoder}",
-        f"finetune.steps={steps[0 if few else 1]}",
-        f"finetune.batch={32 if few else 64}",
-    )
-    return config_of("without_5", (f"finetune.evaluate_every={max(20, steps[0 if few else 1] // 5)}", *more))
+    count = steps[0 if few else 1]
+    change = {"encoder": encoder, "steps": count, "batch": 32 if few else 64, "evaluate_every": max(20, count // 5)}
+    return base.model_copy(update={"finetune": base.finetune.model_copy(update=change)})
 
 
 def methods(
     few: WindowSet, val: WindowSet, test: WindowSet, seed: int, share: float, steps: tuple[int, int], models: dict[str, Any], fold_model: str, ablations: bool
 ) -> dict[str, Callable[[], np.ndarray]]:  # fmt: skip
     """What is compared: a name, and what guesses the tested windows."""
+    base = models[fold_model].config
 
     def network(encoder: str, model: str | None) -> Callable[[], np.ndarray]:
         return lambda: finetune(
             few,
             val,
-            options(encoder, share, steps),
+            options(base, encoder, share, steps),
             model=None if model is None else models[model],
             seed=seed,
             device="cpu",
@@ -126,43 +129,103 @@ def methods(
     return found
 
 
-def measure(
-    name: str, data: Path, models: dict[str, Any], shares: tuple[float, ...], seeds: dict[float, int], steps: tuple[int, int], report: dict[str, Any],
-    save: Callable[[], None],
-) -> None:  # fmt: skip
-    """Fill the scores of a set: share, method, person, one a seed."""
+@lru_cache(maxsize=2)
+def windows_of(name: str, data: Path) -> tuple[WindowSet, tuple[str, ...]]:
+    """A set's windows at its placement, and its persons in order."""
     real = SETS[name]
     source = load(real.name, data / real.file)
-    config = config_of("without_5").windows
+    chosen = source.select(placement=real.placement)
+    gyro = all(each.x.shape[1] == 6 for each in chosen.recordings)
     windows = WindowSet.from_har(
-        source.select(placement=real.placement), config, placements=real.placement, overlap=0.0
+        chosen, MujoConfig().windows, placements=real.placement, overlap=0.0, channels="all" if gyro else "acc"
     )
-    persons = [person for person in source.persons if (windows.group == person).any()]
-    found = report.setdefault(name, {"scores": {}})
-    found |= {
-        "persons": persons,
-        "selecting": list(real.selecting),
-        "windows": len(windows),
-        "classes": len(np.unique(windows.label)),
+    return windows, tuple(person for person in source.persons if (windows.group == person).any())
+
+
+@lru_cache(maxsize=1)
+def models_of(folder: Path) -> dict[str, Any]:
+    """The pretrained models of a folder."""
+    return {
+        path.name: load_model(path)[0] for path in sorted(folder.iterdir()) if (path / "best.safetensors").is_file()
     }
-    for share in shares:
-        for seed in range(seeds[share]):
-            for tested, selecting in folds(real, persons):
-                test = some(windows.take(np.isin(windows.group, tested)), MOST_TESTED)
-                val = some(windows.take(np.isin(windows.group, selecting)), MOST_SELECTED)
-                learn = windows.take(~np.isin(windows.group, [*tested, *selecting]))
-                few = learn.take(draw_labels(learn.label, share, seed))
-                scores = found["scores"].setdefault(f"{100 * share:g} %", {})
-                for method, guess in methods(
-                    few, val, test, seed, share, steps, models, model_for(real, tested), real.name != "utd-mhad"
-                ).items():
-                    of_method = scores.setdefault(method, {})
-                    if all(str(seed) in of_method.get(person, {}) for person in tested):
-                        continue
-                    for person, f1 in by_person(test.label, guess(), test.group).items():
-                        of_method.setdefault(person, {})[str(seed)] = f1
-                save()
-            print(f"{name}, {share:g}: seed {seed} done", flush=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is computed in one go: a fold with one draw of labels."""
+
+    name: str
+    share: float
+    seed: int
+    tested: tuple[str, ...]
+    selecting: tuple[str, ...]
+    steps: tuple[int, int]
+
+
+def compute(job: Job, data: Path, folder: Path, wanted: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Macro F1 by method and tested person, for the methods that are wanted."""
+    torch.set_num_threads(1)
+    # One label a class is what is asked for.
+    warnings.filterwarnings("ignore", message="The number of unique classes")
+    windows, _ = windows_of(job.name, data)
+    real, models = SETS[job.name], models_of(folder)
+    test = some(windows.take(np.isin(windows.group, job.tested)), MOST_TESTED)
+    val = some(windows.take(np.isin(windows.group, job.selecting)), MOST_SELECTED)
+    learn = windows.take(~np.isin(windows.group, [*job.tested, *job.selecting]))
+    few = learn.take(draw_labels(learn.label, job.share, job.seed))
+    compared = methods(
+        few, val, test, job.seed, job.share, job.steps, models, model_for(real, list(job.tested)), real.name != "utd-mhad"
+    )  # fmt: skip
+    return {
+        method: by_person(test.label, guess(), test.group) for method, guess in compared.items() if method in wanted
+    }
+
+
+def jobs_of(name: str, data: Path, share: float, seeds: int, steps: tuple[int, int]) -> Iterator[Job]:
+    """All folds of a set with all draws of labels."""
+    _, persons = windows_of(name, data)
+    for seed in range(seeds):
+        for tested, selecting in folds(SETS[name], list(persons)):
+            yield Job(name, share, seed, tuple(tested), tuple(selecting), steps)
+
+
+def missing(job: Job, report: dict[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Methods of which a score isn't there yet."""
+    few = job.share < 0.5 and SETS[job.name].name != "utd-mhad"
+    every = (*METHODS, *(f"pretrained, frozen: {name}" for name in ABLATIONS if few))
+    scores = report.get(job.name, {}).get("scores", {}).get(f"{100 * job.share:g} %", {})
+    return tuple(
+        method
+        for method in every
+        if (not asked or method in asked)
+        and not all(str(job.seed) in scores.get(method, {}).get(person, {}) for person in job.tested)
+    )
+
+
+def measure(
+    jobs: list[Job], data: Path, folder: Path, asked: tuple[str, ...], workers: int, report: dict[str, Any], save: Callable[[], None],
+) -> None:  # fmt: skip
+    """Fill the scores: set, share, method, person, one a seed; saved after every fold."""
+    for name in dict.fromkeys(job.name for job in jobs):
+        windows, persons = windows_of(name, data)
+        report.setdefault(name, {}).setdefault("scores", {})
+        report[name] |= {
+            "persons": list(persons),
+            "selecting": list(SETS[name].selecting),
+            "windows": len(windows),
+            "classes": len(np.unique(windows.label)),
+        }
+    left = [(job, wanted) for job in jobs if (wanted := missing(job, report, asked))]
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(compute, job, data, folder, wanted): job for job, wanted in left}
+        for done, future in enumerate(as_completed(running), 1):
+            job = running[future]
+            scores = report[job.name]["scores"].setdefault(f"{100 * job.share:g} %", {})
+            for method, of_person in future.result().items():
+                for person, f1 in of_person.items():
+                    scores.setdefault(method, {}).setdefault(person, {})[str(job.seed)] = f1
+            save()
+            print(f"{done}/{len(left)}: {job.name}, {job.share:g}, seed {job.seed}, tested {', '.join(job.tested)}", flush=True)  # fmt: skip
 
 
 def without_labels(data: Path, models: dict[str, Any], made: Path, report: dict[str, Any]) -> None:
@@ -206,30 +269,28 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seeds-of-all", type=int, default=2, help="with all labels")
     parser.add_argument("--steps", default="120,400", help="of fine-tuning, with few labels and with many")
+    parser.add_argument("--methods", default="", help="separated by semicolons; all by default")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    # One label a class is what is asked for.
-    warnings.filterwarnings("ignore", message="The number of unique classes")
     began = time.monotonic()
     report: dict[str, Any] = json.loads(args.json.read_text()) if args.json.is_file() else {}
-    models = {
-        path.name: load_model(path)[0]
-        for path in sorted(args.models.iterdir())
-        if (path / "best.safetensors").is_file()
-    }
 
     def save() -> None:
         args.json.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
 
     if args.windows:
-        without_labels(args.data, models, args.windows, report)
+        without_labels(args.data, models_of(args.models), args.windows, report)
         save()
-    shares = tuple(map(float, args.shares.split(",")))
     few, many = map(int, args.steps.split(","))
-    for name in filter(None, args.sets.split(";")):
-        seeds = {share: args.seeds if share < 0.5 else args.seeds_of_all for share in shares}
-        measure(name, args.data, models, shares, seeds, (few, many), report, save)
+    jobs = [
+        job
+        for share in map(float, args.shares.split(","))
+        for name in filter(None, args.sets.split(";"))
+        for job in jobs_of(name, args.data, share, args.seeds if share < 0.5 else args.seeds_of_all, (few, many))
+    ]
+    measure(jobs, args.data, args.models, tuple(filter(None, args.methods.split(";"))), args.workers, report, save)
     save()
     print(f"{time.monotonic() - began:.0f} s")
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.transfer_models import WITHOUT
-from benchmarks.transfer_real import SETS
+from benchmarks.transfer_real import SETS, windows_of
 from fimad.har import load
 from fimad.labels import load_mapping
 from fimad.labels.descriptions.embedding import sentence_encoder
@@ -62,8 +62,8 @@ def other_sets(model: Mujo, data: Path, text_model: Path) -> dict[str, Any]:
     for name, real in SETS.items():
         if real.name == "utd-mhad":
             continue
-        source = load(real.name, data / real.file).select(placement=real.placement)
-        windows = WindowSet.from_har(source, model.config.windows, placements=real.placement, overlap=0.0)
+        source = load(real.name, data / real.file)
+        windows, _ = windows_of(name, data)
         exercises = [source.exercise_of(each) for each in windows.classes]
         shared = sorted({each for each in exercises if each in learned})
         number = np.array([shared.index(each) if each in shared else -1 for each in exercises])[windows.label]

@@ -41,6 +41,9 @@ class Recording:
     placement: str
     session: str
 
+    def __repr__(self) -> str:
+        return f"Recording({self.label!r}, person {self.person}, {self.placement}, {len(self.x)} x {self.x.shape[1]})"
+
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the columns of `x`."""
@@ -106,6 +109,13 @@ class HarDataset:
     recordings: tuple[Recording, ...]
     #: What was left out when the files were read, with the reason.
     left_out: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        seconds = sum(len(each.x) for each in self.recordings) / self.rate_hz
+        return (
+            f"HarDataset({self.name}: {len(self.recordings)} recordings of {len(self.persons)} {self.about.unit}s, "
+            f"{seconds / 3600:.1f} h at {self.rate_hz:g} Hz, {len(self.classes)} classes; {', '.join(self.placements)})"
+        )
 
     @property
     def rate_hz(self) -> float:

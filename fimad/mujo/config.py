@@ -51,8 +51,8 @@ class AugmentConfig(Section):
 
     sensor: str = Field("bmi160", description="part whose errors are added (`fimad.simulate.SENSORS`); empty adds none")
     rotation_deg: float = Field(
-        180.0, ge=0, le=180, description="largest turn of a sensor on its body; 180 is any mounting"
-    )
+        60.0, ge=0, le=180, description="largest turn of a sensor on its body; 180 is any mounting, and hides which way is up"
+    )  # fmt: skip
     time_scale: float = Field(0.15, ge=0, lt=1, description="largest relative change of speed")
     keep_placements: int = Field(3, ge=1, description="at most so many sensors of a window, drawn anew each time")
     drop_modality: float = Field(0.1, ge=0, lt=1, description="probability that a modality is missing from a window")

@@ -25,6 +25,12 @@ def recording(
     return Recording(x, label, person, placement, session or f"{person}/{label}")
 
 
+def test_a_set_is_shown_in_a_line_without_its_samples() -> None:
+    some = dataset(recording(6000), recording(3000, person="2"))
+    assert repr(some) == "HarDataset(mhealth: 2 recordings of 2 persons, 0.1 h at 50 Hz, 13 classes; chest)"
+    assert repr(some.recordings[1]) == "Recording('Walking', person 2, chest, 3000 x 6)"
+
+
 def test_windows_lie_in_one_recording_and_keep_their_person() -> None:
     made = dataset(recording(250), recording(120, "Cycling", "10"))
     x, y, groups = made.windows(1.0, overlap=0.5)
