@@ -232,8 +232,8 @@ def without_labels(data: Path, models: dict[str, Any], made: Path, report: dict[
     """UTD-MHAD's real wrist by what learned from virtual readings alone: the model's own head, and ExtraTrees on lengths, which no mounting changes."""
     real = WindowSet.load(made / "real")
     virtual = WindowSet.load(made / "simulated")
-    wrist = virtual.placements.index("right_wrist")
-    real = real.take(np.flatnonzero(real.imu_there[:, 0, 0]))
+    wrist, worn = (each.placements.index("right_wrist") for each in (virtual, real))
+    real = real.take(np.flatnonzero(real.imu_there[:, worn, 0]))
     scores: dict[str, dict[str, dict[str, float]]] = {}
     names = np.array(real.classes)
 
@@ -249,7 +249,7 @@ def without_labels(data: Path, models: dict[str, Any], made: Path, report: dict[
         usable = np.isin(np.array(virtual.classes)[virtual.label], among) & virtual.imu_there[:, wrist].all(1)
         rows = np.flatnonzero(usable & (virtual.group != f"utd{person}") & np.char.startswith(virtual.group, "utd"))
         learned = trees(0).fit(lengths(virtual.imu[rows, wrist]), np.array(virtual.classes)[virtual.label[rows]])
-        guesses["virtual, ExtraTrees on lengths"] = learned.predict(lengths(test.imu[:, 0]))
+        guesses["virtual, ExtraTrees on lengths"] = learned.predict(lengths(test.imu[:, worn]))
         for method, guess in guesses.items():
             number = {each: at for at, each in enumerate(names)}
             f1 = by_person(test.label, np.array([number[each] for each in guess]), test.group)
