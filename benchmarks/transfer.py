@@ -246,10 +246,12 @@ def main() -> None:
     began = time.monotonic()
     if args.page:
         # The other modules take their arithmetic from this one.
+        from benchmarks.transfer_choice import tables as choice_tables
         from benchmarks.transfer_space import tables as space_tables
 
         for name, path, tables in (
             ("virtual", args.json, virtual_tables),
+            ("choice", args.json.with_name("transfer_choice.json"), choice_tables),
             ("real", args.json.with_name("transfer_real.json"), real_tables),
             ("space", args.json.with_name("transfer_space.json"), space_tables),
         ):
