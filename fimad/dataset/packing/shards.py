@@ -214,8 +214,14 @@ class ShardWriter:
         """The rows of one video."""
         if self._writer is None:
             self._open()
-        first = 0
-        for at, size in enumerate(row_bytes(rows.table), 1):
+        first, whole = 0, rows.table.nbytes
+        if self._pending_bytes + whole < _GROUP_BYTES:
+            # Most videos: what each row takes is not asked, column by column.
+            self._pending_bytes += whole
+            sizes = []
+        else:
+            sizes = row_bytes(rows.table)
+        for at, size in enumerate(sizes, 1):
             self._pending_bytes += size
             if self._pending_bytes >= _GROUP_BYTES:
                 self._pending.append(rows.table.slice(first, at - first))
