@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,12 @@ def _cells(column: Any, shape: tuple[int, ...] | None) -> list[Any]:
     # A slice of a table holds the values of all of it.
     first, last = (offsets[0], offsets[-1]) if len(offsets) else (0, 0)
     values: NDArray[Any] = column.values.slice(first, last - first).to_numpy(zero_copy_only=False)
-    offsets = offsets - first
-    present = column.is_valid().to_pylist()
-    return [
-        values[offsets[row] : offsets[row + 1]].reshape(-1, *shape) if there else None
-        for row, there in enumerate(present)
-    ]
+    # Numbers of Python's: to slice by NumPy's takes twice as long.
+    begins = (offsets - first).tolist()
+    parts = [values[begin:end].reshape(-1, *shape) for begin, end in pairwise(begins)]
+    if not column.null_count:
+        return parts
+    return [part if there else None for part, there in zip(parts, column.is_valid().to_pylist(), strict=True)]
 
 
 def _trailing(shape: str) -> tuple[int, ...]:

@@ -53,9 +53,9 @@ class RemoteShard:
         """Columns of all rows."""
         return self._file(columns, range(self.metadata.num_row_groups)).read(columns=list(columns))
 
-    def read_row_group(self, group: int, columns: Sequence[str]) -> pa.Table:
+    def read_row_group(self, group: int, columns: Sequence[str], use_threads: bool = True) -> pa.Table:
         """Columns of one row group."""
-        return self._file(columns, [group]).read_row_group(group, columns=list(columns))
+        return self._file(columns, [group]).read_row_group(group, columns=list(columns), use_threads=use_threads)
 
     def _footer(self) -> pq.FileMetaData:
         first = max(0, self._size - _TAIL_BYTES)

@@ -87,6 +87,18 @@ def test_all_modalities_come_on_one_clock(dataset: Dataset) -> None:
     assert first["left_wrist_valid"][5:].all()
 
 
+@pytest.mark.parametrize(("order", "said"), [((0, 1, 2), "one two"), ((2, 0, 1), "one two"), ((1, 2, 0), "two one")])
+def test_words_are_those_whose_middle_lies_in_the_window_in_whatever_order(order: tuple[int, ...], said: str) -> None:
+    words = [
+        {"text": text, "start_s": at_s - 0.1, "end_s": at_s + 0.1}
+        for text, at_s in ((" one", 5.0), ("two ", 9.875), ("three", 10.0))
+    ]
+    clip = made_clip(5.0, 10.0, 50.0, (0.0, 0.0))
+    clip |= {"transcript_words": [words[at] for at in order], "text_embedding": None}
+    windows = list(clip_windows(clip, length_s=5.0, stride_s=None, rate_hz=50.0, modalities=("text",), placements=[]))
+    assert [window["transcript"] for window in windows] == [said, "three"]
+
+
 def test_selections_filter(dataset: Dataset) -> None:
     squats = dataset.select(label="squats")
     assert 0 < len(squats) < len(dataset)

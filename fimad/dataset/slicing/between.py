@@ -14,7 +14,7 @@ _LOWER = 0.98
 # Neighbours further apart (and more than three samples' distance) have a hole between them.
 _HOLE_S = 0.5
 # Numbers that are interpolated at a time: neighbours stay in the processor's cache.
-_BLOCK = 128 * 99
+_BLOCK = 256 * 99
 
 
 class Between:
@@ -92,12 +92,17 @@ class Between:
             # Any other mode than "raise" writes to the place itself.
             return values.take(self._nearest, axis=0, out=result, mode="clip")
         rows = max(1, _BLOCK // values.shape[1])
+        before = np.empty((min(rows, len(result)), values.shape[1]), np.float32)
         for first in range(0, len(result), rows):
             some = slice(first, first + rows)
-            left, right = values.take(self._left[some], axis=0), values.take(self._right[some], axis=0)
+            right = result[some]
+            left = before[: len(right)]
+            # Any other mode than "raise" writes to the place itself.
+            values.take(self._left[some], axis=0, out=left, mode="clip")
+            values.take(self._right[some], axis=0, out=right, mode="clip")
             right -= left
             right *= self._share[some]
-            np.add(left, right, out=result[some])
+            right += left
         if len(self._exact):
             result[self._exact] = values.take(self._nearest[self._exact], axis=0)
         return result
@@ -109,6 +114,9 @@ def _own_samples(clock_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> s
     if first and (first == len(clock_s) or time_s[0] - clock_s[first - 1] < clock_s[first] - time_s[0]):
         first -= 1
     own = clock_s[first : first + len(time_s)]
+    # Another rate shows at the end, and nothing else has to be looked at.
+    if len(own) > 1 and not abs(time_s[len(own) - 1] - own[-1]) < own[-1] - own[-2]:
+        return None
     # Well within what `share` takes for the same.
     least = 0.5 * _SAME * float(np.diff(clock_s[max(0, first - 1) : first + len(time_s) + 1]).min(initial=np.inf))
     if not least < np.inf or np.abs(time_s[: len(own)] - own).max() >= least:

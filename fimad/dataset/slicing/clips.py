@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +86,7 @@ class ClipCutter:
         self._signals = [name for name in modalities if name in ("imu", "pose")]
         self._ticks_s = _ticks_s(self._count, rate_hz)
         self._embedded: list[NDArray[np.float32] | None] = []
-        self._words: tuple[NDArray[np.float64], list[str]] | None = None
+        self._words: _Words | None = None
         stride = round(self._stride_s * rate_hz)
         whole = stride > 0 and abs(stride - self._stride_s * rate_hz) < _WHOLE and self._count > 1
         self._stride = stride if whole and self._stride_s <= _MOST_LENGTHS * length_s else 0
@@ -213,18 +215,28 @@ def _head(clip: Clip, begin_s: float, time_s: NDArray[np.float64]) -> dict[str, 
     }
 
 
-def _words(clip: Clip) -> tuple[NDArray[np.float64], list[str]]:
-    """The middle of each word that was spoken, and the word."""
+class _Words(NamedTuple):
+    """The middle of each word that was spoken, whether these rise, and the words."""
+
+    middle_s: list[float]
+    rising: bool
+    texts: list[str]
+
+
+def _words(clip: Clip) -> _Words:
     words = clip["transcript_words"] or []
-    return np.asarray([(w["start_s"] + w["end_s"]) / 2 for w in words], np.float64), [w["text"] for w in words]
+    middle_s = [(word["start_s"] + word["end_s"]) / 2 for word in words]
+    rising = all(before <= after for before, after in pairwise(middle_s))
+    return _Words(middle_s, rising, [word["text"] for word in words])
 
 
-def _text(
-    window: dict[str, Any], clip: Clip, words: tuple[NDArray[np.float64], list[str]], begin_s: float, end_s: float
-) -> None:
-    middle_s, texts = words
-    inside = np.flatnonzero((begin_s <= middle_s) & (middle_s < end_s)).tolist() if texts else []
-    window["transcript"] = " ".join(texts[at].strip() for at in inside)
+def _text(window: dict[str, Any], clip: Clip, words: _Words, begin_s: float, end_s: float) -> None:
+    middle_s, rising, texts = words
+    if rising:
+        said = texts[bisect_left(middle_s, begin_s) : bisect_left(middle_s, end_s)]
+    else:
+        said = [text for at_s, text in zip(middle_s, texts, strict=True) if begin_s <= at_s < end_s]
+    window["transcript"] = " ".join(text.strip() for text in said)
     window["text_embedding"] = clip["text_embedding"]
 
 
