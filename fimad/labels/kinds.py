@@ -43,6 +43,9 @@ _PERSONS = frozenset(
     ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
 )
 _MAX_UNLISTED = 8
+_OPENS = frozenset(["warm up", "warmup", "warming up", "cool down", "cooldown", "cooling down"])
+# Without a part of the body they name no exercise: "partner stretches", "pulses & holds".
+_VAGUE = frozenset(["stretch", "pulse", "hold", "drill", "flow", "release", "pose", "balance"])
 _OF = frozenset(
     [
         "der",
@@ -97,7 +100,7 @@ def decide(
     if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
         # A sentence in which a word happens to name an exercise.
         exercises = []
-    if exercises and not _counts(stated) and _of_a_song(by_type["exercise"], parts):
+    if exercises and not _counts(stated) and _of_a_song(words, by_type["exercise"], parts):
         exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
@@ -131,10 +134,11 @@ def _counts(stated: Stated) -> bool:
     return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
 
 
-def _of_a_song(named: list[Match], parts: list[Phrase]) -> bool:
-    """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"."""
+def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase]) -> bool:
+    """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
     return all(match.entry.weak for match in named) and any(
-        not part.exercises and not part.used and part.uncovered for part in parts
+        not part.exercises and not part.used and part.uncovered and words[part.start - 1 : part.start] != [","]
+        for part in parts
     )
 
 
@@ -217,6 +221,9 @@ def _without_names(
     covered = sum(match.used for match in sections)
     numbered = any(word == "#" for word in words)
     unlisted = _unlisted(words, letters, parts, found, by_type)
+    if unlisted and _OPENS.intersection(match.entry.id for match in sections):
+        # "Bells down, warm up".
+        unlisted = []
     if sections and not (unlisted and (uncovered or _ends_in_a_head(words, sections)) and not numbered):
         if others and others[0].start < sections[0].start and others[0].used >= covered:
             return Verdict("other", 0.7, "words", evidence=[match.entry.id for match in others])
@@ -252,9 +259,9 @@ def _unlisted(
     if not 2 <= len(letters) <= _MAX_UNLISTED or by_type["other"]:
         return []
     heads = [word for word in letters if word in HEADS]
-    if not heads:
-        return []
     body = [word for word in letters if word in BODY]
+    if not heads or (not body and _VAGUE.issuperset(heads)):
+        return []
     counted = bool(stated_counts(words)) and not LOOSE.issuperset(heads)
     last = next((word for word in reversed(letters) if word not in found.fillers), "")
     known = len(heads) + len(body)

@@ -87,6 +87,8 @@ _APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
 _SHORTENED = re.compile(r"\b(lat|alt|mtn|mt|ext|rev|dbl|sgl|med|inc|dec|opp|ex)\. (?=[a-z])")
 # "BenchPress": names of classes.
+# "All 4s": on hands and knees.
+_FOURS = re.compile(r"\ball 4'?s\b", re.I)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
@@ -113,6 +115,8 @@ def clean(title: str) -> str:
         text = _CAMEL.sub(" ", text)
     if "2o" in text.lower():
         text = _OVERHEAD.sub(_spelt_out, text)
+    if "4" in text:
+        text = _FOURS.sub("all fours", text)
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text and ";" in text:

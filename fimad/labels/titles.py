@@ -16,6 +16,7 @@ from typing import Any
 
 from fimad.labels.compounds import Phrase, by_one_limb, phrases
 from fimad.labels.context.borrowed import unborrowed
+from fimad.labels.context.stretched import is_combo, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
 from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment, spellings
@@ -163,6 +164,12 @@ def _label(title: str) -> TitleLabel:
     )
     if verdict.kind == "talk":
         side = None
+    if verdict.kind in ("section", "other") and side and not reading.stated.repetitions:
+        stretched = stretch_of(reading.words, found)
+        if stretched:
+            verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
+    if verdict.method == "none" and is_combo(tempo, reading.words):
+        verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
     if verdict.kind == "rest" and duration_s is None:
         # "Round break 1:00", "rest 15".
         duration_s, rest_s = rest_s or _lone_seconds(reading), None

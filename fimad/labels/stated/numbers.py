@@ -25,6 +25,8 @@ from fimad.labels.text import Token, canonical
 
 # What comes more often is a weight.
 _MOST_SETS = 30
+_MOST_EFFORT = 10
+_LIMBS = frozenset(["arm", "leg", "hand", "foot", "knee", "elbow"])
 # "12 on each side".
 _ON = frozenset(["on", "de", "auf", "su", "em", "en"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
@@ -43,7 +45,8 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         elif kind == "p":
             if text == "#" and at + 1 < size and found[at + 1].kind == "n":
                 at = after_hash(found, at, words, into)
-            elif text == "&":
+            elif text == "&" or (text == "+" and words and words[-1] in _LIMBS and _limb(found, at + 1)):
+                # "Opposite arm + leg".
                 words.append("and")
                 at += 1
             elif text == "/" and at + 1 < size and found[at + 1].text in EACH_OF and _counted(found, at, units):
@@ -75,6 +78,10 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         else:
             at = _number(found, at, words, lexicon, into)
     return words
+
+
+def _limb(found: list[Token], at: int) -> bool:
+    return at < len(found) and found[at].kind == "w" and canonical(found[at].text)[0] in _LIMBS
 
 
 def _counted(found: list[Token], at: int, units: dict[str, str]) -> bool:
@@ -171,6 +178,13 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     ):
         # "P90X": a name of its own.
         return at + 1
+    if (words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])) and value <= _MOST_EFFORT:
+        kind, end = unit_at(found, at + 1, units)
+        if not kind:
+            # "@8", "RPE 8": how hard it is, of ten.
+            while words and words[-1] in ("@", "rpe", ":"):
+                words.pop()
+            return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
     # "3x12", "3 x 12 reps", "3 x 30 s", "2x24kg".

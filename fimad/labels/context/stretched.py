@@ -1,0 +1,38 @@
+"""What a title of few words means by what stands beside them: "Quads – left" is a stretch, "1-1-2" a row of punches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fimad.labels.compounds import content
+from fimad.labels.taxonomy import Lexicon
+
+_STRETCH_OF = {
+    "quad": "quad_stretch", "quadricep": "quad_stretch", "hamstring": "hamstring_stretch", "calf": "calf_stretch",
+    "glute": "glute_stretch", "piriformis": "glute_stretch", "hip flexor": "hip_flexor_stretch", "psoas": "hip_flexor_stretch",
+    "groin": "groin_stretch", "adductor": "groin_stretch", "inner thigh": "groin_stretch", "lat": "back_stretch",
+    "pec": "chest_stretch", "neck": "neck_roll",
+}  # fmt: skip
+_LIMBS = frozenset(["arm", "leg", "side"])
+# Punches are numbered from 1 to 8.
+_COMBO = re.compile(r"[1-8](?:-[1-8]){2,5}")
+
+
+def stretch_of(words: Sequence[str], found: Lexicon) -> str:
+    """The stretch of the muscle that is all that a title names beside a side; "" if there is none.
+
+    >>> from fimad.labels import label_title
+    >>> label_title("Hamstrings (R)").exercises, label_title("Hamstrings").kind
+    (('hamstring_stretch',), 'section')
+    """
+    named = [word for word in content(words, found) if word not in _LIMBS]
+    return _STRETCH_OF.get(" ".join(named), "")
+
+
+def is_combo(tempo: str | None, words: Sequence[str]) -> bool:
+    """Whether numbers with nothing beside them are punches: "1-1-2"; "3-2-1" counts down."""
+    if not tempo or any(word[0].isalpha() for word in words) or not _COMBO.fullmatch(tempo):
+        return False
+    digits = [int(digit) for digit in tempo.split("-")]
+    return digits != list(range(digits[0], digits[-1] - 1, -1))
