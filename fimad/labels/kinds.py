@@ -43,6 +43,7 @@ _PERSONS = frozenset(
     ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
 )
 _MAX_UNLISTED = 8
+_VERSUS = frozenset(["vs", "versus"])
 _OPENS = frozenset(["warm up", "warmup", "warming up", "cool down", "cooldown", "cooling down"])
 # Without a part of the body they name no exercise: "partner stretches", "pulses & holds".
 _VAGUE = frozenset(["stretch", "pulse", "hold", "drill", "flow", "release", "pose", "balance"])
@@ -221,6 +222,8 @@ def _without_names(
     covered = sum(match.used for match in sections)
     numbered = any(word == "#" for word in words)
     unlisted = _unlisted(words, letters, parts, found, by_type)
+    if not by_type["exercise"] and not _VERSUS.isdisjoint(words):
+        return Verdict("talk", 0.8, "words", evidence=["versus"])
     if unlisted and _OPENS.intersection(match.entry.id for match in sections):
         # "Bells down, warm up".
         unlisted = []

@@ -40,6 +40,7 @@ _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
 _COMBO = frozenset(["combo", "combination", "combos"])
+_UP_AND_DOWN = {"sitting", "standing"}
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -177,6 +178,9 @@ def _label(title: str) -> TitleLabel:
     if pair and not _COMBO.isdisjoint(reading.words):
         # "Deadlift and row combo".
         verdict.exercises, verdict.components, verdict.method = [pair], verdict.exercises, "compound"
+    if set(verdict.exercises) == _UP_AND_DOWN:
+        # "Stand up, sit down".
+        verdict.exercises, verdict.method = ["sit_to_stand"], "compound"
     if verdict.kind == "exercise":
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
     if verdict.kind == "section":

@@ -87,6 +87,7 @@ _LEADING = frozenset(
     ]
 )
 _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
+_RELATIVE = frozenset(["that", "which", "who"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
 _BETTER = frozenset(
@@ -121,6 +122,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         return "", []
     if "vs" in words or "versus" in words:
         return "talk", ["versus"]
+    if any(words[at] == "or" and words[at + 1] in ("no", "not") for at in range(len(words) - 1)):
+        # "Bench press: arch or no arch".
+        return "talk", ["or no"]
     # "Hacks" is a squat where it stands alone.
     named = [match for match in named if not match.entry.weak] or named
     size = len(words)
@@ -192,7 +196,7 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
 def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
         if word in _ABOUT or word in _ABOUT_BEFORE:
-            if any(each in PREPOSITIONS for each in before[at + 1 :]):
+            if any(each in PREPOSITIONS or each in _RELATIVE for each in before[at + 1 :]):
                 return "talk", [word]
         elif word in _JUDGED:
             return "talk", [word]

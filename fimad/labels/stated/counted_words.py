@@ -17,12 +17,12 @@ MEASURES = frozenset([
     "kg", "kgs", "kilo", "kilos", "lb", "lbs", "pound", "pounds", "km", "mi", "mile", "miles", "meter",
     "meters", "metre", "metres", "cal", "cals", "calorie", "calories", "kcal", "ft", "feet", "foot",
     "inch", "inches", "cm", "mm", "bpm", "rpm", "rpe", "rm", "%", "°", "yard", "yards", "yd", "yds",
-    "watt", "watts", "percent", "kilometer", "kilometers",
+    "watt", "watts", "percent", "kilometer", "kilometers", "k",
 ])  # fmt: skip
 # Of these what machines and runs are measured in.
 WAYS = frozenset([
     "km", "mi", "mile", "miles", "meter", "meters", "metre", "metres", "cal", "cals", "calorie",
-    "calories", "kcal", "kilometer", "kilometers",
+    "calories", "kcal", "kilometer", "kilometers", "k",
 ])  # fmt: skip
 REST = frozenset([
     "rest", "off", "recovery", "break", "recover", "pause", "pausa", "descanso", "repos", "riposo",

@@ -26,6 +26,11 @@ from fimad.labels.text import Token, canonical
 # What comes more often is a weight.
 _MOST_SETS = 30
 _MOST_EFFORT = 10
+# What is done over ground: 15 m of it are metres.
+_ON_GROUND = frozenset([
+    "crawl", "crawls", "carry", "carries", "sled", "prowler", "sprint", "sprints", "hs", "handstand", "farmer", "farmers",
+    "bounds", "bounding", "skips", "lunges",
+])  # fmt: skip
 _LIMBS = frozenset(["arm", "leg", "hand", "foot", "knee", "elbow"])
 # "12 on each side".
 _ON = frozenset(["on", "de", "auf", "su", "em", "en"])
@@ -58,6 +63,16 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
                 and glued
                 and at + 1 < size
                 and found[at + 1].glued
+                and words
+                and (words[-1], found[at + 1].text) in lexicon.pairs
+            ):
+                # "Figure-4".
+                at += 1
+            elif (
+                text == "-"
+                and glued
+                and at + 1 < size
+                and found[at + 1].glued
                 and found[at + 1].kind == "w"
                 and words
                 and words[-1] != ":"
@@ -78,6 +93,11 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         else:
             at = _number(found, at, words, lexicon, into)
     return words
+
+
+def _stepped(words: list[str]) -> bool:
+    """ "Side steps 10": so many, not the tenth."""
+    return words[-1] == "step" and len(words) > 1 and words[-2][0].isalpha()
 
 
 def _limb(found: list[Token], at: int) -> bool:
@@ -235,7 +255,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             if text == "360" or (text == "21" and (curls or alone)) or (text == "180" and not alone):
                 words.append(name)
                 return end
-        if unit == "m" and (value > 15 or not attached):
+        if unit == "m" and (value > 15 or not attached or any(each.text in _ON_GROUND for each in found)):
             # "40 m" is a way; "20 m. climbers" counts.
             climbs = any(each.text.startswith("climb") for each in found[end : end + 2])
             if attached or not climbs:
@@ -267,7 +287,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             into.prefixed = True
             words.append(":")
             return at + 2
-    if words and words[-1] in ORDER and text.isdigit():
+    if words and words[-1] in ORDER and text.isdigit() and not _stepped(words):
         words.append("#")
         end = at + 1
         if following.text in _OF and at + 2 < size and found[at + 2].kind == "n":
