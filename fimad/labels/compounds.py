@@ -323,8 +323,15 @@ def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, 
             return
 
 
+def _upright(exercise: str, found: Lexicon) -> bool:
+    return exercise in found.exercises and found.exercises[exercise].position == "standing"
+
+
 def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
     ids = [match.entry.id for match in group]
+    if ids[-1] == "chest_press" and group[-1].used <= 1 and _upright(ids[0], found):
+        # "Upright row to press".
+        ids[-1] = "overhead_press"
     table = known_pairs()
     first, last = ids[0], ids[-1]
     if first == last:

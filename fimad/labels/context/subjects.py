@@ -33,7 +33,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -59,11 +59,11 @@ _DONE_BY_ME = frozenset(
 )  # fmt: skip
 _VERBS = frozenset(
     canonical(word)[0]
-    for word in ["is", "are", "was", "were", "make", "makes", "made", "help", "helps", "hurt", "hurts", "suck", "sucks", "vs", "versus", "builds", "isn't", "aren't", "doesn't", "don't", "dont", "won't", "can", "will", "should", "cause", "causes", "saved", "ruined", "changed", "fixed", "beats", "beat"]
+    for word in ["is", "are", "was", "were", "make", "makes", "made", "help", "helps", "hurt", "hurts", "suck", "sucks", "vs", "versus", "builds", "isn't", "aren't", "doesn't", "don't", "dont", "won't", "can", "will", "should", "cause", "causes", "went", "goes", "grew", "improved", "saved", "ruined", "changed", "fixed", "beats", "beat"]
 )  # fmt: skip
 _LEARNING = frozenset(
     canonical(word)[0]
-    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "getting", "adding", "rate", "easiest", "fastest", "quickest", "analyzing", "analysing", "tips"]
+    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "getting", "adding", "rate", "easiest", "fastest", "quickest", "most", "guess", "ranking", "imagine", "reacting", "analyzing", "analysing", "tips"]
 )  # fmt: skip
 # What leads on to an exercise by way of "for": "time for squats"; of all else "for" makes a purpose: "warm up for squats".
 _LEADING = frozenset(
@@ -87,6 +87,8 @@ _LEADING = frozenset(
     ]
 )
 _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
+# What others do with an exercise: "dog joins the plank".
+_TOLD = _words("joins explains invented teaches interrupts attempts ruins demonstrates reviews reacts")
 _RELATIVE = frozenset(["that", "which", "who"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
@@ -198,7 +200,7 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
         if word in _ABOUT or word in _ABOUT_BEFORE:
             if any(each in PREPOSITIONS or each in _RELATIVE for each in before[at + 1 :]):
                 return "talk", [word]
-        elif word in _JUDGED:
+        elif word in _JUDGED or word in _TOLD or (word == "record" and before[at - 1 : at] == ["world"]):
             return "talk", [word]
         elif word in _MINE and any(each.isalpha() and each not in PREPOSITIONS for each in before[at + 1 :]):
             # "My squats" may be squats; "my heavy squats" are spoken of.
