@@ -101,7 +101,7 @@ def decide(
     if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
         # A sentence in which a word happens to name an exercise.
         exercises = []
-    if exercises and not _counts(stated) and _of_a_song(words, by_type["exercise"], parts):
+    if exercises and not _counts(stated) and _of_a_song(words, by_type["exercise"], parts, found):
         exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
@@ -135,11 +135,19 @@ def _counts(stated: Stated) -> bool:
     return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
 
 
-def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase]) -> bool:
+def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
     """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
     return all(match.entry.weak for match in named) and any(
-        not part.exercises and not part.used and part.uncovered and words[part.start - 1 : part.start] != [","]
+        not part.exercises and not part.used and part.uncovered and not _said_how(words, part, found)
         for part in parts
+    )
+
+
+def _said_how(words: Sequence[str], part: Phrase, found: Lexicon) -> bool:
+    """Whether a part behind a comma says how: "bridges, one vertebra at a time"."""
+    inside = words[part.start : part.end]
+    return words[part.start - 1 : part.start] == [","] and any(
+        word in HOW or word in BODY or word in found.fillers for word in inside
     )
 
 
@@ -203,6 +211,9 @@ def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[
     if stated.repetitions or len(parts) != 1 or stated.bare or not found_matches:
         return ""
     last = found_matches[-1]
+    if last.entry.type == "section" and last.entry.id.startswith("warm up") and last.end == len(words):
+        # "Squat warm-up sets".
+        return last.entry.id
     if last.entry.type != "section" or words[last.end - 1] not in SECTION_HEADS:
         return ""
     before = [match for match in found_matches if match.entry.type == "exercise"]
@@ -270,9 +281,15 @@ def _unlisted(
     known = len(heads) + len(body)
     if (last in HEADS and (known >= 2 or (len(letters) <= 4 and last not in LOOSE))) or counted:
         return [*heads, *body]
+    strange = [word for word in content(letters, found) if word not in found.words and word not in HEADS and word not in BODY]
+    if len(strange) > 1:
+        # "Swing Low Sweet Chariot".
+        return []
     return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters, found)) + 1 else []
 
 
 def stated_counts(words: Sequence[str]) -> list[str]:
     """The numbers that stand among the words."""
-    return [word for word in words if word.isdigit()]
+    return [
+        word for at, word in enumerate(words) if word.isdigit() and words[at + 1 : at + 2] not in (["th"], ["st"], ["nd"], ["rd"])
+    ]

@@ -32,7 +32,9 @@ BODY = frozenset([
     "head", "kneeling", "standing", "seated", "lying", "side", "front", "rear", "reverse", "cross",
     "diagonal", "single", "alternating", "double", "overhead", "tall", "half", "low", "high", "wide",
     "narrow", "bent", "straight", "1arm", "1leg", "upper", "lower", "inner", "outer", "ab", "waist",
-    "pelvic", "belly",
+    "pelvic", "belly", "itb", "tfl", "ql", "peroneal", "tibialis", "plantar", "scap", "scapular", "scapula", "serratus",
+    "rhomboid", "trap", "thoracic", "lumbar", "cervical", "achilles", "soleus", "gastroc", "psoas", "piriformis", "pelvis", "rib",
+    "shin", "hammy",
 ])  # fmt: skip
 # Said behind a name without making something else of it: "ankle circles both ways", "burpees everyone".
 HOW = frozenset([
