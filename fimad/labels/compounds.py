@@ -28,7 +28,7 @@ _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:+")
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
-_BESIDE = frozenset(["deep_breathing", "clap"])
+_BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
 # They lead on to what is done: "time for rows".
 _LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
@@ -179,6 +179,9 @@ def content(words: Sequence[str], found: Lexicon) -> list[str]:
 def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
     phrase = Phrase(start, end)
     named = [match for match in inside if match.entry.type == "exercise"]
+    if len(named) > 1:
+        # "Lying flies": how the body is held is nothing done beside it.
+        named = [match for match in named if not _posture(words, match, found)] or named
     covered = {at for match in inside for at in range(match.start, match.end)}
     rest = content([words[at] for at in range(start, end) if at not in covered], found)
     phrase.uncovered = len(rest)
@@ -214,7 +217,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         ):
             # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
-        if link in ("in", "on") and not named_together(groups[-1][-1], match):
+        if link in ("in", "on") and not (
+            named_together(groups[-1][-1], match) or named_together(match, groups[-1][-1])
+        ):
             continue
         if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
             continue
@@ -254,6 +259,12 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     return phrase
 
 
+def _posture(words: Sequence[str], match: Match, found: Lexicon) -> bool:
+    if match.end - match.start == 1 and words[match.start] == "treadmill":
+        return True
+    return found.exercises[match.entry.id].pattern == "posture"
+
+
 # Names that are numbers, or that section words stand before, are names only of their own.
 _ALONE = frozenset(["21", "360", "split"])
 
@@ -282,7 +293,7 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
         return "and"
     if between & _OR:
         return "or"
-    if between & _TO:
+    if between & _TO and not (between & _TO == {"a"} and len(between) > 1):
         return "to"
     if between & _WITH:
         return "with"
@@ -342,6 +353,9 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
             known = table.get((left, right)) if left != right or (left, right) == (first, last) else None
             if known:
                 return known
+    if (last, first) in table and _link(words, group[0].end, group[1].start) == "in":
+        # "Chest press in a bridge".
+        return table[last, first]
     # One is a kind of the other, said twice.
     if first in found.ancestors(last):
         return last

@@ -155,7 +155,8 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
     """The word behind an exercise's name that no exercise ends with ("plank *walls*", "squat rack *tour*"); "" if there is none."""
     covered = {at for match in found_matches for at in range(match.start, match.end)}
     last = next((match for match in reversed(found_matches) if match.entry.type == "exercise"), None)
-    if last is None:
+    if last is None or (last.used >= 2 and not last.entry.weak):
+        # A name of two words is an exercise whatever follows: "side lunge slides".
         return ""
     for at in range(last.end, len(words)):
         if not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS:

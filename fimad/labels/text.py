@@ -89,6 +89,8 @@ _SHORTENED = re.compile(r"\b(lat|alt|mtn|mt|ext|rev|dbl|sgl|med|inc|dec|opp|ex)\
 # "BenchPress": names of classes.
 # "All 4s": on hands and knees.
 _FOURS = re.compile(r"\ball 4'?s\b", re.I)
+# "C+P", "C + J".
+_CLEAN_AND = re.compile(r"\bc ?\+ ?([pj])\b", re.I)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
@@ -104,6 +106,10 @@ def _joined(match: re.Match[str]) -> str:
     return "".join(char for char in match.group() if char.isalpha())
 
 
+def _clean_and(match: re.Match[str]) -> str:
+    return "clean and press" if match.group(1) in "pP" else "clean and jerk"
+
+
 def _spelt_out(match: re.Match[str]) -> str:
     return ("shoulder" if match.group(1) in "sS" else "ground") + " to overhead"
 
@@ -115,6 +121,8 @@ def clean(title: str) -> str:
         text = _CAMEL.sub(" ", text)
     if "2o" in text.lower():
         text = _OVERHEAD.sub(_spelt_out, text)
+    if "+" in text:
+        text = _CLEAN_AND.sub(_clean_and, text)
     if "4" in text:
         text = _FOURS.sub("all fours", text)
     if "<" in text:

@@ -174,6 +174,9 @@ def _label(title: str) -> TitleLabel:
     if verdict.kind == "rest" and duration_s is None:
         # "Round break 1:00", "rest 15".
         duration_s, rest_s = rest_s or _lone_seconds(reading), None
+        if duration_s is None and repetitions in _HELD_S:
+            # "Rest (10)".
+            duration_s, repetitions = float(repetitions or 0), None
     pair = known_pairs().get((verdict.exercises[0], verdict.exercises[1])) if len(verdict.exercises) == 2 else None
     if pair and not _COMBO.isdisjoint(reading.words):
         # "Deadlift and row combo".

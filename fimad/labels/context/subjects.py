@@ -33,7 +33,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie pie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election policy budget stock stocks market prank pranks"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(

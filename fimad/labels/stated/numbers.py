@@ -169,7 +169,7 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             else:
                 into.repetitions.append(int(value))
             return end
-        if value >= 5 and not words and at + 1 < size and found[at + 1].kind == "w" and found[at + 1].text not in LIMBS:
+        if 100 > value >= 5 and not words and at + 1 < size and found[at + 1].kind == "w" and found[at + 1].text not in LIMBS:
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
