@@ -213,12 +213,14 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if (
             match.entry.weak
             and strong
+            and not (not gear and not rest and "and" in (link, onward) and _done(match, found))
             and (gear or (link not in ("to", "with") and (groups or onward not in ("to", "with"))))
         ):
             # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
         if link in ("in", "on") and not (
-            named_together(groups[-1][-1], match) or named_together(match, groups[-1][-1])
+            named_together(groups[-1][-1], match)
+            or bag_match(words[groups[-1][-1].start : match.end], found, whole=True)
         ):
             continue
         if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
@@ -257,6 +259,11 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         phrase.used += sum(match.used for match in group)
     phrase.method = phrase.method or "exact"
     return phrase
+
+
+def _done(match: Match, found: Lexicon) -> bool:
+    """Whether a word of many meanings says what one does: "*march* and punch"; "tree and bridge" may be much else."""
+    return found.exercises[match.entry.id].pattern in ("locomotion", "strike", "jump")
 
 
 def _posture(words: Sequence[str], match: Match, found: Lexicon) -> bool:
@@ -353,9 +360,6 @@ def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
             known = table.get((left, right)) if left != right or (left, right) == (first, last) else None
             if known:
                 return known
-    if (last, first) in table and _link(words, group[0].end, group[1].start) == "in":
-        # "Chest press in a bridge".
-        return table[last, first]
     # One is a kind of the other, said twice.
     if first in found.ancestors(last):
         return last

@@ -144,8 +144,11 @@ def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase], fo
 
 
 def _said_how(words: Sequence[str], part: Phrase, found: Lexicon) -> bool:
-    """Whether a part behind a comma says how: "bridges, one vertebra at a time"."""
+    """Whether a part says when or how: "*peak pose:* crow", "bridges, *one vertebra at a time*"."""
     inside = words[part.start : part.end]
+    if words[part.end : part.end + 1] == [":"]:
+        # "Peak pose: crow".
+        return True
     return words[part.start - 1 : part.start] == [","] and any(
         word in HOW or word in BODY or word in found.fillers for word in inside
     )

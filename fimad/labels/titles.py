@@ -36,6 +36,8 @@ _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
 # What is held is held for seconds: "side plank 30".
 _HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
+# "Deadlift 405" is a weight.
+_MOST_TRAILING = 120
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
@@ -345,7 +347,7 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
             hold = _is_held(verdict, found)
             if trailing and hold and value in _HELD_S and stated.duration_s is None:
                 return repetitions, float(value)
-            if (leading and at + 1 < len(reading.words)) or (trailing and value >= 5 and not hold):
+            if (leading and at + 1 < len(reading.words)) or (trailing and 5 <= value <= _MOST_TRAILING and not hold):
                 values.append(value)
         if repetitions is None and values and len(set(values)) == 1:
             repetitions = values[0]

@@ -19,7 +19,7 @@ HEADS = frozenset([
     "squeeze", "drop", "dip", "crunch", "touch", "kickback", "pass", "sweep", "punch", "climb", "drag",
     "balance", "asana", "bridge", "plank", "squat", "lunge", "drill", "sprint", "shuffle", "raise",
     "jack", "deadlift", "thrust", "hinge", "march", "skip", "bound", "toss", "flick", "flip",
-    "pushdown", "pulldown", "rollout", "hang", "abduction", "adduction", "flexion", "clap",
+    "pushdown", "pulldown", "rollout", "hang", "abduction", "abd", "adduction", "flexion", "clap",
     "strike", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
     "down", "whip", "handed", "spin", "tuck", "fold", "slide", "glide",
 ])  # fmt: skip
@@ -50,5 +50,5 @@ HOW = frozenset([
     "combination", "sequence", "transition", "grip", "stance", "bar", "ring", "block", "chair", "sofa", "couch",
     "towel", "bottle", "pad", "disc", "pole", "stick", "plates", "handle", "handles", "pin", "safety",
     "hurdle", "cone", "line", "ladder", "bosu", "and", "or", "then", "bell", "pair", "weight", "weighted", "load",
-    "all", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist",
+    "all", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist",
 ])  # fmt: skip
