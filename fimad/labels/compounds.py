@@ -91,7 +91,13 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
     _shared_heads(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
-        _across(words, made, found)
+        other = {
+            at
+            for match in found_matches
+            if match.entry.type in ("rest", "talk", "other")
+            for at in range(match.start, match.end)
+        }
+        _across(words, made, found, other)
     return made
 
 
@@ -101,7 +107,7 @@ def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> Non
         alone = (
             second.end - second.start <= 4 and words[second.start] == "press" and second.exercises == ["chest_press"]
         )
-        if alone and words[first.end] == "+" and len(first.exercises) == 1:
+        if alone and words[first.end] in "+>/" and len(first.exercises) == 1:
             one = next(
                 (
                     known
@@ -118,6 +124,9 @@ def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> Non
                     "compound",
                 )
                 second.exercises = []
+            elif _upright(first.exercises[0], found):
+                # "Jack + press".
+                second.exercises = ["overhead_press"]
 
 
 def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
@@ -141,13 +150,13 @@ def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> N
                 break
 
 
-def _across(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set[int]) -> None:
     """ "Squat - goblet", "raise, lateral": one name with a break in it."""
     signs = {word for word in words if word in _BREAKS}
     named = [phrase for phrase in made if phrase.exercises]
     if not signs <= _SOFT:
         return
-    entry = bag_match([word for word in words if word not in _BREAKS], found)
+    entry = bag_match([word for at, word in enumerate(words) if word not in _BREAKS and at not in other], found)
     if entry and (not named or named[0].exercises[0] in list(found.ancestors(entry.id))[1:]):
         target = named[0] if named else made[0]
         target.exercises = [entry.id]

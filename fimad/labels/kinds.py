@@ -138,8 +138,7 @@ def _counts(stated: Stated) -> bool:
 def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
     """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
     return all(match.entry.weak for match in named) and any(
-        not part.exercises and not part.used and part.uncovered and not _said_how(words, part, found)
-        for part in parts
+        not part.exercises and not part.used and part.uncovered and not _said_how(words, part, found) for part in parts
     )
 
 
@@ -201,6 +200,9 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
     if not said:
         return []
     first = said[0]
+    if exercises and list(words[first.start : first.start + 2]) == ["rest", "pause"]:
+        # "Rest-pause curls": a way to do them.
+        return []
     strong = [match for match in said if match.entry.id not in _WEAK_REST]
     if not exercises:
         return [match.entry.id for match in said]
@@ -285,7 +287,9 @@ def _unlisted(
     known = len(heads) + len(body)
     if (last in HEADS and (known >= 2 or (len(letters) <= 4 and last not in LOOSE))) or counted:
         return [*heads, *body]
-    strange = [word for word in content(letters, found) if word not in found.words and word not in HEADS and word not in BODY]
+    strange = [
+        word for word in content(letters, found) if word not in found.words and word not in HEADS and word not in BODY
+    ]
     if len(strange) > 1:
         # "Swing Low Sweet Chariot".
         return []
@@ -295,5 +299,7 @@ def _unlisted(
 def stated_counts(words: Sequence[str]) -> list[str]:
     """The numbers that stand among the words."""
     return [
-        word for at, word in enumerate(words) if word.isdigit() and words[at + 1 : at + 2] not in (["th"], ["st"], ["nd"], ["rd"])
+        word
+        for at, word in enumerate(words)
+        if word.isdigit() and words[at + 1 : at + 2] not in (["th"], ["st"], ["nd"], ["rd"])
     ]

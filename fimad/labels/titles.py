@@ -343,7 +343,7 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
             leading = (
                 not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
             )
-            trailing = at == len(reading.words) - 1
+            trailing = all(word in found.modifiers or word == "total" for word in reading.words[at + 1 :])
             hold = _is_held(verdict, found)
             if trailing and hold and value in _HELD_S and stated.duration_s is None:
                 return repetitions, float(value)

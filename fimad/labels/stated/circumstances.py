@@ -48,7 +48,11 @@ def side_of(
             step = 3
         elif word in ("l", "r"):
             inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
-            if not inside and (at in (0, size - 1) or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()):
+            # "10 R 10 L".
+            counted = not inside and 0 < at < size - 1 and words[at - 1].isdigit()
+            if not inside and (
+                at in (0, size - 1) or counted or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()
+            ):
                 sides.append("left" if word == "l" else "right")
         at += step
     if not sides:

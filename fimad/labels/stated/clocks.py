@@ -83,6 +83,10 @@ def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float
     return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
 
 
+# Intervals of work and rest are longer.
+_MOST_A_SIDE = 15
+
+
 def take_fraction(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:
     text = found[at].text
     first, second = (int(part) for part in text.split("/"))
@@ -95,6 +99,10 @@ def take_fraction(found: list[Token], at: int, words: list[str], lexicon: Lexico
         # "20/15 cal": for men and for women.
         into.measured = into.measured or found[at + 1].text in WAYS
         return at + 2
+    elif first == second and 5 <= first <= _MOST_A_SIDE and words:
+        # "Lunges 10/10": so many on each side.
+        into.repetitions.append(first)
+        words += ["each", "side"]
     elif 5 <= second <= first <= 120 and first % 5 == 0 and second % 5 == 0 and into.duration_s is None and words:
         # "40/20": work and rest. A pair of weights ("50/35") stands in brackets, which come later.
         into.duration_s, into.rest_s = float(first), float(second)

@@ -17,7 +17,7 @@ MEASURES = frozenset([
     "kg", "kgs", "kilo", "kilos", "lb", "lbs", "pound", "pounds", "km", "mi", "mile", "miles", "meter",
     "meters", "metre", "metres", "cal", "cals", "calorie", "calories", "kcal", "ft", "feet", "foot",
     "inch", "inches", "cm", "mm", "bpm", "rpm", "rpe", "rm", "%", "°", "yard", "yards", "yd", "yds",
-    "watt", "watts", "percent", "kilometer", "kilometers", "k", "plate", "plates",
+    "watt", "watts", "percent", "kilometer", "kilometers", "k", "plate", "plates", "mph", "kmh", "kph",
 ])  # fmt: skip
 # Of these what machines and runs are measured in.
 WAYS = frozenset([

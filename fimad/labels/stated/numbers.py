@@ -26,6 +26,10 @@ from fimad.labels.text import Token, canonical
 # What comes more often is a weight.
 _MOST_SETS = 30
 _MOST_EFFORT = 10
+_SLOWLY = frozenset([
+    "pause", "paused", "negative", "negatives", "eccentric", "eccentrics", "down", "descent", "lower", "lowering", "squeeze",
+    "tempo",
+])  # fmt: skip
 # What is done over ground: 15 m of it are metres.
 _ON_GROUND = frozenset([
     "crawl", "crawls", "carry", "carries", "sled", "prowler", "sprint", "sprints", "hs", "handstand", "farmer", "farmers",
@@ -132,7 +136,16 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
                 pass
             else:
                 end = end if kind == "repetition" else at + 2
-                if 0 < value <= 1000:
+                if (
+                    into.repetitions
+                    and into.sets is None
+                    and kind != "repetition"
+                    and end >= size
+                    and value <= _MOST_SETS
+                ):
+                    # "12 per side x 3".
+                    into.sets = int(value)
+                elif 0 < value <= 1000:
                     into.repetitions.append(int(value))
             return end
         words.append("x")
@@ -169,7 +182,13 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             else:
                 into.repetitions.append(int(value))
             return end
-        if 100 > value >= 5 and not words and at + 1 < size and found[at + 1].kind == "w" and found[at + 1].text not in LIMBS:
+        if (
+            100 > value >= 5
+            and not words
+            and at + 1 < size
+            and found[at + 1].kind == "w"
+            and found[at + 1].text not in LIMBS
+        ):
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
@@ -353,6 +372,9 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         if kind == "minute" and end < size and found[end].kind == "n":
             nested, stop = second_part(found, end)
             seconds, end = seconds + nested, stop
+        if seconds <= _MOST_EFFORT and end < size and found[end].text in _SLOWLY:
+            # "3 sec pause squats", "squat 3s down": how each is done.
+            return end
         if words[-1:] == ["with"] or words[-2:] in (["with", "a"], ["with", "1"]):
             # "Bridges with a 2-second squeeze": how, not how long.
             return end
@@ -372,7 +394,8 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         if not words and end >= size:
             words.append("round" if found[end - 1].text.startswith("round") else "set")
         return end
-    into.repetitions.append(int(value)) if 0 < value <= 1000 else None
+    if 0 < value <= 1000 and value == int(value):
+        into.repetitions.append(int(value))
     return end
 
 
