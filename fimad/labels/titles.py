@@ -171,7 +171,7 @@ def _label(title: str) -> TitleLabel:
         stretched = stretch_of(reading.words, found)
         if stretched:
             verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
-    if verdict.method == "none" and is_combo(tempo, reading.words):
+    if not verdict.exercises and is_combo(tempo, reading.words):
         verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
     if verdict.kind == "rest" and duration_s is None:
         # "Round break 1:00", "rest 15".

@@ -15,6 +15,7 @@ _STRETCH_OF = {
     "pec": "chest_stretch", "neck": "neck_roll",
 }  # fmt: skip
 _LIMBS = frozenset(["arm", "leg", "side"])
+_COMBINED = frozenset(["combo", "combination", "punch", "drill"])
 # Punches are numbered from 1 to 8.
 _COMBO = re.compile(r"[1-8](?:-[1-8]){2,5}")
 
@@ -32,7 +33,7 @@ def stretch_of(words: Sequence[str], found: Lexicon) -> str:
 
 def is_combo(tempo: str | None, words: Sequence[str]) -> bool:
     """Whether numbers with nothing beside them are punches: "1-1-2"; "3-2-1" counts down."""
-    if not tempo or any(word[0].isalpha() for word in words) or not _COMBO.fullmatch(tempo):
+    if not tempo or any(word[0].isalpha() and word not in _COMBINED for word in words) or not _COMBO.fullmatch(tempo):
         return False
     digits = [int(digit) for digit in tempo.split("-")]
     return digits != list(range(digits[0], digits[-1] - 1, -1))

@@ -394,6 +394,9 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         if not words and end >= size:
             words.append("round" if found[end - 1].text.startswith("round") else "set")
         return end
+    if end < size and found[end].text in ("max", "maximum"):
+        # "1 rep max".
+        return end + 1
     if 0 < value <= 1000 and value == int(value):
         into.repetitions.append(int(value))
     return end
