@@ -27,6 +27,7 @@ _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:+")
+_DASHES = frozenset("-!.")
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
 _BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
 # They lead on to what is done: "time for rows".
@@ -88,6 +89,7 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
         for phrase in made:
             if len(phrase.exercises) == 1 and phrase.exercises[0] in _BESIDE:
                 phrase.exercises = []
+    _said_behind(words, made, found_matches, found)
     _shared_heads(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
@@ -99,6 +101,17 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
         }
         _across(words, made, found, other)
     return made
+
+
+def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:
+    """ "Skater hops – touch the floor": a name of many meanings behind a dash says how the one before it is done."""
+    for first, second in pairwise(made):
+        inside = [match for match in found_matches if second.start <= match.start and match.end <= second.end]
+        named = [match for match in inside if match.entry.type == "exercise"]
+        gear = all((words[match.start],) in found.equipment for match in named)
+        sign = words[first.end] in _DASHES or (gear and words[first.end] == "," and second.end - second.start > 1)
+        if first.exercises and sign and named and all(match.entry.weak for match in named):
+            second.exercises = []
 
 
 def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:

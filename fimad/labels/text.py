@@ -85,7 +85,9 @@ _OVERHEAD = re.compile(r"\b([sg])2oh?\b", re.I)
 # "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
 _APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
-_SHORTENED = re.compile(r"\b(lat|alt|mtn|mt|ext|rev|dbl|sgl|med|inc|dec|opp|ex)\. (?=[a-z])")
+_SHORTENED = re.compile(
+    r"\b(lat|alt|mtn|mt|ext|rev|dbl|sgl|med|inc|dec|opp|ex|fig|supp|sgl|bulg|rom|ham|quad|tri|abd|add|rot)\. (?=[a-z0-9])"
+)
 # "BenchPress": names of classes.
 # "All 4s": on hands and knees.
 _FOURS = re.compile(r"\ball 4'?s\b", re.I)

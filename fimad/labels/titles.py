@@ -43,6 +43,7 @@ _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _ON_A_MACHINE_S = 180.0
 _COMBO = frozenset(["combo", "combination", "combos"])
 _UP_AND_DOWN = {"sitting", "standing"}
+_PERSONS = frozenset(["my", "me", "you", "i", "we", "us", "her", "him"])
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -287,6 +288,9 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
     """What stands in brackets may name the exercise, or make it a more special one: "Squat (goblet)"."""
     if verdict.kind not in ("exercise", "other"):
         return verdict
+    if ONE_WORD in verdict.evidence and any(_of_something_else(note) for note in notes):
+        # "Jump (For My Love)".
+        return Verdict("other", 0.4, "none")
     for note in notes:
         named = [each for phrase in note.phrases for each in phrase.exercises]
         if ONE_WORD in verdict.evidence and len(named) == 1 and not any(match.entry.weak for match in note.matches):
@@ -312,6 +316,11 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
             verdict.exercises = named[:1]
             verdict.method = "exact"
     return verdict
+
+
+def _of_something_else(note: Reading) -> bool:
+    """Whether somebody speaks in an aside that names nothing: "(For My Love)"."""
+    return not _PERSONS.isdisjoint(note.words) and not any(match.entry.type == "exercise" for match in note.matches)
 
 
 def _method(verdict: Verdict, reading: Reading) -> str:

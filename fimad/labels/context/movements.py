@@ -34,7 +34,7 @@ BODY = frozenset([
     "narrow", "bent", "straight", "1arm", "1leg", "upper", "lower", "inner", "outer", "ab", "waist",
     "pelvic", "belly", "itb", "tfl", "ql", "peroneal", "tibialis", "plantar", "scap", "scapular", "scapula", "serratus",
     "rhomboid", "trap", "thoracic", "lumbar", "cervical", "achilles", "soleus", "gastroc", "psoas", "piriformis", "pelvis", "rib",
-    "shin", "hammy",
+    "shin", "hammy", "tummy", "stomach", "bum", "bottom",
 ])  # fmt: skip
 # Said behind a name without making something else of it: "ankle circles both ways", "burpees everyone".
 HOW = frozenset([

@@ -99,6 +99,13 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
     return words
 
 
+def _of_many(found: list[Token], at: int, value: float) -> bool:
+    """ "Three deep breaths", "twenty squats"; not "two arm rows"."""
+    if at >= len(found) or found[at].kind != "w" or found[at].text in LIMBS:
+        return False
+    return value >= 5 or any(each.kind == "w" and each.text.endswith("s") for each in found[at : at + 2])
+
+
 def _stepped(words: list[str]) -> bool:
     """ "Side steps 10": so many, not the tenth."""
     return words[-1] == "step" and len(words) > 1 and words[-2][0].isalpha()
@@ -182,13 +189,7 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             else:
                 into.repetitions.append(int(value))
             return end
-        if (
-            100 > value >= 5
-            and not words
-            and at + 1 < size
-            and found[at + 1].kind == "w"
-            and found[at + 1].text not in LIMBS
-        ):
+        if 100 > value >= 2 and not words and _of_many(found, at + 1, value):
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
