@@ -83,6 +83,21 @@ def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float
     return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
 
 
+def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> int:
+    """ "3-1-3": the seconds of each part of one repetition."""
+    end = at
+    digits = []
+    while end < len(found) and found[end].kind == "n":
+        digits.append(found[end].text)
+        end += 1
+        if end < len(found) and found[end].text == "-":
+            end += 1
+    into.tempo = "-".join(digits)[:16]
+    if words and words[-1] == "tempo":
+        words.pop()
+    return end
+
+
 # Intervals of work and rest are longer.
 _MOST_A_SIDE = 15
 

@@ -1,5 +1,9 @@
 """Words around the numbers of titles: what they count, what they order, what they measure."""
 
+from __future__ import annotations
+
+from fimad.labels.text import Token, canonical
+
 ORDER = frozenset([
     "round", "set", "circuit", "exercise", "move", "movement", "block", "part", "day", "week",
     "station", "drill", "workout", "level", "phase", "superset", "triset", "step", "tabata", "season",
@@ -43,3 +47,31 @@ EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
 LIMBS = frozenset(
     ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]
 )
+# Joined by "+" they are one word's: "opposite arm + leg".
+JOINED_LIMBS = frozenset(["arm", "leg", "hand", "foot", "knee", "elbow"])
+# Behind some seconds they say how each one is done.
+SLOWLY = frozenset([
+    "pause", "paused", "negative", "negatives", "eccentric", "eccentrics", "down", "descent", "lower", "lowering", "squeeze",
+    "tempo",
+])  # fmt: skip
+# What is done over ground: 15 m of it are metres.
+ON_GROUND = frozenset([
+    "crawl", "crawls", "carry", "carries", "sled", "prowler", "sprint", "sprints", "hs", "handstand", "farmer", "farmers",
+    "bounds", "bounding", "skips", "lunges",
+])  # fmt: skip
+
+
+def of_many(found: list[Token], at: int, value: float) -> bool:
+    """ "Three deep breaths", "twenty squats"; not "two arm rows"."""
+    if at >= len(found) or found[at].kind != "w" or found[at].text in LIMBS:
+        return False
+    return value >= 5 or any(each.kind == "w" and each.text.endswith("s") for each in found[at : at + 2])
+
+
+def is_counted_step(words: list[str]) -> bool:
+    """ "Side steps 10": so many, not the tenth."""
+    return words[-1] == "step" and len(words) > 1 and words[-2][0].isalpha()
+
+
+def is_limb(found: list[Token], at: int) -> bool:
+    return at < len(found) and found[at].kind == "w" and canonical(found[at].text)[0] in JOINED_LIMBS

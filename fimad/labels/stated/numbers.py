@@ -15,10 +15,24 @@ from fimad.labels.stated.clocks import (
     state_duration,
     take_clock,
     take_fraction,
+    take_tempo,
     unit_at,
     value_of,
 )
-from fimad.labels.stated.counted_words import EACH, EACH_OF, LIMBS, NUMBERS, ORDER, WAYS
+from fimad.labels.stated.counted_words import (
+    EACH,
+    EACH_OF,
+    JOINED_LIMBS,
+    LIMBS,
+    NUMBERS,
+    ON_GROUND,
+    ORDER,
+    SLOWLY,
+    WAYS,
+    is_counted_step,
+    is_limb,
+    of_many,
+)
 from fimad.labels.stated.places import after_hash, letter_order
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
@@ -26,16 +40,6 @@ from fimad.labels.text import Token, canonical
 # What comes more often is a weight.
 _MOST_SETS = 30
 _MOST_EFFORT = 10
-_SLOWLY = frozenset([
-    "pause", "paused", "negative", "negatives", "eccentric", "eccentrics", "down", "descent", "lower", "lowering", "squeeze",
-    "tempo",
-])  # fmt: skip
-# What is done over ground: 15 m of it are metres.
-_ON_GROUND = frozenset([
-    "crawl", "crawls", "carry", "carries", "sled", "prowler", "sprint", "sprints", "hs", "handstand", "farmer", "farmers",
-    "bounds", "bounding", "skips", "lunges",
-])  # fmt: skip
-_LIMBS = frozenset(["arm", "leg", "hand", "foot", "knee", "elbow"])
 # "12 on each side".
 _ON = frozenset(["on", "de", "auf", "su", "em", "en"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
@@ -54,7 +58,7 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         elif kind == "p":
             if text == "#" and at + 1 < size and found[at + 1].kind == "n":
                 at = after_hash(found, at, words, into)
-            elif text == "&" or (text == "+" and words and words[-1] in _LIMBS and _limb(found, at + 1)):
+            elif text == "&" or (text == "+" and words and words[-1] in JOINED_LIMBS and is_limb(found, at + 1)):
                 # "Opposite arm + leg".
                 words.append("and")
                 at += 1
@@ -97,22 +101,6 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         else:
             at = _number(found, at, words, lexicon, into)
     return words
-
-
-def _of_many(found: list[Token], at: int, value: float) -> bool:
-    """ "Three deep breaths", "twenty squats"; not "two arm rows"."""
-    if at >= len(found) or found[at].kind != "w" or found[at].text in LIMBS:
-        return False
-    return value >= 5 or any(each.kind == "w" and each.text.endswith("s") for each in found[at : at + 2])
-
-
-def _stepped(words: list[str]) -> bool:
-    """ "Side steps 10": so many, not the tenth."""
-    return words[-1] == "step" and len(words) > 1 and words[-2][0].isalpha()
-
-
-def _limb(found: list[Token], at: int) -> bool:
-    return at < len(found) and found[at].kind == "w" and canonical(found[at].text)[0] in _LIMBS
 
 
 def _counted(found: list[Token], at: int, units: dict[str, str]) -> bool:
@@ -189,7 +177,7 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             else:
                 into.repetitions.append(int(value))
             return end
-        if 100 > value >= 2 and not words and _of_many(found, at + 1, value):
+        if 100 > value >= 2 and not words and of_many(found, at + 1, value):
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
@@ -219,8 +207,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "P90X": a name of its own.
         return at + 1
     if (words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])) and value <= _MOST_EFFORT:
-        kind, end = unit_at(found, at + 1, units)
-        if not kind:
+        if not unit_at(found, at + 1, units)[0]:
             # "@8", "RPE 8": how hard it is, of ten.
             while words and words[-1] in ("@", "rpe", ":"):
                 words.pop()
@@ -257,7 +244,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             words += [text, found[at + 2].text]
             return named
         if at + 4 < size and found[at + 3].text == "-" and found[at + 4].kind == "n":
-            return _tempo(found, at, words, into)
+            return take_tempo(found, at, words, into)
         kind, end = unit_at(found, at + 3, units)
         if kind:
             return _with_unit(found, at, end, words, into, value, kind)
@@ -275,7 +262,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             if text == "360" or (text == "21" and (curls or alone)) or (text == "180" and not alone):
                 words.append(name)
                 return end
-        if unit == "m" and (value > 15 or not attached or any(each.text in _ON_GROUND for each in found)):
+        if unit == "m" and (value > 15 or not attached or any(each.text in ON_GROUND for each in found)):
             # "40 m" is a way; "20 m. climbers" counts.
             climbs = any(each.text.startswith("climb") for each in found[end : end + 2])
             if attached or not climbs:
@@ -307,7 +294,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             into.prefixed = True
             words.append(":")
             return at + 2
-    if words and words[-1] in ORDER and text.isdigit() and not _stepped(words):
+    if words and words[-1] in ORDER and text.isdigit() and not is_counted_step(words):
         words.append("#")
         end = at + 1
         if following.text in _OF and at + 2 < size and found[at + 2].kind == "n":
@@ -348,20 +335,6 @@ def _past_range(found: list[Token], at: int) -> int:
     return at
 
 
-def _tempo(found: list[Token], at: int, words: list[str], into: Stated) -> int:
-    end = at
-    digits = []
-    while end < len(found) and found[end].kind == "n":
-        digits.append(found[end].text)
-        end += 1
-        if end < len(found) and found[end].text == "-":
-            end += 1
-    into.tempo = "-".join(digits)[:16]
-    if words and words[-1] == "tempo":
-        words.pop()
-    return end
-
-
 def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: Stated, value: float, kind: str) -> int:
     size = len(found)
     if kind == "measure":
@@ -373,7 +346,7 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         if kind == "minute" and end < size and found[end].kind == "n":
             nested, stop = second_part(found, end)
             seconds, end = seconds + nested, stop
-        if seconds <= _MOST_EFFORT and end < size and found[end].text in _SLOWLY:
+        if seconds <= _MOST_EFFORT and end < size and found[end].text in SLOWLY:
             # "3 sec pause squats", "squat 3s down": how each is done.
             return end
         if words[-1:] == ["with"] or words[-2:] in (["with", "a"], ["with", "1"]):
