@@ -65,6 +65,7 @@ MET = (
     "met_others_2",
     "met_others_3",
     "met_others_4",
+    "met_others_5",
 )
 
 
