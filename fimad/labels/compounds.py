@@ -318,7 +318,7 @@ def _joined(words: Sequence[str], named: list[Match]) -> str | None:
 
 def _link(words: Sequence[str], end: int, start: int) -> str:
     between = set(words[end:start])
-    if between & _AND:
+    if between & _AND or any(word.isdigit() and word != "2" for word in between):
         return "and"
     if between & _OR:
         return "or"
