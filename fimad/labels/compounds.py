@@ -7,14 +7,12 @@ exercise each: it has an id of its own where the taxonomy knows it, else one mad
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
 
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
+from fimad.labels.parts import AND, BESIDE, BREAKS, Phrase, put_together, upright
 from fimad.labels.taxonomy import Lexicon, lexicon
 
-_AND = frozenset(["and", "y", "e", "et", "und", "i", "og", "och", "ve", "и", "та", "kai", "en", "ed", "и", "і"])
 _TO = frozenset(["to", "into", "zu", "zum", "a", "al"])
 _WITH = frozenset(["with", "plus", "mit", "con", "avec", "com", "z", "med", "met", "s", "med", "с"])
 # What follows is how the body is held while it is done: "shoulder taps in high plank".
@@ -24,12 +22,6 @@ _ON = frozenset(["on", "over", "off", "against", "using"])
 # ... and what else is done: "climbers bringing knees to chest".
 _WHILE = frozenset(["bringing", "keeping", "touching", "drawing", "while", "by"])
 _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
-_BREAKS = frozenset('|,;:>+/.?!-"')
-# A soft break may stand within one name ("Squat - goblet").
-_SOFT = frozenset("-,/:+")
-_DASHES = frozenset("-!.")
-# Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
-_BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
 # They lead on to what is done: "time for rows".
 _LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
@@ -43,32 +35,6 @@ _ONE_LIMB = {
 }
 
 
-@dataclass
-class Phrase:
-    """A stretch of a title between breaks.
-
-    Parameters
-    ----------
-    start, end : of its words.
-    exercises : ids, with compounds as one.
-    components : the parts of compounds.
-    method : `exact`, `reordered` or `compound`.
-    uncovered : words with a meaning of their own that no name explains.
-    weak : the only name is one that counts alone.
-    borrowed : the head of its name stands in a later phrase.
-    """
-
-    start: int
-    end: int
-    exercises: list[str] = field(default_factory=list)
-    components: list[str] = field(default_factory=list)
-    method: str = ""
-    used: float = 0.0
-    uncovered: int = 0
-    weak: bool = False
-    borrowed: bool = False
-
-
 def by_one_limb(exercise: str, words: Sequence[str], side: str | None) -> str:
     """What an exercise is when one limb does it: "DB row right arm" is a single-arm row."""
     limb, other = _ONE_LIMB.get(exercise, ("", exercise))
@@ -80,103 +46,13 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
     made: list[Phrase] = []
     start = 0
     for at in range(len(words) + 1):
-        if at == len(words) or words[at] in _BREAKS:
+        if at == len(words) or words[at] in BREAKS:
             if at > start:
                 inside = [match for match in found_matches if match.start >= start and match.end <= at]
                 made.append(_phrase(words, start, at, inside, found))
             start = at + 1
-    if len(made) > 1 and any(each not in _BESIDE for phrase in made for each in phrase.exercises):
-        for phrase in made:
-            if len(phrase.exercises) == 1 and phrase.exercises[0] in _BESIDE:
-                phrase.exercises = []
-    _said_behind(words, made, found_matches, found)
-    _shared_heads(words, made, found)
-    _with_press(words, made, found)
-    if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
-        other = {
-            at
-            for match in found_matches
-            if match.entry.type in ("rest", "talk", "other")
-            for at in range(match.start, match.end)
-        }
-        _across(words, made, found, other)
+    put_together(words, made, found_matches, found)
     return made
-
-
-def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:
-    """ "Skater hops – touch the floor": a name of many meanings behind a dash says how the one before it is done."""
-    for first, second in pairwise(made):
-        inside = [match for match in found_matches if second.start <= match.start and match.end <= second.end]
-        named = [match for match in inside if match.entry.type == "exercise"]
-        gear = all((words[match.start],) in found.equipment for match in named)
-        sign = words[first.end] in _DASHES or (gear and words[first.end] == "," and second.end - second.start > 1)
-        if first.exercises and sign and named and all(match.entry.weak for match in named):
-            second.exercises = []
-
-
-def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
-    """ "Curl + press", "clean + press": a press of nothing is the second half of one exercise."""
-    for first, second in pairwise(made):
-        alone = (
-            second.end - second.start <= 4 and words[second.start] == "press" and second.exercises == ["chest_press"]
-        )
-        if alone and words[first.end] in "+>/" and len(first.exercises) == 1:
-            one = next(
-                (
-                    known
-                    for each in found.ancestors(first.exercises[0])
-                    for press in ("overhead_press", "chest_press")
-                    if (known := known_pairs().get((each, press)))
-                ),
-                "",
-            )
-            if one:
-                first.components, first.exercises, first.method = (
-                    [*first.exercises, "overhead_press"],
-                    [one],
-                    "compound",
-                )
-                second.exercises = []
-            elif _upright(first.exercises[0], found):
-                # "Jack + press".
-                second.exercises = ["overhead_press"]
-
-
-def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
-    """ "Lateral + front raises", "front/side lunges": the head of the last name belongs to what stands before the sign as well."""
-    last: Phrase | None = None
-    for first, second in reversed(list(pairwise(made))):
-        last = last if second.borrowed else second
-        if first.exercises or first.uncovered > 1 or len(second.exercises) != 1 or words[first.end] not in "+/&,":
-            continue
-        before = [
-            word for word in words[first.start : first.end] if word not in found.fillers and not word[0].isdigit()
-        ]
-        before = before or list(words[first.start : first.end])
-        if last is None or not 1 <= len(before) <= 2:
-            continue
-        for length in (1, 2):
-            entry = exact([*before, *words[max(last.start, last.end - length) : last.end]], found)
-            if entry and not entry.weak and entry.id not in second.exercises:
-                first.exercises, first.method, first.used, first.uncovered = [entry.id], "exact", 1.0, 0
-                first.borrowed = True
-                break
-
-
-def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set[int]) -> None:
-    """ "Squat - goblet", "raise, lateral": one name with a break in it."""
-    signs = {word for word in words if word in _BREAKS}
-    named = [phrase for phrase in made if phrase.exercises]
-    if not signs <= _SOFT:
-        return
-    entry = bag_match([word for at, word in enumerate(words) if word not in _BREAKS and at not in other], found)
-    if entry and (not named or named[0].exercises[0] in list(found.ancestors(entry.id))[1:]):
-        target = named[0] if named else made[0]
-        target.exercises = [entry.id]
-        target.method = "reordered"
-        target.weak = False
-        for phrase in made:
-            phrase.uncovered = 0
 
 
 def content(words: Sequence[str], found: Lexicon) -> list[str]:
@@ -190,7 +66,7 @@ def content(words: Sequence[str], found: Lexicon) -> list[str]:
         and word not in found.modifiers
         and (word,) not in found.equipment
         and (word,) not in found.sides
-        and word not in _AND
+        and word not in AND
         and word not in _WITH
         and word not in _TO
         and word not in _OR
@@ -223,6 +99,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     if len(named) == 1:
         only = named[0]
         phrase.exercises, phrase.method, phrase.used = [only.entry.id], "exact", only.used
+        phrase.weak = only.entry.weak
         _more_special(words, start, end, only, phrase, found)
         _distributed(words, start, only, phrase, found)
         return phrase
@@ -245,7 +122,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             or bag_match(words[groups[-1][-1].start : match.end], found, whole=True)
         ):
             continue
-        if match.entry.id in _BESIDE and any(each.entry.id not in _BESIDE for each in named):
+        if match.entry.id in BESIDE and any(each.entry.id not in BESIDE for each in named):
             continue
         if link == "with" and of_limbs(words, groups[-1][-1], match, found):
             continue
@@ -318,7 +195,7 @@ def _joined(words: Sequence[str], named: list[Match]) -> str | None:
 
 def _link(words: Sequence[str], end: int, start: int) -> str:
     between = set(words[end:start])
-    if between & _AND or any(word.isdigit() and word != "2" for word in between):
+    if between & AND or any(word.isdigit() and word != "2" for word in between):
         return "and"
     if between & _OR:
         return "or"
@@ -346,7 +223,7 @@ def _more_special(words: Sequence[str], start: int, end: int, only: Match, phras
 
 def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, found: Lexicon) -> None:
     """ "Front and lateral raises": the head belongs to both."""
-    ands = [at for at in range(start, only.start) if words[at] in _AND]
+    ands = [at for at in range(start, only.start) if words[at] in AND]
     if not ands or only.end - only.start < 1:
         return
     before = list(words[start : ands[-1]])
@@ -363,13 +240,9 @@ def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, 
             return
 
 
-def _upright(exercise: str, found: Lexicon) -> bool:
-    return exercise in found.exercises and found.exercises[exercise].position == "standing"
-
-
 def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:
     ids = [match.entry.id for match in group]
-    if ids[-1] == "chest_press" and group[-1].used <= 1 and _upright(ids[0], found):
+    if ids[-1] == "chest_press" and group[-1].used <= 1 and upright(ids[0], found):
         # "Upright row to press".
         ids[-1] = "overhead_press"
     table = known_pairs()

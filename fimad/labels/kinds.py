@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fimad.labels.compounds import Phrase, content
+from fimad.labels.compounds import content
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
+from fimad.labels.parts import Phrase
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.taxonomy import Lexicon
 

@@ -6,6 +6,7 @@ on which side ("bent over *dumbbell* row"). Of all that fits, the set without ov
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -23,6 +24,7 @@ _NO_SKIP = frozenset([
     "butterfly", "pause", "power", "cardio", "upper", "lower", "full", "body", "to", "with", "and",
     "in", "on", "each", "every", "per", "leg", "incline", "decline", "palm",
 ])  # fmt: skip
+_DRAWN = re.compile(r"([a-z])\1{2,}")
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
 _MIN_FUZZY, _MIN_FUZZY_OTHERS = 5, 7
 # Names that are written as one word, which are looked up as two.
@@ -196,6 +198,11 @@ def mend(word: str) -> tuple[tuple[str, ...], str]:
         return _segmented(word, found.words, found.units), "split"
     if word in found.spelt_right:
         return (word,), ""
+    if _DRAWN.search(word):
+        # "Squatssss", "plankkk".
+        for shorter in (_DRAWN.sub(r"\1\1", word), _DRAWN.sub(r"\1", word)):
+            if all(part in found.words for part in canonical(shorter)):
+                return canonical(shorter), "split"
     if len(word) >= 6:
         parts = _split(word, found)
         if parts:
@@ -205,6 +212,41 @@ def mend(word: str) -> tuple[tuple[str, ...], str]:
         if near:
             return canonical(near), "fuzzy"
     return (word,), ""
+
+
+@cache
+def _neighbours() -> dict[tuple[str, ...], list[str]]:
+    """Words of English names by what stands beside them: ("high", "") of "high knee", ("", "jack") of "jump jack"."""
+    made: dict[tuple[str, ...], list[str]] = {}
+    for key in lexicon().english_names:
+        for at, word in enumerate(key):
+            if len(word) >= 3 and word.isalpha():
+                made.setdefault((*key[:at], "", *key[at + 1 :]), []).append(word)
+    return made
+
+
+def mend_beside(words: Sequence[str], at: int) -> str:
+    """A misspelt word by the words beside it ("high *nees*", "calf *rases*"); "" where no name fits."""
+    from rapidfuzz.distance import OSA
+
+    word = words[at]
+    if word in lexicon().spelt_right:
+        return ""
+    reach = 1 if len(word) < 6 else 2
+    table = _neighbours()
+    for size in (4, 3, 2):
+        for start in range(max(0, at - size + 1), min(at, len(words) - size) + 1):
+            key = (*words[start:at], "", *words[at + 1 : start + size])
+            near = [
+                (distance, each)
+                for each in table.get(key, ())
+                if (distance := OSA.distance(word, each, score_cutoff=reach)) <= reach
+                # A first letter may be left out ("*k*nee"), but is seldom another one.
+                and (word[0] == each[0] or word == each[1:])
+            ]
+            if near:
+                return min(near)[1]
+    return ""
 
 
 def segment(word: str, found: Lexicon) -> tuple[str, ...]:

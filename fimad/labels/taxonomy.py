@@ -108,6 +108,8 @@ class Lexicon:
     exercise_words: frozenset[str]
     # Of these the ones that English names have.
     english_words: frozenset[str]
+    # English names of two to four words.
+    english_names: frozenset[tuple[str, ...]]
     number_words: frozenset[str]
     modifiers: frozenset[str]
     fillers: frozenset[str]
@@ -279,6 +281,12 @@ def lexicon() -> Lexicon:
         frozenset(vocabulary_words),
         frozenset(exercise_words),
         frozenset(english_words),
+        frozenset(
+            key
+            for key, meanings in found.items()
+            if 2 <= len(key) <= 4
+            and any(kind == "exercise" and "en" in spoken for (kind, _), (spoken, _) in meanings.items())
+        ),
         frozenset(word for word in vocabulary_words if word[0].isdigit()),
         frozenset(small["modifiers"] | {"1arm", "1leg"}),
         frozenset(small["fillers"] - {"up", "down", "out"}),

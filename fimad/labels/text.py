@@ -93,6 +93,7 @@ _SHORTENED = re.compile(
 _FOURS = re.compile(r"\ball 4'?s\b", re.I)
 # "C+P", "C + J".
 _CLEAN_AND = re.compile(r"\bc ?\+ ?([pj])\b", re.I)
+_BELL = re.compile(r"\b(kettle|dumb|bar|club) (?=bells?\b)bell", re.I)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
@@ -127,6 +128,8 @@ def clean(title: str) -> str:
         text = _CLEAN_AND.sub(_clean_and, text)
     if "4" in text:
         text = _FOURS.sub("all fours", text)
+    if " bell" in text.lower():
+        text = _BELL.sub(r"\1bell", text)
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text and ";" in text:
@@ -184,7 +187,7 @@ _WORDS = {
     "singlearm": "1arm", "singleleg": "1leg", "onearm": "1arm", "oneleg": "1leg", "jjs": "jumping jack",
     "jj": "jump jack", "mtn": "mountain", "mt": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
     "dus": "double under", "hspus": "hspu", "tgus": "tgu", "mus": "mu", "ply": "plie", "rev": "reverse", "switching": "switch", "fig": "figure", "pulldowns": "pulldown", "dl": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
-    "tris": "tricep", "trice": "tricep",
+    "jaks": "jack", "tris": "tricep", "trice": "tricep",
 }  # fmt: skip
 _KEEP_S = ("ss", "us", "is")
 

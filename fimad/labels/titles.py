@@ -14,12 +14,22 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from fimad.labels.compounds import Phrase, by_one_limb, phrases
+from fimad.labels.compounds import by_one_limb, phrases
 from fimad.labels.context.borrowed import unborrowed
+from fimad.labels.context.reading import (
+    HELD_S,
+    Reading,
+    counted,
+    far_fetched,
+    is_bare,
+    lone_number,
+    lone_seconds,
+    of_something_else,
+)
 from fimad.labels.context.stretched import is_combo, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
-from fimad.labels.matching import MAX_WORDS, Match, bag_match, is_cjk, matches, mend, segment, spellings
+from fimad.labels.matching import MAX_WORDS, bag_match, is_cjk, matches, mend, mend_beside, segment, spellings
 from fimad.labels.pairs import known_pairs
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
@@ -34,8 +44,6 @@ _MAX_TOKENS = 64
 # A time stamp in brackets that a title begins with is one like any other.
 _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
-# What is held is held for seconds: "side plank 30".
-_HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
 # "Deadlift 405" is a weight.
 _MOST_TRAILING = 120
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
@@ -43,7 +51,6 @@ _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _ON_A_MACHINE_S = 180.0
 _COMBO = frozenset(["combo", "combination", "combos"])
 _UP_AND_DOWN = {"sitting", "standing"}
-_PERSONS = frozenset(["my", "me", "you", "i", "we", "us", "her", "him"])
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -101,17 +108,6 @@ class TitleLabel:
         }
 
 
-@dataclass
-class Reading:
-    """A title or an aside of it, taken apart."""
-
-    words: list[str]
-    stated: Stated
-    matches: list[Match]
-    phrases: list[Phrase]
-    mended: set[str]
-
-
 def label_title(title: str | None) -> TitleLabel:
     """Label one title by its words alone; about 10,000 a second."""
     return _label((title or "")[:1200])
@@ -140,9 +136,9 @@ def _label(title: str) -> TitleLabel:
     verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
     notes = [_read(aside, found, frozenset((language,) if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
-    if "fuzzy" in reading.mended and verdict.exercises and _far_fetched(reading):
+    if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")
-    if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not _counted(reading.stated):
+    if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not counted(reading.stated):
         verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
     everything = [reading, *notes]
     repetitions, duration_s = _counts(reading, verdict, found)
@@ -150,10 +146,10 @@ def _label(title: str) -> TitleLabel:
     for note in notes:
         stated = note.stated
         if repetitions is None:
-            repetitions = stated.repetitions[0] if stated.repetitions else _lone_number(note)
+            repetitions = stated.repetitions[0] if stated.repetitions else lone_number(note)
             if (
                 repetitions is not None
-                and repetitions in _HELD_S
+                and repetitions in HELD_S
                 and duration_s is None
                 and not stated.repetitions
                 and _is_held(verdict, found)
@@ -176,8 +172,8 @@ def _label(title: str) -> TitleLabel:
         verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
     if verdict.kind == "rest" and duration_s is None:
         # "Round break 1:00", "rest 15".
-        duration_s, rest_s = rest_s or _lone_seconds(reading), None
-        if duration_s is None and repetitions in _HELD_S:
+        duration_s, rest_s = rest_s or lone_seconds(reading), None
+        if duration_s is None and repetitions in HELD_S:
             # "Rest (10)".
             duration_s, repetitions = float(repetitions or 0), None
     pair = known_pairs().get((verdict.exercises[0], verdict.exercises[1])) if len(verdict.exercises) == 2 else None
@@ -196,7 +192,7 @@ def _label(title: str) -> TitleLabel:
         repetitions = None
     if reading.stated.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:
         verdict.exercises = [
-            "rowing" if each == "bent_over_row" and _is_bare(reading) else each for each in verdict.exercises
+            "rowing" if each == "bent_over_row" and is_bare(reading) else each for each in verdict.exercises
         ]
     equipment = dict.fromkeys(each for part in everything for each in equipment_of(part.words, part.matches, found))
     return TitleLabel(
@@ -268,6 +264,9 @@ def _mended(words: list[str], found: Lexicon, stated: Stated, mended: set[str]) 
             out.append(word)
             continue
         parts, how = mend(word)
+        if not how and len(word) >= 3 and word.isascii():
+            beside = mend_beside(words, at)
+            parts, how = ((beside,), "fuzzy") if beside else (parts, how)
         if how:
             mended.add(how)
         out.extend(parts)
@@ -286,9 +285,15 @@ def _moved(bare: list[tuple[int, int]], before: Sequence[str], after: Sequence[s
 
 def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found: Lexicon) -> Verdict:
     """What stands in brackets may name the exercise, or make it a more special one: "Squat (goblet)"."""
+    if not verdict.exercises and len(reading.words) <= 2:
+        for note in notes:
+            entry = bag_match([*note.words, *reading.words], found, whole=True)
+            if entry:
+                # "Circles (hips)", "stretch (hip flexor)".
+                return Verdict("exercise", 0.9, "reordered", [entry.id], evidence=[entry.id])
     if verdict.kind not in ("exercise", "other"):
         return verdict
-    if ONE_WORD in verdict.evidence and any(_of_something_else(note) for note in notes):
+    if ONE_WORD in verdict.evidence and any(of_something_else(note) for note in notes):
         # "Jump (For My Love)".
         return Verdict("other", 0.4, "none")
     for note in notes:
@@ -316,11 +321,6 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
             verdict.exercises = named[:1]
             verdict.method = "exact"
     return verdict
-
-
-def _of_something_else(note: Reading) -> bool:
-    """Whether somebody speaks in an aside that names nothing: "(For My Love)"."""
-    return not _PERSONS.isdisjoint(note.words) and not any(match.entry.type == "exercise" for match in note.matches)
 
 
 def _method(verdict: Verdict, reading: Reading) -> str:
@@ -354,7 +354,7 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
             )
             trailing = all(word in found.modifiers or word == "total" for word in reading.words[at + 1 :])
             hold = _is_held(verdict, found)
-            if trailing and hold and value in _HELD_S and stated.duration_s is None:
+            if trailing and hold and value in HELD_S and stated.duration_s is None:
                 return repetitions, float(value)
             if (leading and at + 1 < len(reading.words)) or (trailing and 5 <= value <= _MOST_TRAILING and not hold):
                 values.append(value)
@@ -365,30 +365,3 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
 
 def _is_held(verdict: Verdict, found: Lexicon) -> bool:
     return any(found.exercises[each].pattern in _OFF_HOLD for each in verdict.exercises if each in found.exercises)
-
-
-def _counted(stated: Stated) -> bool:
-    return bool(stated.repetitions or stated.sets or stated.duration_s)
-
-
-def _is_bare(reading: Reading) -> bool:
-    """Whether the exercise is named by one word: "row 500 m" is done on a machine, "barbell row" isn't."""
-    return all(match.used <= 1 for match in reading.matches if match.entry.type == "exercise")
-
-
-def _far_fetched(reading: Reading) -> bool:
-    """A single misspelt word among others that mean something: more likely another word, spelt right."""
-    used = sum(phrase.used for phrase in reading.phrases)
-    return used <= 1 and any(phrase.uncovered for phrase in reading.phrases)
-
-
-def _lone_seconds(reading: Reading) -> float | None:
-    values = [value for _, value in reading.stated.bare]
-    return float(values[0]) if len(values) == 1 and (values[0] in _HELD_S or values[0] == 5) else None
-
-
-def _lone_number(note: Reading) -> int | None:
-    """ "Squats (20)": a number alone in brackets."""
-    if len(note.stated.bare) == 1 and len(note.words) == 1 and note.stated.bare[0][1] >= 3:
-        return note.stated.bare[0][1]
-    return None

@@ -206,12 +206,12 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     ):
         # "P90X": a name of its own.
         return at + 1
-    if (words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])) and value <= _MOST_EFFORT:
-        if not unit_at(found, at + 1, units)[0]:
-            # "@8", "RPE 8": how hard it is, of ten.
-            while words and words[-1] in ("@", "rpe", ":"):
-                words.pop()
-            return at + 1
+    effort = words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])
+    if effort and value <= _MOST_EFFORT and not unit_at(found, at + 1, units)[0]:
+        # "@8", "RPE 8": how hard it is, of ten.
+        while words and words[-1] in ("@", "rpe", ":"):
+            words.pop()
+        return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
     # "3x12", "3 x 12 reps", "3 x 30 s", "2x24kg".

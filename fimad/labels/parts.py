@@ -1,0 +1,184 @@
+"""What the parts of a title between its signs say together: lists, heads that are shared, one name with a break in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from fimad.labels.matching import Match, bag_match, exact
+from fimad.labels.pairs import known_pairs
+from fimad.labels.taxonomy import Lexicon
+
+AND = frozenset(["and", "y", "e", "et", "und", "i", "og", "och", "ve", "и", "та", "kai", "en", "ed", "и", "і"])
+BREAKS = frozenset('|,;:>+/.?!-"')
+# A soft break may stand within one name ("Squat - goblet").
+_SOFT = frozenset("-,/:+")
+_DASHES = frozenset("-!.")
+_LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
+# Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
+BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
+
+
+@dataclass
+class Phrase:
+    """A stretch of a title between breaks.
+
+    Parameters
+    ----------
+    start, end : of its words.
+    exercises : ids, with compounds as one.
+    components : the parts of compounds.
+    method : `exact`, `reordered` or `compound`.
+    uncovered : words with a meaning of their own that no name explains.
+    weak : the only name is one that counts alone.
+    borrowed : the head of its name stands in a later phrase.
+    """
+
+    start: int
+    end: int
+    exercises: list[str] = field(default_factory=list)
+    components: list[str] = field(default_factory=list)
+    method: str = ""
+    used: float = 0.0
+    uncovered: int = 0
+    weak: bool = False
+    borrowed: bool = False
+
+
+def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:
+    """Settle what the phrases of a title name, each in the light of the others."""
+    if len(made) > 1 and any(
+        each not in BESIDE and not _circumstance(words, phrase, found) for phrase in made for each in phrase.exercises
+    ):
+        for phrase in made:
+            if len(phrase.exercises) == 1 and (phrase.exercises[0] in BESIDE or _circumstance(words, phrase, found)):
+                # "Lying: leg raises", "with chair: dips".
+                phrase.exercises = []
+    _said_behind(words, made, found_matches, found)
+    _shared_heads(words, made, found)
+    _with_press(words, made, found)
+    if len(made) > 1 and _one_in_parts(words, made, found):
+        return
+    if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
+        other = {
+            at
+            for match in found_matches
+            if match.entry.type in ("rest", "talk", "other")
+            for at in range(match.start, match.end)
+        }
+        _across(words, made, found, other)
+
+
+def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
+    """Whether a phrase only says how the body is held or with what: "lying", "with chair"."""
+    if (
+        len(phrase.exercises) != 1
+        or phrase.exercises[0] not in found.exercises
+        or (phrase.used > 1 and not phrase.weak)
+    ):
+        return False
+    gear = any((word,) in found.equipment for word in words[phrase.start : phrase.end])
+    return found.exercises[phrase.exercises[0]].pattern == "posture" or (
+        gear and phrase.end - phrase.start > 1 and words[phrase.start] in _LEADS_GEAR
+    )
+
+
+def _one_in_parts(words: Sequence[str], made: list[Phrase], found: Lexicon) -> bool:
+    """ "Squat, curl & press": what is one exercise by all of its words, three or more, whatever signs stand between them."""
+    named = [word for word in words if word[0].isalpha() and word not in AND]
+    if len(named) != 3 or any("," not in words[each.end : each.end + 1] for each in made[:-1]):
+        return False
+    entry = found.bags.get(frozenset(named))
+    if entry is None:
+        return False
+    made[0].exercises, made[0].method = [entry.id], "reordered"
+    for phrase in made[1:]:
+        phrase.exercises = []
+    return True
+
+
+def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:
+    """ "Skater hops – touch the floor": a name of many meanings behind a dash says how the one before it is done."""
+    for first, second in pairwise(made):
+        inside = [match for match in found_matches if second.start <= match.start and match.end <= second.end]
+        named = [match for match in inside if match.entry.type == "exercise"]
+        gear = all((words[match.start],) in found.equipment for match in named)
+        sign = words[first.end] in _DASHES or (gear and words[first.end] == "," and second.end - second.start > 1)
+        if first.exercises and sign and named and all(match.entry.weak for match in named):
+            second.exercises = []
+
+
+def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Curl + press", "clean + press": a press of nothing is the second half of one exercise."""
+    for first, second in pairwise(made):
+        alone = (
+            second.end - second.start <= 4 and words[second.start] == "press" and second.exercises == ["chest_press"]
+        )
+        if alone and words[first.end] in "+>/" and len(first.exercises) == 1:
+            one = next(
+                (
+                    known
+                    for each in found.ancestors(first.exercises[0])
+                    for press in ("overhead_press", "chest_press")
+                    if (known := known_pairs().get((each, press)))
+                ),
+                "",
+            )
+            if one:
+                first.components, first.exercises, first.method = (
+                    [*first.exercises, "overhead_press"],
+                    [one],
+                    "compound",
+                )
+                second.exercises = []
+            elif upright(first.exercises[0], found):
+                # "Jack + press".
+                second.exercises = ["overhead_press"]
+
+
+def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Lateral + front raises", "front/side lunges": the head of the last name belongs to what stands before the sign as well."""
+    last: Phrase | None = None
+    for first, second in reversed(list(pairwise(made))):
+        last = last if second.borrowed else second
+        if first.exercises or first.uncovered > 1 or len(second.exercises) != 1 or words[first.end] not in "+/&,":
+            continue
+        before = [
+            word for word in words[first.start : first.end] if word not in found.fillers and not word[0].isdigit()
+        ]
+        before = before or list(words[first.start : first.end])
+        if last is None or not 1 <= len(before) <= 2 or _circumstance(words, second, found):
+            continue
+        for length in (1, 2):
+            entry = exact([*before, *words[max(last.start, last.end - length) : last.end]], found)
+            if entry and not entry.weak and entry.id not in second.exercises:
+                first.exercises, first.method, first.used, first.uncovered = [entry.id], "exact", 1.0, 0
+                first.borrowed = True
+                break
+
+
+def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set[int]) -> None:
+    """ "Squat - goblet", "raise, lateral": one name with a break in it."""
+    signs = {word for word in words if word in BREAKS}
+    named = [phrase for phrase in made if phrase.exercises]
+    if not signs <= _SOFT:
+        return
+    entry = bag_match([word for at, word in enumerate(words) if word not in BREAKS and at not in other], found)
+    if ":" in signs and named and named[0].used > 1:
+        # "Chest: push-ups".
+        return
+    loose = named and named[0].used <= 1 and named[0].weak
+    if entry and (not named or loose or named[0].exercises[0] in list(found.ancestors(entry.id))[1:]):
+        target = named[0] if named else made[0]
+        target.exercises = [entry.id]
+        target.method = "reordered"
+        target.weak = False
+        for phrase in made:
+            phrase.uncovered = 0
+            if phrase is not target:
+                phrase.exercises = []
+
+
+def upright(exercise: str, found: Lexicon) -> bool:
+    return exercise in found.exercises and found.exercises[exercise].position == "standing"
