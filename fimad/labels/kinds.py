@@ -106,6 +106,8 @@ def decide(
         exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
+    if _greets(words, named, exercises):
+        return Verdict("talk", 0.85, "words", evidence=["good morning"])
     talk = _talk(words, by_type["talk"], exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
@@ -141,6 +143,13 @@ def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase], fo
     return all(match.entry.weak for match in named) and any(
         not part.exercises and not part.used and part.uncovered and not _said_how(words, part, found) for part in parts
     )
+
+
+def _greets(words: Sequence[str], named: Match | None, exercises: list[str]) -> bool:
+    """ "Good morning! Let's move" is no exercise."""
+    if named is None or named.start or len(exercises) > 1 or list(words[:2]) != ["good", "morning"]:
+        return False
+    return words[2:3] in (["!"], [","]) and any(word[0].isalpha() for word in words[3:])
 
 
 def _said_how(words: Sequence[str], part: Phrase, found: Lexicon) -> bool:
@@ -281,7 +290,7 @@ def _unlisted(
         return []
     heads = [word for word in letters if word in HEADS]
     body = [word for word in letters if word in BODY]
-    if not heads or (not body and _VAGUE.issuperset(heads)):
+    if not heads or (not body and (_VAGUE | LOOSE).issuperset(heads)):
         return []
     counted = bool(stated_counts(words)) and not LOOSE.issuperset(heads)
     last = next((word for word in reversed(letters) if word not in found.fillers), "")

@@ -94,6 +94,7 @@ _FOURS = re.compile(r"\ball 4'?s\b", re.I)
 # "C+P", "C + J".
 _CLEAN_AND = re.compile(r"\bc ?\+ ?([pj])\b", re.I)
 _BELL = re.compile(r"\b(kettle|dumb|bar|club) (?=bells?\b)bell", re.I)
+_SWINGS = re.compile(r"\bKBS\b")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
@@ -122,6 +123,8 @@ def clean(title: str) -> str:
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
         text = _CAMEL.sub(" ", text)
+    if "KBS" in text:
+        text = _SWINGS.sub("KB swings", text)
     if "2o" in text.lower():
         text = _OVERHEAD.sub(_spelt_out, text)
     if "+" in text:

@@ -88,7 +88,9 @@ _LEADING = frozenset(
 )
 _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
 # What others do with an exercise: "dog joins the plank".
-_TOLD = _words("joins explains invented teaches interrupts attempts ruins demonstrates reviews reacts")
+_TOLD = _words("joins explains invented teaches interrupts attempts ruins demonstrates reviews reacts says")
+_AIMS = _words("weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes")
+_POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
 _RELATIVE = frozenset(["that", "which", "who"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
@@ -109,6 +111,8 @@ _JUDGED = frozenset(
         "wrong",
         "ideal",
         "optimal",
+        "underrated",
+        "overrated",
     ]
 )
 
@@ -161,9 +165,15 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if "with" in tail and not _AILING.isdisjoint(tail) and "no" not in tail:
         # "Squatting with back pain".
         return "talk", ["with", "pain"]
-    if tail and tail[-1] == "day" and (tail[-2:-1] and tail[-2] in ("a", "per", "every", "each")):
-        # "100 push-ups a day".
-        return "talk", list(tail[-2:])
+    for at in range(1, len(tail)):
+        if tail[at] == "day" and tail[at - 1] in ("a", "per", "every", "each"):
+            # "100 push-ups a day".
+            return "talk", list(tail[at - 1 : at + 1])
+        if tail[at - 1] == "for" and tail[at] in _AIMS:
+            # "Jump rope for weight loss".
+            return "talk", ["for", tail[at]]
+    if tail and tail[-1] == "wrong":
+        return "talk", ["wrong"]
     if "challenge" in words[last.end : end] and "day" in words[last.end :]:
         # "Push-up challenge day 12".
         return "section", ["challenge", "day"]
@@ -179,6 +189,10 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             return "other", [word]
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
+    following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"]) else []
+    if following and following[-1] in _POSITIONS and not any(match.start > end for match in named):
+        # "Bench press: elbow position".
+        return "talk", [following[-1]]
     before = words[start : inside[0].start]
     return _before(words, before, start, end)
 
@@ -198,7 +212,10 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
 def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
         if word in _ABOUT or word in _ABOUT_BEFORE:
-            if any(each in PREPOSITIONS or each in _RELATIVE for each in before[at + 1 :]):
+            if any(
+                each in PREPOSITIONS or each in _RELATIVE or each in _PERSONS or each in _MINE
+                for each in before[at + 1 :]
+            ):
                 return "talk", [word]
         elif word in _JUDGED or word in _TOLD or (word == "record" and before[at - 1 : at] == ["world"]):
             return "talk", [word]

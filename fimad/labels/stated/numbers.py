@@ -379,8 +379,8 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
 def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated, value: float) -> int:
     text = found[at].text.lstrip("0") or "0"
     following = found[at + 1].text if at + 1 < len(found) else ""
-    if text.isdigit() and value <= 1000:
-        if value == 1 and following not in LIMBS and following != "-":
+    if text.isdigit() and value <= 1000 and words[-1:] != ["every"]:
+        if value == 1 and following not in LIMBS and following != "-" and following not in EACH:
             # "1 plank": one of it; a place in a list more often than not.
             return at + 1
         each = (
@@ -388,7 +388,7 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
             or (following in _ON and at + 2 < len(found) and found[at + 2].text in EACH)
             or (following == "/" and at + 2 < len(found) and found[at + 2].text in EACH_OF)
         )
-        if (words and words[-1] == "of") or (words and value >= 2 and each):
+        if (words and words[-1] == "of") or (words and each):
             into.repetitions.append(int(value))
             return at + 1
         if following == "-" and at + 2 < len(found) and found[at + 2].text in LIMBS:
