@@ -166,7 +166,8 @@ def _said_how(words: Sequence[str], part: Phrase, found: Lexicon) -> bool:
 def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> str:
     """The word behind an exercise's name that no exercise ends with ("plank *walls*", "squat rack *tour*"); "" if there is none."""
     covered = {at for match in found_matches for at in range(match.start, match.end)}
-    last = next((match for match in reversed(found_matches) if match.entry.type == "exercise"), None)
+    named = [match for match in found_matches if match.entry.type == "exercise"]
+    last = next((match for match in reversed(named) if not match.entry.weak), named[-1] if named else None)
     if last is None or (last.used >= 2 and not last.entry.weak):
         # A name of two words is an exercise whatever follows: "side lunge slides".
         return ""

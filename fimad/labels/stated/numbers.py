@@ -264,8 +264,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
                 return end
         if unit == "m" and (value > 15 or not attached or any(each.text in ON_GROUND for each in found)):
             # "40 m" is a way; "20 m. climbers" counts.
-            climbs = any(each.text.startswith("climb") for each in found[end : end + 2])
-            if attached or not climbs:
+            if attached or not any(each.text.startswith("climb") for each in found[end : end + 2]):
                 into.measured = into.measured or value > 15
                 return end
             return _bare(found, at, words, lexicon, into, value)
@@ -346,7 +345,8 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
         if kind == "minute" and end < size and found[end].kind == "n":
             nested, stop = second_part(found, end)
             seconds, end = seconds + nested, stop
-        if seconds <= _MOST_EFFORT and end < size and found[end].text in SLOWLY:
+        slow = end < size and (found[end].text in SLOWLY or (words[-1:] == [","] and found[end].text == "hold"))
+        if seconds <= _MOST_EFFORT and slow:
             # "3 sec pause squats", "squat 3s down": how each is done.
             return end
         if words[-1:] == ["with"] or words[-2:] in (["with", "a"], ["with", "1"]):
