@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fimad.labels.context.movements import HOW
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
 from fimad.labels.parts import AND, BESIDE, BREAKS, Phrase, put_together, upright
@@ -83,6 +84,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     covered = {at for match in inside for at in range(match.start, match.end)}
     rest = content([words[at] for at in range(start, end) if at not in covered], found)
     phrase.uncovered = len(rest)
+    rest = [word for word in rest if word not in HOW]
     strong = [match for match in named if not match.entry.weak]
     if named and not strong and _not_alone(words, start, end, named[0], inside):
         phrase.weak, phrase.used = True, named[0].used

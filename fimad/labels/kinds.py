@@ -44,6 +44,9 @@ _PERSONS = frozenset(
     ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
 )
 _MAX_UNLISTED = 8
+_REPORTS = frozenset(
+    ["review", "results", "study", "update", "history", "comparison", "science", "news", "topic", "story"]
+)
 _VERSUS = frozenset(["vs", "versus"])
 _OPENS = frozenset(["warm up", "warmup", "warming up", "cool down", "cooldown", "cooling down"])
 # Without a part of the body they name no exercise: "partner stretches", "pulses & holds".
@@ -198,6 +201,9 @@ def _talk(
         return [said[0].entry.id]
     if said and said[0] is first and words[first.end : first.end + 1] and words[first.end] in _OF:
         # "Ausführung der Kniebeuge", "técnica de sentadilla".
+        return [first.entry.id]
+    if said and said[0] is first and said[0].entry.id in _REPORTS and words[first.end : first.end + 1] == [":"]:
+        # "Review: Concept2 rower".
         return [first.entry.id]
     strong = [match for match in said if match.entry.id not in _WEAK_TALK]
     if strong:

@@ -20,7 +20,7 @@ _MAX_SKIPPED = 3
 # They say how where they stand beside a name; within one they make another.
 _NO_SKIP = frozenset([
     "press", "reach", "touch", "up", "down", "out", "over", "front", "back", "side", "jump", "hop",
-    "knee", "elbow", "toe", "hands", "core", "ab", "glute", "pulse", "hold", "walk", "march", "twisted",
+    "knee", "elbow", "toe", "heel", "hands", "core", "ab", "glute", "pulse", "hold", "walk", "march", "twisted",
     "butterfly", "pause", "power", "cardio", "upper", "lower", "full", "body", "to", "with", "and",
     "in", "on", "each", "every", "per", "leg", "incline", "decline", "palm",
 ])  # fmt: skip

@@ -87,7 +87,7 @@ def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
 def _one_in_parts(words: Sequence[str], made: list[Phrase], found: Lexicon) -> bool:
     """ "Squat, curl & press": what is one exercise by all of its words, three or more, whatever signs stand between them."""
     named = [word for word in words if word[0].isalpha() and word not in AND]
-    if len(named) != 3 or any("," not in words[each.end : each.end + 1] for each in made[:-1]):
+    if len(named) != 3 or len(set(named)) != 3 or any("," not in words[each.end : each.end + 1] for each in made[:-1]):
         return False
     entry = found.bags.get(frozenset(named))
     if entry is None:
@@ -105,7 +105,8 @@ def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[M
         named = [match for match in inside if match.entry.type == "exercise"]
         gear = all((words[match.start],) in found.equipment for match in named)
         sign = words[first.end] in _DASHES or (gear and words[first.end] == "," and second.end - second.start > 1)
-        if first.exercises and sign and named and all(match.entry.weak for match in named):
+        loose = all(match.entry.weak for match in named) if named else second.method == "reordered" and sign
+        if first.exercises and sign and loose:
             second.exercises = []
 
 

@@ -46,10 +46,12 @@ _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
 # "Deadlift 405" is a weight.
 _MOST_TRAILING = 120
+_REPS = re.compile(r"\breps?\b|repetition")
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
 _COMBO = frozenset(["combo", "combination", "combos"])
+_BEHIND = frozenset(["glute", "booty", "butt", "bum", "hip", "leg"])
 _UP_AND_DOWN = {"sitting", "standing"}
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
@@ -180,6 +182,9 @@ def _label(title: str) -> TitleLabel:
     if pair and not _COMBO.isdisjoint(reading.words):
         # "Deadlift and row combo".
         verdict.exercises, verdict.components, verdict.method = [pair], verdict.exercises, "compound"
+    if not _BEHIND.isdisjoint(reading.words) and "tricep" not in reading.words:
+        # "Cable kickback, right glute".
+        verdict.exercises = ["donkey_kick" if each == "tricep_kickback" else each for each in verdict.exercises]
     if set(verdict.exercises) == _UP_AND_DOWN:
         # "Stand up, sit down".
         verdict.exercises, verdict.method = ["sit_to_stand"], "compound"
@@ -187,7 +192,13 @@ def _label(title: str) -> TitleLabel:
         verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
     if verdict.kind == "section":
         # "Round 3 of 4", "ab circuit x2" count rounds.
-        if sets is None and repetitions is not None and repetitions > 1 and not _OF.search(text) and "rep" not in text:
+        if (
+            sets is None
+            and repetitions is not None
+            and repetitions > 1
+            and not _OF.search(text)
+            and not _REPS.search(text)
+        ):
             sets = repetitions
         repetitions = None
     if reading.stated.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:

@@ -192,7 +192,10 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     size = len(found)
     units = lexicon.units
     following = found[at + 1] if at + 1 < size else None
-    if words and text.isdigit() and (words[-1], text) in lexicon.pairs:
+    counted = (
+        following is not None and lexicon.units.get(following.text) in ("repetition", "set") and following.text != "x"
+    )
+    if words and text.isdigit() and not counted and (words[-1], text) in lexicon.pairs:
         # "Warrior 1", "figure 8s": part of a name.
         words.append(text)
         return at + 2 if following is not None and following.text == "s" and following.glued else at + 1
