@@ -27,6 +27,7 @@ _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
 )
+_WITHOUT = frozenset(["no", "without", "not", "minus"])
 # What an exercise is when one limb does it.
 _ONE_LIMB = {
     "bent_over_row": ("", "single_arm_row"),
@@ -78,6 +79,12 @@ def content(words: Sequence[str], found: Lexicon) -> list[str]:
 def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
     phrase = Phrase(start, end)
     named = [match for match in inside if match.entry.type == "exercise"]
+    if any(word in _WITHOUT for word in words[start:end]):
+        # "Burpee – no push-up".
+        done = [match for match in named if match.start == start or words[match.start - 1] not in _WITHOUT]
+        if named and not done:
+            return phrase
+        named = done
     if len(named) > 1:
         # "Lying flies": how the body is held is nothing done beside it.
         named = [match for match in named if not _posture(words, match, found)] or named
@@ -127,6 +134,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if match.entry.id in BESIDE and any(each.entry.id not in BESIDE for each in named):
             continue
         if link == "with" and of_limbs(words, groups[-1][-1], match, found):
+            continue
+        if link == "with" and tuple(words[match.start : match.end]) in found.equipment:
+            # "Wall slides with foam roller".
             continue
         if link == "with" and held_with(groups[-1][-1], match, found):
             # "Sphinx with neck stretch", "warrior I with eagle arms": one pose.

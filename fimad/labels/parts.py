@@ -15,6 +15,7 @@ BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:+")
 _DASHES = frozenset("-!.")
+_WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
 BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
@@ -60,7 +61,8 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
     _with_press(words, made, found)
     if len(made) > 1 and _one_in_parts(words, made, found):
         return
-    if len(made) > 1 and sum(len(each.exercises) for each in made) <= 1:
+    count = sum(len(each.exercises) for each in made)
+    if len(made) > 1 and (count <= 1 or (count == 2 and words[made[0].end] in ":-")):
         other = {
             at
             for match in found_matches
@@ -78,6 +80,9 @@ def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
         or (phrase.used > 1 and not phrase.weak)
     ):
         return False
+    if phrase.weak and words[phrase.start] == "with":
+        # "Burpee, with jump".
+        return True
     gear = any((word,) in found.equipment for word in words[phrase.start : phrase.end])
     return found.exercises[phrase.exercises[0]].pattern == "posture" or (
         gear and phrase.end - phrase.start > 1 and words[phrase.start] in _LEADS_GEAR
@@ -165,7 +170,15 @@ def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set
     named = [phrase for phrase in made if phrase.exercises]
     if not signs <= _SOFT:
         return
-    entry = bag_match([word for at, word in enumerate(words) if word not in BREAKS and at not in other], found)
+    left = [word for at, word in enumerate(words) if word not in BREAKS and at not in other]
+    several = sum(len(phrase.exercises) for phrase in made) > 1
+    entry = bag_match(left, found, whole=several) if not _WAYS.issuperset(left) else None
+    if several and (
+        entry is None
+        or entry.id in named[1].exercises
+        or named[0].exercises[0] not in list(found.ancestors(entry.id))[1:]
+    ):
+        return
     if ":" in signs and named and named[0].used > 1:
         # "Chest: push-ups".
         return

@@ -175,6 +175,9 @@ def _label(title: str) -> TitleLabel:
     if verdict.kind == "rest" and duration_s is None:
         # "Round break 1:00", "rest 15".
         duration_s, rest_s = rest_s or lone_seconds(reading), None
+        if duration_s is None and "minute" in reading.words:
+            # "Minute rest".
+            duration_s = 60.0
         if duration_s is None and repetitions in HELD_S:
             # "Rest (10)".
             duration_s, repetitions = float(repetitions or 0), None

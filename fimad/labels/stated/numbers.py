@@ -37,9 +37,8 @@ from fimad.labels.stated.places import after_hash, letter_order
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
-# What comes more often is a weight.
-_MOST_SETS = 30
-_MOST_EFFORT = 10
+# What comes more often is a weight; effort is told of ten.
+_MOST_SETS, _MOST_EFFORT = 30, 10
 # "12 on each side".
 _ON = frozenset(["on", "de", "auf", "su", "em", "en"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
@@ -210,8 +209,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "P90X": a name of its own.
         return at + 1
     effort = words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])
-    if effort and value <= _MOST_EFFORT and not unit_at(found, at + 1, units)[0]:
-        # "@8", "RPE 8": how hard it is, of ten.
+    if effort and value <= _MOST_EFFORT and not unit_at(found, at + 1, units)[0]:  # "@8", "RPE 8"
         while words and words[-1] in ("@", "rpe", ":"):
             words.pop()
         return at + 1
@@ -350,8 +348,7 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
             seconds, end = seconds + nested, stop
         slow = end < size and (found[end].text in SLOWLY or (words[-1:] == [","] and found[end].text == "hold"))
         if seconds <= _MOST_EFFORT and slow:
-            # "3 sec pause squats", "squat 3s down": how each is done.
-            return end
+            return end  # "3 sec pause squats", "squat 3s down": how each is done.
         if words[-1:] == ["with"] or words[-2:] in (["with", "a"], ["with", "1"]):
             # "Bridges with a 2-second squeeze": how, not how long.
             return end
