@@ -72,9 +72,16 @@ MET = (
 def met(name: str) -> list[Case]:
     """A batch of titles that was written, with its answers, before it was labelled for the first time.
 
-    What the first labelling gave stands in docs/labels.md; kinds of mistakes were mended afterwards.
+    What the first labelling gave stands in docs/labels.md, of the later ones in `first_met` too; kinds of mistakes were
+    mended afterwards.
     """
     return _read(name)
+
+
+def first_met() -> list[dict[str, str]]:
+    """What the first labelling of the later batches gave, with the answers as written and as put right."""
+    with (FOLDER / "first_met.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def interval(right: float, count: int) -> tuple[float, float]:
@@ -221,7 +228,9 @@ def main() -> None:
             ].append((case, label))
         for case, label in chosen:
             groups[f"  {case.style}" if case.language == "en" else f"  {case.language}"].append((case, label))
-        result[name] = _table(groups)
+        tables = _table(groups)
+        # Of the many batches the file keeps what is English, of the five languages and of others.
+        result[name] = tables if name not in MET else {key: tables[key] for key in tables if not key.startswith(" ")}
     methods = Counter(
         (label.method, frozenset(label.exercises) == case.exercises) for case, label in pairs if label.exercises
     )
@@ -240,6 +249,7 @@ def main() -> None:
         result["titles"] = _outside(options.titles)
     if options.embed:
         result["phrasings"] = _phrasings(options.embed)
+    result["as met first"] = first_met()
     result["titles_per_s"] = speed([case.title for case in cases()])
     result["hostile_ms"] = hostile_ms()
     print(f"\n{result['titles_per_s']:.0f} titles a second; the worst hostile title {result['hostile_ms']:.1f} ms")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fimad.labels.context.movements import HOW
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
-from fimad.labels.parts import AND, BESIDE, BREAKS, Phrase, put_together, upright
+from fimad.labels.parts import AND, BESIDE, BREAKS, WITHOUT, Phrase, put_together, upright
 from fimad.labels.taxonomy import Lexicon, lexicon
 
 _TO = frozenset(["to", "into", "zu", "zum", "a", "al"])
@@ -27,7 +27,6 @@ _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 _LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
 )
-_WITHOUT = frozenset(["no", "without", "not", "minus"])
 # What an exercise is when one limb does it.
 _ONE_LIMB = {
     "bent_over_row": ("", "single_arm_row"),
@@ -79,9 +78,9 @@ def content(words: Sequence[str], found: Lexicon) -> list[str]:
 def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
     phrase = Phrase(start, end)
     named = [match for match in inside if match.entry.type == "exercise"]
-    if any(word in _WITHOUT for word in words[start:end]):
+    if any(word in WITHOUT for word in words[start:end]):
         # "Burpee – no push-up".
-        done = [match for match in named if match.start == start or words[match.start - 1] not in _WITHOUT]
+        done = [match for match in named if match.start == start or words[match.start - 1] not in WITHOUT]
         if named and not done:
             return phrase
         named = done

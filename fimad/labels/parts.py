@@ -15,6 +15,7 @@ BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:+")
 _DASHES = frozenset("-!.")
+WITHOUT = frozenset(["no", "without", "not", "minus"])
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
@@ -173,6 +174,9 @@ def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set
     left = [word for at, word in enumerate(words) if word not in BREAKS and at not in other]
     several = sum(len(phrase.exercises) for phrase in made) > 1
     entry = bag_match(left, found, whole=several) if not _WAYS.issuperset(left) else None
+    if not WITHOUT.isdisjoint(words):
+        # "Burpee – no push-up" is a name; "lunges, no jump" is not what it would be with one.
+        entry = found.bags.get(frozenset(left))
     if several and (
         entry is None
         or entry.id in named[1].exercises
