@@ -209,7 +209,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "P90X": a name of its own.
         return at + 1
     effort = words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])
-    if effort and value <= _MOST_EFFORT and not unit_at(found, at + 1, units)[0]:  # "@8", "RPE 8"
+    if effort and (value <= _MOST_EFFORT or words[-1] == "@") and not unit_at(found, at + 1, units)[0]:  # "@8", "@ 100"
         while words and words[-1] in ("@", "rpe", ":"):
             words.pop()
         return at + 1
