@@ -172,6 +172,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         if tail[at - 1] == "for" and tail[at] in _AIMS:
             # "Jump rope for weight loss".
             return "talk", ["for", tail[at]]
+    if "pick" in words and words[words.index("pick") + 1 : words.index("pick") + 2] == ["one"]:
+        # "Squat, bench or deadlift: pick one".
+        return "talk", ["pick one"]
     if tail and tail[-1] == "wrong":
         return "talk", ["wrong"]
     if "challenge" in words[last.end : end] and "day" in words[last.end :]:
