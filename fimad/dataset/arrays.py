@@ -119,8 +119,21 @@ class WindowArrays:
         return replace(self, **each)
 
     def folds(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Leave one group out: indices of the windows to train and to test with, for every group."""
-        for group in np.unique(self.groups):
+        """Leave one group out: indices of the windows to train and to test with, for every group.
+
+        Raises `ConfigError` where all windows are of one group: nobody is left to test with.
+        """
+        found = np.unique(self.groups)
+        if len(found) == 1:
+            raise ConfigError(
+                f"All {len(self)} windows are of one group, {str(found[0])[:80]!r}: there is nobody else to test with.",
+                "The dataset, or what was selected of it, shows one person or channel; the demo is one video.",
+                "Build one of more people (docs/own-videos.md), or, to try things out, to_arrays(groups='clip').",
+            )
+        return self._folds(found)
+
+    def _folds(self, groups: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        for group in groups:
             yield np.flatnonzero(self.groups != group), np.flatnonzero(self.groups == group)
 
     def to_frame(self, library: str = "pandas") -> Any:

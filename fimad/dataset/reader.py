@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from fimad.dataset.folding import Clip, folded, shaped, shapes_of
 from fimad.dataset.manifest import read_manifest
-from fimad.dataset.selecting import check_known, check_names, flagged, named, names_of, nothing_left
+from fimad.dataset.selecting import check_known, check_names, flagged, named, names_of, no_clip, nothing_left
 from fimad.errors import ConfigError, DatasetError
 from fimad.labels.taxonomy import KINDS
 from fimad.storage.store import FsspecStore, open_store
@@ -273,12 +273,7 @@ class Dataset:
                             table = table.filter(self._filter)
                         if table.num_rows:
                             return next(self.fold(table.select(wanted)))
-        chosen = f" in .select({', '.join(self._told)})" if self._told else ""
-        raise DatasetError(
-            f"The dataset has no clip {clip_id!r}{chosen}.",
-            "It was left out, or the id is misspelt.",
-            "See `Dataset.index()`.",
-        )
+        raise no_clip(self.manifest, clip_id, self._told)
 
     def plot(self, clip_id: str, placement: str | None = None, path: str | os.PathLike[str] | None = None) -> Any:
         """Specific force and angular rate of a clip's sensor over the video's time, as a matplotlib figure.

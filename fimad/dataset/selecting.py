@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from fimad.errors import ConfigError
+from fimad.errors import ConfigError, DatasetError
 from fimad.labels import label_title, lexicon
 
 
@@ -22,6 +22,18 @@ def nothing_left(manifest: Mapping[str, Any], told: Sequence[str]) -> ConfigErro
         f"No clip meets {', '.join(told) or 'the conditions: the dataset is empty'}.",
         "Each condition may hold for some clips, and all together for none; small datasets have empty splits.",
         f"There are {splits}; labels: {', '.join(labels[:20]) or 'none'}{', ...' if len(labels) > 20 else ''}.",
+    )
+
+
+def no_clip(manifest: Mapping[str, Any], clip_id: str, told: Sequence[str]) -> DatasetError:
+    """The error for a clip that is not there; ids near to its own are told, of the first of each shard."""
+    ids = [clip[1] for shard in manifest["shards"] for clip in shard.get("preview", ())]
+    near = difflib.get_close_matches(clip_id, ids, 3, 0.6) or ids[:3]
+    chosen = f" in .select({', '.join(told)})" if told else ""
+    return DatasetError(
+        f"The dataset has no clip {clip_id!r}{chosen}.",
+        "It was left out, or the id is misspelt.",
+        f"{'Ids are such as ' + ', '.join(map(repr, near)) + '. ' if near else ''}`Dataset.index()` lists all.",
     )
 
 

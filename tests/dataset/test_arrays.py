@@ -145,6 +145,13 @@ def test_groups_keep_persons_apart(dataset: Dataset) -> None:
     assert len(set(dataset.to_arrays(placements=["pelvis"], groups="clip").groups)) == 24
 
 
+def test_one_group_leaves_nobody_to_test_with(dataset: Dataset) -> None:
+    arrays = dataset.to_arrays(placements=["pelvis"])
+    alone = arrays.take(arrays.groups == arrays.groups[0])
+    with pytest.raises(ConfigError, match=r"one group, 'channel \d'[\s\S]*groups='clip'"):
+        alone.folds()
+
+
 def test_strangers_are_warned_of(tmp_path: Path) -> None:
     class Strangers(SyntheticSource):
         def _download(self, number: int, video_id: str) -> list[dict[str, Any]]:
@@ -256,6 +263,8 @@ def test_one_clip_of_a_selection(dataset: Dataset) -> None:
     assert dataset.clip(other, ["label"])["label"] != "squats"
     with pytest.raises(DatasetError, match="select"):
         dataset.select(label="squats").clip(other)
+    with pytest.raises(DatasetError, match=r"Ids are such as[\s\S]*video000003___1"):
+        dataset.clip("vidoe000003___1")
 
 
 def test_a_schema_of_the_future_is_refused(dataset: Dataset, tmp_path: Path) -> None:
