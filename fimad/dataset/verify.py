@@ -107,7 +107,7 @@ def _rows(dataset: Dataset) -> list[Problem]:
     corpus = Corpus(
         manifest["columns"],
         numbered=bool(manifest.get("classes")),
-        fixed=bool(manifest["config"].get("pack", {}).get("split_file")),
+        fixed=bool(manifest.get("splits_given") or manifest["config"].get("pack", {}).get("split_file")),
     )
     for number, shard in enumerate(manifest["shards"]):
         name, row = shard["name"], 0

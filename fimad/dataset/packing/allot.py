@@ -30,6 +30,7 @@ class Allotment:
     ----------
     about : of every video, by what its content key is made.
     labels : by kind of label counts (`Members.kinds`), its classes with their numbers.
+    given : whether a list or file says which video goes where, whoever is in it.
     """
 
     facts: Facts
@@ -43,6 +44,7 @@ class Allotment:
     without_split: int = 0
     leaking: list[str] = field(default_factory=list)
     classes: dict[str, int] = field(default_factory=dict)
+    given: bool = False
 
     def content(self, row: int) -> str:
         """The content key of a video. It is asked for when needed: a million keys take as much memory as all else."""
@@ -135,6 +137,7 @@ def allot(
         len(members) - len(splits),
         leaking,
         classes,
+        bool(config.pack.split_file or any(facts.column("split"))),
     )
 
 

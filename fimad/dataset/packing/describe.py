@@ -44,12 +44,15 @@ def describe(
     previous: Mapping[str, Any],
     order: list[str],
     classes: Mapping[str, int],
+    *,
+    splits_given: bool = False,
 ) -> dict[str, Any]:
     """The manifest of the next version.
 
     Parameters
     ----------
     classes : number of each class, of this version and of those before.
+    splits_given : whether a list or file says which video goes where; one person's videos may then lie apart.
     left : videos that the split file does not name, and new videos that would have tied two splits together.
     """
     without_split, leaking = left
@@ -68,6 +71,7 @@ def describe(
         "excluded_videos": [*_reasons(source.excluded()), *_leaking(leaking)],
         "incomplete_videos": _reasons(source.incomplete()),
         "videos_without_split": without_split,
+        **({"splits_given": True} if splits_given else {}),
         "removed": previous.get("removed", []),
         "tools": dict(tools),
         "config": _published(config, stages),

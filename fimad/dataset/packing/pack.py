@@ -155,6 +155,7 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
             previous,
             order,
             allotment.classes,
+            splits_given=allotment.given,
         )
         if not same(previous, data):
             publish(store, shards, data, previous)

@@ -12,6 +12,7 @@ import pytest
 from makers import config, video
 
 from fimad.dataset.reader import open_dataset
+from fimad.dataset.verify import verify
 from fimad.pipeline.build import build
 from fimad.pipeline.inspect.status import status
 from fimad.pipeline.inspect.summary import Summary
@@ -147,6 +148,11 @@ def test_a_list_with_other_labels(tmp_path: Path, run: Callable[..., Summary]) -
     assert done(run(path)) == [1, 1]
     assert labels(tmp_path)["b-id"] == ["side plank"]
     assert set(open_dataset(str(tmp_path / "d")).table(["split"]).column("split").to_pylist()) == {"train", "val"}
+    # A list may put one person's videos apart: it is said, and no fault.
+    path.write_text(path.read_text().replace("Bo", "Ann"))
+    assert done(run(path)) == [1, 1]
+    assert [str(problem) for problem in verify(str(tmp_path / "d")) if "two splits" in str(problem)] == []
+    assert json.loads((tmp_path / "d" / "manifest.json").read_text())["splits_given"] is True
     # Without the list, and by a folder's name.
     assert done(run(tmp_path / "in")) == [2, 2]
     assert labels(tmp_path) == {"a-id": ["squats"], "b-id": ["squats"]}
