@@ -217,10 +217,16 @@ def test_a_signal_from_outside_is_an_interruption_and_no_crash(
         return wait(self, pipe, task)
 
     monkeypatch.setattr(_Watch, "wait", interrupted)
+    # Under nohup, say, this process ignores a hang-up, and its children would too.
+    before = signal.getsignal(number)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     try:
         (outcome,) = list(box.run([Task("v00", "url", "hang@pose", ("pose",), "cpu")]))
     finally:
         box.close()
+        if number != signal.SIGKILL:
+            signal.signal(number, before)
     (result,) = outcome.results
     assert (result.reason, result.kind, result.signal) == ("interrupted", "transient", number)
 
