@@ -51,7 +51,7 @@ def test_hostile_files(tmp_path: Path) -> None:
         dataset=str(tmp_path / "dataset"),
         segment={"min_clip_s": 0.3},
         transcribe={"model": "tiny.en"},
-        run={"without": ["embed"], "workers": 1, "deadline_s": 120, "attempts": 1, "memory_limit_bytes": 4 * 1024**3},
+        run={"without": ["embed"], "workers": 1, "deadline_s": 240, "attempts": 1, "memory_limit_bytes": 4 * 1024**3},
     )
     summary = build(settings, [str(tmp_path / "corpus")])
     assert summary.stopped == ""

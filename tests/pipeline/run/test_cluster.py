@@ -292,8 +292,8 @@ def test_a_child_loads_ahead_what_its_tasks_will_need_and_nothing_twice(tmp_path
     sandbox = Sandbox(spec, "cpu")
     try:
         sandbox.start()
-        until = time.monotonic() + 20
-        while not loaded.exists() and time.monotonic() < until:
+        until = time.monotonic() + 120
+        while not (loaded.exists() and loaded.read_text()) and time.monotonic() < until:
             time.sleep(0.02)
         assert loaded.read_text() == "."
         # The task comes while the model is still being loaded.
