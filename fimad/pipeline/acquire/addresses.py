@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 import urllib.parse
+from functools import lru_cache
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
@@ -47,6 +48,8 @@ def with_scheme(text: str) -> str:
     return f"https://{text.lstrip('/')}" if _BARE_YOUTUBE.match(text) else text
 
 
+# Asked of each address three times in a row.
+@lru_cache(maxsize=16)
 def youtube_id(url: str) -> str | None:
     """The video id of a YouTube address in any of its forms; None for anything else.
 
