@@ -16,7 +16,7 @@ import runner_fakes as fakes
 from test_build import go, make_config
 
 from fimad.errors import ConfigError, SetupError
-from fimad.pipeline.run.clusters.slurm import SlurmCluster, slurm_options, wall_time_s
+from fimad.pipeline.run.clusters.slurm import SlurmCluster, _address, slurm_options, wall_time_s
 
 SBATCH = """#!{python}
 import re, subprocess, sys
@@ -102,6 +102,13 @@ def test_the_key_is_nobody_elses_and_without_it_nobody_gets_in(tmp_path: Path, s
     assert scheduler is not None
     assert scheduler.poll() is not None
     assert not list((tmp_path / "shared").iterdir())
+
+
+@pytest.mark.parametrize(("said", "address"), [(None, None), ("", None), ('{"addr', None), ('{"address": "tls://a:1"}', "tls://a:1")])  # fmt: skip
+def test_a_schedulers_file_is_read_when_it_is_whole(tmp_path: Path, said: str | None, address: str | None) -> None:
+    if said is not None:
+        (tmp_path / "scheduler.json").write_text(said)
+    assert _address(tmp_path / "scheduler.json") == address
 
 
 def test_what_slurm_refuses_is_said(tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch) -> None:

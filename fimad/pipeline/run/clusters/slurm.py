@@ -88,7 +88,7 @@ class SlurmCluster:
                 start_new_session=True,
             )
         end = time.monotonic() + _START_S
-        while not where.exists():
+        while (address := _address(where)) is None:
             if time.monotonic() > end or self._scheduler.poll() is not None:
                 raise SetupError(
                     "Dask's scheduler did not start.",
@@ -97,7 +97,7 @@ class SlurmCluster:
                     reason="no_scheduler",
                 )
             time.sleep(0.05)
-        return str(json.loads(where.read_text())["address"])
+        return address
 
     def _submit(self, options: dict[str, str], own: dict[str, int], downloads: int, tls: list[str]) -> str:
         worker = [sys.executable, "-m", "distributed.cli.dask_worker"]
@@ -189,3 +189,11 @@ def _number(name: str, text: str) -> int:
             f"--slurm {name}={text} is no number from 1 up.", "It was misspelt.", f"As in --slurm {name}=8"
         )
     return int(text)
+
+
+def _address(scheduler_file: Path) -> str | None:
+    """What a scheduler's file says; None as long as it isn't there, or only begun: Dask writes it in place."""
+    try:
+        return str(json.loads(scheduler_file.read_text())["address"])
+    except (FileNotFoundError, ValueError):
+        return None
