@@ -38,18 +38,18 @@ def printable(text: str) -> str:
 
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal while something long goes on, told the share that is done; nothing elsewhere."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    """A bar on a terminal while something long goes on; nothing elsewhere. It swings until it is told the share that is done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TaskProgressColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
-        task = bars.add_task(text, total=1.0)
-        yield lambda share: bars.update(task, completed=share)
+        task = bars.add_task(text, total=None)
+        yield lambda share: bars.update(task, total=1.0, completed=share)
 
 
 def size_text(count: float) -> str:

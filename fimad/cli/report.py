@@ -50,7 +50,9 @@ def report(
     if _has_workspace(chosen):
         add_workspace(model, chosen)
     ids = [clip.clip_id for clip in model.clips]
-    text = page(model, explorers(rows, model), _media(chosen, ids, to) if media else None)
+    with progress("Preparing the explorer") as tell:
+        data = explorers(rows, model, tell=tell)
+    text = page(model, data, _media(chosen, ids, to) if media else None)
     _write(to, text)
     out.print(f"{escape(str(to))}: {len(ids)} clips, {size_text(len(text.encode()))}")
     if show:
@@ -78,16 +80,19 @@ def view(
     from fimad.report.single import one_clip, single_page
 
     chosen, rows = _rows(config, workspace, settings, dataset)
-    row = one_clip(rows, clip)
+    with progress("Finding the clip") as tell:
+        row = one_clip(rows, clip, tell)
     if png is not None:
         from fimad.report.figure import write_figure
 
-        write_figure(row, png, placement)
+        with progress("Drawing the figure"):
+            write_figure(row, png, placement)
         out.print(escape(str(png)))
     if rerun is not None:
         from fimad.report.recording import write_recording
 
-        write_recording(row, rerun)
+        with progress("Writing the recording") as tell:
+            write_recording(row, rerun, tell)
         out.print(escape(str(rerun)))
     if overlay is not None:
         from fimad.report.overlay import write_overlay
@@ -100,8 +105,9 @@ def view(
     if to is None and (png or rerun or overlay):
         return
     to = to or Path(f"{clip}.html")
-    text = single_page(rows, row, dataset or chosen.dataset, _media(chosen, [clip], to) if media else None)
-    _write(to, text)
+    with progress("Writing the page"):
+        text = single_page(rows, row, dataset or chosen.dataset, _media(chosen, [clip], to) if media else None)
+        _write(to, text)
     out.print(f"{escape(str(to))}: {size_text(len(text.encode()))}")
     if show:
         webbrowser.open(to.resolve().as_uri())

@@ -1,14 +1,15 @@
-"""Rows of a dataset as dictionaries: flat lists of numbers become arrays of the shape that the manifest states."""
+"""Rows of a dataset: where they lie, and as dictionaries, with lists of numbers as arrays of the shape that the manifest states."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fimad.storage.parquet import one_chunk
@@ -37,6 +38,15 @@ def shaped(row: Mapping[str, Any], shapes: Shapes) -> Clip:
         name: value.reshape(-1, *shapes[name]) if isinstance(value, np.ndarray) and name in shapes else value
         for name, value in row.items()
     }
+
+
+def groups_holding(file: Any, clip_ids: Iterable[str]) -> list[int]:
+    """The row groups of an open shard that hold one of these clips; all ids are read at once."""
+    rows = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+    ids = file.read(columns=["clip_id"]).column("clip_id")
+    found = np.flatnonzero(pc.is_in(ids, pa.array(sorted(clip_ids), pa.string())).to_numpy())
+    groups: list[int] = np.unique(np.searchsorted(np.cumsum(rows), found, side="right")).tolist()
+    return groups
 
 
 def _cells(column: Any, shape: tuple[int, ...] | None) -> list[Any]:

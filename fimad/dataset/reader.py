@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fimad.dataset.folding import Clip, folded, shaped, shapes_of
+from fimad.dataset.folding import Clip, folded, groups_holding, shaped, shapes_of
 from fimad.dataset.manifest import read_manifest
 from fimad.dataset.selecting import check_known, check_names, flagged, named, names_of, no_clip, nothing_left
 from fimad.errors import ConfigError, DatasetError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
     from fimad.dataset.arrays import WindowArrays
+    from fimad.dataset.remote import Fetch
     from fimad.dataset.torch import WindowDataset
 
 _INDEX = (
@@ -203,8 +204,8 @@ class Dataset:
             return pads.dataset(paths, format="parquet", schema=None if paths else self._schema())
         from fimad.dataset.remote import arrow_dataset
 
-        sizes = [(name, self._entries[name]["bytes"]) for name in self._shards]
-        return arrow_dataset(self._remote(), sizes, None if sizes else self._schema())
+        shards = {name: (self._entries[name]["bytes"], self._fetcher(name)) for name in self._shards}
+        return arrow_dataset(self._remote(), shards, None if shards else self._schema())
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The selection as an Arrow table. Name the columns that you need: signals are large."""
@@ -263,16 +264,15 @@ class Dataset:
             if name not in holders:
                 continue
             with self.open_shard(name) as file:
-                for group in range(file.metadata.num_row_groups):
-                    ids = file.read_row_group(group, columns=["clip_id"]).column("clip_id").to_pylist()
-                    if clip_id in ids:
-                        wanted = list(columns) if columns is not None else self.columns
-                        table = file.read_row_group(group, columns=self._with_filter(wanted))
-                        table = table.slice(ids.index(clip_id), 1)
-                        if self._filter is not None:
-                            table = table.filter(self._filter)
-                        if table.num_rows:
-                            return next(self.fold(table.select(wanted)))
+                for group in groups_holding(file, [clip_id]):
+                    wanted = list(columns) if columns is not None else self.columns
+                    read = self._with_filter([*dict.fromkeys(["clip_id", *wanted])])
+                    table = file.read_row_group(group, columns=read)
+                    table = table.slice(table.column("clip_id").index(clip_id).as_py(), 1)
+                    if self._filter is not None:
+                        table = table.filter(self._filter)
+                    if table.num_rows:
+                        return next(self.fold(table.select(wanted)))
         raise no_clip(self.manifest, clip_id, self._told)
 
     def plot(self, clip_id: str, placement: str | None = None, path: str | os.PathLike[str] | None = None) -> Any:
@@ -357,13 +357,17 @@ class Dataset:
                     reason="shard_missing",
                 )
             return self._with_footer(name, path, memory_map=True)
-        from fimad.dataset.remote import RemoteShard, fetcher
+        from fimad.dataset.remote import RemoteShard
 
-        entry = self._entries[name]
-        fetch = fetcher(self._remote(), name, entry["bytes"], entry["sha256"], self._cache)
-        file = RemoteShard(fetch, entry["bytes"], self._footers.get(name))
+        file = RemoteShard(self._fetcher(name), self._entries[name]["bytes"], self._footers.get(name))
         self._footers.setdefault(name, file.metadata)
         return file
+
+    def _fetcher(self, name: str) -> Fetch:
+        from fimad.dataset.remote import fetcher
+
+        entry = self._entries[name]
+        return fetcher(self._remote(), name, entry["bytes"], entry["sha256"], self._cache)
 
     def _remote(self) -> FsspecStore:
         assert isinstance(self._store, FsspecStore)  # noqa: S101  (a folder is not asked)

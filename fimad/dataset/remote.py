@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 # The end of a file that is fetched for its footer; a longer footer costs one request more.
 _TAIL_BYTES = 16 * 1024
+# What pyarrow's datasets look at, at the end of every file.
+_ARROW_TAIL_BYTES = 64 * 1024
 # Chunks with less than this between them are fetched in one request.
 _GAP_BYTES = 8 * 1024
 
 Range = tuple[int, int]
+Fetch = Callable[[Sequence[Range]], list[bytes]]
 
 
 class RemoteShard:
@@ -34,9 +37,7 @@ class RemoteShard:
     metadata : the footer, if it was read before.
     """
 
-    def __init__(
-        self, fetch: Callable[[Sequence[Range]], list[bytes]], size_bytes: int, metadata: pq.FileMetaData | None = None
-    ) -> None:
+    def __init__(self, fetch: Fetch, size_bytes: int, metadata: pq.FileMetaData | None = None) -> None:
         self._fetch, self._size = fetch, size_bytes
         self.metadata = metadata if metadata is not None else self._footer()
 
@@ -58,13 +59,7 @@ class RemoteShard:
         return self._file(columns, [group]).read_row_group(group, columns=list(columns), use_threads=use_threads)
 
     def _footer(self) -> pq.FileMetaData:
-        first = max(0, self._size - _TAIL_BYTES)
-        (tail,) = self._fetch([(first, self._size)])
-        begin = self._size - 8 - int.from_bytes(tail[-8:-4], "little")
-        # Damage may say anything; what is no footer, pyarrow refuses.
-        if 0 <= begin < first:
-            tail, first = self._fetch([(begin, first)])[0] + tail, begin
-        return pq.read_metadata(pa.BufferReader(tail))
+        return pq.read_metadata(pa.BufferReader(_tail(self._fetch, self._size, _TAIL_BYTES)))
 
     def _file(self, columns: Sequence[str], groups: Sequence[int]) -> pq.ParquetFile:
         wanted = set(columns)
@@ -79,6 +74,15 @@ class RemoteShard:
         merged = joined(ranges, _GAP_BYTES)
         pieces = list(zip((first for first, _ in merged), self._fetch(merged) if merged else [], strict=True))
         return pq.ParquetFile(_Pieces(self._size, pieces, self._fetch), metadata=self.metadata, pre_buffer=False)
+
+
+def _tail(fetch: Fetch, size_bytes: int, least: int) -> bytes:
+    """The end of a file, with all of its footer."""
+    first = max(0, size_bytes - least)
+    (tail,) = fetch([(first, size_bytes)])
+    begin = size_bytes - 8 - int.from_bytes(tail[-8:-4], "little")
+    # Damage may say anything; what is no footer, pyarrow refuses.
+    return fetch([(begin, first)])[0] + tail if 0 <= begin < first else tail
 
 
 def joined(ranges: Sequence[Range], gap: int) -> list[Range]:
@@ -97,9 +101,7 @@ class _Pieces:
 
     closed = False
 
-    def __init__(
-        self, size: int, pieces: list[tuple[int, bytes]], fetch: Callable[[Sequence[Range]], list[bytes]]
-    ) -> None:
+    def __init__(self, size: int, pieces: list[tuple[int, bytes]], fetch: Fetch) -> None:
         self._size, self._pieces, self._fetch, self._at = size, pieces, fetch, 0
 
     def readable(self) -> bool:
@@ -133,12 +135,12 @@ class _Pieces:
         for first, data in self._pieces:
             if first <= begin and end <= first + len(data):
                 return data[begin - first : end - first]
+            if begin < first < end <= first + len(data):
+                return self._fetch([(begin, first)])[0] + data[: end - first]
         return self._fetch([(begin, end)])[0]
 
 
-def fetcher(
-    store: FsspecStore, name: str, size_bytes: int, sha256: str, cache: Path | None
-) -> Callable[[Sequence[Range]], list[bytes]]:
+def fetcher(store: FsspecStore, name: str, size_bytes: int, sha256: str, cache: Path | None) -> Fetch:
     """Gives ranges of a shard, out of a local folder where they were fetched before.
 
     What is kept is named by the shard's hash: another version of it, or a shard of the same name elsewhere, is another file.
@@ -173,18 +175,27 @@ def _keep(path: Path, data: bytes) -> None:
     os.replace(file.name, path)
 
 
-def arrow_dataset(store: FsspecStore, shards: Sequence[tuple[str, int]], schema: pa.Schema | None) -> pads.Dataset:
-    """Remote shards (name, bytes) as a pyarrow dataset that reads no further than it must."""
+def arrow_dataset(
+    store: FsspecStore, shards: Mapping[str, tuple[int, Fetch]], schema: pa.Schema | None
+) -> pads.Dataset:
+    """Remote shards (size in bytes and fetcher, by name) as a pyarrow dataset that reads no further than it must.
+
+    Every footer is fetched once, however often pyarrow opens the file.
+    """
     import pyarrow.dataset as pads
     from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+    files = {store.path(name): each for name, each in shards.items()}
+    tails: dict[str, bytes] = {}
 
     class Handler(FSSpecHandler):  # type: ignore[misc]
         """Opens files without reading ahead: pyarrow itself asks for the ranges of columns."""
 
         def open_input_file(self, path: str) -> pa.PythonFile:
-            if not self.fs.isfile(path):
-                raise FileNotFoundError(path)
-            return pa.PythonFile(self.fs.open(path, mode="rb", cache_type="none"), mode="r")
+            size_bytes, fetch = files[path]
+            if path not in tails:
+                tails[path] = _tail(fetch, size_bytes, _ARROW_TAIL_BYTES)
+            tail = tails[path]
+            return pa.PythonFile(_Pieces(size_bytes, [(size_bytes - len(tail), tail)], fetch), mode="r")
 
-    system = PyFileSystem(Handler(store.fs))
-    return pads.dataset([store.path(name) for name, _ in shards], format="parquet", filesystem=system, schema=schema)
+    return pads.dataset(list(files), format="parquet", filesystem=PyFileSystem(Handler(store.fs)), schema=schema)

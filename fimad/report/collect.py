@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from fimad.config import Config
 from fimad.labels.clips import NULL, UNLISTED
 from fimad.report.model import ClipCard, Failure, Report, Speed, StageRow
 from fimad.report.payload import explorer, preview
-from fimad.report.sources import Rows, placements_of, rows_of
+from fimad.report.sources import Rows, Tell, placements_of, quiet, rows_of
 
 #: Explorer data of all clips together stay below this; more would make the page slow to open.
 EXPLORER_BYTES = 7_000_000
@@ -29,13 +29,13 @@ _CARD = (
 )
 
 
-def collect(rows: Rows, origin: str, tell: Callable[[float], None] | None = None) -> Report:
-    """The report's model without what only a workspace knows; `tell` hears the share of clips that were read."""
+def collect(rows: Rows, origin: str, tell: Tell = quiet) -> Report:
+    """The report's model without what only a workspace knows; `tell` hears the share that was read."""
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     report = Report(rows.name, origin, __version__, made)
     videos: set[str] = set()
     vectors: list[NDArray[np.float32] | None] = []
-    for table in rows.tables(_CARD):
+    for table in rows.tables(_CARD, tell=tell):
         for row in rows_of(table):
             videos.add(row["video_id"])
             vector = row.get("video_embedding")
@@ -43,8 +43,6 @@ def collect(rows: Rows, origin: str, tell: Callable[[float], None] | None = None
             report.clips.append(clip_card(row))
             if not report.versions and row.get("tool_versions"):
                 report.versions = _versions(row["tool_versions"])
-        if tell is not None and rows.manifest.get("clips"):
-            tell(len(report.clips) / rows.manifest["clips"])
     report.videos = len(videos)
     for clip, near in zip(report.clips, similar(vectors), strict=True):
         clip.similar = near
@@ -118,8 +116,8 @@ def choose(report: Report) -> list[str]:
     return [clip_id for _, _, clip_id in sorted(ranked)]
 
 
-def explorers(rows: Rows, report: Report, budget_bytes: int = EXPLORER_BYTES) -> dict[str, str]:
-    """Explorer data by clip id, within the budget."""
+def explorers(rows: Rows, report: Report, budget_bytes: int = EXPLORER_BYTES, tell: Tell = quiet) -> dict[str, str]:
+    """Explorer data by clip id, within the budget; `tell` hears the share that is done."""
     order = choose(report)
     length_s = {clip.clip_id: clip.end_s - clip.start_s for clip in report.clips}
     # About 13 kB a second at 11 placements: reads no more clips than can fit.
@@ -130,7 +128,11 @@ def explorers(rows: Rows, report: Report, budget_bytes: int = EXPLORER_BYTES) ->
         if expected > budget_bytes and wanted:
             break
         wanted.add(clip_id)
-    found = {row["clip_id"]: explorer(row, placements_of(list(row))) for row in _chosen(rows, wanted)}
+    found = {
+        row["clip_id"]: explorer(row, placements_of(list(row)))
+        for table in rows.tables(clips=wanted, tell=tell)
+        for row in rows_of(table)
+    }
     kept: dict[str, str] = {}
     total = 0
     for clip_id in order:
@@ -139,15 +141,6 @@ def explorers(rows: Rows, report: Report, budget_bytes: int = EXPLORER_BYTES) ->
             kept[clip_id] = text
             total += len(text)
     return kept
-
-
-def _chosen(rows: Rows, wanted: set[str]) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for table in rows.tables():
-        mask = pc.is_in(table.column("clip_id"), pa.array(sorted(wanted), pa.string()))
-        yield from rows_of(table.filter(mask))
 
 
 def add_workspace(report: Report, config: Config) -> None:

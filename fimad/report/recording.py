@@ -9,7 +9,7 @@ import numpy as np
 
 from fimad.errors import ConfigError, SetupError
 from fimad.report.payload import array, body, pose_of
-from fimad.report.sources import placements_of
+from fimad.report.sources import Tell, placements_of, quiet
 from fimad.simulate.placements import Rig, rotation
 from fimad.skeleton import BONES, LANDMARK_INDEX, LANDMARKS
 
@@ -17,8 +17,8 @@ _SIDES = {"left": (11, 107, 203), "right": (184, 80, 11)}
 _AXIS_M = 0.15
 
 
-def write_recording(row: dict[str, Any], path: Path) -> None:
-    """Write a clip as .rrd: world frame in m, z up, timeline `video` in s of the video's clock.
+def write_recording(row: dict[str, Any], path: Path, tell: Tell = quiet) -> None:
+    """Write a clip as .rrd: world frame in m, z up, timeline `video` in s of the video's clock; `tell` hears the share that is done.
 
     Raises `ConfigError` where the clip has no pose, `SetupError` without rerun-sdk.
     """
@@ -45,6 +45,7 @@ def write_recording(row: dict[str, Any], path: Path) -> None:
     landmarks = tracks.position_m[:, [LANDMARK_INDEX[name] for name in rig.landmarks]]
     origins, turned = rig.points(landmarks), rotation(rig.axes(landmarks))[:, rig.segment]
     for at, time_s in enumerate(tracks.time_s):
+        tell(at / len(tracks.time_s))
         recording.set_time("video", duration=float(time_s))
         points = tracks.position_m[at]
         if not np.isfinite(points).all():

@@ -6,25 +6,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from fimad import __version__
 from fimad.errors import ConfigError
 from fimad.report.collect import clip_card
 from fimad.report.model import Report
 from fimad.report.page import page
 from fimad.report.payload import explorer
-from fimad.report.sources import Rows, placements_of, rows_of
+from fimad.report.sources import Rows, Tell, placements_of, quiet, rows_of
 
 
-def one_clip(rows: Rows, clip_id: str) -> dict[str, Any]:
-    """The row of a clip; raises `ConfigError` if there is none."""
-    for table in rows.tables(video=clip_id.rsplit("___", 1)[0]):
-        found = table.filter(pc.equal(table.column("clip_id"), pa.scalar(clip_id)))
-        for row in rows_of(found):
+def one_clip(rows: Rows, clip_id: str, tell: Tell = quiet) -> dict[str, Any]:
+    """The row of a clip; raises `ConfigError` if there is none. `tell` hears the share that was looked through."""
+    for table in rows.tables(clips=[clip_id], tell=tell):
+        for row in rows_of(table):
             return row
-    known = [name for table in rows.tables(("clip_id",)) for name in table.column("clip_id").to_pylist()]
+    ids = rows.tables(("clip_id",), tell=tell)
+    known = [name for table in ids for name in table.column("clip_id").to_pylist()]
     close = [name for name in known if clip_id.lower() in name.lower()][:5] or known[:5]
     raise ConfigError(
         f"There is no clip {clip_id!r}.",

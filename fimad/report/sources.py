@@ -3,43 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from fimad.config import Config
-from fimad.dataset.manifest import read_manifest
+from fimad.dataset.folding import groups_holding
+from fimad.dataset.reader import open_dataset
 from fimad.errors import DatasetError
 from fimad.schema import dataset_schema
-from fimad.storage.store import open_store
 
-_BATCH_ROWS = 16
+Tell = Callable[[float], None]
+
+
+def quiet(share: float) -> None:
+    """Tell nobody."""
 
 
 class DatasetRows:
     """The rows of a packed dataset; only shards that its manifest names are read. Raises `DatasetError`."""
 
     def __init__(self, url: str) -> None:
-        self._store = open_store(url)
-        self.manifest = read_manifest(self._store)
+        self._dataset = open_dataset(url)
+        self.manifest = self._dataset.manifest
         self.name = str(self.manifest.get("name") or Path(url).name)
 
-    def tables(self, columns: tuple[str, ...] | None = None, video: str | None = None) -> Iterator[pa.Table]:
-        """The rows in small tables, in the order of the manifest; with `video`, of the shards that hold it."""
-        for shard in self.manifest["shards"]:
-            if video is not None and video not in shard["videos"]:
-                continue
-            name = shard.get("path") or shard["name"]
-            path = self._store.get(name, self._store.scratch_root())
+    def tables(
+        self, columns: tuple[str, ...] | None = None, clips: Collection[str] | None = None, tell: Tell = quiet
+    ) -> Iterator[pa.Table]:
+        """The rows in small tables, in the order of the manifest; with `clips`, row groups without any are not read.
+
+        `tell` hears the share of shards, and parts of them, that were looked at.
+        """
+        shards = self.manifest["shards"]
+        if clips is not None:
+            videos = {clip.rsplit("___", 1)[0] for clip in clips}
+            shards = [shard for shard in shards if not videos.isdisjoint(shard["videos"])]
+        for at, shard in enumerate(shards):
+            name = shard["name"]
             try:
-                file = pq.ParquetFile(path)
-                wanted = None if columns is None else [each for each in columns if each in file.schema_arrow.names]
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted):
-                    yield pa.Table.from_batches([batch])
+                with self._dataset.open_shard(name) as file:
+                    there = file.metadata.schema.to_arrow_schema().names
+                    wanted = [each for each in there if columns is None or each in columns]
+                    groups = range(file.metadata.num_row_groups) if clips is None else groups_holding(file, clips)
+                    for done, group in enumerate(groups):
+                        tell((at + done / len(groups)) / len(shards))
+                        yield _only(file.read_row_group(group, columns=wanted), clips)
             except (OSError, pa.ArrowException) as error:
                 raise DatasetError(
                     f"The shard {name} can't be read: {error}",
@@ -47,6 +60,7 @@ class DatasetRows:
                     "Run `fimad verify`, or pack again with `fimad build`.",
                     reason="shard_damaged",
                 ) from error
+            tell((at + 1) / len(shards))
 
 
 class WorkspaceRows:
@@ -63,21 +77,34 @@ class WorkspaceRows:
         self.name = config.pack.name
         self.manifest: dict[str, Any] = {}
 
-    def tables(self, columns: tuple[str, ...] | None = None, video: str | None = None) -> Iterator[pa.Table]:
-        """The rows, one table per video; with `video`, of that one."""
+    def tables(
+        self, columns: tuple[str, ...] | None = None, clips: Collection[str] | None = None, tell: Tell = quiet
+    ) -> Iterator[pa.Table]:
+        """The rows, one table per video; with `clips`, only of these. `tell` hears the share of videos that were looked at."""
         from fimad.dataset.packing.rows import video_rows
 
         schema = dataset_schema(self._config.simulate.placements)
         stages = ("download", "segment", "transcribe", "pose", "simulate", "embed", "label")
-        for video_id, done in self._source.included():
-            if video is not None and video_id != video:
+        videos = None if clips is None else {clip.rsplit("___", 1)[0] for clip in clips}
+        included = list(self._source.included())
+        for at, (video_id, done) in enumerate(included):
+            tell(at / len(included))
+            if videos is not None and video_id not in videos:
                 continue
             tables = {name: self._source.read(name, video_id) for name in stages if name in done}
-            table = video_rows(tables, schema, "unsplit", "{}", self._config.pack).table
+            table = _only(video_rows(tables, schema, "unsplit", "{}", self._config.pack).table, clips)
             yield table if columns is None else table.select([each for each in columns if each in table.column_names])
+        tell(1.0)
 
 
 Rows = DatasetRows | WorkspaceRows
+
+
+def _only(table: pa.Table, clips: Collection[str] | None) -> pa.Table:
+    """The rows of some clips."""
+    if clips is None:
+        return table
+    return table.filter(pc.is_in(table.column("clip_id"), pa.array(sorted(clips), pa.string())))
 
 
 def placements_of(names: list[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import fsspec
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from synthetic import SyntheticSource, small_config
@@ -20,6 +21,8 @@ from synthetic import SyntheticSource, small_config
 import fimad
 from fimad.dataset.packing.pack import pack
 from fimad.errors import FimadError
+from fimad.report.single import one_clip
+from fimad.report.sources import DatasetRows
 from fimad.storage.store import FsspecStore, open_store
 
 WRIST: dict[str, Any] = {"placements": ["left_wrist"], "length_s": 4.0}
@@ -108,6 +111,10 @@ STORES = pytest.mark.parametrize("place", ["memory", "s3", "http"], indirect=Tru
 USES: dict[str, Callable[[fimad.Dataset], Any]] = {
     "windows": lambda dataset: list(dataset.windows(**WRIST)),
     "to_arrays": lambda dataset: dataset.to_arrays(**WRIST),
+    "clips": lambda dataset: list(dataset.clips(COLUMNS)),
+    "table": lambda dataset: dataset.table(COLUMNS),
+    "arrow": lambda dataset: dataset.arrow().to_table(columns=COLUMNS),
+    "arrow, filtered": lambda dataset: dataset.arrow().to_table(columns=COLUMNS, filter=pc.field("imu_quality") > 0.1),
     "selection": lambda dataset: list(dataset.select(label="squats", min_quality=0.1).windows(**WRIST)),
 }
 
@@ -118,6 +125,28 @@ def test_only_the_columns_own_bytes(place: str, folder: Path, fetched: list[int]
     USES[use](fimad.open_dataset(place))
     everything = sum(path.stat().st_size for path in (folder / "data").iterdir())
     assert sum(fetched) <= 1.5 * own_bytes(folder, [*COLUMNS, "imu_quality"]) < everything / 4
+
+
+@STORES
+def test_of_one_clip_hardly_more_than_its_row_group(place: str, folder: Path, fetched: list[int]) -> None:
+    clip, columns = "video000007___1", ["imu_time_s", "left_wrist_acc_m_s2"]
+    entry = next(each for each in fimad.open_dataset(folder).manifest["shards"] if "video000007" in each["videos"])
+    about = pq.read_metadata(folder / entry["name"])
+    footer, ids = about.serialized_size + 16_384, 1.5 * own_bytes(folder, ["clip_id"])
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    chunks = [[group.column(number) for number in range(group.num_columns)] for group in groups]
+    own = max(
+        sum(c.total_compressed_size for c in each if c.path_in_schema.split(".")[0] in columns) for each in chunks
+    )
+    dataset = fimad.open_dataset(place)
+    fetched.clear()
+    dataset.clip(clip, columns)
+    assert sum(fetched) <= 1.5 * own + footer + ids
+    fetched.clear()
+    # What `fimad view` reads: all columns, and of them nothing of other row groups.
+    one_clip(DatasetRows(place), clip)
+    whole = max(sum(c.total_compressed_size for c in each) for each in chunks)
+    assert whole < sum(fetched) <= 1.1 * whole + footer + ids < entry["bytes"]
 
 
 @STORES
@@ -142,6 +171,7 @@ def test_what_is_read_is_what_the_folder_holds(place: str, folder: Path) -> None
     assert len(there.select(label="squats")) == len(here.select(label="squats"))
     np.testing.assert_array_equal(there.to_arrays(**WRIST).X, here.to_arrays(**WRIST).X)
     assert there.arrow().count_rows() == 48
+    assert there.arrow().to_table(columns=COLUMNS[:7]).equals(here.arrow().to_table(columns=COLUMNS[:7]))
     clip = "video000007___1"
     np.testing.assert_array_equal(there.clip(clip)["pose_world_m"], here.clip(clip)["pose_world_m"])
 
@@ -172,6 +202,10 @@ def test_a_local_cache_is_asked_first_and_never_stale(folder: Path, tmp_path: Pa
     again = fimad.open_dataset("memory://kept", cache=tmp_path).to_arrays(**WRIST)
     assert not fetched
     np.testing.assert_array_equal(first.X, again.X)
+    light = fimad.open_dataset("memory://kept", cache=tmp_path).arrow().to_table(columns=COLUMNS[:6])
+    fetched.clear()
+    assert fimad.open_dataset("memory://kept", cache=tmp_path).arrow().to_table(columns=COLUMNS[:6]).equals(light)
+    assert not fetched
     # Another dataset under the same address, with shards of the same names.
     other = tmp_path / "other"
     config = small_config(("left_wrist",))

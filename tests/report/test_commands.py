@@ -35,6 +35,34 @@ def test_report_and_view_of_a_dataset(make_dataset: MakeDataset, tmp_path: Path)
     assert (tmp_path / "video000001___1.html").exists()
 
 
+def test_long_work_shows_on_a_terminal_and_nowhere_else(make_dataset: MakeDataset) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    dataset = make_dataset(1)
+    view = ["view", "video000000___1", "--dataset", dataset]
+    steps = {"Finding the clip": view, "Writing the page": view, "Drawing the figure": [*view, "--png", "f.png"]}
+    steps |= {step: ["report", dataset] for step in ("Reading clips", "Preparing the explorer")}
+    # Rich takes what it writes to for a terminal.
+    shown = {tuple(each): CliRunner().invoke(app, each, env={"FORCE_COLOR": "1"}) for each in steps.values()}
+    for step, arguments in steps.items():
+        assert shown[tuple(arguments)].exit_code == 0
+        assert step in shown[tuple(arguments)].output
+    assert CliRunner().invoke(app, view).output.startswith("video000000___1.html: ")
+
+
+def test_the_share_that_was_read_is_told(make_dataset: MakeDataset) -> None:
+    from fimad.report.single import one_clip
+
+    rows = DatasetRows(make_dataset(6))
+    for read in (lambda tell: collect(rows, "", tell), lambda tell: one_clip(rows, "video000004___1", tell)):
+        told: list[float] = []
+        read(told.append)
+        assert told == sorted(told)
+        assert 0 <= told[0] <= told[-1] <= 1
+    told = []
+    assert len(list(rows.tables(("clip_id",), tell=told.append))) < len(told)
+    assert told[-1] == 1
+
+
 @pytest.mark.parametrize("arguments", [["report", "nowhere"], ["view", "x___0", "--dataset", "nowhere"]])
 def test_no_dataset_says_what_to_do(arguments: list[str]) -> None:
     done = CliRunner().invoke(app, arguments)

@@ -67,7 +67,11 @@ def test_the_skeleton_lies_on_the_person(seen: dict[str, Any], tmp_path: Path) -
     import av
 
     path = tmp_path / "overlay.mp4"
-    count = write_overlay(seen, FOLDER / "workout.mp4", path, "left_wrist")
+    told: list[float] = []
+    count = write_overlay(seen, FOLDER / "workout.mp4", path, "left_wrist", tell=told.append)
+    assert len(told) == count
+    assert told == sorted(told)
+    assert 0.9 < told[-1] <= 1
     truth = truth_px(seen["pose_time_s"])
     height_px = np.ptp(truth[0, :, 1]) / 0.73  # shoulders to ankles are 73 % of a person's height
     with av.open(str(path)) as video:
