@@ -42,7 +42,9 @@ def test_long_work_shows_on_a_terminal_and_nowhere_else(make_dataset: MakeDatase
     steps = {"Finding the clip": view, "Writing the page": view, "Drawing the figure": [*view, "--png", "f.png"]}
     steps |= {step: ["report", dataset] for step in ("Reading clips", "Preparing the explorer")}
     # Rich takes what it writes to for a terminal.
-    shown = {tuple(each): CliRunner().invoke(app, each, env={"FORCE_COLOR": "1"}) for each in steps.values()}
+    shown = {
+        tuple(each): CliRunner().invoke(app, each, env={"FORCE_COLOR": "1", "TERM": "xterm"}) for each in steps.values()
+    }
     for step, arguments in steps.items():
         assert shown[tuple(arguments)].exit_code == 0
         assert step in shown[tuple(arguments)].output
