@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fimad.cli import app
@@ -35,20 +36,21 @@ def test_report_and_view_of_a_dataset(make_dataset: MakeDataset, tmp_path: Path)
     assert (tmp_path / "video000001___1.html").exists()
 
 
-def test_long_work_shows_on_a_terminal_and_nowhere_else(make_dataset: MakeDataset) -> None:
+def test_long_work_shows_on_a_terminal_and_nowhere_else(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     dataset = make_dataset(1)
     view = ["view", "video000000___1", "--dataset", dataset]
     steps = {"Finding the clip": view, "Writing the page": view, "Drawing the figure": [*view, "--png", "f.png"]}
     steps |= {step: ["report", dataset] for step in ("Reading clips", "Preparing the explorer")}
-    # Rich takes what it writes to for a terminal.
-    shown = {
-        tuple(each): CliRunner().invoke(app, each, env={"FORCE_COLOR": "1", "TERM": "xterm"}) for each in steps.values()
-    }
+    assert CliRunner().invoke(app, view).output.startswith("video000000___1.html: ")
+    terminal = Console(stderr=True, force_terminal=True, force_interactive=True, width=80)
+    monkeypatch.setattr("fimad.cli.output.err", terminal)
+    shown = {tuple(each): CliRunner().invoke(app, each) for each in steps.values()}
     for step, arguments in steps.items():
         assert shown[tuple(arguments)].exit_code == 0
         assert step in shown[tuple(arguments)].output
-    assert CliRunner().invoke(app, view).output.startswith("video000000___1.html: ")
 
 
 def test_the_share_that_was_read_is_told(make_dataset: MakeDataset) -> None:
