@@ -2,7 +2,8 @@
 
 python -m tools.draw_fidelity [--cache DIR]
 
-The demo workout comes with its truth; single motions are rendered by `tools.render_workout` (`pip install '.[render]'`). Each
+Landmarks go straight to the virtual IMU, without the camera stage and the flow that a build has as well: that is what
+`benchmarks.fidelity` scores. The demo workout comes with its truth; single motions are rendered by `tools.render_workout` (`pip install '.[render]'`). Each
 video goes through the real pose model once; DIR keeps what was rendered and found. Scores go to benchmarks/results/demo.json.
 """
 
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 
 from benchmarks.fidelity_rendered import pose_of
 from benchmarks.fidelity_scores import correlation, rms, score_clip
+from fimad import __version__
 from fimad.config import Config, SimulateConfig
 from fimad.demo import INFO, TRUTH, VIDEO
 from fimad.simulate import ImuSequence, PoseSequence, simulate_imu
@@ -119,6 +122,7 @@ def main() -> None:
         pose, truth = sources[case.source]
         (IMAGES / f"fidelity-{case.name}.svg").write_text(picture(case, pose, truth), encoding="utf-8")
     result: dict[str, Any] = {name: scores(name, *source) for name, source in sources.items()}
+    result["made"] = {"on": f"{datetime.now(UTC):%Y-%m-%d}", "fimad": __version__, "input": "landmarks"}
     result["ends"] = ends(*sources[DEMO])
     result["cases"] = {
         case.name: {method: by_axis(case, *sources[case.source], method) for method in METHODS} for case in CASES

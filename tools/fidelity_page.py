@@ -291,6 +291,17 @@ def options_table() -> str:
     return markdown(["option", "default", "what it is"], rows)
 
 
+def drawn_sentence() -> str:
+    """When the pictures were drawn, and from what."""
+    made = load("demo")["made"]
+    return (
+        f"The pictures, and the numbers of the project's own people, are of **{made['input']} alone**, drawn on {made['on']} with "
+        f"fimad {made['fimad']}: what the pose model finds goes straight to the virtual IMU. A build has the camera stage and the flow of "
+        "pixels as well; what it delivers is [scored below](#rendered-people-scored-as-they-are-delivered), and what flow adds "
+        "[after that](#landmarks-and-pixels)."
+    )
+
+
 def ends_sentence() -> str:
     """How much worse the ends are."""
     measured = load("demo")["ends"]
@@ -312,6 +323,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pictures": pictures_table,
     "watch": watch_table,
     "optical": optical_table,
+    "drawn": drawn_sentence,
     "ends": ends_sentence,
     "pairs": pairs_table,
 }

@@ -63,6 +63,7 @@ def test_cases_lie_in_the_workout_or_name_a_motion() -> None:
 
 def test_measured_are_all_cases_chapters_and_placements() -> None:
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert measured["made"]["on"] in PAGE.read_text(encoding="utf-8")
     assert list(measured["cases"]) == [case.name for case in CASES]
     assert list(measured[DEMO]) == [c["title"] for c in json.loads(INFO.read_text(encoding="utf-8"))["chapters"]]
     for chapter in measured[DEMO].values():
