@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -149,10 +149,14 @@ def lift(
     height_m : the person's height; None takes what the pose model guesses, which is much the same for everybody.
     """
     doubts = Doubts()
+    # Times side by side in memory, here and in all that is made of it: NumPy is slow along a last axis of a few.
+    pose = replace(
+        pose, **{name: np.asfortranarray(getattr(pose, name)) for name in ("image", "world_m", "visibility")}
+    )
     pose = without_absent(pose, doubts)
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
-    centred = np.empty((*pose.image.shape[:2], 2), pose.image.dtype)
+    centred = np.empty_like(pose.image[..., :2])
     for axis, size_px in enumerate((pose.width_px, pose.height_px)):
         np.multiply(pose.image[..., axis] - 0.5, size_px, out=centred[..., axis])
     if pose.flow is not None:
@@ -329,7 +333,7 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
         if not len(at):
             continue
         step = step_of(time_s[here])
-        filled = np.interp(time_s[here], time_s[at], values[at])
+        filled = values[at] if len(at) == len(here) else np.interp(time_s[here], time_s[at], values[at])
         middle = median_of(values[at])
         size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
         robust = ndimage.median_filter(filled, size, mode="nearest")

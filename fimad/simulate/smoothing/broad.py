@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from fimad.simulate.smoothing.floor import FLOOR_SLOPE, NOTHING
+from fimad.simulate.smoothing.floor import FLOOR_SLOPE, NOTHING, Bins
 from fimad.simulate.types import Floats
 
 # A median over this band passes over the peaks of what repeats, and varies little by chance.
@@ -15,9 +15,7 @@ _FEWEST = 8
 _STEEPEST = 3.0
 
 
-def broad_gain(
-    squared: Floats, floor: Floats, frequency_hz: Floats, length: int, band_hz: tuple[float, float]
-) -> Floats:
+def broad_gain(squared: Floats, floor: Floats, bins: Bins) -> Floats:
     """(k, m) Wiener gains 1 − N/P (Wiener 1949) of spectra that fall with frequency: none is larger than one before it.
 
     P is the running median of the periodogram over its expected ratio to the mean, ln 2. Between the peaks of a motion that
@@ -25,11 +23,12 @@ def broad_gain(
 
     Parameters
     ----------
-    squared, floor : (k, m) squared Fourier coefficients of `length` samples, and the noise's power, at `frequency_hz` (m,).
-    band_hz : where noise alone is expected. If it falls faster there than the floor does, so it is taken to do below: what is
+    squared, floor : (k, m) squared Fourier coefficients, and the noise's power.
+    bins : of them. If noise falls faster than the floor does where it alone is expected, so it is taken to do below: what is
         correlated in time must not pass for motion.
     """
-    periodogram = squared / length
+    frequency_hz, band_hz = bins.frequency_hz, bins.band_hz
+    periodogram = squared / bins.length
     band = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
     if np.count_nonzero(band) > _FEWEST:
         slope = -np.polyfit(np.log(frequency_hz[band]), np.log(periodogram[:, band] + NOTHING).mean(0), 1)[0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fimad.simulate.smoothing.floor import NOTHING, averaged_power, noise_floor, shared_floor
+from fimad.simulate.smoothing.floor import NOTHING, Bins, averaged_power, noise_floor, shared_floor
 from fimad.simulate.types import Floats, Ints
 
 # Components are found where people move, weighted by f: between what positions and velocities would say.
@@ -67,15 +67,12 @@ class Gated:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Fourier coefficients (k, 2, m) of `length` samples, real and imaginary, their averaged power and floor (k, m), at frequency_hz (m,)."""
+    """Fourier coefficients (k, 2, m), real and imaginary, their averaged power and floor (k, m), at m frequencies."""
 
     values: Floats
     power: Floats
     floor: Floats
-    frequency_hz: Floats
-    length: int
-    rate_hz: float
-    band_hz: tuple[float, float]
+    bins: Bins
 
 
 def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least: Floats) -> Gated:
@@ -85,11 +82,11 @@ def gate_components(whole: Spectrum, kinds: tuple[Kind, ...], bias: float, least
     power, floor = by_kind(whole.power, count), by_kind(whole.floor, count)
     scale = np.sqrt(floor[..., -1:]) + NOTHING
     values = by_kind(whole.values, count) / scale[..., None]
-    turn = _principal(whole, values)
+    turn = _principal(whole.bins, values)
     each = channels // count
     components = (np.swapaxes(turn, 1, 2) @ values.reshape(count, each, 2 * bins)).reshape(values.shape)
-    spread = averaged_power(squared(components), whole.length, whole.rate_hz)
-    noise = noise_floor(spread, whole.frequency_hz, whole.band_hz) / bias
+    spread = averaged_power(squared(components), whole.bins)
+    noise = noise_floor(spread, whole.bins) / bias
     noise = shared_floor(noise, np.array([[kind.shared] for kind in kinds]))
     bend_c, place_c = (
         np.array([getattr(kind, name) for kind in kinds])[:, None, None]
@@ -131,13 +128,10 @@ def by_kind(values: Floats, count: int) -> Floats:
     return values.reshape(count, -1, *values.shape[1:])
 
 
-def _principal(whole: Spectrum, values: Floats) -> Floats:
+def _principal(bins: Bins, values: Floats) -> Floats:
     """(kinds, k, k) orthogonal matrices whose columns are the principal components of real and imaginary parts (kinds, k, 2, m)."""
-    moving = slice(
-        int(np.searchsorted(whole.frequency_hz, _FROM_HZ, side="right")),
-        int(np.searchsorted(whole.frequency_hz, whole.band_hz[0])),
-    )
-    weighted = values[..., moving] * np.sqrt(whole.frequency_hz[moving])
+    moving = slice(bins.after(_FROM_HZ).start, bins.before(bins.band_hz[0]).stop)
+    weighted = values[..., moving] * np.sqrt(bins.frequency_hz[moving])
     weighted = weighted.reshape(*values.shape[:2], -1)
     result: Floats = np.linalg.eigh(weighted @ np.swapaxes(weighted, 1, 2))[1]
     return result

@@ -57,13 +57,13 @@ def differentiate(
     if (first := int(np.searchsorted(smooth.time_s, at_s[0]))) + len(at_s) <= len(smooth.time_s):
         same = slice(first, first + len(at_s))
         if np.array_equal(smooth.time_s[same], at_s):
-            return replace(smooth, time_s=at_s, position=smooth.position[same], acceleration=smooth.acceleration[same])
-    at_s = np.clip(at_s, smooth.time_s[0], smooth.time_s[-1])
+            return Smoothed(at_s, smooth.position[same], smooth.acceleration[same], smooth.doubt, smooth.share)
+    at_s = np.minimum(np.maximum(at_s, smooth.time_s[0]), smooth.time_s[-1])
     both = np.empty((len(smooth.time_s), 2, values.shape[1]))
     both[:, 0], both[:, 1] = smooth.position, smooth.acceleration
     made = resample(smooth.time_s, both.reshape(len(both), -1), at_s)
-    position, acceleration = np.split(made, 2, axis=1)
-    return replace(smooth, time_s=at_s, position=position, acceleration=acceleration)
+    channels = values.shape[1]
+    return Smoothed(at_s, made[:, :channels], made[:, channels:], smooth.doubt, smooth.share)
 
 
 def adaptive(time_s: Floats, values: Floats, noise: Noise) -> Smoothed:

@@ -33,14 +33,20 @@ def close_loop(values: Floats, rate_hz: float) -> Floats:
     length = fft.next_fast_len(count + round(2 * _EXTENT_S * rate_hz), real=True)
     stride = max(1, round(rate_hz / _RATE_HZ))
     ahead, before = _continued(values, stride, length - count, rate_hz)
-    fade = 0.5 * (1 + np.cos(np.pi * np.arange(1, length - count + 1) / (length - count + 1)))[:, None]
     looped = np.empty((channels, length))
     looped[:, :count] = values
     before = before[::-1]
     ahead -= before
-    ahead *= fade
+    ahead *= _fade(length - count)
     np.add(before, ahead, out=looped[:, count:].T)
     return looped
+
+
+@lru_cache(maxsize=32)
+def _fade(count: int) -> Floats:
+    """(count, 1) weights that fall from 1 to 0 along a cosine, the ends left out."""
+    result: Floats = 0.5 * (1 + np.cos(np.pi * np.arange(1, count + 1) / (count + 1)))
+    return result[:, None]
 
 
 def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple[Floats, Floats]:
@@ -50,7 +56,7 @@ def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple
     middle = means.mean(0)
     means -= middle
     # Forwards and backwards a stationary process has the same coefficients.
-    coefficients = np.tile(_burg(means, order), 2)
+    coefficients = np.concatenate([_burg(means, order)] * 2, axis=1)
     begin = _means(values[:, order * stride - 1 :: -1], stride)
     begin -= middle
     ends = np.concatenate([means[-order:], begin], axis=1)
@@ -64,8 +70,9 @@ def _continued(values: Floats, stride: int, count: int, rate_hz: float) -> tuple
         last = np.concatenate([values[:, -1] - middle, values[:, 0] - middle])
         curve += (last - curve[0]) * np.exp(-after / (_JOIN_S * rate_hz))[:, None]
         both = curve[1:]
-    both += np.tile(middle, 2)
-    ahead, before = np.split(both, 2, axis=1)
+    ahead, before = both[:, : len(middle)], both[:, len(middle) :]
+    ahead += middle
+    before += middle
     return ahead, before
 
 

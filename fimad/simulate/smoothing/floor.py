@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from fimad.simulate.types import Floats
 
@@ -29,36 +30,85 @@ def floor_band(rate_hz: float) -> tuple[float, float]:
     return min(max(0.2 * nyquist_hz, 5.0), 30.0, 0.5 * high), high
 
 
-def averaged_power(squared: Floats, length: int, rate_hz: float) -> Floats:
-    """Periodogram of (..., m) squared Fourier coefficients of `length` samples, averaged over a bandwidth."""
-    result: Floats = squared @ _averaging(squared.shape[-1], length, rate_hz)
-    return result
+@dataclass(frozen=True)
+class Bins:
+    """Frequencies of a Fourier transform, up to the highest at which anything is kept, and what depends on them alone.
+
+    Parameters
+    ----------
+    length, rate_hz : of the samples.
+    frequency_hz : (m,), two at least.
+    band_hz : where the noise floor is looked for.
+    band : the bins there.
+    colour : (m,) f^−s, the floor's shape.
+    averaging : (m, m) averages a periodogram over a bandwidth: for so few frequencies quicker than to convolve.
+    squares : (m, 3) what a squared coefficient of a place is multiplied by for that of a place, a velocity and an acceleration.
+    """
+
+    length: int
+    rate_hz: float
+    frequency_hz: Floats
+    band_hz: tuple[float, float]
+    band: slice
+    colour: Floats
+    averaging: Floats
+    squares: Floats
+
+    def after(self, frequency_hz: float) -> slice:
+        """The bins above a frequency."""
+        return slice(int(self.frequency_hz.searchsorted(frequency_hz, side="right")), None)
+
+    def before(self, frequency_hz: float) -> slice:
+        """The bins below a frequency."""
+        return slice(int(self.frequency_hz.searchsorted(frequency_hz)))
 
 
 @lru_cache(maxsize=32)
-def _averaging(bins: int, length: int, rate_hz: float) -> Floats:
-    """(m, m) matrix that averages a periodogram over a bandwidth: for so few frequencies quicker than to convolve."""
+def bins_of(length: int, rate_hz: float) -> Bins:
+    """`Bins` of so many samples, made once for all stretches."""
+    band_hz = floor_band(rate_hz)
+    frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
+    # Nothing is kept above the band: there is no need to look.
+    frequency_hz = frequency_hz[: max(2, int(np.searchsorted(frequency_hz, band_hz[1], side="right")))]
+    inside = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
+    if not inside.any():
+        inside = frequency_hz >= 0.5 * frequency_hz[-1]
+    first, last = np.flatnonzero(inside)[[0, -1]].tolist()
+    colour = np.maximum(frequency_hz, _FLOOR_FROM_HZ) ** -FLOOR_SLOPE
     window = np.hanning(max(3, 2 * round(_BANDWIDTH_HZ * length / rate_hz) + 1) + 2)[1:-1]
-    result: Floats = ndimage.convolve1d(np.eye(bins), window / (window.sum() * length), axis=0, mode="reflect")
-    return np.ascontiguousarray(result.T)
+    window /= window.sum() * length
+    averaging = ndimage.convolve1d(np.eye(len(frequency_hz)), window, axis=0, mode="reflect")
+    square = (2 * np.pi * frequency_hz) ** 2
+    squares = np.stack([np.ones_like(square), square, square * square], 1)
+    return Bins(
+        length,
+        rate_hz,
+        frequency_hz,
+        band_hz,
+        slice(first, last + 1),
+        colour,
+        np.ascontiguousarray(averaging.T),
+        squares,
+    )
 
 
-def noise_floor(power: Floats, frequency_hz: Floats, band_hz: tuple[float, float]) -> Floats:
-    """Noise power N(f) = A·f^−s at (m,) frequencies, of (..., m) averaged power.
+def averaged_power(squared: Floats, bins: Bins) -> Floats:
+    """Periodogram of (..., m) squared Fourier coefficients, averaged over a bandwidth."""
+    result: Floats = squared @ bins.averaging
+    return result
+
+
+def noise_floor(power: Floats, bins: Bins) -> Floats:
+    """Noise power N(f) = A·f^−s, of (..., m) averaged power.
 
     A is the interquartile mean, in logarithms, of P(f)·f^s in a band where people have little power left.
     """
-    band = (frequency_hz > band_hz[0]) & (frequency_hz < band_hz[1])
-    if not band.any():
-        band = frequency_hz >= 0.5 * frequency_hz[-1]
-    colour = np.maximum(frequency_hz, _FLOOR_FROM_HZ) ** -FLOOR_SLOPE
-    first, last = np.flatnonzero(band)[[0, -1]]
-    whitened = power[..., first : last + 1] / colour[first : last + 1]
+    whitened = power[..., bins.band] / bins.colour[bins.band]
     quarter = whitened.shape[-1] // 4
     whitened.sort(axis=-1)
     middle = whitened[..., quarter : whitened.shape[-1] - quarter]
     level = np.log(np.maximum(middle, NOTHING)).mean(axis=-1, keepdims=True)
-    result: Floats = np.exp(level) * colour
+    result: Floats = np.exp(level) * bins.colour
     return result
 
 

@@ -28,8 +28,8 @@ def _straight(time_s: Floats, values: Floats, at_s: Floats) -> Floats:
     """Straight lines, several times faster than their matrix."""
     if len(time_s) < 2:
         return np.repeat(values, len(at_s), axis=0)
-    at_s = np.clip(at_s, time_s[0], time_s[-1])
-    first = np.clip(np.searchsorted(time_s, at_s) - 1, 0, len(time_s) - 2)
+    at_s = np.minimum(np.maximum(at_s, time_s[0]), time_s[-1])
+    first = np.searchsorted(time_s[1:-1], at_s)
     along = ((at_s - time_s[first]) / (time_s[first + 1] - time_s[first]))[:, None]
     result: Floats = np.diff(values, axis=0).take(first, axis=0)
     result *= along
@@ -72,21 +72,22 @@ def median_of(values: Floats) -> float:
     half = len(values) // 2
     if len(values) % 2:
         return float(np.partition(values, half)[half])
-    return float(np.partition(values, [half - 1, half])[half - 1 : half + 1].mean())
+    ordered = np.partition(values, (half - 1, half))
+    return float((ordered[half - 1] + ordered[half]) / 2)
 
 
 def step_of(time_s: Floats) -> float:
     """The usual step between (n,) times, s; 1 if there is none."""
-    return float(middle_of(np.diff(time_s))) if len(time_s) > 1 else 1.0
+    return float(middle_of(time_s[1:] - time_s[:-1])) if len(time_s) > 1 else 1.0
 
 
 def weights(time_s: Floats, at_s: Floats, *, points: int) -> sparse.csr_array:
     """(m, n) matrix of `resample`."""
     count = min(points, len(time_s))
-    after = np.searchsorted(time_s, at_s)
-    first = np.clip(after - count // 2, 0, len(time_s) - count)
-    nodes = first[:, None] + np.arange(count)
-    rows = np.arange(len(at_s) + 1) * count
+    # Half of them before each time, if there are so many. In 32 bits, as the matrix would store them anyway.
+    first = np.searchsorted(time_s[count // 2 :][: len(time_s) - count], at_s).astype(np.int32)
+    nodes = first[:, None] + np.arange(count, dtype=np.int32)
+    rows = np.arange(len(at_s) + 1, dtype=np.int32) * count
     shape = len(at_s), len(time_s)
     return sparse.csr_array((_lagrange(time_s[nodes], at_s).ravel(), nodes.ravel(), rows), shape=shape)
 
@@ -95,11 +96,11 @@ def _lagrange(nodes_s: Floats, at_s: Floats) -> Floats:
     """(m, p) weights of the values at (m, p) times for (m,) times."""
     # Nodes first: sums and products then run along contiguous memory.
     nodes = np.ascontiguousarray(nodes_s.T)
-    factors = np.ones_like(nodes)
+    away, factors = at_s - nodes, np.ones(nodes.shape)
     for other in range(len(nodes)):
-        apart = nodes - nodes[other]
-        apart[other] = 1.0
-        ratio = (at_s - nodes[other]) / apart
+        ratio = nodes - nodes[other]
+        ratio[other] = 1.0
+        np.divide(away[other], ratio, out=ratio)
         ratio[other] = 1.0
         factors *= ratio
     return factors.T

@@ -30,7 +30,7 @@ from scipy import fft
 from fimad.simulate.smoothing.broad import broad_gain
 from fimad.simulate.smoothing.components import Gated, Kind, Spectrum, by_kind, gate, gate_components, squared
 from fimad.simulate.smoothing.extend import close_loop
-from fimad.simulate.smoothing.floor import NOTHING, averaged_power, floor_band, noise_floor, shared_floor
+from fimad.simulate.smoothing.floor import NOTHING, Bins, averaged_power, bins_of, noise_floor, shared_floor
 from fimad.simulate.types import Floats, Ints
 
 # How much of their floors channels of a kind lend each other.
@@ -180,35 +180,34 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     looped = close_loop(centred, rate_hz)
     length = looped.shape[1]
     transformed = fft.rfft(looped)
-    band_hz = floor_band(rate_hz)
-    # Nothing is kept above the band: there is no need to look.
-    frequency_hz = _frequencies(length, rate_hz, band_hz[1])
-    bins = len(frequency_hz)
-    spectrum = np.stack([transformed.real[:, :bins], transformed.imag[:, :bins]], axis=1)
+    bins = bins_of(length, rate_hz)
+    few = len(bins.frequency_hz)
+    spectrum = np.empty((len(transformed), 2, few))
+    spectrum[:, 0], spectrum[:, 1] = transformed.real[:, :few], transformed.imag[:, :few]
     periodogram = squared(spectrum)
-    power = averaged_power(periodogram, length, rate_hz)
-    floor = noise_floor(power, frequency_hz, band_hz) / noise.bias
+    power = averaged_power(periodogram, bins)
+    floor = noise_floor(power, bins) / noise.bias
     # What is alike in one block need not be in the next.
     kinds = noise.kinds * blocks
     if kinds:
         floor = shared_floor(by_kind(floor, len(kinds)), _SHARED).reshape(floor.shape)
-    least = np.where(frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)
+    least = np.where(bins.frequency_hz < _LEAST_BELOW_HZ, _LEAST_GAIN, 0.0)
     if kinds:
-        whole = Spectrum(spectrum, power, floor, frequency_hz, length, rate_hz, band_hz)
+        whole = Spectrum(spectrum, power, floor, bins)
         gated = gate_components(whole, kinds, noise.bias, least)
     else:
         gain = gate(power, floor, noise.over_subtraction, least)
         if noise.falling:
-            gain = np.maximum(gain, broad_gain(periodogram, floor, frequency_hz, length, band_hz))
+            gain = np.maximum(gain, broad_gain(periodogram, floor, bins))
         gated = Gated(gain[:, None] * spectrum, gain, spectrum[:0], gain[:0], np.zeros(0, int))
-    omega2 = (2 * np.pi * frequency_hz) ** 2
+    twice = -bins.squares[:, 1]
     # Of places, then of accelerations.
     kept = np.empty((2, *transformed.shape), complex)
-    kept[..., bins:] = 0
+    kept[..., few:] = 0
     for at, of_places in enumerate((kept[0].real, kept[0].imag)):
-        of_places[:, :bins] = gated.bend[:, at]
-        np.multiply(gated.bend[:, at], -omega2, out=(kept[1].real, kept[1].imag)[at][:, :bins])
-        of_places[gated.other, :bins] = gated.place[:, at]
+        of_places[:, :few] = gated.bend[:, at]
+        np.multiply(gated.bend[:, at], twice, out=(kept[1].real, kept[1].imag)[at][:, :few])
+        of_places[gated.other, :few] = gated.place[:, at]
     back = fft.irfft(kept, length)
     smooth = np.empty((2, len(centred), count + 2))
     np.add(back[0, :, : count + 1], trend[:, 1:], out=smooth[0, :, 1:])
@@ -218,37 +217,33 @@ def _blocks(values: Floats, rate_hz: float, noise: Noise) -> tuple[Floats, Float
     smooth[0, :, 0] += trend[:, 0]
     smooth[1, :, 0] += bend
     above = np.maximum(power - floor, 0)
-    moving = slice(int(np.searchsorted(frequency_hz, _MOVING_FROM_HZ, side="right")), None)
+    moving = bins.after(_MOVING_FROM_HZ)
     share = np.einsum("km,km->k", gated.bend_gain[:, moving], above[:, moving])
     share /= np.maximum(power[:, moving].sum(1), NOTHING)
-    doubt = _doubt(gated.bend_gain, power, floor, above, frequency_hz, band_hz[0])
+    doubt = _doubt(gated.bend_gain, power, floor, above, bins)
     if len(other := gated.other):
-        doubt[:, :2, other] = _doubt(
-            gated.place_gain, power[other], floor[other], above[other], frequency_hz, band_hz[0]
-        )[:, :2]
+        doubt[:, :2, other] = _doubt(gated.place_gain, power[other], floor[other], above[other], bins)[:, :2]
     # Means over the loop, of one-sided spectra.
     doubt *= 2 / length
     shape = blocks, channels
     return smooth.reshape(2, *shape, -1), doubt.reshape(3, 3, *shape), share.reshape(shape)
 
 
-@lru_cache(maxsize=32)
-def _frequencies(length: int, rate_hz: float, most_hz: float) -> Floats:
-    """Those of a Fourier transform up to a highest one, two at least, Hz."""
-    frequency_hz = fft.rfftfreq(length, 1 / rate_hz)
-    return frequency_hz[: max(2, int(np.searchsorted(frequency_hz, most_hz, side="right")))]
-
-
-def _doubt(gain: Floats, power: Floats, floor: Floats, above: Floats, frequency_hz: Floats, low_hz: float) -> Floats:
+def _doubt(gain: Floats, power: Floats, floor: Floats, above: Floats, bins: Bins) -> Floats:
     """(3, 3, k) noise that passed, motion held back, and motion kept, of place, velocity and acceleration, from (k, m) spectra."""
-    square = (2 * np.pi * frequency_hz) ** 2
-    weights = np.stack([np.ones_like(square), square, square * square], 1)
-    below = int(np.searchsorted(frequency_hz, low_hz))
-    held = 1 - gain[:, :below]
+    below, weights = bins.before(bins.band_hz[0]), bins.squares
+    held = 1 - gain[:, below]
     held *= held
-    held *= above[:, :below]
+    held *= above[:, below]
     passes = gain * gain
-    return np.stack([(passes * floor) @ weights, held @ weights[:below], (passes * power) @ weights]).swapaxes(1, 2)
+    return np.stack([(passes * floor) @ weights, held @ weights[below], (passes * power) @ weights]).swapaxes(1, 2)
+
+
+@lru_cache(maxsize=32)
+def _parabola(count: int, rate_hz: float) -> tuple[Floats, Floats]:
+    """(n,) times around their middle, s, and a parabola in them whose mean is 0."""
+    time_s: Floats = (np.arange(count, dtype=np.float64) - (count - 1) / 2) / rate_hz
+    return time_s, time_s**2 - (time_s**2).mean()
 
 
 def _trend(channels: Floats, rate_hz: float) -> tuple[Floats, Floats, Floats]:
@@ -258,8 +253,7 @@ def _trend(channels: Floats, rate_hz: float) -> tuple[Floats, Floats, Floats]:
     describes it. Where it does not, it would only be in the way of what repeats.
     """
     count = channels.shape[1]
-    time_s: Floats = (np.arange(count, dtype=np.float64) - (count - 1) / 2) / rate_hz
-    curve = time_s**2 - (time_s**2).mean()
+    time_s, curve = _parabola(count, rate_hz)
     middle = channels.mean(1)
     centred = channels - middle[:, None]
     slope, bend = (centred @ part / (part @ part) for part in (time_s, curve))
