@@ -79,9 +79,11 @@ def carried(upper: Floats, likely: Floats, rest: Floats, rate_hz: float) -> Floa
     # As complex numbers in the frame that does not twist; three means in a row are nearly a Gaussian, and quick.
     wanted = (dot(likely, rest) + 1j * dot(likely, side)) * turned
     size = max(1, round(_FOLLOWS_S * rate_hz * np.sqrt(12 / _PASSES)))
+    # Real and imaginary parts in one go: of complex numbers SciPy makes two arrays each time.
+    parts = np.stack([wanted.real, wanted.imag])
     for _ in range(_PASSES):
-        wanted = ndimage.uniform_filter1d(wanted, size, axis=1, mode="constant")
-    wanted *= turned.conj()
+        parts = ndimage.uniform_filter1d(parts, size, mode="constant")
+    wanted = (parts[0] + 1j * parts[1]) * turned.conj()
     return unit(wanted.real * rest + wanted.imag * side)
 
 

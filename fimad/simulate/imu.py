@@ -26,6 +26,7 @@ from fimad.simulate.uncertainty import stated, traces
 from fimad.simulate.vectors import dot
 
 GRAVITY_M_S2 = np.array([0.0, 0.0, -9.80665])
+_DEFAULTS = SimulateConfig()
 _HIPS = ("left_hip", "right_hip")
 # Visibility that counts as none.
 _HIDDEN = 0.01
@@ -68,7 +69,7 @@ def simulate_imu(
     ConfigError : an unknown placement, or a rate that is not positive.
     """
     _keep_memory()
-    config = config or SimulateConfig()
+    config = config or _DEFAULTS
     placements = tuple(config.placements if placements is None else placements)
     rate_hz = config.rate_hz if rate_hz is None else rate_hz
     _check(placements, rate_hz)
@@ -275,9 +276,11 @@ def _fill(
     clock_s = signals.clock_s[first] + np.arange(-before, (count - 1) * finer + 1 + max(after, 0)) / rate_hz
     # Times last in memory, since they are so from here on.
     found, places_m = found[frames], tracks.position_m[frames].T[:, columns].T
+    # A slice is read and written far faster than a selection.
+    chosen = slice(None) if sensors.all() else sensors
     # Landmarks that only other sensors need may be missing here.
-    usable: Bools = np.asarray(rig.needs[sensors].any(axis=0))
-    usable |= rig.helps[sensors].any(axis=0) & found.all(axis=0)
+    usable: Bools = np.asarray(rig.needs[chosen].any(axis=0))
+    usable |= rig.helps[chosen].any(axis=0) & found.all(axis=0)
     if not usable.all():
         places_m[:, ~usable] = 0.0
     points = smooth_points(tracks, time_s, places_m, clock_s, config)
@@ -286,14 +289,12 @@ def _fill(
     hips = [at for at, name in enumerate(rig.landmarks) if name in _HIPS and usable[at]]
     if len(hips) == len(_HIPS):
         signals.root_m[here] = points.position_m[:, hips, kept].mean(1).T
-    # A slice is written far faster than a selection.
-    chosen = slice(None) if sensors.all() else sensors
-    segment = rig.segment[sensors]
+    segment, point = rig.segment[chosen], rig.point[chosen]
     bones = rig.axes(joints, rate_hz)
     if tracks.rotations:
         given = {name: np.asarray(each)[frames] for name, each in tracks.rotations.items()}
         bones = as_given(bones, rig.carriers, given, time_s, clock_s)
-    world = rig.point[sensors] @ points.acceleration_m_s2
+    world = point @ points.acceleration_m_s2
     if any(config.offset_m):
         world += np.take(_lever_arm(bones, clock_s, config.offset_m), segment, axis=1)
     if any(config.mounting_deg):
@@ -303,7 +304,7 @@ def _fill(
     # Across a bridged gap a point is as visible as before and after it, not hidden.
     # Between two landmarks, a sensor is hardly seen better than the worse of them: a harmonic mean.
     weight = _hold(time_s, tracks.weight[frames][:, columns], found)
-    visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ rig.point[sensors].T)
+    visibility = 1 / ((1 / np.maximum(weight, _HIDDEN)) @ point.T)
     seen = np.ascontiguousarray(resample(time_s, visibility, signals.clock_s[here], points=2).T)
     valid = seen >= config.min_visibility
     hidden_at = None if valid.all() else ~valid
@@ -319,7 +320,9 @@ def _fill(
     spread = stated(found_in, names, depth_axis=tracks.depth_axis)
     clock_s = clock_s[kept]
     hidden *= points.doubt.near_ends(clock_s)
-    both = resample(points.doubt.time_s, np.hstack([spread.force_m_s2, spread.rate_rad_s]), clock_s, points=2)
+    both = resample(
+        points.doubt.time_s, np.concatenate([spread.force_m_s2, spread.rate_rad_s], axis=1), clock_s, points=2
+    )
     sigma, gyro_sigma = np.multiply(both.T.reshape(2, *hidden.shape), hidden, order="C")
     if finer > 1:
         world, force, gyro = (_slower(part, rate_hz, signals.rate_hz)[..., kept] for part in (world, force, gyro))
@@ -334,11 +337,11 @@ def _fill(
         if hidden_at is not None:
             np.copyto(part, np.nan, where=hidden_at)
         signals.put(name, part, chosen, here)
-    mine = slice(None) if sensors.all() else np.unique(segment)
+    mine = chosen if isinstance(chosen, slice) else np.unique(segment)
     signals.put("axes", bones[:, :, mine], mine, here)
     signals.valid[chosen, here] = valid
-    signals.confidence[sensors] += middle_of(visibility) * spread.explained * count
-    signals.samples[sensors] += count
+    signals.confidence[chosen] += middle_of(visibility) * spread.explained * count
+    signals.samples[chosen] += count
 
 
 def _slower(values: Floats, rate_hz: float, to_hz: float) -> Floats:
@@ -349,6 +352,8 @@ def _slower(values: Floats, rate_hz: float, to_hz: float) -> Floats:
 
 def _hold(time_s: Floats, weight: Floats, found: Bools) -> Floats:
     """(n, k) weights with those of missing points interpolated in time."""
+    if found.all():
+        return weight
     result = weight.copy()
     for at in np.flatnonzero(~found.all(0) & found.any(0)):
         good = found[:, at]
@@ -397,9 +402,9 @@ def _rates(axes: Floats, time_s: Floats) -> Floats:
         further -= (step[..., :-3] + step[..., 3:]) / 12
         between[..., 1:-1] = further
         # A parabola through the means of the first three steps, at its beginning and a step later.
-        for at, weights in ((0, (11, -7, 2)), (1, (2, 5, -1))):
-            rate[..., at] = sum(weight * step[..., k] for k, weight in enumerate(weights)) / 6
-            rate[..., -1 - at] = sum(weight * step[..., -1 - k] for k, weight in enumerate(weights)) / 6
+        ends = np.stack([step[..., :3], step[..., :-4:-1]])
+        for at, (a, b, c) in ((0, (11, -7, 2)), (1, (2, 5, -1))):
+            rate[..., at], rate[..., -1 - at] = (a * ends[..., 0] + b * ends[..., 1] + c * ends[..., 2]) / 6
     return rate
 
 

@@ -181,7 +181,8 @@ class Rig:
             ]
         )
         self._rows = np.concatenate(parts)
-        self._ends = np.cumsum([len(part) for part in parts])[:-1]
+        ends = np.cumsum([len(part) for part in parts]).tolist()
+        self._parts = [slice(first, end) for first, end in zip([0, *ends[:-1]], ends, strict=True)]
         self._arms = _Arms(
             np.array([1 if side == "left" else -1 for side in sides]),
             *(
@@ -239,10 +240,10 @@ class Rig:
         Times come last because NumPy is slow along a last axis of a few. `rotation` gives matrices.
         """
         landmarks = np.ascontiguousarray(landmarks_m.T)
-        axes = np.empty((3, 3, self._ends[0], len(landmarks_m)))
+        axes = np.empty((3, 3, len(self.carriers), len(landmarks_m)))
         x, y, z = axes
-        vectors = np.split(unit(self._rows @ landmarks), self._ends, axis=1)
-        z[:], hint, left, up, upper, fore, thigh, shank = vectors
+        vectors = unit(self._rows @ landmarks)
+        z[:], hint, left, up, upper, fore, thigh, shank = (vectors[:, part] for part in self._parts)
         spare = _SPARE_SHARE * unit(across(left, z))
         if len(self._arms.side):
             self._roll_arms(left, up, upper, fore, spare, rate_hz)

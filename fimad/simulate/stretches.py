@@ -51,7 +51,7 @@ def find_stretches(
     split = np.diff(time_s[at]) > longest_gap_s
     if breaks.any():
         split |= np.diff(np.cumsum(breaks)[at]) > 0
-    groups = np.split(at, np.flatnonzero(split) + 1)
+    groups = np.split(at, np.flatnonzero(split) + 1) if split.any() else [at]
     return [
         Stretch(int(group[0]), int(group[-1]))
         for group in groups

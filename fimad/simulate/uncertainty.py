@@ -9,6 +9,7 @@ How it holds for other people is in docs/fidelity.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -125,6 +126,14 @@ def capture_sigma(doubt: Doubt) -> Floats:
     return result
 
 
+@lru_cache(maxsize=64)
+def _by_segment(names: tuple[str, ...]) -> Floats:
+    """(2, p) factors on the squared errors of specific force and of angular rate."""
+    segments = [_SEGMENTS[_ON[name.removeprefix("left_").removeprefix("right_")]] for name in names]
+    result: Floats = (np.array(segments).reshape(-1, 2) * _TAILS).T
+    return result
+
+
 def stated(found: Traces, names: tuple[str, ...], *, depth_axis: int | None) -> Stated:
     """Standard uncertainties of the sensors called `names`; `depth_axis` None is motion capture."""
     kept = found.bend[2].sum(1)
@@ -136,8 +145,7 @@ def stated(found: Traces, names: tuple[str, ...], *, depth_axis: int | None) -> 
         by_axis = np.array([_DEPTH if axis == depth_axis else _PLANE for axis in range(3)])
         bend = np.einsum("sbap,as->bp", found.bend, by_axis) + _ANYWAY_M2_S4
         tilt = np.einsum("sbp,s->bp", found.turn, np.array(_TILT[:3])) + _TILT[3]
-        segments = [_SEGMENTS[_ON[name.removeprefix("left_").removeprefix("right_")]] for name in names]
-        on_force, on_rate = (np.array(segments).reshape(-1, 2) * _TAILS).T
+        on_force, on_rate = _by_segment(names)
         force = (bend + _GRAVITY_M_S2**2 * tilt) * on_force
         rate = (np.einsum("sbp,s->bp", found.rate, np.array(_RATE[:3])) + _RATE[3]) * on_rate
     explained = (kept + _REST_M2_S4).mean(0) / (kept + force + _REST_M2_S4).mean(0)

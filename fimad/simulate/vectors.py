@@ -17,7 +17,7 @@ def dot(a: Floats, b: Floats) -> Floats:
 
 def cross(a: Floats, b: Floats) -> Floats:
     """Vector product of (3, ...) vectors."""
-    product = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    product = np.empty(np.broadcast(a, b).shape)
     other = np.empty(product.shape[1:])
     for at, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
         np.multiply(a[i], b[j], out=product[at])

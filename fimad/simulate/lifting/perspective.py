@@ -42,26 +42,26 @@ def at_own_distance(
     if turn is not None:
         position_m, acceleration_m_s2 = (np.tensordot(turn.T, part, 1) for part in (position_m, acceleration_m_s2))
     step_s = time_s[1] - time_s[0]
-    near = 1 / distance_m
-    further, growing, turning = 1 + position_m[1] * near, _speed(position_m[1], step_s), acceleration_m_s2[1] * near
+    near, speed = 1 / distance_m, _speed(position_m, step_s)
+    further, growing, turning = 1 + position_m[1] * near, speed[1], acceleration_m_s2[1] * near
     growing *= 2 * near
     place, bend = np.empty_like(position_m), np.empty_like(acceleration_m_s2)
     place[1], bend[1] = position_m[1], acceleration_m_s2[1]
     for axis in (0, 2):
         np.multiply(position_m[axis], further, out=place[axis])
         np.multiply(acceleration_m_s2[axis], further, out=bend[axis])
-        speed = _speed(position_m[axis], step_s)
-        speed *= growing
-        bend[axis] += speed
-        bend[axis] += np.multiply(position_m[axis], turning, out=speed)
+        speed[axis] *= growing
+        bend[axis] += speed[axis]
+        bend[axis] += np.multiply(position_m[axis], turning, out=speed[axis])
     return (place, bend) if turn is None else (np.tensordot(turn, place, 1), np.tensordot(turn, bend, 1))
 
 
 def _speed(values: Floats, step_s: float) -> Floats:
-    """(k, m) central differences of values, one-sided at the ends: `np.gradient`, without its making of arrays."""
+    """(..., m) central differences of values, one-sided at the ends: `np.gradient`, without its making of arrays."""
     result = np.empty_like(values)
-    np.subtract(values[:, 2:], values[:, :-2], out=result[:, 1:-1])
-    result[:, 1:-1] /= 2 * step_s
+    between = result[..., 1:-1]
+    np.subtract(values[..., 2:], values[..., :-2], out=between)
+    between /= 2 * step_s
     for end, before in ((0, 0), (-1, -2)):
-        result[:, end] = (values[:, before + 1] - values[:, before]) / step_s
+        result[..., end] = (values[..., before + 1] - values[..., before]) / step_s
     return result

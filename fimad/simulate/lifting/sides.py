@@ -82,7 +82,7 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
     breaks : (n,) True where another shot or person begins: nothing is compared across it.
     """
     count = len(position_m)
-    order = np.broadcast_to(np.arange(len(LANDMARKS)), (count, len(LANDMARKS)))
+    order = np.arange(len(LANDMARKS))[None].repeat(count, axis=0)
     none: Bools = np.zeros(count, bool)
     astray = np.zeros((count, len(LANDMARKS)), bool)
     if count < 2:
@@ -119,7 +119,6 @@ def find_sides(time_s: Floats, position_m: Floats, breaks: Bools) -> Sides:
         exchanged[piece] ^= share > 0.5
         if len(piece) >= _FEWEST and np.minimum(share, 1 - share).max() > _DIVIDED:
             divided[piece] = True
-    order = order.copy()
     for at, passed in enumerate(lost):
         turned = exchanged[:, at]
         if passed.any():

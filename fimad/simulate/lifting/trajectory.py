@@ -43,9 +43,11 @@ _LEAPING, _BROKEN, _BEHIND = 0.02, 0.01, 0.5
 # A length that never changes takes some frames to be seen.
 _FEWEST = 10
 
-_TRUNK_AND_LIMBS = tuple(
-    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
-)
+_TRUNK_AND_LIMBS = [
+    LANDMARK_INDEX[f"{side}_{part}"]
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for side in ("left", "right")
+]
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,8 @@ def lift(
     """
     doubts = Doubts()
     # Times side by side in memory, here and in all that is made of it: NumPy is slow along a last axis of a few.
-    pose = replace(
-        pose, **{name: np.asfortranarray(getattr(pose, name)) for name in ("image", "world_m", "visibility")}
-    )
-    pose = without_absent(pose, doubts)
+    image, world_m, visibility = (np.asfortranarray(each) for each in (pose.image, pose.world_m, pose.visibility))
+    pose = without_absent(replace(pose, image=image, world_m=world_m, visibility=visibility), doubts)
     longer = max(pose.width_px, pose.height_px)
     focal_px = (DEFAULT_FOCAL if focal is None else focal) * longer
     centred = np.empty_like(pose.image[..., :2])
@@ -297,10 +297,9 @@ def _distance(centred: Floats, world_m: Floats, weight: Floats, focal_px: float)
 
     Weighted least squares of f·(X + t_x) = u·(Z + t_z), f·(Y + t_y) = v·(Z + t_z) over the large joints.
     """
-    rows = [LANDMARK_INDEX[name] for name in _TRUNK_AND_LIMBS]
-    u, v = centred[:, rows, 0], centred[:, rows, 1]
-    x, y, z = (world_m[:, rows, axis] for axis in range(3))
-    w = weight[:, rows] ** 2
+    u, v = centred[:, _TRUNK_AND_LIMBS, 0], centred[:, _TRUNK_AND_LIMBS, 1]
+    x, y, z = (world_m[:, _TRUNK_AND_LIMBS, axis] for axis in range(3))
+    w = weight[:, _TRUNK_AND_LIMBS] ** 2
     finite = np.isfinite(u) & np.isfinite(x)
     if not finite.all():
         u, v, x, y, z, w = (np.where(finite, part, 0.0) for part in (u, v, x, y, z, w))

@@ -31,7 +31,7 @@ def _straight(time_s: Floats, values: Floats, at_s: Floats) -> Floats:
     at_s = np.minimum(np.maximum(at_s, time_s[0]), time_s[-1])
     first = np.searchsorted(time_s[1:-1], at_s)
     along = ((at_s - time_s[first]) / (time_s[first + 1] - time_s[first]))[:, None]
-    result: Floats = np.diff(values, axis=0).take(first, axis=0)
+    result: Floats = (values[1:] - values[:-1]).take(first, axis=0)
     result *= along
     result += values.take(first, axis=0)
     return result

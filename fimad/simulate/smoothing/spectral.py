@@ -91,7 +91,7 @@ class Doubt:
     def near_ends(self, time_s: Floats) -> Floats:
         """(m,) factors on the uncertainty at (m,) times."""
         from_end = np.minimum(time_s - self.ends_s[0], self.ends_s[1] - time_s)
-        factors: Floats = 1 + _END_EXCESS * np.clip(1 - from_end / _END_S, 0, 1)
+        factors: Floats = 1 + _END_EXCESS * np.minimum(np.maximum(1 - from_end / _END_S, 0), 1)
         return factors
 
 
