@@ -222,7 +222,9 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
         return []
     strong = [match for match in said if match.entry.id not in _WEAK_REST]
     if not exercises:
-        return [match.entry.id for match in said]
+        # "Warm up & breathing" opens a workout.
+        opens = not strong and first.start > 2 and " ".join(words[:2]) in _OPENS
+        return [] if opens else [match.entry.id for match in said]
     # "Rest: marching", "break (next: squats)": what comes first is what is done; "squats 40 s, rest 20 s" is squats.
     if strong and named is not None and first.start < named.start and "no" not in words[: first.start + 1]:
         return [match.entry.id for match in strong]
@@ -237,9 +239,11 @@ def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[
     if last.entry.type == "section" and last.entry.id.startswith("warm up") and last.end == len(words):
         # "Squat warm-up sets".
         return last.entry.id
-    if last.entry.type != "section" or words[last.end - 1] not in SECTION_HEADS:
-        return ""
     before = [match for match in found_matches if match.entry.type == "exercise"]
+    # "Freestyle round": a word of many meanings before a round is no exercise; "jump rope round" may be.
+    heads = SECTION_HEADS | {"round"} if all(match.entry.weak for match in before) else SECTION_HEADS
+    if last.entry.type != "section" or words[last.end - 1] not in heads:
+        return ""
     return last.entry.id if before and before[-1].end == last.start else ""
 
 

@@ -106,7 +106,7 @@ def _walk(
         while here < size and node.next:
             following = node.next.get(words[here])
             if following is not None:
-                more = 0.3 if words[here] in _JOINTS else 0.6 if words[here] in _GEAR else 1.0
+                more = 0.15 if words[here] in _JOINTS else 0.6 if words[here] in _GEAR else 1.0
                 pending.append((following, here + 1, used + more, skipped + hole))
             if skipped + hole >= _MAX_SKIPPED or words[here] not in skippable:
                 break
