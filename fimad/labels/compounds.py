@@ -192,7 +192,12 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
         return end - start > 1
     posture = lexicon().exercises[named.entry.id].pattern == "posture"
     return any(
-        (match.entry.type in ("talk", "other", "rest") and match.entry.id not in _LEADING)
+        (
+            match.entry.type in ("talk", "other", "rest")
+            and match.entry.id not in _LEADING
+            # "Goblets with pause": how it is done.
+            and not (match.entry.type == "rest" and words[match.start - 1] == "with" and match.start > named.start)
+        )
         or (posture and match.entry.type == "section")
         for match in inside
     )

@@ -34,6 +34,7 @@ _WEAK_REST = frozenset([
     "wissel", "reposo", "entspannung", "relajación", "relaxamento", "rilassamento", "respiration",
     "vila",
 ])  # fmt: skip
+_CHANGES = frozenset(["switch", "change", "swap"])
 _ASKS = frozenset([
     "how", "why", "what", "which", "should", "when", "who", "where", "is", "are", "does", "can", "did",
     "wie", "warum", "cómo", "como", "comment", "pourquoi", "come", "perché", "porque", "por", "как",
@@ -106,6 +107,9 @@ def decide(
         # A sentence in which a word happens to name an exercise.
         exercises = []
     if exercises and not _counts(stated) and _of_a_song(words, by_type["exercise"], parts, found):
+        exercises = []
+    if exercises == ["deep_breathing"] and not _CHANGES.isdisjoint(words):
+        # "Deep breath & switch".
         exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)

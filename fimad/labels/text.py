@@ -95,6 +95,8 @@ _FOURS = re.compile(r"\ball 4'?s\b", re.I)
 _CLEAN_AND = re.compile(r"\bc ?\+ ?([pj])\b", re.I)
 _BELL = re.compile(r"\b(kettle|dumb|bar|club) (?=bells?\b)bell", re.I)
 _SWINGS = re.compile(r"\bKBS\b")
+# "Bob n weave", "clean 'n' press".
+_N = re.compile(r"(?<=[^\W\d_]) '?n'? (?=[^\W\d_]{2})")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
@@ -144,6 +146,8 @@ def clean(title: str) -> str:
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE])
     text = text.translate(_FOLD)[:MAX_TITLE]
+    if " n" in text or " '" in text:
+        text = _N.sub(" and ", text)
     if "." in text:
         text = _SHORTENED.sub(r"\1 ", _DOTTED.sub(_joined, text))
     return _APART.sub(_joined, text) if len(text) < _SPELT_OUT else text

@@ -46,6 +46,8 @@ _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
 # "Deadlift 405" is a weight.
 _MOST_TRAILING = 120
+# "10s off": a rest between two.
+_OFF = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)?\W*off\W*$")
 _REPS = re.compile(r"\breps?\b|repetition")
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 # Nobody rows a bar for so long.
@@ -142,6 +144,8 @@ def _label(title: str) -> TitleLabel:
         verdict = Verdict("other", 0.3, "none")
     if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not counted(reading.stated):
         verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
+    if verdict.method == "none" and _OFF.match(text):
+        verdict = Verdict("rest", 0.9, "words", evidence=["off"])
     everything = [reading, *notes]
     repetitions, duration_s = _counts(reading, verdict, found)
     sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
@@ -305,6 +309,13 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
             if entry:
                 # "Circles (hips)", "stretch (hip flexor)".
                 return Verdict("exercise", 0.9, "reordered", [entry.id], evidence=[entry.id])
+    if verdict.kind == "rest":
+        # "Final relaxation (Shavasana)": a pose that is rested in.
+        held = [note.phrases[0].exercises for note in notes if len(note.phrases) == 1 and not note.phrases[0].uncovered]
+        posed = [each for each in held if len(each) == 1 and each[0] in found.exercises]
+        if posed and found.exercises[posed[0][0]].pattern == "yoga" and reading.stated.duration_s is None:
+            return Verdict("exercise", 0.9, "exact", posed[0], evidence=posed[0])
+        return verdict
     if verdict.kind not in ("exercise", "other"):
         return verdict
     if ONE_WORD in verdict.evidence and any(of_something_else(note) for note in notes):
