@@ -113,7 +113,7 @@ def decide(
         exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
-    if _greets(words, named, exercises):
+    if _greets(words, named, exercises, found):
         return Verdict("talk", 0.85, "words", evidence=["good morning"])
     talk = _talk(words, by_type["talk"], exercises, first, uncovered)
     if talk:
@@ -152,10 +152,16 @@ def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase], fo
     )
 
 
-def _greets(words: Sequence[str], named: Match | None, exercises: list[str]) -> bool:
+def _greets(words: Sequence[str], named: Match | None, exercises: list[str], found: Lexicon) -> bool:
     """ "Good morning! Let's move" is no exercise."""
     if named is None or named.start or len(exercises) > 1 or list(words[:2]) != ["good", "morning"]:
         return False
+    if words[-1] == "!" and len(words) == 4 and words[2] == "walk":
+        # "Good morning walkers!"
+        return True
+    if words[-1] == "!" and len(words) == 4 and content([words[2]], found):
+        # "Good morning yogis!"; "good morning squats!" are done.
+        return words[2] not in HOW and words[2] not in HEADS and words[2] not in BODY
     return words[2:3] in (["!"], [","]) and any(word[0].isalpha() for word in words[3:])
 
 

@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "8305e15f29341517",
     "simulate": "839b6428f1c718db",
-    "label": "aa0324cedbaca597",
+    "label": "9d80a42b5a6c9fa0",
 }
 
 
