@@ -9,6 +9,7 @@ It is given
 - with the conversion found, as the product does it,
 - with the times that these pictures have in the video before, which ffmpeg's own hashes of its pictures tell: what estimating costs,
 - with the times as shown: what finding is good for,
+- of landmarks alone, without flow (`--without flow`), both before and after,
 
 and beside two controls, in which no rate is converted and no time is estimated:
 
@@ -46,9 +47,10 @@ from fimad.pipeline.media.cadence import ChangeMeter, find_cadence
 from fimad.pipeline.media.frames import decode, run_frame_stages
 from fimad.pipeline.stages.camera import CameraStage
 from fimad.pipeline.stages.download import DownloadStage
+from fimad.pipeline.stages.flow import FlowStage
 from fimad.pipeline.stages.pose import PoseStage
 from fimad.pipeline.stages.segment import SegmentStage
-from fimad.pipeline.stages.simulate import camera_motion, pose_sequence
+from fimad.pipeline.stages.simulate import camera_motion, limb_flow, pose_sequence
 from fimad.simulate import simulate_imu
 
 _CONVERSIONS = ((24, 30), (25, 30), (30, 60), (24, 25))
@@ -61,7 +63,7 @@ _ENCODED = ("-an", "-c:v", "libx264", "-preset", "veryfast")
 
 
 def artifacts(media: Path, config: Config) -> dict[str, pa.Table]:
-    """Pose and camera of a whole video; those that lie beside it, if there are any."""
+    """Pose, camera and flow of a whole video; those that lie beside it, if there are any."""
     folder = media.with_suffix(".tables")
     if folder.is_dir():
         return {path.name: pyarrow.feather.read_table(path) for path in folder.iterdir()}
@@ -77,7 +79,7 @@ def artifacts(media: Path, config: Config) -> dict[str, pa.Table]:
     item.tables = tables
     tables["download"] = DownloadStage(config).run(item)
     tables["segment"] = SegmentStage(config).run(item)
-    tables |= run_frame_stages([PoseStage(config), CameraStage(config)], item)
+    tables |= run_frame_stages([PoseStage(config), CameraStage(config), FlowStage(config)], item)
     unfinished = folder.with_suffix(".unfinished")
     unfinished.mkdir(exist_ok=True)
     for name, table in tables.items():
@@ -87,11 +89,13 @@ def artifacts(media: Path, config: Config) -> dict[str, pa.Table]:
 
 
 def accelerations(
-    tables: dict[str, pa.Table], config: Config, *, found: bool = True
+    tables: dict[str, pa.Table], config: Config, *, found: bool = True, flow: bool = True
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Time line and linear acceleration of each placement; with `found` False as if nobody had looked for conversions."""
+    """Time line and linear acceleration of each placement; with `found` False as if nobody had looked for conversions,
+    with `flow` False of landmarks alone."""
     pose = tables["pose"] if found else tables["pose"].drop_columns(["pose_source_time_s", "pose_rates_hz"])
-    sequence = pose_sequence(pose, 0, camera_motion(tables["camera"], 0))
+    moved = limb_flow(tables["flow"], 0) if flow else None
+    sequence = pose_sequence(pose, 0, camera_motion(tables["camera"], 0), moved)
     assert sequence is not None
     imu = simulate_imu(sequence, config=config.simulate)
     return imu.time_s, {name: each for name, each in imu.signals.items()}
@@ -195,6 +199,9 @@ def compare(video: Path, rates: tuple[int, int], folder: Path, config: Config) -
         "control_each_picture_once": accelerations(of[once], config),
     }
     errors = {name: difference(reference, each) for name, each in ways.items()}
+    landmarks = accelerations(of[before], config, flow=False)
+    for name, media in (("error", after), ("control_reencoded", again)):
+        errors[f"{name}_landmarks_alone"] = difference(landmarks, accelerations(of[media], config, flow=False))
     for name in ("error", "control_reencoded"):
         errors[f"{name}_in_plane"] = difference(reference, ways[name], _PLANE)
     late_ms = 1e3 * (estimated_s - taken_s)[np.isfinite(estimated_s) & np.isfinite(taken_s)]

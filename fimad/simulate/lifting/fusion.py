@@ -8,7 +8,8 @@ is taken that minimises
 
 a Rauch-Tung-Striebel smoother with flow as what is known of the step, solved as one band matrix. R / Q sets the frequency
 at which one takes over from the other. Two flows that err differently say themselves where they are wrong: Q grows with their
-disagreement. R grows where a landmark is far from what all the others say. Exchanged sides and leaps are undone before: what is smooth
+disagreement. Where they say nothing, landmarks' own slow motion stands in, the more the more landmarks err: else the track would go
+through each landmark there, with all its error. R grows where a landmark is far from what all the others say. Exchanged sides and leaps are undone before: what is smooth
 no longer shows them.
 """
 
@@ -31,7 +32,10 @@ _CROSSOVER_HZ = 0.5
 _DENSE_ERROR = 2.0
 # Flows that differ by so much, lengths of the trunk a second, count for half.
 _DIFFER_TRUNKS_S = 0.45
-_SLOW_S = 0.15
+# Of landmarks, what is slower than this is motion (standard deviation of a Gaussian).
+_SLOW_S = 0.13
+# Landmarks' slow motion comes in where little is left of trust in flow.
+_STANDS_IN = 4
 # Landmarks further off than so many times the usual, or than so many m, count less; doubtful ones next to nothing.
 _FAR = 3.0
 _USUAL_M = 0.01
@@ -148,21 +152,42 @@ def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> Floa
     trunk = float(np.median(np.linalg.norm(shoulders - hips, axis=1)))
     steps_s = np.diff(time_s)[:, None, None]
     differ = _DIFFER_TRUNKS_S * trunk * steps_s
-    step, apart = combined(landmarks, steps.dense, steps.grey, differ, step_of(time_s))
-    trust = steps.share[..., None] / (1 + (apart / differ) ** 2)
     worth = np.where(joints_of(doubtful[..., None].astype(float))[..., 0] > 0, _DOUBTFUL, 1.0)
-    return (
-        smoothed(landmarks, step, trust[..., 0] / (2 * np.pi * _CROSSOVER_HZ * steps_s[..., 0]) ** 2, worth) - landmarks
-    )
+    slow = slow_steps(landmarks, worth, step_of(time_s))
+    step, apart = combined(slow, steps.dense, steps.grey, differ, step_of(time_s))
+    trust = steps.share[..., None] / (1 + (apart / differ) ** 2)
+    gap = (1 - trust) ** _STANDS_IN * _noisy(np.diff(landmarks, axis=0), slow, step, trust)
+    step = (trust * step + gap * slow) / np.maximum(trust + gap, np.finfo(float).tiny)
+    tight = (trust + gap)[..., 0] / (2 * np.pi * _CROSSOVER_HZ * steps_s[..., 0]) ** 2
+    return smoothed(landmarks, step, tight, worth) - landmarks
 
 
-def combined(landmarks: Floats, dense: Floats, grey: Floats, differ: Floats, step_s: float) -> tuple[Floats, Floats]:
+def slow_steps(landmarks: Floats, worth: Floats, step_s: float) -> Floats:
+    """(n - 1, j, 2) slow motion of landmarks (n, j, 2), each of which counts as much as it is worth (n, j)."""
+    width = _SLOW_S / step_s
+    weight = worth[..., None]
+    places = ndimage.gaussian_filter1d(landmarks * weight, width, axis=0, mode="nearest")
+    result: Floats = np.diff(places / ndimage.gaussian_filter1d(weight, width, axis=0, mode="nearest"), axis=0)
+    return result
+
+
+def _noisy(given: Floats, slow: Floats, step: Floats, trust: Floats) -> Floats:
+    """(1, j, 1) share of landmarks' own error in what their steps and their slow steps err together, as flow tells where it can."""
+    told = trust[..., 0] > 0.5
+    own, lag = (np.where(told, ((each - step) ** 2).sum(2), np.nan) for each in (given, slow))
+    share = np.ones(told.shape[1])
+    some = told.sum(0) >= _FEWEST
+    own_m2, lag_m2 = (np.nanmedian(each[:, some], axis=0) for each in (own, lag))
+    share[some] = own_m2 / np.maximum(own_m2 + lag_m2, np.finfo(float).tiny)
+    return share[None, :, None]
+
+
+def combined(slow: Floats, dense: Floats, grey: Floats, differ: Floats, step_s: float) -> tuple[Floats, Floats]:
     """One displacement (n - 1, j, 2) of two, and how far they are apart: the one nearer to landmarks' slow motion counts more."""
-    slow = ndimage.gaussian_filter1d(landmarks, _SLOW_S / step_s, axis=0, mode="nearest")
     width = max(1.0, _SLOW_S / step_s)
 
     def error(moved: Floats) -> Floats:
-        quick = ndimage.gaussian_filter1d(moved, _SLOW_S / step_s, axis=0, mode="nearest") - np.diff(slow, axis=0)
+        quick = ndimage.gaussian_filter1d(moved, _SLOW_S / step_s, axis=0, mode="nearest") - slow
         square = ndimage.gaussian_filter1d((quick**2).sum(2, keepdims=True), width, axis=0, mode="nearest")
         result: Floats = square + (0.1 * differ) ** 2
         return result

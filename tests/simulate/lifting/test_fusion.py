@@ -96,6 +96,21 @@ def test_where_the_two_flows_disagree_landmarks_count() -> None:
     np.testing.assert_allclose(split[:, KNEE], true[:, KNEE], atol=1e-6)
 
 
+@pytest.mark.parametrize("silent", ["nothing was measured", "the two disagree"])
+def test_where_flow_says_nothing_a_track_does_not_follow_each_landmark(silent: str) -> None:
+    true, wrist, gap = moving(), FLOW_JOINTS.index("left_wrist"), slice(90, 150)
+    seen, steps = noisy(true), steps_of_truth(true, 0.001)
+    if silent == "nothing was measured":
+        steps.share[gap, wrist] = 0
+    else:
+        astray = np.random.default_rng(1).choice([-0.2, 0.2], (60, 2))
+        steps.dense[gap, wrist] += astray
+        steps.grey[gap, wrist] -= astray
+    found = fuse(TIME_S, seen, steps, SURE, NEVER, NATURAL)
+    shaken, trembling = (np.diff((each - true)[gap, WRIST][:, [0, 2]], 2, axis=0).std() for each in (seen, found))
+    assert trembling < 0.4 * shaken
+
+
 def test_a_doubtful_piece_is_bridged_by_flow() -> None:
     true = moving()
     seen, doubtful = true.copy(), SURE.copy()
