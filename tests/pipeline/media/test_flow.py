@@ -224,3 +224,36 @@ def test_a_clip_of_nobody_and_one_of_one_picture() -> None:
     follower = LimbFollower()
     follower.push(0.0, drawn(standing(), ROOM), somebody(standing()))
     assert np.isnan(follower.finish().columns()["dense"]).all()
+
+
+def followed(shown: list[int], rate_hz: float, joints: Floats, landmarks: Floats) -> Floats:
+    """(n, j, 2) px by both estimators in the mean, of pictures of these joints; what is shown twice is encoded anew."""
+    follower, noise = LimbFollower(), np.random.default_rng(4)
+    pictures = {at: drawn(joints[at], ROOM) for at in set(shown)}
+    for n, at in enumerate(shown):
+        recoded = pictures[at] + noise.integers(-1, 2, SIZE)
+        follower.push(n / rate_hz, recoded.clip(0, 255).astype(np.uint8), somebody(landmarks[at]))
+    columns = follower.finish().columns()
+    return (columns["dense"] + columns["grey"]) / 2 * SIZE[1]
+
+
+@pytest.mark.parametrize("pattern", ["24 to 30", "30 to 60", "10 to 30"])
+def test_pictures_that_are_shown_twice_are_followed_as_if_they_were_not(pattern: str) -> None:
+    count, (before_hz, after_hz) = 16, map(int, pattern.split(" to "))
+    joints = np.stack([turned(standing(), "left_shoulder", 0.2 * np.sin(0.5 * at)) for at in range(count)])
+    landmarks = joints + np.random.default_rng(2).normal(0, 1.0, joints.shape)
+    shown = [n * before_hz // after_hz for n in range(count * after_hz // before_hz)]
+    once = followed(list(range(count)), before_hz, joints, landmarks)
+    twice = followed(shown, after_hz, joints, landmarks)
+    repeats = np.diff(shown, prepend=-1) == 0
+    assert np.abs(twice[1:][repeats[1:], AT["left_wrist"]]).max() < 0.1
+    wrist, true = AT["left_wrist"], np.diff(joints, axis=0)[:, AT["left_wrist"]]
+    wrong = [np.sqrt(np.square(each[1:, wrist] - true).sum(1).mean()) for each in (once, twice[~repeats])]
+    assert wrong[1] < 1.1 * wrong[0] + 0.2
+
+
+def test_who_stops_and_goes_on_is_no_repeated_picture() -> None:
+    joints = np.stack([turned(standing(), "left_shoulder", 0.3 * np.cos(0.2 * at)) for at in range(40)])
+    moved = followed(list(range(40)), 30.0, joints, joints)[1:, AT["left_wrist"]]
+    wrong = moved - np.diff(joints, axis=0)[:, AT["left_wrist"]]
+    assert np.hypot(*wrong[:-1].T).max() < 0.5
