@@ -34,6 +34,8 @@ _DENSE_ERROR = 2.0
 _DIFFER_TRUNKS_S = 0.45
 # Of landmarks, what is slower than this is motion (standard deviation of a Gaussian).
 _SLOW_S = 0.13
+# A guess of slow motion is felt so many of these away.
+_REACH = 2.0
 # Landmarks' slow motion comes in where little is left of trust in flow.
 _STANDS_IN = 4
 # Landmarks further off than so many times the usual, or than so many m, count less; doubtful ones next to nothing.
@@ -102,8 +104,10 @@ def steps_of(position_m: Floats, led_m: Floats, flow: LimbFlow) -> Steps:
     return Steps(led_m[:, :count] - before, led_m[:, count:] - before, flow.share)
 
 
-def fuse(time_s: Floats, position_m: Floats, steps: Steps, doubtful: Bools, breaks: Bools, order: Ints) -> Floats:
-    """Landmarks (n, 33, 3) that move as pixels do; depth is left as it is.
+def fuse(
+    time_s: Floats, position_m: Floats, steps: Steps, doubtful: Bools, breaks: Bools, order: Ints
+) -> tuple[Floats, Floats]:
+    """Landmarks (n, 33, 3) that move as pixels do, and (n, 33) how much of that is slow motion for want of pixels; depth is left as it is.
 
     Parameters
     ----------
@@ -116,15 +120,16 @@ def fuse(time_s: Floats, position_m: Floats, steps: Steps, doubtful: Bools, brea
     """
     steps = _put_back(time_s, steps, order)
     unlinked = breaks | ~(np.isfinite(steps.dense) & np.isfinite(steps.grey)).all((1, 2))
-    fused = position_m.copy()
+    fused, guessed = position_m.copy(), np.zeros(position_m.shape[:2])
     for run in np.split(np.arange(len(time_s)), np.flatnonzero(unlinked)):
         if len(run) < _FEWEST:
             continue
-        shift = _shift(time_s[run], position_m[run][..., _PLANE], _part(steps, run[1:]), doubtful[run])
+        shift, share = _shift(time_s[run], position_m[run][..., _PLANE], _part(steps, run[1:]), doubtful[run])
         for joint, rows in enumerate(_CARRIED):
+            guessed[run[:, None], rows] = share[:, joint, None]
             for axis, plane in enumerate(_PLANE):
                 fused[run[:, None], rows, plane] += shift[:, joint, axis, None]
-    return fused
+    return fused, guessed
 
 
 def _part(steps: Steps, rows: Ints) -> Steps:
@@ -145,8 +150,8 @@ def _put_back(time_s: Floats, steps: Steps, order: Ints) -> Steps:
     return Steps(dense, grey, np.where(near[:, None], 0.0, share))
 
 
-def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> Floats:
-    """(n, j, 2) how far joints are to be moved, m."""
+def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> tuple[Floats, Floats]:
+    """(n, j, 2) how far joints are to be moved, m, and (n, j) how much of their motion is landmarks' slow one."""
     landmarks = joints_of(plane)
     shoulders, hips = (plane[:, rows].mean(1) for rows in _TRUNK)
     trunk = float(np.median(np.linalg.norm(shoulders - hips, axis=1)))
@@ -157,9 +162,15 @@ def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> Floa
     step, apart = combined(slow, steps.dense, steps.grey, differ, step_of(time_s))
     trust = steps.share[..., None] / (1 + (apart / differ) ** 2)
     gap = (1 - trust) ** _STANDS_IN * _noisy(np.diff(landmarks, axis=0), slow, step, trust)
-    step = (trust * step + gap * slow) / np.maximum(trust + gap, np.finfo(float).tiny)
+    share = gap / np.maximum(trust + gap, np.finfo(float).tiny)
+    step = step + share * (slow - step)
     tight = (trust + gap)[..., 0] / (2 * np.pi * _CROSSOVER_HZ * steps_s[..., 0]) ** 2
-    return smoothed(landmarks, step, tight, worth) - landmarks
+    # What smoothing makes of a guess reaches as far as it was smoothed.
+    either = ndimage.maximum_filter1d(
+        share[..., 0], 1 + 2 * round(_REACH * _SLOW_S / step_of(time_s)), axis=0, mode="nearest"
+    )
+    either = np.concatenate([either[:1], np.maximum(either[1:], either[:-1]), either[-1:]])
+    return smoothed(landmarks, step, tight, worth) - landmarks, either
 
 
 def slow_steps(landmarks: Floats, worth: Floats, step_s: float) -> Floats:

@@ -39,6 +39,8 @@ from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 DEFAULT_FOCAL = 1.2
 _SCALE_S = 2.0
 # Shares of landmarks that leap, of frames with bones of impossible length, and of those seen from behind, that are worth a flag.
+# Where landmarks' slow motion stands in for flow, so much of their weight is taken off.
+_GUESSED = 0.4
 _LEAPING, _BROKEN, _BEHIND = 0.02, 0.01, 0.5
 # A length that never changes takes some frames to be seen.
 _FEWEST = 10
@@ -262,11 +264,13 @@ def _mend(
         at = np.arange(len(time_s))[good]
         apart = breaks[good] | np.r_[True, np.diff(at) > 1][: len(at)]
         mine = Steps(steps.dense[good], steps.grey[good], steps.share[good])
-        found = fuse(time_s[good], found, mine, leapless.doubtful, apart, sides.order)
+        found, guessed = fuse(time_s[good], found, mine, leapless.doubtful, apart, sides.order)
     lost = leapless.doubtful.all(1) | sides.divided
     found[..., 1] = mend_depth(time_s[good], found, trusted, lengths_m)
     settle_hips(found)
     found[lost] = np.nan
+    if steps is not None:
+        weight[good] = trusted * (1 - _GUESSED * guessed)
     position_m[good] = found
     swapped, divided = (np.zeros(len(time_s), bool) for _ in range(2))
     swapped[good], divided[good] = sides.swapped, sides.divided

@@ -19,8 +19,8 @@ KEYS = {
     "transcribe": "5680cbc4ef780eb0",
     "pose": "70b2194d908bd715",
     "camera": "b1f6825a61442173",
-    "flow": "8305e15f29341517",
-    "simulate": "839b6428f1c718db",
+    "flow": "4aacd274bbc58056",
+    "simulate": "a89d4f2288987400",
     "label": "9d80a42b5a6c9fa0",
 }
 

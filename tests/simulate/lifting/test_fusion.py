@@ -68,7 +68,7 @@ def wrong(found: Floats, true: Floats, row: int) -> float:
 def test_flow_takes_the_noise_off_landmarks(row: int) -> None:
     true = moving()
     seen = noisy(true)
-    found = fuse(TIME_S, seen, steps_of_truth(true, 0.001), SURE, NEVER, NATURAL)
+    found, _ = fuse(TIME_S, seen, steps_of_truth(true, 0.001), SURE, NEVER, NATURAL)
     assert wrong(found, true, row) < 0.5 * wrong(seen, true, row)
     np.testing.assert_array_equal(found[..., 1], seen[..., 1])
 
@@ -77,7 +77,7 @@ def test_flow_that_drifts_does_not_carry_joints_away() -> None:
     true = moving()
     steps = steps_of_truth(true)
     drifting = replace(steps, dense=steps.dense + 0.002, grey=steps.grey + 0.002)
-    found = fuse(TIME_S, true, drifting, SURE, NEVER, NATURAL)
+    found, _ = fuse(TIME_S, true, drifting, SURE, NEVER, NATURAL)
     # 2 mm a picture would be half a metre in the end.
     assert wrong(found, true, WRIST) < 0.02
 
@@ -90,8 +90,8 @@ def test_where_the_two_flows_disagree_landmarks_count() -> None:
     grey[astray, FLOW_JOINTS.index("left_wrist")] += 0.05
     dense[astray, FLOW_JOINTS.index("left_wrist")] -= 0.05
     alone = grey.copy(), grey.copy()
-    split = fuse(TIME_S, true, replace(steps, dense=dense, grey=grey), SURE, NEVER, NATURAL)
-    agreed = fuse(TIME_S, true, replace(steps, dense=alone[0], grey=alone[1]), SURE, NEVER, NATURAL)
+    split, _ = fuse(TIME_S, true, replace(steps, dense=dense, grey=grey), SURE, NEVER, NATURAL)
+    agreed, _ = fuse(TIME_S, true, replace(steps, dense=alone[0], grey=alone[1]), SURE, NEVER, NATURAL)
     assert wrong(split, true, WRIST) < 0.25 * wrong(agreed, true, WRIST)
     np.testing.assert_allclose(split[:, KNEE], true[:, KNEE], atol=1e-6)
 
@@ -106,7 +106,7 @@ def test_where_flow_says_nothing_a_track_does_not_follow_each_landmark(silent: s
         astray = np.random.default_rng(1).choice([-0.2, 0.2], (60, 2))
         steps.dense[gap, wrist] += astray
         steps.grey[gap, wrist] -= astray
-    found = fuse(TIME_S, seen, steps, SURE, NEVER, NATURAL)
+    found, _ = fuse(TIME_S, seen, steps, SURE, NEVER, NATURAL)
     shaken, trembling = (np.diff((each - true)[gap, WRIST][:, [0, 2]], 2, axis=0).std() for each in (seen, found))
     assert trembling < 0.4 * shaken
 
@@ -116,7 +116,7 @@ def test_a_doubtful_piece_is_bridged_by_flow() -> None:
     seen, doubtful = true.copy(), SURE.copy()
     seen[100:108, WRIST, 0] += 0.3
     doubtful[100:108, WRIST] = True
-    found = fuse(TIME_S, seen, steps_of_truth(true), doubtful, NEVER, NATURAL)
+    found, _ = fuse(TIME_S, seen, steps_of_truth(true), doubtful, NEVER, NATURAL)
     assert np.abs(found - true)[:, WRIST].max() < 0.01
 
 
@@ -125,12 +125,12 @@ def test_nothing_is_joined_across_a_break_or_without_flow() -> None:
     true[120:] += (0.5, 0.0, 0.3)
     breaks = NEVER.copy()
     breaks[120] = True
-    np.testing.assert_allclose(fuse(TIME_S, true, steps_of_truth(true), SURE, breaks, NATURAL), true, atol=1e-9)
+    np.testing.assert_allclose(fuse(TIME_S, true, steps_of_truth(true), SURE, breaks, NATURAL)[0], true, atol=1e-9)
     steps = steps_of_truth(true)
     steps.grey[120] = np.nan
-    np.testing.assert_allclose(fuse(TIME_S, true, steps, SURE, NEVER, NATURAL), true, atol=1e-9)
+    np.testing.assert_allclose(fuse(TIME_S, true, steps, SURE, NEVER, NATURAL)[0], true, atol=1e-9)
     nothing = replace(steps, dense=np.full_like(steps.dense, np.nan))
-    np.testing.assert_array_equal(fuse(TIME_S, noisy(true), nothing, SURE, NEVER, NATURAL), noisy(true))
+    np.testing.assert_array_equal(fuse(TIME_S, noisy(true), nothing, SURE, NEVER, NATURAL)[0], noisy(true))
 
 
 def test_flow_goes_with_the_limb_where_sides_were_exchanged() -> None:
@@ -146,14 +146,14 @@ def test_flow_goes_with_the_limb_where_sides_were_exchanged() -> None:
     # Measured as landmarks were named then.
     named = np.take_along_axis(true, order[:, :, None], 1)
     steps = steps_of_truth(named)
-    found = fuse(TIME_S, true, steps, SURE, NEVER, order)
+    found, _ = fuse(TIME_S, true, steps, SURE, NEVER, order)
     assert np.abs(found - true)[:, KNEE].max() < 0.01
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_person_at_rest_is_no_noisier_than_pixels(seed: int) -> None:
     true = np.broadcast_to(moving()[:1], (COUNT, len(LANDMARKS), 3)).copy()
-    found = fuse(TIME_S, noisy(true), steps_of_truth(true, 0.0005, seed), SURE, NEVER, NATURAL)
+    found, _ = fuse(TIME_S, noisy(true), steps_of_truth(true, 0.0005, seed), SURE, NEVER, NATURAL)
     jerk = np.diff(joints_of(found)[..., [0, 2]], 2, axis=0).std()
     assert jerk < 0.1 * np.diff(joints_of(noisy(true))[..., [0, 2]], 2, axis=0).std()
 
