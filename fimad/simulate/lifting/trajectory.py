@@ -39,9 +39,9 @@ from fimad.skeleton import LANDMARK_INDEX, LANDMARKS
 DEFAULT_FOCAL = 1.2
 _SCALE_S = 2.0
 # Shares of landmarks that leap, of frames with bones of impossible length, and of those seen from behind, that are worth a flag.
+_LEAPING, _BROKEN, _BEHIND = 0.02, 0.01, 0.5
 # Where landmarks' slow motion stands in for flow, so much of their weight is taken off.
 _GUESSED = 0.4
-_LEAPING, _BROKEN, _BEHIND = 0.02, 0.01, 0.5
 # A length that never changes takes some frames to be seen.
 _FEWEST = 10
 

@@ -111,6 +111,20 @@ def test_where_flow_says_nothing_a_track_does_not_follow_each_landmark(silent: s
     assert trembling < 0.4 * shaken
 
 
+def test_what_was_guessed_for_want_of_pixels_is_said() -> None:
+    true, wrist, gap = moving(), FLOW_JOINTS.index("left_wrist"), slice(90, 150)
+    steps = steps_of_truth(true, 0.001)
+    steps.share[gap, wrist] = 0
+    _, guessed = fuse(TIME_S, noisy(true), steps, SURE, NEVER, NATURAL)
+    for row in (WRIST, LANDMARK_INDEX["left_thumb"]):
+        assert guessed[gap, row].min() > 0.9
+        assert guessed[:80, row].max() < 0.01
+        assert guessed[160:, row].max() < 0.01
+    assert guessed[:, KNEE].max() < 0.01
+    unmeasured = replace(steps, dense=np.full_like(steps.dense, np.nan))
+    assert not fuse(TIME_S, noisy(true), unmeasured, SURE, NEVER, NATURAL)[1].any()
+
+
 def test_a_doubtful_piece_is_bridged_by_flow() -> None:
     true = moving()
     seen, doubtful = true.copy(), SURE.copy()
