@@ -143,6 +143,16 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if link == "next" and match.entry.id == "running" and words[match.start] == "sprint":
             # "Bike sprint", "mountain climber sprint": as fast as one can.
             continue
+        if (
+            link == "next"
+            and groups[-1][-1].entry.headless
+            and not match.entry.weak
+            and not named_together(groups[-1][-1], match)
+            and not bag_match(words[groups[-1][-1].start : match.end], found, whole=True)
+        ):
+            # "*Incline dumbbell* biceps curls", "*foam roller* reverse crunch".
+            groups[-1][-1] = match
+            continue
         if link == "next" and of_a_pose(words, groups[-1][-1], match, found):
             continue
         if link == "next" and not strong and not alike(groups[-1][-1], match):

@@ -75,6 +75,10 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
             for end, node, used, skipped in _walk(first, words, at + 1, size, skippable):
                 entry, value = _pick(node.entries, languages, used)
                 # One long name rather than two short ones.
+                following = best[end][1]
+                if entry.headless and following is not None and following.entry.type == "exercise":
+                    # Before another name it says how that is done: "dumbbell *side lunge*".
+                    value *= _WEAK
                 total = value - 2.0 - 0.5 * skipped + best[end][0]
                 # Of two as good the one that begins earlier: "sumo squat" pulses.
                 if total >= score:
@@ -87,9 +91,28 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
         if chosen is None:
             at += 1
         else:
+            if taken and taken[-1].end == at:
+                chosen = _right_headed(words, taken, chosen, found)
             taken.append(chosen)
             at = chosen.end
     return taken
+
+
+def _right_headed(words: Sequence[str], taken: list[Match], match: Match, found: Lexicon) -> Match:
+    """ "Banded *walking lunge*", "side *jump squat*": a name may take a word from the one before it, if that leaves nothing that is done."""
+    before = taken[-1]
+    if before.entry.type != "exercise" or match.entry.type != "exercise" or before.end - before.start < 2:
+        return match
+    if bag_match(words[before.start : match.end], found, whole=True):
+        return match
+    for start in range(before.start + 1, before.end):
+        if words[start - 1] not in found.quiet:
+            return match
+        longer = exact(words[start : match.end], found)
+        if longer and not longer.weak and not longer.headless:
+            taken.pop()
+            return Match(start, match.end, longer, float(match.end - start))
+    return match
 
 
 def _walk(
@@ -121,6 +144,8 @@ _GEAR = frozenset([
     "dumbbell", "barbell", "kettlebell", "band", "cable", "machine", "bodyweight", "standing", "seated",
     "lying", "alternating",
 ])  # fmt: skip
+# What a name that counts only alone is worth of one that counts.
+_WEAK = 0.35
 _VALUE = {"exercise": 10.0, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
 
 
@@ -130,7 +155,7 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
     for entry in entries:
         value = _VALUE[entry.type] * used
         if entry.weak:
-            value *= 0.35
+            value *= _WEAK
         elif entry.type == "other" and used >= 2:
             # "Crunch time", "press conference": worth more than an exercise and a word beside it.
             value *= 1.75

@@ -10,6 +10,7 @@ from importlib import resources
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from fimad.labels.context.movements import BODY, HEADS
 from fimad.labels.text import canonical, clean, tokens
 
 KINDS = ("exercise", "rest", "section", "talk", "other")
@@ -25,12 +26,14 @@ class Entry(NamedTuple):
     id : of the exercise; else the phrase itself.
     languages : in which it is said so.
     weak : counts only where nothing else is said.
+    headless : names no movement ("incline dumbbell", "dumbbell side"): before another name it says how that is done.
     """
 
     type: str
     id: str
     languages: frozenset[str]
     weak: bool
+    headless: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ class Lexicon:
     pairs: frozenset[tuple[str, str]]
     # Common words that are near to words of exercises and are no misspelt ones.
     spelt_right: frozenset[str]
+    # They say how, where and with what, and none of them what is done.
+    quiet: frozenset[str]
 
     def ancestors(self, exercise: str) -> Iterator[str]:
         """The exercise itself, then what it is a kind of, and so on."""
@@ -232,6 +237,7 @@ def lexicon() -> Lexicon:
             for phrase in phrases:
                 add(phrase, language, kind, phrase)
 
+    quiet = _without_movement(vocabulary)
     root = Node()
     bags: dict[frozenset[str], Entry] = {}
     vocabulary_words: set[str] = set()
@@ -244,7 +250,8 @@ def lexicon() -> Lexicon:
         for word in key:
             node = node.next.setdefault(word, Node())
         for (kind, id_), (languages, weak) in meanings.items():
-            entry = Entry(kind, id_, frozenset(languages), weak)
+            headless = kind == "exercise" and len(key) > 1 and key != words_of(id_) and quiet.issuperset(key)
+            entry = Entry(kind, id_, frozenset(languages), weak, headless)
             node.entries.append(entry)
             if kind == "exercise" and not weak and len(set(key)) > 1:
                 known = bags.get(frozenset(key))
@@ -297,7 +304,16 @@ def lexicon() -> Lexicon:
         {word: frozenset(each) for word, each in languages_of.items()},
         frozenset(pairs),
         frozenset(vocabulary["not_misspelt"]["en"].split()),
+        quiet,
     )
+
+
+def _without_movement(vocabulary: dict[str, Any]) -> frozenset[str]:
+    """Words that say how, where and with what, and none that says what is done."""
+    how = {word for phrase in vocabulary["modifiers"]["en"] for word in words_of(phrase)}
+    gear = {word for names in vocabulary["equipment"].values() for name in names for word in words_of(name)}
+    # "In and out" is a movement.
+    return frozenset((how | gear | BODY | {"lateral"}) - HEADS - {"in", "out"})
 
 
 def _unit_forms(name: str) -> set[str]:

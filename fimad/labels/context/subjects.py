@@ -53,6 +53,12 @@ _DETERMINERS = frozenset(["the", "a", "an", "it", "this", "that", "your", "my", 
 _CAN = frozenset(["can", "do"])
 _PERSONS = frozenset(["you", "i", "we", "they", "anyone", "women", "men", "beginner", "people", "the", "kid"])
 _MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
+_THEIRS = frozenset(["his", "her", "their"])
+# Before a colon they say what the title is: "Today's plan: heavy squats". Others lead on to what is done: "alternative: planks".
+_NOTES = _words(
+    "plan goal goals question questions problem myth tip tips trick hack mistake mistakes fault error reason fact facts myths topic lesson story "
+    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record"
+)
 _DONE_BY_ME = frozenset(
     canonical(word)[0]
     for word in ["use", "used", "do", "did", "does", "stopped", "stop", "started", "start", "hate", "love", "loved", "like", "liked", "tried", "try", "train", "trained", "was", "am", "have", "had", "got", "get", "hit", "learned", "learnt", "never", "always", "can", "can't", "cant", "don't", "dont", "do", "will", "would", "want", "wanted", "think", "thought", "prefer", "skip", "skipped", "quit", "built", "gained", "lost", "made", "make", "need", "added", "changed", "dropped", "lift", "lifted", "bench", "eat", "ate", "recommend", "teach", "program", "warm"]
@@ -92,6 +98,11 @@ _TOLD = _words("joins explains invented teaches interrupts attempts ruins demons
 _AIMS = _words("weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes")
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
 _RELATIVE = frozenset(["that", "which", "who"])
+_LEADING_ON = frozenset(
+    ["starting", "beginning", "finishing", "ending", "moving", "going", "coming", "continuing", "opening", "closing", "warming",
+     "flowing", "transitioning", "switching", "working", "practicing", "practising", "doing", "using", "during", "including"]
+)  # fmt: skip
+_AWAY = frozenset(["back", "out", "up", "over"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
 _BETTER = frozenset(
@@ -145,6 +156,8 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         return "other", [words[0]]
     first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
     start, end = _stretch(words, named[0])
+    if start >= 2 and words[start - 1] == ":" and words[start - 2] in _NOTES:
+        return "talk", [words[start - 2]]
     for match in named[1:]:
         # "Hip mobility for better squats".
         if match.start >= 2 and words[match.start - 1] in _BETTER and words[match.start - 2] == "for":
@@ -197,7 +210,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         # "Bench press: elbow position".
         return "talk", [following[-1]]
     before = words[start : inside[0].start]
-    return _before(words, before, start, end)
+    return _before(words, before, start, end, inside[0])
 
 
 def _asks(words: Sequence[str], first: int, size: int) -> str:
@@ -212,7 +225,9 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
     return word if word in _CAN and following in _PERSONS else ""
 
 
-def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -> tuple[str, list[str]]:
+def _before(
+    words: Sequence[str], before: Sequence[str], start: int, end: int, named: Match
+) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
         if word in _ABOUT or word in _ABOUT_BEFORE:
             if any(
@@ -221,6 +236,9 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
             ):
                 return "talk", [word]
         elif word in _JUDGED or word in _TOLD or (word == "record" and before[at - 1 : at] == ["world"]):
+            return "talk", [word]
+        elif word in _THEIRS:
+            # "His 300 kg squat".
             return "talk", [word]
         elif word in _MINE and any(each.isalpha() and each not in PREPOSITIONS for each in before[at + 1 :]):
             # "My squats" may be squats; "my heavy squats" are spoken of.
@@ -235,6 +253,8 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
     if spoken:
         return "talk", [spoken]
     if letters and letters[0] in _LEARNING:
+        return "talk", [letters[0]]
+    if letters and _undertakes(before, letters[0], named):
         return "talk", [letters[0]]
     if letters[:1] == ["from"] and "to" in letters and sum(word.isdigit() for word in before) >= 2:
         # "From 0 to 10 pull-ups".
@@ -260,6 +280,20 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int) -
     if "stop" in before and "doing" in before:
         return "talk", ["stop doing"]
     return "", []
+
+
+def _undertakes(before: Sequence[str], word: str, named: Match) -> bool:
+    """Whether a title begins with what somebody goes through: "*losing* 40 lbs with", "*returning* to"; "floating lunges" are done."""
+    found = lexicon()
+    if not word.endswith("ing") or len(word) < 6 or word in HEADS or word in BODY or word in HOW or word in _LEADING_ON:
+        return False
+    if word in found.exercise_words or word in found.modifiers or word in found.fillers:
+        return False
+    if found.exercises[named.entry.id].pattern in ("yoga", "stretch"):
+        # "Returning to child's pose".
+        return False
+    following = before[before.index(word) + 1 :]
+    return bool(following) and (following[0] in PREPOSITIONS or following[0] in _DETERMINERS or following[0] in _AWAY)
 
 
 def _in_an_exercise(letters: Sequence[str]) -> str:
