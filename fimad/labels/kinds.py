@@ -42,8 +42,28 @@ _ASKS = frozenset([
 ])  # fmt: skip
 # Somebody speaks: with no other word that is known it is talk.
 _PERSONS = frozenset(
-    ["i", "i'm", "im", "i've", "you", "you're", "we", "we're", "my", "me", "your", "us", "our", "they", "he", "she"]
+    [
+        "i",
+        "i'm",
+        "im",
+        "i've",
+        "you",
+        "you're",
+        "we",
+        "we're",
+        "my",
+        "me",
+        "your",
+        "us",
+        "our",
+        "they",
+        "he",
+        "she",
+        "yourself",
+        "myself",
+    ]
 )
+_WEEKDAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 _MAX_UNLISTED = 8
 _REPORTS = frozenset(
     ["review", "results", "study", "update", "history", "comparison", "science", "news", "topic", "story"]
@@ -181,14 +201,18 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
     covered = {at for match in found_matches for at in range(match.start, match.end)}
     named = [match for match in found_matches if match.entry.type == "exercise"]
     last = next((match for match in reversed(named) if not match.entry.weak), named[-1] if named else None)
-    if last is None or (last.used >= 2 and not last.entry.weak):
-        # A name of two words is an exercise whatever follows: "side lunge slides".
+    if last is None:
+        return ""
+    # A name of two words is an exercise whatever known word follows: "side lunge slides".
+    sure = last.used >= 2 and not last.entry.weak
+    if sure and tuple(words[last.start : last.end]) in found.equipment:
+        # "Battle rope sidewinders".
         return ""
     for at in range(last.end, len(words)):
-        if not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS:
+        if len(words[at]) == 1 or not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS:
             return ""
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
-        if not known and content([words[at]], found):
+        if not known and not (sure and words[at] in found.words) and content([words[at]], found):
             return words[at]
     return ""
 
@@ -231,6 +255,9 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
         # "Rest-pause curls": a way to do them.
         return []
     strong = [match for match in said if match.entry.id not in _WEAK_REST]
+    if exercises and first.entry.id == "other side" and words[first.end : first.end + 1] == [":"]:
+        # "Other side: reverse lunges".
+        return []
     if not exercises:
         # "Warm up & breathing" opens a workout.
         opens = not strong and first.start > 2 and " ".join(words[:2]) in _OPENS
@@ -308,6 +335,13 @@ def _unlisted(
 ) -> list[str]:
     """The words that say that this is an exercise that the taxonomy does not have; empty if it isn't one."""
     if not 2 <= len(letters) <= _MAX_UNLISTED or by_type["other"]:
+        return []
+    if (
+        (letters[0] == "the" and len(letters) == 2)
+        or not _PERSONS.isdisjoint(letters)
+        or not _WEEKDAYS.isdisjoint(letters)
+    ):
+        # "The Climb", "I couldn't walk for 6 weeks", "Monday: push".
         return []
     heads = [word for word in letters if word in HEADS]
     body = [word for word in letters if word in BODY]

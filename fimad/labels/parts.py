@@ -22,6 +22,9 @@ _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hol
 BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
 
 
+_LIMBS = frozenset(["arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "foot", "chest", "head"])
+
+
 @dataclass
 class Phrase:
     """A stretch of a title between breaks.
@@ -112,8 +115,26 @@ def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[M
         gear = all((words[match.start],) in found.equipment for match in named)
         sign = words[first.end] in _DASHES or (gear and words[first.end] == "," and second.end - second.start > 1)
         loose = all(match.entry.weak for match in named) if named else second.method == "reordered" and sign
+        if first.exercises and loose and named and words[first.end] in ",-" and _moves_a_limb(words, second, named[0]):
+            # "Child's pose, *walk hands* to the right".
+            sign = True
+        if first.exercises and loose and named and words[first.end] == "+" and _twisted(words, first, second, found):
+            # "Chair pose + twist".
+            sign = True
         if first.exercises and sign and loose:
             second.exercises = []
+
+
+def _moves_a_limb(words: Sequence[str], phrase: Phrase, named: Match) -> bool:
+    """Whether a phrase begins with a verb that a part of the body follows."""
+    behind = [word for word in words[named.end : phrase.end] if word not in ("the", "your", "one", "both")]
+    return named.start == phrase.start and bool(behind) and behind[0] in _LIMBS
+
+
+def _twisted(words: Sequence[str], first: Phrase, second: Phrase, found: Lexicon) -> bool:
+    """Whether a pose is followed by nothing but a twist."""
+    posed = all(each in found.exercises and found.exercises[each].pattern == "yoga" for each in first.exercises)
+    return posed and list(words[second.start : second.end]) == ["twist"]
 
 
 def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:

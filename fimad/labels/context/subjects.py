@@ -225,9 +225,7 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
     return word if word in _CAN and following in _PERSONS else ""
 
 
-def _before(
-    words: Sequence[str], before: Sequence[str], start: int, end: int, named: Match
-) -> tuple[str, list[str]]:
+def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, named: Match) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
         if word in _ABOUT or word in _ABOUT_BEFORE:
             if any(

@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "4aacd274bbc58056",
     "simulate": "a89d4f2288987400",
-    "label": "9d80a42b5a6c9fa0",
+    "label": "de11c47dba4010e3",
 }
 
 
