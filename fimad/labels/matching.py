@@ -84,7 +84,7 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
                 if total >= score:
                     score, chosen = total, Match(at, end, entry, used, tuple(node.entries))
         best[at] = (score, chosen)
-    taken = []
+    taken: list[Match] = []
     at = 0
     while at < size:
         chosen = best[at][1]
