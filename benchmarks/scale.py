@@ -127,7 +127,7 @@ class TinySimulate(Tiny):
         row |= {"imu_report": "{}", "imu_root_m": np.zeros(_SAMPLES * 3, np.float32)}
         for placement in self.config.simulate.placements:
             zeros = np.zeros(_SAMPLES * 3, np.float32)
-            row |= {f"{placement}_{kind}": zeros for kind in ("acc_m_s2", "gyro_rad_s", "acc_world_m_s2")}
+            row |= {f"{placement}_{kind}": zeros for kind in ("acc_m_s2", "gyro_rad_s", "lin_acc_world_m_s2")}
             row |= {f"{placement}_valid": np.ones(_SAMPLES, bool), f"{placement}_quality": 0.8}
             row |= {f"{placement}_sigma_m_s2": np.full(_SAMPLES, 0.1, np.float32)}
         return row
