@@ -97,6 +97,8 @@ _BELL = re.compile(r"\b(kettle|dumb|bar|club) (?=bells?\b)bell", re.I)
 _SWINGS = re.compile(r"\bKBS\b")
 # "Bob n weave", "clean 'n' press".
 _N = re.compile(r"(?<=[^\W\d_]) '?n'? (?=[^\W\d_]{2})")
+# In names of files: what stands before is who, or where from.
+_NAMES_APART = re.compile(r"(?<=[^\W_])__+(?=[^\W_])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
@@ -125,6 +127,8 @@ def clean(title: str) -> str:
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
         text = _CAMEL.sub(" ", text)
+    if "__" in text:
+        text = _NAMES_APART.sub(" - ", text)
     if "KBS" in text:
         text = _SWINGS.sub("KB swings", text)
     if "2o" in text.lower():

@@ -479,6 +479,19 @@ def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "exercise"),
+    [
+        ("Body-Tracker_Demo__squat", "squat"),
+        ("GroupNo23_Trainer__pushup", "push_up"),
+        ("lab_7__jumping_jacks_2", "jumping_jack"),
+        ("venga__lunges__cam01", "lunge"),
+    ],
+)
+def test_names_of_files_have_parts(name: str, exercise: str) -> None:
+    assert label_title(name).exercises == (exercise,)
+
+
+@pytest.mark.parametrize(
     "word", ["trial", "rational", "poker", "highlights", "crash", "salvation", "eternal", "launch"]
 )
 def test_common_words_are_spelt_right(word: str) -> None:
