@@ -24,7 +24,7 @@ _ON = frozenset(["on", "over", "off", "against", "using"])
 _WHILE = frozenset(["bringing", "keeping", "touching", "drawing", "while", "by"])
 _OR = frozenset(["or", "oder", "o", "ou", "lub", "eller", "of", "или"])
 # They lead on to what is done: "time for rows".
-_LEADING = frozenset(
+LEADING = frozenset(
     ["time", "get ready", "ready", "next", "up next", "go", "start", "last exercise", "final exercise", "done"]
 )
 # What an exercise is when one limb does it.
@@ -204,7 +204,7 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
     return any(
         (
             match.entry.type in ("talk", "other", "rest")
-            and match.entry.id not in _LEADING
+            and match.entry.id not in LEADING
             # "Goblets with pause": how it is done.
             and not (match.entry.type == "rest" and words[match.start - 1] == "with" and match.start > named.start)
         )

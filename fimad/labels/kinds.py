@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from fimad.labels.compounds import content
+from fimad.labels.compounds import LEADING, content
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
@@ -126,7 +127,7 @@ def decide(
     if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
         # A sentence in which a word happens to name an exercise.
         exercises = []
-    if exercises and not _counts(stated) and _of_a_song(words, by_type["exercise"], parts, found):
+    if exercises and not _counts(stated) and _of_a_song(words, found_matches, parts, found):
         exercises = []
     if exercises == ["deep_breathing"] and not _CHANGES.isdisjoint(words):
         # "Deep breath & switch".
@@ -165,10 +166,25 @@ def _counts(stated: Stated) -> bool:
     return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
 
 
-def _of_a_song(words: Sequence[str], named: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
+def _of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
     """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
-    return all(match.entry.weak for match in named) and any(
-        not part.exercises and not part.used and part.uncovered and not _said_how(words, part, found) for part in parts
+    if not all(match.entry.weak for match in found_matches if match.entry.type == "exercise"):
+        return False
+    # "Finish time + splits", "round 5: freestyle".
+    others = [
+        match
+        for match in found_matches
+        if (match.entry.type == "other" and match.entry.id not in LEADING and match.entry.id not in found.fillers)
+        or (match.entry.id == "round" and words[match.end + 1 : match.end + 2] == [":"])
+    ]
+    return any(
+        not part.exercises
+        and not part.used
+        and (
+            (part.uncovered and not _said_how(words, part, found))
+            or any(part.start <= match.start < part.end for match in others)
+        )
+        for part in parts
     )
 
 
@@ -209,6 +225,10 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         # "Battle rope sidewinders".
         return ""
     for at in range(last.end, len(words)):
+        if words[at] == "and":
+            # "Squats and *cholesterol*".
+            sure = True
+            continue
         if len(words[at]) == 1 or not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS:
             return ""
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
@@ -281,7 +301,12 @@ def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[
     heads = SECTION_HEADS | {"round"} if all(match.entry.weak for match in before) else SECTION_HEADS
     if last.entry.type != "section" or words[last.end - 1] not in heads:
         return ""
-    return last.entry.id if before and before[-1].end == last.start else ""
+    # "Squat warm-up routine".
+    start = next((match.start for match in reversed(found_matches) if match.entry.type != "section"), last.start)
+    run = [match for match in found_matches if match.entry.type == "section" and match.start > start]
+    if not before or not run or before[-1].end != run[0].start or (len(run) > 1 and run[0].entry.id not in _OPENS):
+        return ""
+    return last.entry.id if all(first.end == second.start for first, second in pairwise(run)) else ""
 
 
 def _without_names(

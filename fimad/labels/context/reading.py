@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fimad.labels.context.subjects import SOUNDS
 from fimad.labels.matching import Match
 from fimad.labels.parts import Phrase
 from fimad.labels.stated.clocks import Stated
@@ -25,8 +26,10 @@ class Reading:
 
 
 def of_something_else(note: Reading) -> bool:
-    """Whether somebody speaks in an aside that names nothing: "(For My Love)"."""
-    return not _PERSONS.isdisjoint(note.words) and not any(match.entry.type == "exercise" for match in note.matches)
+    """Whether somebody speaks or sings in an aside that names nothing: "(For My Love)", "(remix)"."""
+    return not (_PERSONS | SOUNDS).isdisjoint(note.words) and not any(
+        match.entry.type == "exercise" for match in note.matches
+    )
 
 
 def is_bare(reading: Reading) -> bool:

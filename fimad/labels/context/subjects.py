@@ -33,7 +33,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election policy budget stock stocks market prank pranks infomercial advert"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -41,10 +41,10 @@ _ABOUT_BEHIND = _words(
 )
 # And these only before it: "foot position for squats"; a plank position is a plank.
 _ABOUT_BEFORE = _words(
-    "position placement form stance grip width depth muscles weight weights days weeks months years volume rules"
+    "position placement form stance grip width depth muscles weight weights days weeks months years volume rules word words note notes life mail relationship"
 )
 _CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
-_SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
+SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
 _ASKING = frozenset(
     ["are", "is", "does", "did", "should", "could", "would", "will", "was", "were", "has", "have", "am"]
 )
@@ -57,7 +57,7 @@ _THEIRS = frozenset(["his", "her", "their"])
 # Before a colon they say what the title is: "Today's plan: heavy squats". Others lead on to what is done: "alternative: planks".
 _NOTES = _words(
     "plan goal goals question questions problem myth tip tips trick hack mistake mistakes fault error reason fact facts myths topic lesson story "
-    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record"
+    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record mail message inbox"
 )
 _DONE_BY_ME = frozenset(
     canonical(word)[0]
@@ -69,7 +69,7 @@ _VERBS = frozenset(
 )  # fmt: skip
 _LEARNING = frozenset(
     canonical(word)[0]
-    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "getting", "adding", "rate", "easiest", "fastest", "quickest", "most", "guess", "ranking", "imagine", "reacting", "analyzing", "analysing", "tips"]
+    for word in ["mastering", "master", "unlock", "unlocking", "learn", "learning", "improve", "improving", "fix", "fixing", "understand", "understanding", "choose", "choosing", "perfecting", "teaching", "explaining", "discussing", "comparing", "reviewing", "testing", "programming", "increase", "increasing", "introducing", "struggling", "avoid", "avoiding", "debunking", "ranking", "rating", "reacting", "discover", "discovering", "announcing", "buying", "fixing", "optimizing", "achieve", "achieving", "track", "tracking", "measuring", "stop", "quit", "join", "struggle", "correcting", "diagnosing", "demystifying", "getting", "adding", "rate", "easiest", "fastest", "quickest", "most", "guess", "ranking", "imagine", "reacting", "analyzing", "analysing", "tips", "talk", "talking", "chat", "chatting", "discuss", "debating", "filming", "modifying", "rehabbing", "conquering", "surviving", "loving", "hating", "coaching", "cueing", "judging", "scoring", "scaling", "spotting", "fueling", "fuelling", "preparing", "rebuilding", "building", "nailing", "failing", "missing", "quitting", "studying", "researching", "rethinking", "overcoming"]
 )  # fmt: skip
 # What leads on to an exercise by way of "for": "time for squats"; of all else "for" makes a purpose: "warm up for squats".
 _LEADING = frozenset(
@@ -95,13 +95,17 @@ _LEADING = frozenset(
 _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
 # What others do with an exercise: "dog joins the plank".
 _TOLD = _words("joins explains invented teaches interrupts attempts ruins demonstrates reviews reacts says")
-_AIMS = _words("weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes")
+_AIMS = _words(
+    "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults"
+)
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
 _RELATIVE = frozenset(["that", "which", "who"])
 _LEADING_ON = frozenset(
     ["starting", "beginning", "finishing", "ending", "moving", "going", "coming", "continuing", "opening", "closing", "warming",
      "flowing", "transitioning", "switching", "working", "practicing", "practising", "doing", "using", "during", "including"]
 )  # fmt: skip
+_SPANS = frozenset(["day", "week", "month", "year"])
+_NEEDED = frozenset(["need", "should", "must", "can", "have", "haven't", "never", "don't", "didn't", "aren't"])
 _AWAY = frozenset(["back", "out", "up", "over"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
@@ -149,9 +153,15 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         if words[at - 1] in _BREAKS and words[at] in _QUESTIONS and words[at + 1] not in _BREAKS:
             # "Pull-ups: where to start".
             return "talk", [words[at]]
+    if size > 2 and words[-2] in ("after", "over") and words[-1].isdigit() and int(words[-1]) in range(30, 100, 5):
+        # "Squatting after 60".
+        return "talk", list(words[-2:])
+    if any(words[at] == "or" and words[at + 1] in ("bad", "myth", "overrated") for at in range(size - 1)):
+        # "Sit-ups: good or bad".
+        return "talk", ["or", "bad"]
     if words[-1] == "why" or ("here" in words and "why" in words):
         return "talk", ["why"]
-    if len(words) > 1 and words[0] in _SOUNDS and (words[1] in _BREAKS or words[1].isdigit()):
+    if len(words) > 1 and words[0] in SOUNDS and (words[1] in _BREAKS or words[1].isdigit()):
         # "Music: Run the World", "Track 4: Jump Around".
         return "other", [words[0]]
     first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
@@ -162,6 +172,8 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         # "Hip mobility for better squats".
         if match.start >= 2 and words[match.start - 1] in _BETTER and words[match.start - 2] == "for":
             return "section", ["for", words[match.start - 1]]
+    if words[first] == "if" and named[0].start > first + 1:
+        return "talk", ["if"]
     if named[0].start > first:
         asked = _asks(words, first, size)
         if asked:
@@ -174,7 +186,19 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if words[last.end : last.end + 1] == ["day"] and words[last.end + 1 : last.end + 2] != ["#"]:
         # "Deadlift day warm-up".
         return "section", ["day"]
+    if words[-1] in _ABOUT and "#" in words[last.end :]:
+        # "Squat week 4 results".
+        return "talk", [words[-1]]
     tail = words[last.end : end]
+    if len(tail) > 1 and tail[-1] == "day" and not {"every", "a", "per", "each", "for", "of"}.intersection(tail):
+        # "Deadlift PR attempt day".
+        return "section", ["day"]
+    if "during" in tail or ("for" in tail and tail[-1] in _SPANS):
+        # "Lunges during pregnancy", "planks for 30 days".
+        return "talk", [tail[-1]]
+    if any(tail[at] in ("you", "you'll") and tail[at + 1] in _NEEDED for at in range(len(tail) - 1)):
+        # "2 squat drills you need".
+        return "talk", ["you"]
     if "with" in tail and not _AILING.isdisjoint(tail) and "no" not in tail:
         # "Squatting with back pain".
         return "talk", ["with", "pain"]
@@ -194,6 +218,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         # "Push-up challenge day 12".
         return "section", ["challenge", "day"]
     behind = list(_until_preposition(words[last.end : end]))
+    if behind and behind[-1] in ("work", "practice") and _RELATIVE.isdisjoint(behind):
+        # "Snatch technique work" is done.
+        behind = []
     for at, word in enumerate(behind):
         if (
             word in _ABOUT
@@ -201,7 +228,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             or (word in _ABOUT_BEHIND and at == 0 and _ABOUT_BEHIND.issuperset(behind))
         ):
             return "talk", [word]
-        if word in _SOUNDS:
+        if word in SOUNDS:
             return "other", [word]
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
@@ -227,13 +254,15 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
 
 def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, named: Match) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
+        if word == "record" and before[at - 1 : at] == ["world"]:
+            return "talk", [word]
         if word in _ABOUT or word in _ABOUT_BEFORE:
             if any(
                 each in PREPOSITIONS or each in _RELATIVE or each in _PERSONS or each in _MINE
                 for each in before[at + 1 :]
             ):
                 return "talk", [word]
-        elif word in _JUDGED or word in _TOLD or (word == "record" and before[at - 1 : at] == ["world"]):
+        elif word in _JUDGED or word in _TOLD:
             return "talk", [word]
         elif word in _THEIRS:
             # "His 300 kg squat".
@@ -242,6 +271,19 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
             # "My squats" may be squats; "my heavy squats" are spoken of.
             return "talk", [word]
     letters = [word for word in before if word[0].isalpha()]
+    if (
+        letters[:1] == ["better"]
+        or (letters[:1] == ["build"] and letters[1:2] != ["to"])
+        or (letters[:1] == ["let"] and not _LEARNING.isdisjoint(letters[1:3]))
+    ):
+        # "Better squats in 5 minutes", "let's talk squats".
+        return "talk", letters[:1]
+    if letters[-1:] in (["did"], ["doe"], ["tried"]):
+        # "We did 1000 burpees", "dad does push-ups".
+        return "talk", letters[-1:]
+    if letters[:1] == ["top"] and before[1:2] and before[1].isdigit():
+        # "Top 5 push-up variations".
+        return "talk", ["top"]
     if letters[:2] == ["try", "this"] or letters[-1:] in (["i'm"], ["im"]):
         # "Try this plank variation", "shoes I'm running in".
         return "talk", letters[-1:]
