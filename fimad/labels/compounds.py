@@ -155,8 +155,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             continue
         if link == "next" and of_a_pose(words, groups[-1][-1], match, found):
             continue
-        if link == "next" and not strong and not alike(groups[-1][-1], match):
-            # "Hammer throw", "jumping bicycle": two words of many meanings say together something else.
+        again = link == "next" and words[groups[-1][-1].start : groups[-1][-1].end] == words[match.start : match.end]
+        if link == "next" and not strong and (again or not alike(groups[-1][-1], match)):
+            # "Hammer throw", "swing swing": two words of many meanings say together something else.
             phrase.weak, phrase.used = True, match.used
             return phrase
         if link in ("to", "with", "next", "in", "on"):

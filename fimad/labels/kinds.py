@@ -368,6 +368,9 @@ def _unlisted(
     ):
         # "The Climb", "I couldn't walk for 6 weeks", "Monday: push".
         return []
+    if len(set(letters)) == 1:
+        # "Swing swing swing".
+        return []
     heads = [word for word in letters if word in HEADS]
     body = [word for word in letters if word in BODY]
     if not heads or (not body and (_VAGUE | LOOSE).issuperset(heads)):

@@ -16,6 +16,7 @@ BREAKS = frozenset('|,;:>+/.?!-"')
 _SOFT = frozenset("-,/:+")
 _DASHES = frozenset("-!.")
 WITHOUT = frozenset(["no", "without", "not", "minus"])
+_GAITS = frozenset(["walk", "run", "jog", "sprint"])
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
@@ -86,6 +87,10 @@ def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
         return False
     if phrase.weak and words[phrase.start] == "with":
         # "Burpee, with jump".
+        return True
+    on = words[phrase.start - 2 : phrase.start - 1] if phrase.start > 1 else []
+    if list(words[phrase.start : phrase.end]) == ["treadmill"] and not _GAITS.isdisjoint(on):
+        # "Walking, treadmill".
         return True
     gear = any((word,) in found.equipment for word in words[phrase.start : phrase.end])
     return found.exercises[phrase.exercises[0]].pattern == "posture" or (

@@ -400,6 +400,9 @@ def test_songs_and_lectures_are_no_exercises(title: str) -> None:
         ("Top 5 push-up variations", "talk"),
         ("World record plank attempt", "talk"),
         ("Plank facing the wall", "exercise"),
+        ("Deadlifts for back health", "talk"),
+        ("Swing swing swing", "other"),
+        ("Hop hop", "other"),
     ],
 )
 def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
@@ -494,6 +497,10 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Child's pose, walk hands to the right", ("childs_pose",)),
         ("Jumping jacks, march", ("jumping_jack", "march")),
         ("Chair pose hold + twist", ("chair_pose",)),
+        ("Walking, treadmill", ("walking",)),
+        ("Push ups on the knees or toes", ("push_up",)),
+        ("Push ups on knees", ("knee_push_up",)),
+        ("Double-unders unbroken", ("jump_rope",)),
         ("Squat + twist", ("squat", "standing_twist")),
     ],
 )

@@ -196,6 +196,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if "during" in tail or ("for" in tail and tail[-1] in _SPANS):
         # "Lunges during pregnancy", "planks for 30 days".
         return "talk", [tail[-1]]
+    if tail and tail[-1] in ("health", "longevity", "performance") and "for" in tail:
+        # "Deadlifts for back health".
+        return "talk", [tail[-1]]
     if any(tail[at] in ("you", "you'll") and tail[at + 1] in _NEEDED for at in range(len(tail) - 1)):
         # "2 squat drills you need".
         return "talk", ["you"]
