@@ -5,7 +5,8 @@ style, others by language. Half of them (by the hash of the title) are held out:
 the other half only. Precision is of the exercises that were given, recall of those that are true; a title counts as right where the
 set of its exercises is; behind it its 95 % interval (Wilson's). NULL is whatever is not an exercise. Numbers are right where all of repetitions, sets and duration are.
 
-`--titles` takes a table of titles with kinds (columns kind, class, source, text) that is not part of the project.
+`--nets` casts wide ones: ways to speak of an exercise and to announce one (`ways.tsv`), and all English names with gear and ways before them.
+`--titles` takes a table of titles with kinds (columns kind, class, source, text), `--names` a list of exercises' names, one a line; neither is part of the project.
 """
 
 from __future__ import annotations
@@ -200,6 +201,10 @@ def hostile_ms() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--titles", type=Path, help="a table of titles with kinds that is not part of the project")
+    parser.add_argument("--names", type=Path, action="append", default=[], help="names of exercises, one a line")
+    parser.add_argument(
+        "--nets", action="store_true", help="ways to speak of exercises, and names with gear before them"
+    )
     parser.add_argument("--wrong", action="store_true", help="list what is wrong in the half that is not held out")
     parser.add_argument(
         "--wrong-held-out", action="store_true", help="list what is wrong in the other half: for the record"
@@ -247,6 +252,10 @@ def main() -> None:
             _wrong((case, label_title(case.title)) for case in met(name))
     if options.titles:
         result["titles"] = _outside(options.titles)
+    for names in options.names:
+        _names(names)
+    if options.nets:
+        result["nets"] = nets()
     if options.embed:
         result["phrasings"] = _phrasings(options.embed)
     result["as met first"] = first_met()
@@ -255,6 +264,65 @@ def main() -> None:
     print(f"\n{result['titles_per_s']:.0f} titles a second; the worst hostile title {result['hostile_ms']:.1f} ms")
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+NAMED = ("squat", "push-up", "bench press", "deadlift", "plank", "kettlebell swing", "lat pulldown", "walking lunge", "hip thrust",
+         "pull up", "bicep curl", "handstand", "burpee", "bird dog")  # fmt: skip
+GEAR = (
+    "dumbbell",
+    "DB",
+    "kettlebell",
+    "KB",
+    "barbell",
+    "banded",
+    "cable",
+    "weighted",
+    "bodyweight",
+    "medicine ball",
+    "TRX",
+    "smith machine",
+)
+HOW = ("single leg", "alternating", "seated", "standing", "side", "front", "reverse", "incline", "single arm", "slow", "low impact", "lying",
+       "kneeling", "half kneeling", "lateral", "jumping", "walking", "pulse")  # fmt: skip
+
+
+def nets() -> dict[str, Any]:
+    """Ways that are taken for what they are not, and names that gear before them makes two or none of."""
+    with (FOLDER / "ways.tsv").open(encoding="utf-8", newline="") as file:
+        ways = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    result: dict[str, Any] = {}
+    for done in ("no", "yes"):
+        made = [row["way"].replace("{}", name) for row in ways if row["done"] == done for name in NAMED]
+        made = [title[0].upper() + title[1:] for title in made]
+        wrong = [title for title in made if (label_title(title).kind == "exercise") != (done == "yes")]
+        result[f"done: {done}"] = {"titles": len(made), "wrong": len(wrong)}
+    exercises = lexicon().exercises
+    before = [*GEAR, *HOW, *(f"dumbbell {how}" for how in HOW[:8]), *(f"{how} dumbbell" for how in HOW[:8])]
+    count = wrong_names = 0
+    for exercise in exercises.values():
+        names = [exercise.id.replace("_", " "), *exercise.names.get("en", ())[:12]]
+        if exercise.pattern in ("posture", "yoga", "stretch"):
+            continue
+        for name in names:
+            if len(name.split()) > 3 or label_title(name).exercises != (exercise.id,):
+                continue
+            for each in before:
+                if each.split()[-1] in name.split() or each.split()[0] in name.split():
+                    continue
+                count += 1
+                found = label_title(f"{each} {name}").exercises
+                wrong_names += len(found) != 1 or found[0] not in exercises
+    result["names with gear and ways before them"] = {"titles": count, "wrong": wrong_names}
+    print("\nnets: " + "; ".join(f"{name} {each}" for name, each in result.items()))
+    return result
+
+
+def _names(path: Path) -> None:
+    labels = [label_title(line.strip()) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    exercise, named = sum(each.kind == "exercise" for each in labels), sum(bool(each.exercises) for each in labels)
+    print(
+        f"\n{path.name}: {len(labels)} names, {exercise / len(labels):.3f} exercises, {named / len(labels):.3f} with an id"
+    )
 
 
 def _phrasings(model: Path) -> dict[str, dict[str, Any]]:

@@ -225,10 +225,6 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         # "Battle rope sidewinders".
         return ""
     for at in range(last.end, len(words)):
-        if words[at] == "and":
-            # "Squats and *cholesterol*".
-            sure = True
-            continue
         if len(words[at]) == 1 or not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS:
             return ""
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW

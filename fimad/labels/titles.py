@@ -378,7 +378,7 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
                 not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
             )
             trailing = all(word in found.modifiers or word == "total" for word in reading.words[at + 1 :])
-            hold = _is_held(verdict, found)
+            hold = "hold" in reading.words or _is_held(verdict, found)
             if trailing and hold and value in HELD_S and stated.duration_s is None:
                 return repetitions, float(value)
             if (leading and at + 1 < len(reading.words)) or (trailing and 5 <= value <= _MOST_TRAILING and not hold):
