@@ -33,7 +33,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -41,7 +41,7 @@ _ABOUT_BEHIND = _words(
 )
 # And these only before it: "foot position for squats"; a plank position is a plank.
 _ABOUT_BEFORE = _words(
-    "position placement form stance grip width depth muscles weight weights days weeks months years volume rules word words note notes life mail relationship"
+    "position placement form stance grip width depth muscles weight weights days weeks months years volume rules word words note notes life mail relationship case activation"
 )
 _CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
 SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
@@ -96,7 +96,7 @@ _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
 # What others do with an exercise: "dog joins the plank".
 _TOLD = _words("joins explains invented teaches interrupts attempts ruins demonstrates reviews reacts says")
 _AIMS = _words(
-    "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults"
+    "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults dummies"
 )
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
 _RELATIVE = frozenset(["that", "which", "who"])
@@ -196,6 +196,12 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if "during" in tail or ("for" in tail and tail[-1] in _SPANS):
         # "Lunges during pregnancy", "planks for 30 days".
         return "talk", [tail[-1]]
+    if list(tail[:2]) == ["and", "the"] and len(tail) > 2 and tail[-1] in BODY:
+        # "Squats and the lower back".
+        return "talk", list(tail[-1:])
+    if len(tail) > 1 and tail[-2] == "my" and tail[-1] in ("life", "back", "body", "knee", "shoulder"):
+        # "Push-ups changed my life".
+        return "talk", list(tail[-2:])
     if tail and tail[-1] in ("health", "longevity", "performance") and "for" in tail:
         # "Deadlifts for back health".
         return "talk", [tail[-1]]
@@ -281,6 +287,12 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
     ):
         # "Better squats in 5 minutes", "let's talk squats".
         return "talk", letters[:1]
+    if letters[:1] in (["missed"], ["painfree"], ["pain"], ["life"]):
+        # "Missed squat attempt", "pain-free squats".
+        return "talk", letters[:1]
+    if "from" in letters and "to" in letters and sum(word.isdigit() for word in before) >= 2:
+        # "Going from 5 to 20 squats".
+        return "talk", ["from", "to"]
     if letters[-1:] in (["did"], ["doe"], ["tried"]):
         # "We did 1000 burpees", "dad does push-ups".
         return "talk", letters[-1:]
@@ -299,9 +311,6 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
         return "talk", [letters[0]]
     if letters and _undertakes(before, letters[0], named):
         return "talk", [letters[0]]
-    if letters[:1] == ["from"] and "to" in letters and sum(word.isdigit() for word in before) >= 2:
-        # "From 0 to 10 pull-ups".
-        return "talk", ["from", "to"]
     if letters[-2:] == ["no", "more"] or (letters and "instead" in letters):
         return "talk", letters[-2:]
     if "for" in letters and letters[-1] in _BETTER and letters[-2] == "for":

@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "4aacd274bbc58056",
     "simulate": "a89d4f2288987400",
-    "label": "4df18c548ad5eab3",
+    "label": "65c3963b6580bbed",
 }
 
 
