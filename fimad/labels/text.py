@@ -80,6 +80,14 @@ _TAG = re.compile(
 _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
 # "21's", "360's": plurals. "(3) Inchworms": a place in a list.
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
+# "In your 40s" is an age, "in 2024" a year: neither seconds nor a count.
+_AGE = re.compile(r"\b(in|into|past) (your|my|our|his|her|their|the|late|early) [2-9]0s\b", re.I)
+_YEAR = re.compile(r"\b(in|since) (?:19[5-9]|20[0-4])\d\b(?! ?(?:m|k|reps|met|cal|kcal))", re.I)
+# "Squats as low as you can", "on your knees if you need": how, as far as one can, at the end of a phrase.
+_AT_WILL = re.compile(
+    r"(?<=\S )(?:as (?:\w+ )?as (?:you can|possible)|if (?:you )?(?:can|need|need to|needed|possible)|as needed)(?=\s*(?:$|[,.;:!()-]))",
+    re.I,
+)
 # "S2OH", "G2O": shoulder or ground to overhead.
 _OVERHEAD = re.compile(r"\b([sg])2oh?\b", re.I)
 # "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
@@ -146,6 +154,12 @@ def clean(title: str) -> str:
     if "http" in text or "www." in text or "@" in text:
         text = _LINK.sub(" ", text)
     text = _LISTED.sub(r"\1. ", _PLURAL_NUMBER.sub("s", text))
+    if " as " in text or " if " in text:
+        text = _AT_WILL.sub(" optional ", text)
+    if "0s" in text:
+        text = _AGE.sub(r"\1 \2 age", text)
+    if " 20" in text or " 19" in text:
+        text = _YEAR.sub(r"\1 year", text)
     if not text.isascii():
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE])
