@@ -44,7 +44,7 @@ _STATES = {
     "on": _words("more hooked"),
 }
 _TURNED_TO = _words("look glance peek dive insight")
-_TO = frozenset(["at", "into", "behind", "inside"])
+_TO = frozenset(["at", "on", "into", "behind", "inside"])
 _TAUGHT = _words("chapter lesson module episode lecture unit ep vol volume season")
 _MANNER = frozenset(
     [("in", "detail"), ("in", "depth"), ("in", "general"), ("in", "short"), ("up", "close"), ("done", "right"), ("done", "wrong"),
@@ -60,6 +60,15 @@ _OFTEN = frozenset(["a", "per", "each", "every"])
 _SPANS = _words("day week month year night morning")
 _SUPREME = _words("most ultimate king queen best worst forgotten underrated overrated only one")
 _NEEDED = _words("needed required allowed necessary")
+_SHOW = _words("compare review see look break rank rate define settle revisit unpack examine explore debunk recap celebrate fix improve")
+_WAYS = _words("way key road path trick secret reason guide")
+_WHAT_OF = _words("death rise joy art power magic fall birth fear love beauty side")
+_AMOUNTS = _words(
+    "bunch couple lot lots plenty handful ton dose flurry blast bit pair rest batch load mix remainder majority duration half kind minute "
+    "second hour set round serie series rep number amount version best end start last first block list combo variety "
+    "selection sequence burst dash one some all each any most more none many few kilometer mile meter metre lap out front instead because top middle"
+)
+_SOMEWHAT = (["bit"], ["little"], ["few"], ["couple"], ["touch"], ["tad"], ["lot"])
 _NOT_COUNTED = _words("too never always not")
 
 
@@ -79,7 +88,7 @@ def said_of(words: Sequence[str], start: int, end: int, name_start: int, name_en
 
 
 def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: int) -> str:
-    if start >= 3 and words[start - 2] == "#" and words[start - 3] in _TAUGHT:
+    if start >= 3 and (words[start - 2] == "#" or words[start - 2].isdigit()) and words[start - 3] in _TAUGHT:
         # "Lesson 2: the squat".
         return words[start - 3]
     if start >= 2 and words[start - 2] in _TURNED_TO:
@@ -106,9 +115,25 @@ def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: in
         return first
     if first == "no" and words[name_end : name_end + 1] and words[name_end] in _NEEDED:
         return first
-    if (first in _NOT_COUNTED and "fast" not in then) or list(before[:2]) == ["so", "many"]:
+    if (first in _NOT_COUNTED and not {"fast", "ending"}.intersection(then)) or list(before[:2]) == ["so", "many"]:
         return first
+    if first == "let" and (then[:1] == ["me"] or not _SHOW.isdisjoint(then[:2])):
+        return first
+    if (first == "i" and then and then[0] != "mean") or before[-1] == "i" or "million" in before:
+        # "I swore off squats", "the first time I squat".
+        return "i"
+    if before[:2] == ["here", "my"]:
+        return "my"
     for at in range(1, len(before)):
+        behind = before[at + 1 :]
+        if before[at] == "of" and all(word in _THE for word in behind) and _is_no_amount(before[at - 1], first == "the"):
+            # "The art of the squat"; "a couple of squats" are done.
+            return before[at - 1]
+        if before[at] == "to" and before[at - 1] in _WAYS and not behind:
+            # "The right way to squat"; "time to squat".
+            return before[at - 1]
+        if before[at] == "not" and all(word in _THE or word == "just" for word in behind):
+            return "not"
         if before[at] in _TO and before[at - 1] in _TURNED_TO:
             # "A closer look at squats", "a deep dive into squats".
             return before[at - 1]
@@ -173,7 +198,7 @@ def _apposed(following: Sequence[str]) -> str:
         return following[-1]
     if not following or following[0] not in ("the", "a", "an"):
         return ""
-    if any(word.isdigit() or word == "#" for word in following):
+    if any(word.isdigit() or word == "#" for word in following) or following[1:2] in _SOMEWHAT:
         return ""
     if len(following) > 1 and following[1] in _SUPREME and len(following) > 2:
         return following[1]
@@ -186,6 +211,10 @@ def _is_past(word: str) -> bool:
     return (
         len(word) > 4 and word.endswith("ed") and word not in found.modifiers and word not in found.words and word not in HOW
     )
+
+
+def _is_no_amount(word: str, definite: bool) -> bool:
+    return word not in _AMOUNTS and word not in BODY and (definite or word in _WHAT_OF or _is_strange(word))
 
 
 def _is_strange(word: str) -> bool:

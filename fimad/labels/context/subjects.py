@@ -108,6 +108,7 @@ _LEADING_ON = frozenset(
 _SPANS = frozenset(["day", "week", "month", "year"])
 _NEEDED = frozenset(["need", "should", "must", "can", "have", "haven't", "never", "don't", "didn't", "aren't"])
 _PUT = frozenset(["add", "throw", "bring", "mix", "finish", "end", "begin", "start", "land", "get", "settle", "stay", "hang"])
+_TURN = frozenset(["next", "up", "now", "first", "last", "it", "our", "final", "exercise", "move", "the", "coming"])
 _AWAY = frozenset(["back", "out", "up", "over"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
@@ -201,8 +202,8 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if list(tail[:2]) == ["and", "the"] and len(tail) > 2 and tail[-1] in BODY:
         # "Squats and the lower back".
         return "talk", list(tail[-1:])
-    if len(tail) > 1 and tail[-2] == "my" and tail[-1] in ("life", "back", "body", "knee", "shoulder"):
-        # "Push-ups changed my life".
+    if len(tail) > 2 and tail[-2] == "my" and tail[0] not in PREPOSITIONS and (tail[-1] == "life" or tail[-1] in BODY):
+        # "Push-ups changed my life"; "push-ups on my knees" are done.
         return "talk", list(tail[-2:])
     if tail and tail[-1] in ("health", "longevity", "performance") and "for" in tail:
         # "Deadlifts for back health".
@@ -244,9 +245,12 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
             return "talk", [word]
         if word in SOUNDS:
             return "other", [word]
+    if behind and behind[0] in ("is", "are") and _TURN.issuperset(behind[1:]):
+        # "Squats are up next".
+        return "", []
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
-    following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"]) else []
+    following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"], [","]) else []
     if following and following[-1] in _POSITIONS and not any(match.start > end for match in named):
         # "Bench press: elbow position".
         return "talk", [following[-1]]
