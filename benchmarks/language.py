@@ -286,13 +286,18 @@ HOW = ("single leg", "alternating", "seated", "standing", "side", "front", "reve
        "kneeling", "half kneeling", "lateral", "jumping", "walking", "pulse")  # fmt: skip
 
 
+def _said(way: str, name: str) -> str:
+    """A way with the name of an exercise in it: "{}s" becomes "bench presses"."""
+    return way.replace("{}s", f"{name}es" if name.endswith("s") else f"{name}s").replace("{}", name)
+
+
 def nets() -> dict[str, Any]:
     """Ways that are taken for what they are not, and names that gear before them makes two or none of."""
     with (FOLDER / "ways.tsv").open(encoding="utf-8", newline="") as file:
         ways = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     result: dict[str, Any] = {}
     for done in ("no", "yes"):
-        made = [row["way"].replace("{}", name) for row in ways if row["done"] == done for name in NAMED]
+        made = [_said(row["way"], name) for row in ways if row["done"] == done for name in NAMED]
         made = [title[0].upper() + title[1:] for title in made]
         wrong = [title for title in made if (label_title(title).kind == "exercise") != (done == "yes")]
         result[f"done: {done}"] = {"titles": len(made), "wrong": len(wrong)}

@@ -225,7 +225,13 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         # "Battle rope sidewinders".
         return ""
     for at in range(last.end, len(words)):
-        if len(words[at]) == 1 or not words[at][0].isalpha() or words[at] in PREPOSITIONS or words[at] in CONJUNCTIONS or words[at] in ("is", "are"):
+        if (
+            len(words[at]) == 1
+            or not words[at][0].isalpha()
+            or words[at] in PREPOSITIONS
+            or words[at] in CONJUNCTIONS
+            or words[at] in ("is", "are")
+        ):
             return ""
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
         if not known and not (sure and words[at] in found.words) and content([words[at]], found):

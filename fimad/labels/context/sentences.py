@@ -60,10 +60,13 @@ _OFTEN = frozenset(["a", "per", "each", "every"])
 _SPANS = _words("day week month year night morning")
 _SUPREME = _words("most ultimate king queen best worst forgotten underrated overrated only one")
 _NEEDED = _words("needed required allowed necessary")
-_SHOW = _words("compare review see look break rank rate define settle revisit unpack examine explore debunk recap celebrate fix improve")
+_SHOW = _words(
+    "compare review see look break rank rate define settle revisit unpack examine explore debunk recap celebrate fix improve"
+)
 _WAYS = _words("way key road path trick secret reason guide")
 _WHAT_OF = _words("death rise joy art power magic fall birth fear love beauty side")
-_AMOUNTS = _words(
+PUT = _words("add throw bring mix finish end begin start land get settle stay hang")
+AMOUNTS = _words(
     "bunch couple lot lots plenty handful ton dose flurry blast bit pair rest batch load mix remainder majority duration half kind minute "
     "second hour set round serie series rep number amount version best end start last first block list combo variety "
     "selection sequence burst dash one some all each any most more none many few kilometer mile meter metre lap out front instead because top middle"
@@ -126,7 +129,11 @@ def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: in
         return "my"
     for at in range(1, len(before)):
         behind = before[at + 1 :]
-        if before[at] == "of" and all(word in _THE for word in behind) and _is_no_amount(before[at - 1], first == "the"):
+        if (
+            before[at] == "of"
+            and all(word in _THE for word in behind)
+            and _is_no_amount(before[at - 1], first == "the")
+        ):
             # "The art of the squat"; "a couple of squats" are done.
             return before[at - 1]
         if before[at] == "to" and before[at - 1] in _WAYS and not behind:
@@ -209,12 +216,16 @@ def _apposed(following: Sequence[str]) -> str:
 def _is_past(word: str) -> bool:
     found = lexicon()
     return (
-        len(word) > 4 and word.endswith("ed") and word not in found.modifiers and word not in found.words and word not in HOW
+        len(word) > 4
+        and word.endswith("ed")
+        and word not in found.modifiers
+        and word not in found.words
+        and word not in HOW
     )
 
 
 def _is_no_amount(word: str, definite: bool) -> bool:
-    return word not in _AMOUNTS and word not in BODY and (definite or word in _WHAT_OF or _is_strange(word))
+    return word not in AMOUNTS and word not in BODY and (definite or word in _WHAT_OF or _is_strange(word))
 
 
 def _is_strange(word: str) -> bool:

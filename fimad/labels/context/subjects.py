@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fimad.labels.context.movements import BODY, HEADS, HOW, PREPOSITIONS
-from fimad.labels.context.sentences import said_of
+from fimad.labels.context.sentences import AMOUNTS, PUT, said_of
 from fimad.labels.matching import Match
 from fimad.labels.taxonomy import lexicon
 from fimad.labels.text import canonical
@@ -34,7 +34,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert joke jokes bloopers blooper experiment experiments misconception misconceptions hater haters fan fans"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines joke jokes bloopers blooper experiment experiments misconception misconceptions hater haters fan fans"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -107,8 +107,10 @@ _LEADING_ON = frozenset(
 )  # fmt: skip
 _SPANS = frozenset(["day", "week", "month", "year"])
 _NEEDED = frozenset(["need", "should", "must", "can", "have", "haven't", "never", "don't", "didn't", "aren't"])
-_PUT = frozenset(["add", "throw", "bring", "mix", "finish", "end", "begin", "start", "land", "get", "settle", "stay", "hang"])
 _TURN = frozenset(["next", "up", "now", "first", "last", "it", "our", "final", "exercise", "move", "the", "coming"])
+_ENDS = frozenset(
+    ["health", "longevity", "performance", "aging", "ageing", "hormone", "metabolism", "mortality", "posture"]
+)
 _AWAY = frozenset(["back", "out", "up", "over"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
@@ -205,8 +207,8 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if len(tail) > 2 and tail[-2] == "my" and tail[0] not in PREPOSITIONS and (tail[-1] == "life" or tail[-1] in BODY):
         # "Push-ups changed my life"; "push-ups on my knees" are done.
         return "talk", list(tail[-2:])
-    if tail and tail[-1] in ("health", "longevity", "performance") and "for" in tail:
-        # "Deadlifts for back health".
+    if tail and tail[-1] in _ENDS and not {"for", "and"}.isdisjoint(tail):
+        # "Deadlifts for back health", "the push-up test and longevity".
         return "talk", [tail[-1]]
     if any(
         tail[at] in ("you", "you'll") and tail[at + 1] in _NEEDED and not {"as", "if"}.intersection(tail[:at])
@@ -369,8 +371,8 @@ def _in_an_exercise(letters: Sequence[str]) -> str:
     if letters[at] == "during":
         return letters[at - 1]
     known = lexicon().words
-    if at == 1 and letters[0] in _PUT:
-        # "Add in squats", "finish on a plank".
+    if (at == 1 and letters[0] in PUT) or (letters[at : at + 1] == ["of"] and letters[at - 1] in AMOUNTS):
+        # "Add in squats", "finish on a plank", "a couple of squats".
         return ""
     strange = [
         word for word in letters[:at] if word not in known and not (word in HEADS or word in BODY or word in HOW)
