@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from fimad.labels.compounds import LEADING, content
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
+from fimad.labels.context.sentences import come_to
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
 from fimad.labels.parts import Phrase
@@ -250,7 +251,8 @@ def _exercise(parts: list[Phrase], exercises: list[str], uncovered: int) -> Verd
 def _talk(
     words: Sequence[str], said: list[Match], exercises: list[str], first: Match | None, uncovered: int
 ) -> list[str]:
-    asks = bool(words) and next((word for word in words if word[0].isalpha()), "") in _ASKS
+    # "Come into a squat" is English, "come fare lo squat" Italian.
+    asks = next((word for word in words if word[0].isalpha()), "") in _ASKS and not come_to(words)
     if "?" in words and (asks or not exercises or len(words) > 4):
         return ["?"]
     if asks and len(words) > 2 and said and said[0] is first:

@@ -445,6 +445,17 @@ def test_songs_and_lectures_are_no_exercises(title: str) -> None:
         ("The right way to squat", "talk"),
         ("Time to squat", "exercise"),
         ("The push-up test and longevity", "talk"),
+        ("Before you deadlift, read this", "talk"),
+        ("Grandma squats 100 kg", "talk"),
+        ("The trouble with squats", "talk"),
+        ("The press behind the neck", "exercise"),
+        ("Squats did this to me", "talk"),
+        ("Squats with me", "exercise"),
+        ("Squat of the week", "talk"),
+        ("Last squats of the day", "exercise"),
+        ("Come into a squat", "exercise"),
+        ("Come fare lo squat", "talk"),
+        ("Burpees: friend or foe", "talk"),
     ],
 )
 def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:

@@ -31,6 +31,15 @@ _LEAVE = _words("skip swap")
 _THE = _words("the a an your these those")
 _SPEAKING_OF = _words("regarding concerning besides despite unlike speaking according thanks apart because instead")
 _BEYOND = _words("behind inside beyond")
+# Of kin one tells: "Grandma squats 100 kg".
+_KIN = _words(
+    "grandma grandpa mom mum dad wife husband girlfriend boyfriend sister brother grandmother grandfather mother father"
+)
+_CLAUSE = _words("because since until before after unless once whenever although though")
+_WORLD = _words(
+    "view perspective standpoint history culture olympics news movies prison politics media literature religion society"
+)
+_TOPIC = frozenset(["with", "around", "between", "behind", "about", "against", "beyond", "for"])
 _TREATED = _words(
     "replacing trading swapping substituting training incorporating integrating pairing planning scheduling exploring attempting defending "
     "simplifying criticizing exposing ditching banning bringing reintroducing relearning regaining respecting celebrating dissecting trying breaking"
@@ -56,6 +65,7 @@ _BECAUSE = _words("because although though unless despite whose")
 _STATE_OF_BODY = _words(
     "pregnant injured sick overweight obese postpartum herniated hernia bulging torn osteoporosis tendinitis bursitis asthma diastasis"
 )
+_MOODS = _words("tired bored hungry drunk stressed sore angry old fasted fasting traveling travelling cutting bulking")
 _OFTEN = frozenset(["a", "per", "each", "every"])
 _SPANS = _words("day week month year night morning")
 _SUPREME = _words("most ultimate king queen best worst forgotten underrated overrated only one")
@@ -71,6 +81,7 @@ AMOUNTS = _words(
     "second hour set round serie series rep number amount version best end start last first block list combo variety "
     "selection sequence burst dash one some all each any most more none many few kilometer mile meter metre lap out front instead because top middle"
 )
+_WHITHER = frozenset(["into", "to", "onto", "down", "up", "back", "through", "forward", "out", "over", "all"])
 _SOMEWHAT = (["bit"], ["little"], ["few"], ["couple"], ["touch"], ["tad"], ["lot"])
 _NOT_COUNTED = _words("too never always not")
 
@@ -88,6 +99,12 @@ def said_of(words: Sequence[str], start: int, end: int, name_start: int, name_en
     tail = list(words[name_end:end])
     following = list(words[end + 1 :]) if words[end : end + 1] and words[end] in ",:-|" else []
     return _leads(words, before, start, name_end) or _of_whom(before, tail) or _follows(tail) or _apposed(following)
+
+
+def come_to(words: Sequence[str]) -> bool:
+    """Whether a title says where to come: "come into a squat"."""
+    at = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
+    return list(words[at : at + 1]) == ["come"] and not _WHITHER.isdisjoint(words[at + 1 : at + 3])
 
 
 def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: int) -> str:
@@ -112,6 +129,11 @@ def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: in
     if first in _BEYOND and then and all(word in _THE for word in then):
         return first
     if first == "without" and not then:
+        return first
+    if first in _KIN and not then:
+        return first
+    if first in _CLAUSE and not (_US | _OTHERS).isdisjoint(then):
+        # "Before you squat, read this".
         return first
     if list(before) in (["on"], ["on", "the"]) and words[name_end : name_end + 1] == ["and"]:
         # "On squats and aging".
@@ -139,6 +161,10 @@ def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: in
         if before[at] == "to" and before[at - 1] in _WAYS and not behind:
             # "The right way to squat"; "time to squat".
             return before[at - 1]
+        if first == "the" and at > 1 and before[at] in _TOPIC and all(word in _THE for word in behind):
+            if _is_no_amount(before[at - 1], True) and not _is_done(before[1:at]):
+                # "The trouble with squats".
+                return before[at - 1]
         if before[at] == "not" and all(word in _THE or word == "just" for word in behind):
             return "not"
         if before[at] in _TO and before[at - 1] in _TURNED_TO:
@@ -190,11 +216,19 @@ def _follows(tail: Sequence[str]) -> str:
             return word
         if word == "need" and at == 0:
             return word
-    if tail[-1] == "age":
-        # "Squats at any age".
-        return "age"
+    if tail[-1] == "age" or (tail[-1] in _WORLD and len(tail) > 1) or (tail[-2:] == ["the", "number"]):
+        # "Squats at any age", "squats in history", "squats by the numbers".
+        return tail[-1]
+    if tail[-1] in ("me", "him", "them", "us") and len(tail) > 1 and tail[0] not in PREPOSITIONS:
+        # "Squats did this to me"; "squats with me" are done.
+        return tail[-1]
+    if tail[:2] == ["of", "the"] and tail[-1] in ("week", "month", "year"):
+        # "Squat of the week"; "last squats of the day" are done.
+        return tail[-1]
     if list(tail[:1]) == ["from"] and "to" in tail and sum(word.isdigit() for word in tail) >= 2:
         return "from"
+    if tail[0] in ("when", "while", "if") and tail[-1] in _MOODS:
+        return tail[-1]
     return next((word for word in tail if word in _STATE_OF_BODY), "")
 
 
@@ -226,6 +260,12 @@ def _is_past(word: str) -> bool:
 
 def _is_no_amount(word: str, definite: bool) -> bool:
     return word not in AMOUNTS and word not in BODY and (definite or word in _WHAT_OF or _is_strange(word))
+
+
+def _is_done(words: Sequence[str]) -> bool:
+    """Whether an exercise or what is done with is among them: "the press behind the neck", "the band for squats"."""
+    found = lexicon()
+    return any(word in found.exercise_words or word in HEADS or (word,) in found.equipment for word in words)
 
 
 def _is_strange(word: str) -> bool:

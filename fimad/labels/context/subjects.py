@@ -58,7 +58,7 @@ _THEIRS = frozenset(["his", "her", "their"])
 # Before a colon they say what the title is: "Today's plan: heavy squats". Others lead on to what is done: "alternative: planks".
 _NOTES = _words(
     "plan goal goals question questions problem myth tip tips trick hack mistake mistakes fault error reason fact facts myths topic lesson story "
-    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record mail message inbox"
+    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record mail message inbox rant spoiler psa disclaimer vlog confession hype"
 )
 _DONE_BY_ME = frozenset(
     canonical(word)[0]
@@ -100,6 +100,7 @@ _AIMS = _words(
     "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults dummies"
 )
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
+_OR_BAD = frozenset(["bad", "myth", "overrated", "foe", "fiction", "hype", "fad", "waste", "bust", "scam", "die"])
 _RELATIVE = frozenset(["that", "which", "who"])
 _LEADING_ON = frozenset(
     ["starting", "beginning", "finishing", "ending", "moving", "going", "coming", "continuing", "opening", "closing", "warming",
@@ -161,7 +162,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if size > 2 and words[-2] in ("after", "over") and words[-1].isdigit() and int(words[-1]) in range(30, 100, 5):
         # "Squatting after 60".
         return "talk", list(words[-2:])
-    if any(words[at] == "or" and words[at + 1] in ("bad", "myth", "overrated") for at in range(size - 1)):
+    if any(words[at] == "or" and words[at + 1] in _OR_BAD for at in range(size - 1)):
         # "Sit-ups: good or bad".
         return "talk", ["or", "bad"]
     if words[-1] == "why" or ("here" in words and "why" in words):
