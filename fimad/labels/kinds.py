@@ -323,8 +323,7 @@ def _without_names(
 ) -> Verdict:
     sections, others = by_type["section"], by_type["other"]
     letters = [word for word in words if word[0].isalpha()]
-    covered = sum(match.used for match in sections)
-    numbered = any(word == "#" for word in words)
+    covered, numbered = sum(match.used for match in sections), "#" in words
     unlisted = _unlisted(words, letters, parts, found, by_type)
     if not by_type["exercise"] and not _VERSUS.isdisjoint(words):
         return Verdict("talk", 0.8, "words", evidence=["versus"])
@@ -347,16 +346,16 @@ def _without_names(
         return Verdict("section", 0.5, "words", evidence=[match.entry.id for match in sections])
     if not letters and stated.sets:
         return Verdict("section", 0.7, "words", evidence=["sets"])
-    if len(letters) > 2 and not _PERSONS.isdisjoint(letters):
-        return Verdict("talk", 0.6, "words", evidence=[next(word for word in letters if word in _PERSONS)])
+    said = next((word for word in letters if word in _PERSONS), "")
+    if said and len(letters) > 2:
+        return Verdict("talk", 0.6, "words", evidence=[said])
     return Verdict("other", 0.3, "none")
 
 
 def _ends_in_a_head(words: Sequence[str], sections: list[Match]) -> bool:
     """Whether the last word is an exercise's and no part of a workout: "close-grip *press*", not "leg *stretch*"."""
     at = next((at for at in range(len(words) - 1, -1, -1) if words[at][0].isalpha()), -1)
-    strict = at >= 0 and words[at] in HEADS and words[at] not in LOOSE
-    return strict and not any(match.start <= at < match.end for match in sections)
+    return at >= 0 and words[at] in HEADS - LOOSE and not any(match.start <= at < match.end for match in sections)
 
 
 def _unlisted(
@@ -395,8 +394,5 @@ def _unlisted(
 
 def stated_counts(words: Sequence[str]) -> list[str]:
     """The numbers that stand among the words."""
-    return [
-        word
-        for at, word in enumerate(words)
-        if word.isdigit() and words[at + 1 : at + 2] not in (["th"], ["st"], ["nd"], ["rd"])
-    ]
+    ordinal = (["th"], ["st"], ["nd"], ["rd"])
+    return [word for at, word in enumerate(words) if word.isdigit() and words[at + 1 : at + 2] not in ordinal]

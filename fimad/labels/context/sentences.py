@@ -161,10 +161,10 @@ def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: in
         if before[at] == "to" and before[at - 1] in _WAYS and not behind:
             # "The right way to squat"; "time to squat".
             return before[at - 1]
-        if first == "the" and at > 1 and before[at] in _TOPIC and all(word in _THE for word in behind):
-            if _is_no_amount(before[at - 1], True) and not _is_done(before[1:at]):
-                # "The trouble with squats".
-                return before[at - 1]
+        topic = first == "the" and at > 1 and before[at] in _TOPIC and all(word in _THE for word in behind)
+        if topic and _is_no_amount(before[at - 1], True) and not _is_done(before[1:at]):
+            # "The trouble with squats".
+            return before[at - 1]
         if before[at] == "not" and all(word in _THE or word == "just" for word in behind):
             return "not"
         if before[at] in _TO and before[at - 1] in _TURNED_TO:
