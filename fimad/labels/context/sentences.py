@@ -35,6 +35,10 @@ _BEYOND = _words("behind inside beyond")
 _KIN = _words(
     "grandma grandpa mom mum dad wife husband girlfriend boyfriend sister brother grandmother grandfather mother father"
 )
+_CROWD = _words(
+    "kids parents doctors pros experts scientists science women men athletes strangers celebrities champions coaches physios trainers"
+)
+_AVOID = _words("avoid try master know fear skip love hate learn remember")
 _CLAUSE = _words("because since until before after unless once whenever although though")
 _WORLD = _words(
     "view perspective standpoint history culture olympics news movies prison politics media literature religion society"
@@ -57,9 +61,12 @@ _TO = frozenset(["at", "on", "into", "behind", "inside"])
 _TAUGHT = _words("chapter lesson module episode lecture unit ep vol volume season")
 _MANNER = frozenset(
     [("in", "detail"), ("in", "depth"), ("in", "general"), ("in", "short"), ("up", "close"), ("done", "right"), ("done", "wrong"),
-     ("done", "properly"), ("then", "now"), ("now", "then"), ("before", "after"), ("year", "old"), ("made", "simple"), ("made", "easy")]
+     ("done", "properly"), ("then", "now"), ("now", "then"), ("before", "after"), ("year", "old"), ("made", "simple"), ("made", "easy"),
+     ("deep", "dive"), ("on", "trial"), ("from", "scratch"), ("the", "microscope")]
 )  # fmt: skip
-_TOLD_OFF = _words("simplified explained demystified decoded debunked revisited uncovered dissected")
+_TOLD_OFF = _words(
+    "simplified explained demystified decoded debunked ranked rated reviewed revisited uncovered dissected"
+)
 _ASKED = _words("why how what when where who which whether")
 _BECAUSE = _words("because although though unless despite whose")
 _STATE_OF_BODY = _words(
@@ -128,10 +135,17 @@ def _leads(words: Sequence[str], before: Sequence[str], start: int, name_end: in
         return first
     if first in _BEYOND and then and all(word in _THE for word in then):
         return first
-    if first == "without" and not then:
+    if (first in _KIN and not then) or (first in _CROWD and then):
         return first
-    if first in _KIN and not then:
+    if before[-1] == "without" or list(before) == ["against"]:
+        return before[-1]
+    if first in ("tell", "show") and then[:1] in (["me"], ["us"]):
         return first
+    if first in ("don't", "don", "dont") and words[name_end : name_end + 2] == ["like", "this"]:
+        return first
+    if before[-1] == "after" and any(_is_strange(word) for word in before[:-1]):
+        # "Shin splints after burpees".
+        return "after"
     if first in _CLAUSE and not (_US | _OTHERS).isdisjoint(then):
         # "Before you squat, read this".
         return first
@@ -190,6 +204,9 @@ def _follows(tail: Sequence[str]) -> str:
         return ""
     if tail[-1] in _TOLD_OFF:
         return tail[-1]
+    if tail[0] == "to" and len(tail) == 2 and tail[1] in _AVOID:
+        # "Squats to avoid".
+        return tail[1]
     content = [word for word in tail if word != "and"]
     if tuple(content[-2:]) in _MANNER:
         return tail[-1]
