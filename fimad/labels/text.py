@@ -134,7 +134,9 @@ def clean(title: str) -> str:
     """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
-        text = _CAMEL.sub(" ", text)
+        # Who, or where from, stays one word.
+        whose, apart, rest = text.partition("__")
+        text = whose + apart + _CAMEL.sub(" ", rest) if apart else _CAMEL.sub(" ", text)
     if "__" in text:
         text = _NAMES_APART.sub(" - ", text)
     if "KBS" in text:

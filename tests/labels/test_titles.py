@@ -572,6 +572,7 @@ def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> N
         ("Body-Tracker_Demo__squat", "squat"),
         ("GroupNo23_Trainer__pushup", "push_up"),
         ("lab_7__jumping_jacks_2", "jumping_jack"),
+        ("AnnaMariaSmith_Body-Pose-Estimation__jumpingJacks", "jumping_jack"),
         ("venga__lunges__cam01", "lunge"),
     ],
 )
