@@ -21,7 +21,7 @@ from fimad.pipeline.contract import Frame, FrameConsumer, FrameStage, FrameWatch
 from fimad.pipeline.media.cadence import ChangeMeter
 from fimad.pipeline.media.clock import clock_of
 from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, open_media
-from fimad.pipeline.media.pictures import Converter, Picture, View
+from fimad.pipeline.media.pictures import Converter, Orienter, Picture, View
 
 # A gap between wanted ranges that is worth a seek rather than decoding through it.
 _SEEK_GAP_S = 2.0
@@ -199,7 +199,7 @@ def decode(
                 container.seek(math.floor((Fraction(start_s) + clock.origin) / base), stream=stream, backward=True)
             except av.error.FFmpegError:
                 container.seek(0)  # no index to seek by: decode from the beginning
-        stamps = FrameTimes(decoding_only=decoding_times_only(container))
+        stamps, orientation = FrameTimes(decoding_only=decoding_times_only(container)), Orienter()
         for frame in decoded(clock.packets(container, stream), stream, report.add_damage):
             ticks = stamps(frame)
             if ticks is None:
@@ -210,7 +210,7 @@ def decode(
             if time_s >= end_s:
                 return
             if time_s >= start_s:
-                yield Picture(time_s, frame, stretch)
+                yield Picture(time_s, frame, stretch, orientation(frame, time_s))
 
 
 def _check_size(picture: Picture, max_side_px: int, item: StageInput) -> None:

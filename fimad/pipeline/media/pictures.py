@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,13 @@ from fimad.pipeline.media.crops import crop_planes, has_planes
 _LUMA_FIRST = frozenset(
     ("gray", "nv12", "nv21", *(f"yuv{kind}{sampling}p" for kind in ("", "j") for sampling in (420, 422, 440, 444)))
 )
+
+# A display matrix is looked at anew after so long, and cycles are looked for once they hold so much; 4:2:0 has 1.5 bytes a pixel.
+_AGAIN_S = 1.0
+_MOST_HELD_BYTES = 64e6
+_BYTES_A_PIXEL = 1.5
+# No rotation that a frame can state.
+_NONE = 1000
 
 # Points a side, about, of the grid on which colours are compared.
 _GRID = 48
@@ -81,6 +90,31 @@ class Orientation:
 UPRIGHT = Orientation()
 
 
+class Orienter:
+    """Orientations of a stream's pictures: read whole at first, where the rotation changes, and once a second at key frames.
+
+    PyAV's frames and their side data refer to each other. A picture whose side data was asked for stays in memory until Python looks
+    for cycles, which it does by the number of objects, whatever their size: a worker grew by 40 MB a video. `rotation` is told without.
+    """
+
+    # Pictures that nobody needs but their own side data, since cycles were looked for; of all streams of the process.
+    _held_bytes: ClassVar[float] = 0.0
+
+    def __init__(self) -> None:
+        self._known, self._rotation, self._at_s = UPRIGHT, _NONE, -math.inf
+
+    def __call__(self, frame: Any, time_s: float) -> Orientation:
+        """How a frame at this time is made upright."""
+        rotation = frame.rotation
+        if rotation != self._rotation or (frame.key_frame and abs(time_s - self._at_s) >= _AGAIN_S):
+            self._known, self._rotation, self._at_s = Orientation.of(frame), rotation, time_s
+            Orienter._held_bytes += _BYTES_A_PIXEL * frame.width * frame.height
+            if Orienter._held_bytes > _MOST_HELD_BYTES:
+                gc.collect()
+                Orienter._held_bytes = 0.0
+        return self._known
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture with its presentation time in s; `stretch` is the width of its pixels over their height."""
@@ -88,11 +122,7 @@ class Picture:
     time_s: float
     frame: Any
     stretch: float
-
-    @cached_property
-    def orientation(self) -> Orientation:
-        """How it is made upright."""
-        return Orientation.of(self.frame)
+    orientation: Orientation
 
     def upright_size(self) -> tuple[int, int]:
         """Width and height in px when shown upright with square pixels."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +18,9 @@ import pytest
 from fimad.config import Config, parse_config
 from fimad.errors import PermanentError
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, StageInput, Video
+from fimad.pipeline.media import pictures
 from fimad.pipeline.media.frames import DecodeReport, decode, run_frame_stages
-from fimad.pipeline.media.pictures import ArrayView, Converter, Picture, View
+from fimad.pipeline.media.pictures import ArrayView, Converter, Orienter, Picture, View
 from fimad.pose.detector import Roi
 from tests.pipeline.makers import DEMO, stage_input, video
 
@@ -270,6 +273,42 @@ def test_outside_of_the_picture_a_crop_is_black(tmp_path: Path) -> None:
     out = np.full((64, 64, 3), 99, np.uint8)
     view.crop(Roi(-500.0, 100.0, 200.0, 0.0).crop_matrix(64), 64, out)
     assert out.max() <= 1
+
+
+def frames_alive() -> int:
+    return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(("group", "most"), [(250, 3), (1, 8)], ids=["some key frames", "nothing but key frames"])
+def test_pictures_are_let_go_without_looking_for_cycles(
+    tmp_path: Path, group: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python looks for cycles by the number of objects: a few hundred pictures are few objects and a gigabyte.
+    monkeypatch.setattr(Orienter, "_held_bytes", 0.0)
+    path = video(tmp_path / "long.mp4", 4, rate=30, tone=False, extra=("-g", group))
+    gc.collect()
+    before = frames_alive()
+    gc.disable()
+    try:
+        count = sum(picture.upright_size()[0] > 0 for picture in decode(path, 0.0, math.inf))
+        assert count >= 100
+        assert frames_alive() - before <= most
+    finally:
+        gc.enable()
+
+
+def test_what_key_frames_leave_behind_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Orienter, "_held_bytes", 0.0)
+    monkeypatch.setattr(pictures, "_MOST_HELD_BYTES", 4 * 1.5 * 160 * 120)
+    path = video(tmp_path / "long.mp4", 12, rate=5, tone=False, extra=("-g", 1))
+    gc.collect()
+    before = frames_alive()
+    gc.disable()
+    try:
+        assert sum(picture.upright_size()[0] > 0 for picture in decode(path, 0.0, math.inf)) == 60
+        assert frames_alive() - before <= 6
+    finally:
+        gc.enable()
 
 
 def test_damage_is_skipped_and_counted(clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
