@@ -19,7 +19,7 @@ KEYS = {
     "transcribe": "5680cbc4ef780eb0",
     "pose": "70b2194d908bd715",
     "camera": "b1f6825a61442173",
-    "flow": "4aacd274bbc58056",
+    "flow": "00b9ef9c3c7448d2",
     "simulate": "a89d4f2288987400",
     "label": "65c3963b6580bbed",
 }

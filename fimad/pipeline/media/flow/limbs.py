@@ -34,7 +34,9 @@ _LIMBS = [
 ]
 _HEAD_RADIUS = 0.27
 # One of these is seen at nearly its length, whichever way a person turns.
-_LONG = [(a, b) for a, b, _ in _LIMBS[4:8]] + [(_CORNERS[0], _CORNERS[2]), (_CORNERS[1], _CORNERS[3])]
+_LONG_FROM, _LONG_TO = np.array(
+    [(a, b) for a, b, _ in _LIMBS[4:8]] + [(_CORNERS[0], _CORNERS[2]), (_CORNERS[1], _CORNERS[3])]
+).T
 # A trunk seen from the side is taken for so wide, over its length.
 _NARROWEST = 0.35
 # Hands and feet reach beyond the ends of their bones.
@@ -65,7 +67,8 @@ class LimbPixels:
 
 def body_size(joints: NDArray[Any]) -> float:
     """Length in px of the longest of trunk, thighs and shanks; (j, 2) px."""
-    return max(float(np.hypot(*(joints[a] - joints[b]))) for a, b in _LONG)
+    far = joints[_LONG_FROM] - joints[_LONG_TO]
+    return float(np.hypot(far[:, 0], far[:, 1]).max())
 
 
 def limb_pixels(
@@ -120,7 +123,7 @@ def _painted(
             a, b, width = _LIMBS[label - _FIRST_LIMB]
             if visible[a] and visible[b]:
                 far = joints[b] + (_BEYOND if label - _FIRST_LIMB in (2, 3, 8, 9) else 0.0) * (joints[b] - joints[a])
-                end = (int(np.clip(far[0], -9999, 9999)), int(np.clip(far[1], -9999, 9999)))
+                end = (int(min(max(far[0], -9999), 9999)), int(min(max(far[1], -9999), 9999)))
                 cv2.line(labels, at[a], end, label, max(2, round(2 * width * size)))
     return np.asarray(labels, np.uint8)
 
@@ -166,16 +169,15 @@ def _of_bone(basis: Floats, at: NDArray[np.intp], place: Floats, joints: Floats,
     off = place - joints[a]
     share, wide = off @ along / length, off @ across
     # A bone that points at the camera is short: what lies beyond its ends does not move the more for it.
-    share = np.clip(share, -0.5, 1.5)
+    share = np.minimum(np.maximum(share, -0.5), 1.5)
+    # Turning by (d_b - d_a)·across / length moves what is off the bone along it.
+    turned = -(wide / length)
     for axis in (0, 1):
-        basis[axis, at, axis, a] = 1 - share
-        basis[axis, at, axis, b] = share
-        # Turning by (d_b - d_a)·across / length moves what is off the bone along it.
+        turned_here = turned * along[axis]
         for other in (0, 1):
-            turn = -(wide / length) * along[axis] * across[other]
-            turn = np.clip(turn, -0.5, 0.5)
-            basis[axis, at, other, b] += turn
-            basis[axis, at, other, a] -= turn
+            turn = np.minimum(np.maximum(turned_here * across[other], -0.5), 0.5)
+            basis[axis, :, other, b][at] = share + turn if axis == other else turn
+            basis[axis, :, other, a][at] = 1 - share - turn if axis == other else -turn
 
 
 def _of_trunk(basis: Floats, at: NDArray[np.intp], place: Floats, joints: Floats) -> None:
