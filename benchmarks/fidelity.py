@@ -111,6 +111,10 @@ def main() -> None:
         ):
             if kind in result:
                 _show(about, result[kind])
+        if "together" in result:
+            every = result["together"]
+            row = {**every["risk_coverage"], "rank": every["quality_rank"], "n": every["n_sensors"]}
+            table("Both together: quality", {"": row})
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

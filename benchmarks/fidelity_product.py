@@ -79,7 +79,10 @@ def evaluate(
     methods: Sequence[str] = COMPARED,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Scores by kind of motion: `rendered` (periodic) and `people` (real), each with `default`, `methods`, `clips` and more."""
+    """Scores by kind of motion: `rendered` (periodic) and `people` (real), each with `default`, `methods`, `clips` and more.
+
+    Of both, `together` says how well quality tells which sensors to trust.
+    """
     by_hash, sensors = truths(folders, say), {}
     for method in methods:
         sensors[method] = scored(build(folders, scratch, method, models), by_hash)
@@ -90,6 +93,9 @@ def evaluate(
         mine = {method: {n: s for n, s in clips.items() if kinds[n] == kind} for method, clips in sensors.items()}
         if mine[methods[0]]:
             result[kind] = tables(mine)
+    if len(result) > 1:
+        everybody = [sensor for clip in sensors[methods[0]].values() for sensor in clip.values()]
+        result["together"] = judged(everybody) | {"risk_coverage": risk_coverage(everybody)}
     return result
 
 

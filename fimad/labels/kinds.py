@@ -169,14 +169,16 @@ def _counts(stated: Stated) -> bool:
 
 def _of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
     """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
-    if not all(match.entry.weak for match in found_matches if match.entry.type == "exercise"):
+    named = [match.entry for match in found_matches if match.entry.type == "exercise"]
+    if not all(entry.weak for entry in named):
         return False
-    # "Finish time + splits", "round 5: freestyle".
+    # "Finish time + splits", "round 5: freestyle"; boxers count in rounds: "round 1: jabs".
+    boxed = {found.exercises[entry.id].pattern for entry in named if entry.id in found.exercises} == {"strike"}
     others = [
         match
         for match in found_matches
         if (match.entry.type == "other" and match.entry.id not in LEADING and match.entry.id not in found.fillers)
-        or (match.entry.id == "round" and words[match.end + 1 : match.end + 2] == [":"])
+        or (match.entry.id == "round" and words[match.end + 1 : match.end + 2] == [":"] and not boxed)
     ]
     return any(
         not part.exercises
@@ -193,8 +195,7 @@ def _greets(words: Sequence[str], named: Match | None, exercises: list[str], fou
     """ "Good morning! Let's move" is no exercise."""
     if named is None or named.start or len(exercises) > 1 or list(words[:2]) != ["good", "morning"]:
         return False
-    if words[-1] == "!" and len(words) == 4 and words[2] == "walk":
-        # "Good morning walkers!"
+    if words[-1] == "!" and len(words) == 4 and words[2] == "walk":  # "Good morning walkers!"
         return True
     if words[-1] == "!" and len(words) == 4 and content([words[2]], found):
         # "Good morning yogis!"; "good morning squats!" are done.

@@ -127,6 +127,13 @@ def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
         ("Interval 5 of 12: burpees", None, None, None, None),
         ("Curtsy lunges 12 ea. leg", 12, None, None, None),
         ("Side lunges: 12 on each side", 12, None, None, None),
+        ("Lunges (10 per side)", 10, None, None, None),
+        ("Lunges [12 on each leg]", 12, None, None, None),
+        ("Lunges (8 e/s)", 8, None, None, None),
+        ("Lunges 12 a side", 12, None, None, None),
+        ("Ausfallschritte (10 pro Seite)", 10, None, None, None),
+        ("Turkish get-up (1 per side)", 1, None, None, None),
+        ("Squats (5 every day)", None, None, None, None),
         ("20 bridges with a 2-second squeeze", 20, None, None, None),
         ("P90X Core Synergistics", None, None, None, None),
         ("Back squat top set @8", None, None, None, None),
@@ -560,6 +567,8 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Push ups on knees", ("knee_push_up",)),
         ("Double-unders unbroken", ("jump_rope",)),
         ("Squat + twist", ("squat", "standing_twist")),
+        ("Round 1: Jab - Cross", ("punch",)),
+        ("Round 5: freestyle", ()),
     ],
 )
 def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> None:

@@ -44,6 +44,10 @@ NUMBERS = {
 }  # fmt: skip
 EACH = frozenset(["per", "each", "ea", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
 EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
+_ON_EACH = frozenset(["on", "de", "auf", "su", "em", "en"])
+_BOTH_SIDES = (["e", "/", "s"], ["l", "/", "r"], ["r", "/", "l"])
+# "5 every day" are no repetitions of a set.
+_TIMES = frozenset(["day", "days", "week", "hour", "month", "morning", "night"])
 LIMBS = frozenset(
     ["arm", "arms", "leg", "legs", "legged", "armed", "handed", "hand", "way", "point", "count", "counts", "d"]
 )
@@ -75,3 +79,20 @@ def is_counted_step(words: list[str]) -> bool:
 
 def is_limb(found: list[Token], at: int) -> bool:
     return at < len(found) and found[at].kind == "w" and canonical(found[at].text)[0] in JOINED_LIMBS
+
+
+def of_each(found: list[Token], at: int) -> tuple[bool, bool]:
+    """Whether the number before `at` counts for each side or the like ("per side", "on each leg", "12/side", "e/s", "L/R"), and
+    whether nothing else is said: "(10 per side)"."""
+    after = [token.text for token in found[at : at + 5]]
+    if after[:1] and after[0] in EACH:
+        size = 1
+    elif after[1:2] and (
+        (after[0] in _ON_EACH and after[1] in EACH) or (after[0] in ("/", "a") and after[1] in EACH_OF)
+    ):
+        size = 2
+    elif after[:3] in _BOTH_SIDES or after == ["es"]:
+        size = 3
+    else:
+        return False, False
+    return True, len(after) <= size + 1 and _TIMES.isdisjoint(after)

@@ -31,6 +31,7 @@ from fimad.labels.stated.counted_words import (
     WAYS,
     is_counted_step,
     is_limb,
+    of_each,
     of_many,
 )
 from fimad.labels.stated.places import after_hash, letter_order
@@ -39,8 +40,6 @@ from fimad.labels.text import Token, canonical
 
 # What comes more often is a weight; effort is told of ten.
 _MOST_SETS, _MOST_EFFORT = 30, 10
-# "12 on each side".
-_ON = frozenset(["on", "de", "auf", "su", "em", "en"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 
 
@@ -180,6 +179,10 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
             into.bare.append((len(words), int(value)))
             words.append(str(int(value)))
             return at + 1
+    if text == "a" and at and found[at - 1].kind == "n" and at + 1 < size and found[at + 1].text in EACH_OF:
+        # "12 a side".
+        words += ["each", found[at + 1].text]
+        return at + 2
     words.extend(canonical(text))
     # "12 ea. leg": no end of a phrase.
     return at + 2 if text == "ea" and at + 1 < size and found[at + 1].text == "." else at + 1
@@ -380,15 +383,11 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
     text = found[at].text.lstrip("0") or "0"
     following = found[at + 1].text if at + 1 < len(found) else ""
     if text.isdigit() and value <= 1000 and words[-1:] != ["every"]:
-        if value == 1 and following not in LIMBS and following != "-" and following not in EACH:
+        each, alone = of_each(found, at + 1)
+        if value == 1 and following not in LIMBS and following != "-" and not each:
             # "1 plank": one of it; a place in a list more often than not.
             return at + 1
-        each = (
-            following in EACH
-            or (following in _ON and at + 2 < len(found) and found[at + 2].text in EACH)
-            or (following == "/" and at + 2 < len(found) and found[at + 2].text in EACH_OF)
-        )
-        if (words and words[-1] == "of") or (words and each):
+        if (words and words[-1] == "of") or (each and (words or (alone and at == 0))):
             into.repetitions.append(int(value))
             return at + 1
         if following == "-" and at + 2 < len(found) and found[at + 2].text in LIMBS:
