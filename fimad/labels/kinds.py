@@ -172,13 +172,13 @@ def _of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phr
     named = [match.entry for match in found_matches if match.entry.type == "exercise"]
     if not all(entry.weak for entry in named):
         return False
-    # "Finish time + splits", "round 5: freestyle"; boxers count in rounds: "round 1: jabs".
-    boxed = {found.exercises[entry.id].pattern for entry in named if entry.id in found.exercises} == {"strike"}
+    # "Finish time + splits"; "round 5: freestyle", but "round 1: jabs".
+    swum = any(entry.id == "swimming" for entry in named)
     others = [
         match
         for match in found_matches
         if (match.entry.type == "other" and match.entry.id not in LEADING and match.entry.id not in found.fillers)
-        or (match.entry.id == "round" and words[match.end + 1 : match.end + 2] == [":"] and not boxed)
+        or (match.entry.id == "round" and words[match.end + 1 : match.end + 2] == [":"] and swum)
     ]
     return any(
         not part.exercises

@@ -93,6 +93,7 @@ _OVERHEAD = re.compile(r"\b([sg])2oh?\b", re.I)
 # "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
 _APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
+_QUOTED = re.compile(r'"([a-zA-Z])"')
 _SHORTENED = re.compile(
     r"\b(lat|alt|mtn|mt|ext|rev|dbl|sgl|med|inc|dec|opp|ex|fig|supp|sgl|bulg|rom|ham|quad|tri|abd|add|rot)\. (?=[a-z0-9])"
 )
@@ -168,6 +169,9 @@ def clean(title: str) -> str:
     text = text.translate(_FOLD)[:MAX_TITLE]
     if " n" in text or " '" in text:
         text = _N.sub(" and ", text)
+    if '"' in text:
+        # '"A" skips'.
+        text = _QUOTED.sub(r"\1", text)
     if "." in text:
         text = _SHORTENED.sub(r"\1 ", _DOTTED.sub(_joined, text))
     return _APART.sub(_joined, text) if len(text) < _SPELT_OUT else text

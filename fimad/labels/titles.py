@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from fimad.labels.compounds import by_one_limb, phrases
+from fimad.labels.compounds import phrases
 from fimad.labels.context.borrowed import unborrowed
+from fimad.labels.context.neighbours import by_their_neighbours
 from fimad.labels.context.reading import (
     HELD_S,
     Reading,
@@ -40,6 +41,7 @@ from fimad.labels.text import Token, clean, tokens
 
 _BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
 _MAX_ASIDES = 4
+_LONG_ASIDE = 10
 _MAX_TOKENS = 64
 # A time stamp in brackets that a title begins with is one like any other.
 _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
@@ -52,9 +54,6 @@ _REPS = re.compile(r"\breps?\b|repetition")
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
-_COMBO = frozenset(["combo", "combination", "combos"])
-_BEHIND = frozenset(["glute", "booty", "butt", "bum", "hip", "leg"])
-_UP_AND_DOWN = {"sitting", "standing"}
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -165,9 +164,9 @@ def _label(title: str) -> TitleLabel:
         sets = sets or stated.sets
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
-    side = next(
-        (each for each in (side_of(part.words, part.matches, found, language) for part in everything) if each), None
-    )
+    # Long ones in brackets say how: "(one push up, then rotate; alternate sides)".
+    said = [reading, *(note for note in notes if len(note.words) < _LONG_ASIDE)]
+    side = next((each for each in (side_of(part.words, part.matches, found, language) for part in said) if each), None)
     if verdict.kind == "talk":
         side = None
     if verdict.kind in ("section", "other") and side and not reading.stated.repetitions:
@@ -185,18 +184,8 @@ def _label(title: str) -> TitleLabel:
         if duration_s is None and repetitions in HELD_S:
             # "Rest (10)".
             duration_s, repetitions = float(repetitions or 0), None
-    pair = known_pairs().get((verdict.exercises[0], verdict.exercises[1])) if len(verdict.exercises) == 2 else None
-    if pair and not _COMBO.isdisjoint(reading.words):
-        # "Deadlift and row combo".
-        verdict.exercises, verdict.components, verdict.method = [pair], verdict.exercises, "compound"
-    if not _BEHIND.isdisjoint(reading.words) and "tricep" not in reading.words:
-        # "Cable kickback, right glute".
-        verdict.exercises = ["donkey_kick" if each == "tricep_kickback" else each for each in verdict.exercises]
-    if set(verdict.exercises) == _UP_AND_DOWN:
-        # "Stand up, sit down".
-        verdict.exercises, verdict.method = ["sit_to_stand"], "compound"
-    if verdict.kind == "exercise":
-        verdict.exercises = [by_one_limb(each, reading.words, side) for each in verdict.exercises]
+    if verdict.exercises:
+        by_their_neighbours(verdict, everything, side)
     if verdict.kind == "section":
         # "Round 3 of 4", "ab circuit x2" count rounds.
         if (
@@ -316,6 +305,15 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
         if posed and found.exercises[posed[0][0]].pattern == "yoga" and reading.stated.duration_s is None:
             return Verdict("exercise", 0.9, "exact", posed[0], evidence=posed[0])
         return verdict
+    if verdict.kind == "section":
+        # "Superset 1 (squats + rows)", "combo 2 (jab, cross, hook)".
+        for note in notes:
+            if any(phrase.exercises for phrase in note.phrases) and not any(
+                phrase.uncovered for phrase in note.phrases
+            ):
+                inside = decide(note.words, note.matches, note.phrases, note.stated, found)
+                if inside.exercises and (ONE_WORD not in inside.evidence or len(note.phrases) > 1):
+                    return inside
     if verdict.kind not in ("exercise", "other"):
         return verdict
     if ONE_WORD in verdict.evidence and any(of_something_else(note) for note in notes):

@@ -48,9 +48,16 @@ def lone_seconds(reading: Reading) -> float | None:
     return float(values[0]) if len(values) == 1 and (values[0] in HELD_S or values[0] == 5) else None
 
 
+_AT_LEAST = frozenset(["minimum", "min", "at", "least"])
+
+
 def lone_number(note: Reading) -> int | None:
-    """ "Squats (20)": a number alone in brackets."""
-    if len(note.stated.bare) == 1 and len(note.words) == 1 and note.stated.bare[0][1] >= 3:
+    """ "Squats (20)", "squats (minimum 40)": a number alone in brackets."""
+    if (
+        len(note.stated.bare) == 1
+        and len(note.words) - len(_AT_LEAST & set(note.words)) == 1
+        and note.stated.bare[0][1] >= 3
+    ):
         return note.stated.bare[0][1]
     return None
 

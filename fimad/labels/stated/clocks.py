@@ -51,6 +51,9 @@ def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, in
         return "minute", at + 1
     if text in MEASURES:
         return "measure", at + 1
+    if text == "round" and at + 1 < len(found) and found[at + 1].text.startswith(("kick", "house")):
+        # "20 round kicks".
+        return "", at
     kind = units.get(text, "")
     return kind, at + 1
 
@@ -64,6 +67,9 @@ def take_clock(found: list[Token], at: int, words: list[str], into: Stated) -> i
     if after + 1 < len(found) and found[after].text == "-" and found[after + 1].kind == "c":
         # A range of time stamps says where, not how long.
         return after + 2
+    if after < len(found) and found[after].text in ("am", "pm"):
+        # "At 4:50 AM".
+        return after + 1
     if len(parts) == 2 and 0 < seconds <= _MAX_CLOCK_S:
         if not any(word.isalnum() for word in words) and _is_time_stamp(found, at, parts, seconds):
             words.append(":")
@@ -83,8 +89,12 @@ def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float
     return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
 
 
+# No part of a repetition takes so long, and none has more parts.
+_LEAST_OF_SETS, _MOST_OF_TEMPO = 10, 4
+
+
 def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> int:
-    """ "3-1-3": the seconds of each part of one repetition."""
+    """ "3-1-3": the seconds of each part of one repetition. "21-15-9" and "3-3-3-3-3" are the repetitions of so many sets."""
     end = at
     digits = []
     while end < len(found) and found[end].kind == "n":
@@ -92,6 +102,12 @@ def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> i
         end += 1
         if end < len(found) and found[end].text == "-":
             end += 1
+    values = [int(value_of(each)) for each in digits]
+    if max(values) >= _LEAST_OF_SETS or (len(values) > _MOST_OF_TEMPO and min(values) == max(values)):
+        into.sets = into.sets or len(values)
+        if min(values) == max(values):
+            into.repetitions.append(values[0])
+        return end
     into.tempo = "-".join(digits)[:16]
     if words and words[-1] == "tempo":
         words.pop()

@@ -34,12 +34,13 @@ from fimad.labels.stated.counted_words import (
     of_each,
     of_many,
 )
-from fimad.labels.stated.places import after_hash, letter_order
+from fimad.labels.stated.places import abbreviated, after_hash, letter_order, of_a_clock
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import Token, canonical
 
 # What comes more often is a weight; effort is told of ten.
 _MOST_SETS, _MOST_EFFORT = 30, 10
+_OF_ROUNDS = frozenset(["of", "for", "quality", "the", "following", "each", "this"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 
 
@@ -129,40 +130,31 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
                 pass
             else:
                 end = end if kind == "repetition" else at + 2
+                timed = into.duration_s is not None and (
+                    found[at - 1].text in "\"'" or units.get(found[at - 1].text) in SECONDS
+                )
                 if (
-                    into.repetitions
+                    (into.repetitions or timed)
                     and into.sets is None
                     and kind != "repetition"
-                    and end >= size
+                    and (end >= size or timed)
                     and value <= _MOST_SETS
                 ):
-                    # "12 per side x 3".
+                    # "12 per side x 3", "every 90 s x 4: squats".
                     into.sets = int(value)
                 elif 0 < value <= 1000:
                     into.repetitions.append(int(value))
             return end
         words.append("x")
         return at + 1
-    if text in ("w", "b") and at + 1 < size and found[at + 1].text == "/":
-        # "w/ dumbbells", "w/out", "b/w sets".
-        following = found[at + 2].text if at + 2 < size else ""
-        if text == "w" and following in ("o", "out"):
-            words.append("without")
-            return at + 3
-        if text == "w":
-            words.append("with")
-            return at + 2
-        if following == "w":
-            words.append("between")
-            return at + 3
-    if text in ("l", "r", "e", "o", "c") and at + 2 < size and found[at + 1].text == "/":
-        pair = f"{text}/{found[at + 2].text}"
-        if pair in ("l/r", "r/l", "e/s"):
-            words += ["each", "side"]
-            return at + 3
-        if pair == "o/h":
-            words.append("overhead")
-            return at + 3
+    short, end = abbreviated(found, at)
+    if short:
+        words += short
+        return end
+    if not words:
+        end = of_a_clock(found, at, words, units, into)
+        if end:
+            return end
     if text in NUMBERS and not (at and found[at - 1].kind == "n"):
         value = NUMBERS[text]
         kind, end = unit_at(found, at + 1, units)
@@ -233,6 +225,11 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             into.sets = into.sets or int(value)
             set_duration(into, second * SECONDS[kind])
             return end
+        if at + 4 < size and found[at + 3].text == "x" and found[at + 4].kind == "n" and value > _MOST_SETS:
+            # "135x8x3": so heavy, so often, so many times.
+            into.repetitions.append(int(second))
+            into.sets = into.sets or int(value_of(found[at + 4].text))
+            return at + 5
         # "180x3", "62.5 x 5": so heavy, so often.
         if value <= _MOST_SETS and value == int(value):
             into.sets = into.sets or int(value)
@@ -368,7 +365,8 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
             and found[end + 1].kind == "n"
         ):
             return end + 1 if found[end].text != "x" else end
-        if not words and end >= size:
+        if not words and all(token.kind == "p" or token.text in _OF_ROUNDS for token in found[end:]):
+            # "5 rounds of:", "3 rounds for quality".
             words.append("round" if found[end - 1].text.startswith("round") else "set")
         return end
     if end < size and found[end].text in ("max", "maximum"):

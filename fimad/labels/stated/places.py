@@ -1,8 +1,8 @@
-"""Places in a list that stand before a name: "A1) Plank", "Block B: Rows", "#3 Push-up"."""
+"""What stands before a name, and what is written short: "A1) Plank", "#3 Push-up", "Min 3 - sprint", "w/ dumbbells"."""
 
 from __future__ import annotations
 
-from fimad.labels.stated.clocks import Stated
+from fimad.labels.stated.clocks import SECONDS, Stated, set_duration, unit_at, value_of
 from fimad.labels.stated.counted_words import ORDER
 from fimad.labels.text import Token
 
@@ -48,3 +48,36 @@ def after_hash(found: list[Token], at: int, words: list[str], into: Stated) -> i
     elif words and words[-1] == "#":
         words.append(":")
     return end
+
+
+def of_a_clock(found: list[Token], at: int, words: list[str], units: dict[str, str], into: Stated) -> int:
+    """What a title begins with: "Min 3 - sprint" says which minute it is, "Every 90 s x 4" how long a round takes; 0 for neither."""
+    text = found[at].text
+    size = len(found)
+    if text in ("min", "minute") and at + 1 < size and found[at + 1].kind == "n":
+        end = at + 2
+        if end == size or found[end].text in (":", "-", ".", ")", "|"):
+            into.prefixed = True
+            words.append(":")
+            return min(end + 1, size)
+    if text == "every" and at + 2 < size and found[at + 1].kind == "n":
+        kind, end = unit_at(found, at + 2, units)
+        if kind in SECONDS:
+            set_duration(into, value_of(found[at + 1].text) * SECONDS[kind])
+            words.append("interval")
+            return end
+    return 0
+
+
+def abbreviated(found: list[Token], at: int) -> tuple[list[str], int]:
+    """ "w/ dumbbells", "w/out", "b/w sets", "L/R", "e/s", "o/h press": the words, and where it ends; none for anything else."""
+    if at + 1 >= len(found) or found[at + 1].text != "/":
+        return [], at
+    text, following = found[at].text, found[at + 2].text if at + 2 < len(found) else ""
+    if text == "w":
+        return (["without"], at + 3) if following in ("o", "out") else (["with"], at + 2)
+    if f"{text}/{following}" in ("l/r", "r/l", "e/s"):
+        return ["each", "side"], at + 3
+    if (text, following) in (("b", "w"), ("o", "h")):
+        return ["between" if text == "b" else "overhead"], at + 3
+    return [], at

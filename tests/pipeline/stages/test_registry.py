@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "00b9ef9c3c7448d2",
     "simulate": "a89d4f2288987400",
-    "label": "0de38bd0b3b8737b",
+    "label": "ae250b1226985d2c",
 }
 
 
