@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fimad.labels.compounds import LEADING, content
+from fimad.labels.compounds import content
+from fimad.labels.context.elsewhere import greets, of_a_song
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
 from fimad.labels.context.sentences import come_to
 from fimad.labels.context.subjects import about
@@ -128,21 +129,24 @@ def decide(
     if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
         # A sentence in which a word happens to name an exercise.
         exercises = []
-    if exercises and not _counts(stated) and _of_a_song(words, found_matches, parts, found):
+    if exercises and not _counts(stated) and of_a_song(words, found_matches, parts, found):
         exercises = []
     if exercises == ["deep_breathing"] and not _CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
     first = next((match for match in found_matches), None)
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
-    if _greets(words, named, exercises, found):
+    if greets(words, named, exercises, found):
         return Verdict("talk", 0.85, "words", evidence=["good morning"])
     talk = _talk(words, by_type["talk"], exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
     rest = _rest(words, by_type["rest"], bool(exercises), named)
+    both = stated.duration_s is not None and stated.rest_s is not None
+    if rest and both and not exercises:
+        return Verdict("section", 0.85, "words", evidence=rest)
     # "20 s work, 10 s rest: squats" says when the rest is.
-    if rest and not (exercises and stated.duration_s is not None and stated.rest_s is not None):
+    if rest and not (exercises and both):
         return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
     if by_type["exercise"]:
         kind, told = about(words, by_type["exercise"])
@@ -165,53 +169,6 @@ def decide(
 
 def _counts(stated: Stated) -> bool:
     return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
-
-
-def _of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
-    """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
-    named = [match.entry for match in found_matches if match.entry.type == "exercise"]
-    if not all(entry.weak for entry in named):
-        return False
-    # "Finish time + splits"; "round 5: freestyle", but "round 1: jabs".
-    swum = any(entry.id == "swimming" for entry in named)
-    others = [
-        match
-        for match in found_matches
-        if (match.entry.type == "other" and match.entry.id not in LEADING and match.entry.id not in found.fillers)
-        or (match.entry.id == "round" and words[match.end + 1 : match.end + 2] == [":"] and swum)
-    ]
-    return any(
-        not part.exercises
-        and not part.used
-        and (
-            (part.uncovered and not _said_how(words, part, found))
-            or any(part.start <= match.start < part.end for match in others)
-        )
-        for part in parts
-    )
-
-
-def _greets(words: Sequence[str], named: Match | None, exercises: list[str], found: Lexicon) -> bool:
-    """ "Good morning! Let's move" is no exercise."""
-    if named is None or named.start or len(exercises) > 1 or list(words[:2]) != ["good", "morning"]:
-        return False
-    if words[-1] == "!" and len(words) == 4 and words[2] == "walk":  # "Good morning walkers!"
-        return True
-    if words[-1] == "!" and len(words) == 4 and content([words[2]], found):
-        # "Good morning yogis!"; "good morning squats!" are done.
-        return words[2] not in HOW and words[2] not in HEADS and words[2] not in BODY
-    return words[2:3] in (["!"], [","]) and any(word[0].isalpha() for word in words[3:])
-
-
-def _said_how(words: Sequence[str], part: Phrase, found: Lexicon) -> bool:
-    """Whether a part says when or how: "*peak pose:* crow", "bridges, *one vertebra at a time*"."""
-    inside = words[part.start : part.end]
-    if words[part.end : part.end + 1] == [":"]:
-        # "Peak pose: crow".
-        return True
-    return words[part.start - 1 : part.start] == [","] and any(
-        word in HOW or word in BODY or word in found.fillers for word in inside
-    )
 
 
 def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> str:
@@ -284,6 +241,8 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
         # "Other side: reverse lunges".
         return []
     if not exercises:
+        if words[0] == "repeat" and all(match.entry.id == "other side" for match in said):
+            return []
         # "Warm up & breathing" opens a workout.
         opens = not strong and first.start > 2 and " ".join(words[:2]) in _OPENS
         return [] if opens else [match.entry.id for match in said]

@@ -75,7 +75,9 @@ def take_clock(found: list[Token], at: int, words: list[str], into: Stated) -> i
             words.append(":")
             return after
         if words[-1:] == ["with"] or into.duration_s is not None:
-            # "with :03 down" is tempo.
+            # "with :03 down" is tempo; "6:00 on / 3:00 rest".
+            if into.rest_s is None and after < len(found) and found[after].text in REST:
+                into.rest_s = seconds
             return after
         state_duration(found, after, words, into, seconds)
     while after < len(found) and found[after].text in ("min", "mins", "minutes", "minute", "sec", "secs"):
@@ -156,6 +158,9 @@ def set_duration(into: Stated, seconds: float) -> None:
 
 def state_duration(found: list[Token], end: int, words: list[str], into: Stated, seconds: float) -> None:
     """A duration, of the work unless it is said to be of the rest and a name stands before it."""
+    if end < len(found) and found[end].text == "mark":
+        # "Plank at the 30 minute mark".
+        return
     following = canonical(found[end].text)[0] if end < len(found) and found[end].kind == "w" else ""
     named = any(word.isalpha() and word not in REST for word in words)
     resting = following in REST or (bool(words) and words[-1] in REST)

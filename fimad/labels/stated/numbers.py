@@ -210,6 +210,9 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
+    if following.text == "rd" and following.glued and text.endswith("3") and not text.endswith("13"):
+        # "Every 3rd step" is no round; "3rd round" is one.
+        return at + 2
     # "3x12", "3 x 12 reps", "3 x 30 s", "2x24kg".
     if following.text == "x" and at + 2 < size and found[at + 2].kind == "n":
         second = value_of(found[at + 2].text)
@@ -240,7 +243,8 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     if following.text == "-" and at + 2 < size and found[at + 2].kind == "n":
         dash = at + 3 < size and found[at + 3].text == "-"
         named = at + 3 + dash
-        if (text, found[at + 2].text) in lexicon.pairs and named < size and found[named].kind == "w":
+        timed = unit_at(found, at + 3, units)[0] in SECONDS
+        if (text, found[at + 2].text) in lexicon.pairs and named < size and found[named].kind == "w" and not timed:
             # "1-2 combo", "90-90 switch", "1-2-hook".
             words += [text, found[at + 2].text]
             return named
