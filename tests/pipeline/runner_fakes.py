@@ -119,6 +119,10 @@ PATHS = tuple(
 )
 
 
+#: What a native library would never give back.
+LEAKED: list[bytearray] = []
+
+
 def misbehave(item: StageInput, stage: str) -> None:
     behaviour, _, where = item.video.location.partition("@")
     if where != stage:
@@ -134,6 +138,8 @@ def misbehave(item: StageInput, stage: str) -> None:
     if behaviour == "swell":
         hoard = [bytearray(os.urandom(1)) * (32 * 1024**2) for _ in range(200) if time.sleep(0.02) is None]
         time.sleep(len(hoard))
+    if behaviour == "leak":
+        LEAKED.append(bytearray(os.urandom(1)) * (int(argument or 1) * 1024**2))
     if behaviour == "filtered":
         raise Filtered("Left out.", "It is too long.", reason="too_long")
     if behaviour == "no_library":

@@ -78,6 +78,8 @@ class Sandbox:
         self._pipe: Connection | None = None
         self._stderr: IO[bytes] | None = None
         self._scratch = ""
+        # Resident memory once the child had done its first task: 0 before.
+        self._settled_bytes = 0
         self.notes = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this object)
         self._lock = threading.Lock()
         self._reaping = threading.Lock()
@@ -106,7 +108,9 @@ class Sandbox:
                 try:
                     pipe.send(left)
                     while left:
-                        yield watch.wait(pipe, left.pop(0))
+                        outcome = watch.wait(pipe, left.pop(0))
+                        self._settled_bytes = self._settled_bytes or resident_bytes(self.pid)
+                        yield outcome
                 except (EOFError, OSError):
                     code = self._reap()
                     if self._closed:
@@ -130,7 +134,15 @@ class Sandbox:
         self._closed = True
         self._reap()
 
+    def _has_grown(self) -> bool:
+        """Whether half of the room for a task is taken by what earlier ones left behind."""
+        settled, limit = self._settled_bytes, self.spec.memory_limit_bytes
+        return settled > 0 and resident_bytes(self.pid) - settled > (limit - settled) / 2
+
     def _start(self) -> Connection:
+        if self._has_grown():
+            # Libraries leak; the limit must not strike a task that is not to blame.
+            self._reap()
         if self._pipe is not None and self._process is not None and self._process.poll() is None:
             self._forget_stderr()
             return self._pipe
@@ -191,6 +203,7 @@ class Sandbox:
             process, self._process = self._process, None
             pipe, self._pipe = self._pipe, None
             scratch, self._scratch = self._scratch, ""
+            self._settled_bytes = 0
         code = 0
         if process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):

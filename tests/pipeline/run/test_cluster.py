@@ -81,6 +81,14 @@ def test_bad_items_cost_themselves_alone(tmp_path: Path) -> None:
     assert not list((tmp_path / "ws" / "tmp").iterdir())
 
 
+def test_what_a_library_leaks_is_not_the_next_videos_fault(tmp_path: Path) -> None:
+    config = make_config(tmp_path, run={"workers": 1, "memory_limit_bytes": 600 * 1024**2})
+    fakes.corpus(config, *["leak:60@pose"] * 14)
+    summary = go(config)
+    assert (summary.failures, summary.exit_code) == ([], 0)
+    assert summary.stages["pose"]["done"] == 14
+
+
 def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
     for name, workers in (("a", 0), ("b", 2)):
         config = make_config(tmp_path / name, run={"workers": workers})
