@@ -122,10 +122,14 @@ def _product_tables(kind: str) -> dict[str, Callable[[], str]]:
         ranked = sorted(risk.items(), key=lambda item: int("".join(filter(str.isdigit, item[0])) or 0))
         rows = [[name, written(value)] for name, value in ranked]
         table = markdown(["sensor-clips by quality", "mean e_3d"], rows)
-        return (
+        said = (
             f"{table}\n\nRank correlation of quality with e_3d over {default['n_sensors']} moving sensor-clips: "
             f"{default['quality_rank']:.2f}. Of the worst tenth, {default['worst_tenth_told']:.0%} have a flag or a quality below 0.5."
         )
+        every = load("fidelity")["together"] if kind == "rendered" else None
+        if every:
+            said += f" Over real and periodic motion together ({every['n_sensors']}): {every['quality_rank']:.2f}."
+        return said
 
     made = {
         "methods": methods,
