@@ -10,6 +10,8 @@ from functools import lru_cache
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+# As nearly all of a list of a million are written: nothing in it has to be looked at again.
+PLAIN_YOUTUBE = re.compile(r"https://www\.youtube\.com/watch\?v=([A-Za-z0-9_-]{11})")
 # As yt-dlp does, what follows the id is ignored, unless it could belong to it.
 _YOUTUBE_ID_FIRST = re.compile(r"([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
 IS_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -48,14 +50,19 @@ def with_scheme(text: str) -> str:
     return f"https://{text.lstrip('/')}" if _BARE_YOUTUBE.match(text) else text
 
 
-# Asked of each address three times in a row.
-@lru_cache(maxsize=16)
 def youtube_id(url: str) -> str | None:
     """The video id of a YouTube address in any of its forms; None for anything else.
 
     >>> youtube_id("https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?rel=0")
     'dQw4w9WgXcQ'
     """
+    plain = PLAIN_YOUTUBE.fullmatch(url)
+    return plain[1] if plain else _other_youtube_id(url)
+
+
+# Asked of each address three times in a row.
+@lru_cache(maxsize=16)
+def _other_youtube_id(url: str) -> str | None:
     return _youtube_id(with_scheme(url.strip()), 0)
 
 
@@ -147,6 +154,8 @@ def without_secrets(url: str) -> str:
     >>> without_secrets("https://ann:pw@a.example/squat.mp4?id=7&X-Amz-Signature=0f&X-Amz-Expires=60")
     'https://a.example/squat.mp4?id=7'
     """
+    if PLAIN_YOUTUBE.fullmatch(url):
+        return url
     try:
         parts = urllib.parse.urlsplit(url)
     except ValueError:

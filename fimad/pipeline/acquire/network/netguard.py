@@ -30,6 +30,7 @@ from typing import Any
 
 from fimad.config import HttpConfig
 from fimad.errors import FimadError, PermanentError
+from fimad.pipeline.acquire.addresses import PLAIN_YOUTUBE
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Forms that carry an IPv4 address for a network of one's own (RFC 8215), or did once (RFC 4291, 2.5.5.1).
@@ -121,6 +122,8 @@ class Guard:
 
     def check_url(self, url: str) -> None:
         """Raise `PermanentError` if a URL's scheme or host may not be opened."""
+        if PLAIN_YOUTUBE.fullmatch(url) and "https" in self._schemes and not self._proxies:
+            return
         try:
             parts = urllib.parse.urlsplit(url)
             host = parts.hostname or ""
