@@ -56,7 +56,7 @@ def artifacts(workspace: Path) -> dict[str, bytes]:
 
 
 def test_bad_items_cost_themselves_alone(tmp_path: Path) -> None:
-    config = make_config(tmp_path, run={"workers": 2, "deadline_s": 4.0, "memory_limit_bytes": 600 * 1024**2})
+    config = make_config(tmp_path, run={"workers": 2, "deadline_s": 8.0, "memory_limit_bytes": 600 * 1024**2})
     workspace = fakes.corpus(config, *HOSTILE)
     summary = go(config)
     assert summary.stages["simulate"]["done"] == 4
