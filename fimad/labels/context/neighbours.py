@@ -30,6 +30,7 @@ _STRUCK = {
 # From so many words on a title describes what it names.
 _DESCRIBED = 14
 _STRIKES = frozenset(_STRUCK.values())
+_BOXED = frozenset(["punch", "bob_and_weave"])
 
 
 def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str | None) -> None:
@@ -59,9 +60,9 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
 
 
 def _struck(reading: Reading) -> list[str]:
-    """Strikes beside another one: "hook, hook, *knee*", "slip, slip, *cross*"; not "jab with the *elbow* in"."""
+    """Strikes beside a punch or a slip: "hook, hook, *knee*", "slip, slip, *cross*"; not "*cross* kicks", "jab with the *elbow* in"."""
     strikes = [match for match in reading.matches if match.entry.id in _STRIKES]
-    if not strikes:
+    if _BOXED.isdisjoint(match.entry.id for match in strikes):
         return []
     covered = {at for match in strikes for at in range(match.start, match.end)}
     others = [

@@ -11,6 +11,7 @@ from fimad.labels.stated.clocks import Stated
 
 # What is held is held for seconds: "side plank 30".
 HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
+_AT_LEAST = frozenset(["minimum", "min", "at", "least"])
 _PERSONS = frozenset(["my", "me", "you", "i", "we", "us", "her", "him"])
 
 
@@ -46,9 +47,6 @@ def far_fetched(reading: Reading) -> bool:
 def lone_seconds(reading: Reading) -> float | None:
     values = [value for _, value in reading.stated.bare]
     return float(values[0]) if len(values) == 1 and (values[0] in HELD_S or values[0] == 5) else None
-
-
-_AT_LEAST = frozenset(["minimum", "min", "at", "least"])
 
 
 def lone_number(note: Reading) -> int | None:

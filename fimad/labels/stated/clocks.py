@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fimad.labels.stated.counted_words import MEASURES, REST, WAYS
 from fimad.labels.taxonomy import Lexicon
@@ -91,8 +92,16 @@ def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float
     return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
 
 
-# No part of a repetition takes so long, and none has more parts.
-_LEAST_OF_SETS, _MOST_OF_TEMPO = 10, 4
+# No part of a repetition takes so long, and none has more parts; of no set there are more repetitions.
+_LEAST_OF_SETS, _MOST_OF_TEMPO, _MOST_OF_SETS = 10, 4, 100
+
+
+def _are_sets(values: list[int]) -> bool:
+    """Whether numbers are repetitions of sets: "3-3-3-3-3", "21-15-9", "10-20-30"; not those of a tempo, a date, a telephone."""
+    steps = [second - first for first, second in pairwise(values)]
+    even = min(steps) == max(steps)
+    long = max(values) >= _LEAST_OF_SETS or (len(values) > _MOST_OF_TEMPO and min(values) == max(values))
+    return long and min(values) > 0 and max(values) <= _MOST_OF_SETS and (even or max(steps) <= 0)
 
 
 def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> int:
@@ -105,10 +114,14 @@ def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> i
         if end < len(found) and found[end].text == "-":
             end += 1
     values = [int(value_of(each)) for each in digits]
-    if max(values) >= _LEAST_OF_SETS or (len(values) > _MOST_OF_TEMPO and min(values) == max(values)):
+    slow = words[-1:] == ["tempo"]
+    if not slow and _are_sets(values):
         into.sets = into.sets or len(values)
         if min(values) == max(values):
             into.repetitions.append(values[0])
+        return end
+    if not slow and max(values) >= _LEAST_OF_SETS:
+        # "26-11-2025", "555-123-4567".
         return end
     into.tempo = "-".join(digits)[:16]
     if words and words[-1] == "tempo":

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.pipeline.media.flow.limbs import LimbPixels, body_size, limb_pixels
+from fimad.simulate.smoothing.resample import median_of
 
 Floats = NDArray[np.float32]
 Grey = NDArray[np.uint8]
@@ -197,7 +198,7 @@ def _grey_at(
         )
         now = cv2.remap(after, there_x, there_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).ravel()
         wrong = then - now
-        noise = max(_NOISE_LEVELS, 1.48 * _median(np.abs(wrong)))
+        noise = max(_NOISE_LEVELS, 1.48 * median_of(np.abs(wrong)))
         weight = 1 / (1 + (wrong / np.float32(_OUTLIER * noise)) ** 2) ** 2 / np.float32(_ALIKE * noise**2)
         np.multiply(jacobian, weight[:, None], out=weighted)
         normal = weighted.T @ jacobian + held
@@ -206,15 +207,6 @@ def _grey_at(
         if np.abs(step).max() < _DONE_PX:
             break
     return moved, normal
-
-
-def _median(values: Floats) -> float:
-    """As `np.median` has it, which takes ten times as long for so few."""
-    half = len(values) // 2
-    if len(values) % 2:
-        return float(np.partition(values, half)[half])
-    around = np.partition(values, (half - 1, half))
-    return float((around[half - 1] + around[half]) / 2)
 
 
 def picture_box(joints: NDArray[Any], others: NDArray[Any], shape: tuple[int, int]) -> tuple[slice, slice] | None:
