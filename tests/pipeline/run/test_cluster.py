@@ -89,6 +89,24 @@ def test_what_a_library_leaks_is_not_the_next_videos_fault(tmp_path: Path) -> No
     assert summary.stages["pose"]["done"] == 14
 
 
+@pytest.mark.parametrize(("each_mb", "same"), [(5, True), (150, False)])
+def test_a_child_is_replaced_only_where_it_has_grown(tmp_path: Path, each_mb: int, same: bool) -> None:
+    config = make_config(tmp_path, run={"memory_limit_bytes": 800 * 1024**2})
+    fakes.corpus(config, "ok")
+    go(config)
+    workspace = Workspace(config.workspace)
+    sandbox = Sandbox(run_spec(workspace, config, plan_stages(config, fakes.PATHS)), "cpu")
+    pids = []
+    try:
+        for number in range(4):
+            (outcome,) = sandbox.run([Task(f"w{number:02d}", "url", f"leak:{each_mb}@download", ("download",), "cpu")])
+            assert [result.end for result in outcome.results] == ["done"]
+            pids.append(sandbox.pid)
+    finally:
+        sandbox.close()
+    assert (len(set(pids)) == 1) == same
+
+
 def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
     for name, workers in (("a", 0), ("b", 2)):
         config = make_config(tmp_path / name, run={"workers": workers})
