@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimad.pipeline.media.flow.limbs import LimbPixels, body_size, limb_pixels
-from fimad.simulate.smoothing.resample import median_of
 
 Floats = NDArray[np.float32]
 Grey = NDArray[np.uint8]
@@ -180,6 +179,8 @@ def _grey_at(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Some steps at one size; displacements are those of the pair's own."""
     import cv2
+
+    from fimad.simulate.smoothing.resample import median_of  # brings SciPy, which keys do without
 
     before, after = (each.astype(np.float32) for each in pictures)
     pixels, start = pair.pixels, pair.expected.T.reshape(-1)
