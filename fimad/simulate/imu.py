@@ -389,22 +389,24 @@ def _rates(axes: Floats, time_s: Floats) -> Floats:
     size = np.sqrt(dot(step, step))
     angle = np.arctan2(size, 0.5 * (np.einsum("ac...,ac...->...", before, after) - 1))
     scale = np.divide(angle, size, out=np.ones_like(size), where=size > 1e-12)
-    scale /= np.diff(time_s)
+    scale *= 1 / np.diff(time_s)
     step *= scale
     rate = np.empty((3, *axes.shape[2:]))
     rate[..., 0], rate[..., -1] = step[..., 0], step[..., -1]
     between = rate[..., 1:-1]
     np.add(step[..., :-1], step[..., 1:], out=between)
-    between /= 2
-    if len(time_s) > _NEIGHBOURS:
-        # As `between`, of the four nearest instead of the two.
-        further = between[..., 1:-1] * (7 / 6)
-        further -= (step[..., :-3] + step[..., 3:]) / 12
-        between[..., 1:-1] = further
+    if len(time_s) <= _NEIGHBOURS:
+        between *= 0.5
+    else:
+        # Of the four nearest instead of the two.
+        between *= 7 / 12
+        further = step[..., :-3] + step[..., 3:]
+        further *= 1 / 12
+        between[..., 1:-1] -= further
         # A parabola through the means of the first three steps, at its beginning and a step later.
         ends = np.stack([step[..., :3], step[..., :-4:-1]])
         for at, (a, b, c) in ((0, (11, -7, 2)), (1, (2, 5, -1))):
-            rate[..., at], rate[..., -1 - at] = (a * ends[..., 0] + b * ends[..., 1] + c * ends[..., 2]) / 6
+            rate[..., at], rate[..., -1 - at] = ends @ (np.array([a, b, c]) / 6)
     return rate
 
 

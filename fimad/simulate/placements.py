@@ -92,11 +92,10 @@ class _Arms:
 @dataclass(frozen=True)
 class _Legs:
     """The l legs whose thigh or shank is needed and whose joints can all be had: columns (l, 3) of hip, knee and ankle among the
-    landmarks, and thighs' and shanks' indices among the segments, each list of these with one of its leg."""
+    landmarks, and their thighs' and shanks' indices among the segments, with those of their legs."""
 
     joints: Ints
-    thighs: tuple[list[int], list[int]]
-    shanks: tuple[list[int], list[int]]
+    segments: tuple[list[int], list[int]]
 
 
 class Rig:
@@ -196,20 +195,16 @@ class Rig:
         )
         self._legs = _Legs(
             np.array([[self.landmarks.index(name) for name in joints[side]] for side in legs], int).reshape(-1, 3),
-            *(
-                _transposed(
-                    (at, leg)
-                    for at, each in enumerate(segments)
-                    for leg, side in enumerate(legs)
-                    if set(each[0]) == set(joints[side][ends])
-                )
-                for ends in (slice(0, 2), slice(1, 3))
+            _transposed(
+                (at, leg)
+                for at, each in enumerate(segments)
+                for leg, side in enumerate(legs)
+                if set(each[0]) in (set(joints[side][:2]), set(joints[side][1:]))
             ),
         )
         whole_leg = np.zeros(along.shape, bool)
-        for ats, of in (self._legs.thighs, self._legs.shanks):
-            for at, leg in zip(ats, of, strict=True):
-                whole_leg[at, self._legs.joints[leg]] = True
+        for at, leg in zip(*self._legs.segments, strict=True):
+            whole_leg[at, self._legs.joints[leg]] = True
         # The trunk is a help, not a need: where its markers are missing (zeros then), the spare line does.
         for at, (*_, arm) in enumerate(segments):
             if arm:
@@ -275,8 +270,8 @@ class Rig:
         # What was not measured here is zero (see `imu`): such a leg says nothing.
         measured: Bools = np.asarray(landmarks[:, self._legs.joints].any(axis=(0, 3)))
         hinge = cross(shank, thigh) * measured.all(axis=1).reshape(-1, 1)
-        for at, leg in (self._legs.thighs, self._legs.shanks):
-            x[:, at] = arms.on_hinge(hinge[:, leg], x[:, at])
+        at, leg = self._legs.segments
+        x[:, at] = arms.on_hinge(hinge[:, leg], x[:, at])
 
     def _weights(self, parts: Mapping[str, float]) -> Floats:
         return np.array([parts.get(name, 0.0) for name in self.landmarks])

@@ -99,7 +99,7 @@ def traces(doubt: Doubt, rig: Rig, sensors: Bools, joints_m: Floats, axes: Float
     bounds = np.concatenate([[0], edges, [len(clock_s)]])
     first, end = bounds[:-1], bounds[1:]
     first, end = np.where(end > first, first, 0), np.where(end > first, end, len(clock_s))
-    middle = _sums(axes[[0, 2]], first, end) / (end - first)
+    middle = _sums(axes[::2], first, end) / (end - first)
     away = 2 - np.einsum("acsb,acsb->bs", middle, middle)
     steps = np.diff(axes)
     # Of three axes that turn at a rate ω, the squared speeds are 2·ω² together.

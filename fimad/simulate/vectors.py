@@ -15,6 +15,12 @@ def dot(a: Floats, b: Floats) -> Floats:
     return product
 
 
+def planar(a: Floats, b: Floats) -> Floats:
+    """Length of vectors in a plane, by their two components: several times quicker than `np.hypot`, which minds overflow."""
+    length: Floats = np.sqrt(a * a + b * b)
+    return length
+
+
 def cross(a: Floats, b: Floats) -> Floats:
     """Vector product of (3, ...) vectors."""
     product = np.empty(np.broadcast(a, b).shape)
@@ -29,7 +35,8 @@ def unit(vector: Floats) -> Floats:
     """(3, ...) vectors of length 1, or 0 where they are shorter than a nanometre."""
     length = np.sqrt(dot(vector, vector))
     length[length <= _NOTHING_M] = np.inf
-    result: Floats = vector / length
+    # Products are several times quicker than quotients.
+    result: Floats = vector * np.divide(1.0, length, out=length)
     return result
 
 

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from fimad.simulate.smoothing.resample import middle_of, step_of
 from fimad.simulate.types import Bools, Floats
+from fimad.simulate.vectors import planar
 from fimad.skeleton import LANDMARK_INDEX
 
 _SIDES = ("left", "right")
@@ -62,6 +63,9 @@ def _both(part: str) -> list[int]:
 
 _PARENTS = [row for parent, _, _ in _BONES for row in _both(parent)]
 _CHILDREN = [row for _, child, _ in _BONES for row in _both(child)]
+# What goes with a foot that is put at rest, and how far.
+_FEET = [row for part in ("ankle", "heel", "foot_index", "knee") for row in _both(part)]
+_FEET_SHARES = (1.0, 1.0, 1.0, _KNEE_SHARE)
 
 
 def body_lengths(position_m: Floats, world_m: Floats) -> Floats:
@@ -72,7 +76,7 @@ def body_lengths(position_m: Floats, world_m: Floats) -> Floats:
     ends = [*_both("shoulder"), *_CHILDREN], [*_both("hip"), *_PARENTS]
     # Times last: NumPy is slow along a last axis of three.
     part, told = (each.T[:, ends[0]] - each.T[:, ends[1]] for each in (position_m, world_m))
-    seen = np.hypot(part[0], part[2])
+    seen = planar(part[0], part[2])
     nth = int(_LONGEST * (seen.shape[1] - 1))
     longest = np.partition(seen, nth, axis=1)[:, nth]
     usual = middle_of(np.sqrt(told[0] ** 2 + told[1] ** 2 + told[2] ** 2).T)
@@ -110,9 +114,9 @@ def settle_hips(position_m: Floats) -> None:
     left, right = (position_m[:, row] for row in _both("hip"))
     between = left + right
     x, y, z = (sum(position_m[:, row] for row in _both("shoulder")) - between).T / 2
-    length = np.hypot(x, z)
+    length = planar(x, z)
     longest = np.partition(length, at := int(_UPRIGHT * (len(length) - 1)))[at]
-    seen = longest / max(float(middle_of(np.hypot(length, y))), 1e-6)
+    seen = longest / max(float(middle_of(planar(length, y))), 1e-6)
     share = min(max((seen - _SEEN_FROM) / (_SEEN - _SEEN_FROM), 0.0), 1.0)
     length = np.maximum(length, 1e-6)
     over = ((left[:, 0] - right[:, 0]) * x + (left[:, 2] - right[:, 2]) * z) / (2 * length)
@@ -135,7 +139,7 @@ def broken_bones(position_m: Floats, lengths_m: Floats) -> Bools:
     """
     across, up = (position_m[:, _CHILDREN, axis] - position_m[:, _PARENTS, axis] for axis in (0, 2))
     # Thigh, shank, upper arm and forearm, left and right of each.
-    far = np.hypot(across, up) > _BROKEN * np.repeat(lengths_m[1:], 2)
+    far = planar(across, up) > _BROKEN * np.repeat(lengths_m[1:], 2)
     broken: Bools = np.zeros(position_m.shape[:2], bool)
     if far.any():
         for at, (_, child, carried) in enumerate(_BONES):
@@ -155,28 +159,40 @@ def mend_depth(time_s: Floats, position_m: Floats, weight: Floats, lengths_m: Fl
     weight : (n, 33) 0 to 1.
     lengths_m : (5,) see `body_lengths`.
     """
-    x, given, z = (position_m[..., axis] for axis in range(3))
-    told = _without_flips(time_s, given[:, _CHILDREN] - given[:, _PARENTS])
-    across, up = (each[:, _CHILDREN] - each[:, _PARENTS] for each in (x, z))
-    lengths = np.repeat(lengths_m[1:], 2)
-    fused = _fuse(told, lengths**2 - across**2 - up**2, lengths)
-    depth = given.copy()
+    # Times last: NumPy is slow along a last axis of a few.
+    x, given, z = position_m.T
+    across, told, up = (each[_CHILDREN] - each[_PARENTS] for each in (x, given, z))
+    lengths = np.repeat(lengths_m[1:], 2)[:, None]
+    fused = _fuse(_without_flips(time_s, told), lengths**2 - across**2 - up**2, lengths)
+    of_given, of_bones = _hanging()
+    depth = of_given @ given
+    depth += of_bones @ fused
+    return _plant(time_s, position_m, depth, weight).T
+
+
+@cache
+def _hanging() -> tuple[Floats, Floats]:
+    """Matrices (33, 33) and (33, b) that make landmarks' depths of those given, and of their bones' depths: a joint hangs on its
+    bone, and what it carries goes with it."""
+    of_given, of_bones = np.eye(len(LANDMARK_INDEX)), np.zeros((len(LANDMARK_INDEX), 2 * len(_BONES)))
     for at, (parent, child, carried) in enumerate(_BONES):
-        joints = _both(child)
-        depth[:, joints] = depth[:, _both(parent)] + fused[:, 2 * at : 2 * at + 2]
-        for part in carried:
-            rows = _both(part)
-            depth[:, rows] += depth[:, joints] - given[:, joints]
-    return _plant(time_s, position_m, depth, weight)
+        for side, (joint, hangs_on) in enumerate(zip(_both(child), _both(parent), strict=True)):
+            own = of_given[joint].copy()
+            of_given[joint], of_bones[joint] = of_given[hangs_on], of_bones[hangs_on]
+            of_bones[joint, 2 * at + side] = 1.0
+            for row in (_both(part)[side] for part in carried):
+                of_given[row] += of_given[joint] - own
+                of_bones[row] += of_bones[joint]
+    return of_given, of_bones
 
 
 def _without_flips(time_s: Floats, told_m: Floats) -> Floats:
-    """(n, b) depths of bones that do not turn to the other side for a moment."""
-    sudden = (told_m[1:] * told_m[:-1] < 0) & (np.abs(np.diff(told_m, axis=0)) > 2 * _FLIP_M)
+    """(b, n) depths of bones that do not turn to the other side for a moment."""
+    sudden = (told_m[:, 1:] * told_m[:, :-1] < 0) & (np.abs(np.diff(told_m)) > 2 * _FLIP_M)
     if not sudden.any():
         return told_m
     frames = max(1, round(_FLIP_S / step_of(time_s))) | 1
-    usual = ndimage.median_filter(told_m, (frames, 1), mode="nearest")
+    usual = ndimage.median_filter(told_m, (1, frames), mode="nearest")
     flipped = (told_m * usual < 0) & (np.abs(told_m) > _FLIP_M) & (np.abs(usual) > _FLIP_M)
     return np.where(flipped, -told_m, told_m)
 
@@ -202,19 +218,17 @@ def _fuse(told_m: Floats, squared_m2: Floats, length_m: Floats) -> Floats:
 
 
 def _plant(time_s: Floats, position_m: Floats, depth_m: Floats, weight: Floats) -> Floats:
-    """Depths with planted feet at rest."""
+    """(33, n) depths with planted feet at rest."""
     if len(time_s) < 3:
         return depth_m
     ankles = _both("ankle")
-    place = ndimage.gaussian_filter1d(position_m[:, ankles][:, :, ::2], _FOOT_S / step_of(time_s), axis=0, truncate=2)
-    way = np.diff(place, axis=0)
-    between = np.hypot(way[..., 0], way[..., 1]) / np.diff(time_s)[:, None]
-    speed = np.concatenate([between[:1], (between[1:] + between[:-1]) / 2, between[-1:]])
-    planted = np.exp(-((speed / _PLANTED_M_S) ** 2)) * (weight[:, ankles] > 0)
+    place = ndimage.gaussian_filter1d(position_m.T[::2, ankles], _FOOT_S / step_of(time_s), truncate=2)
+    way = np.diff(place)
+    between = planar(way[0], way[1]) / np.diff(time_s)
+    speed = np.concatenate([between[:, :1], (between[:, 1:] + between[:, :-1]) / 2, between[:, -1:]], axis=1)
+    planted = np.exp(-((speed / _PLANTED_M_S) ** 2)) * (weight.T[ankles] > 0)
     # What a foot seems to move by while it stands, summed over time.
-    moves = 0.5 * (planted[1:] + planted[:-1]) * np.diff(depth_m[:, ankles], axis=0)
-    wrong = np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)])
-    result = depth_m.copy()
-    for part, share in (("ankle", 1.0), ("heel", 1.0), ("foot_index", 1.0), ("knee", _KNEE_SHARE)):
-        result[:, _both(part)] -= share * wrong
-    return result
+    wrong = np.zeros_like(planted)
+    np.cumsum(0.5 * (planted[:, 1:] + planted[:, :-1]) * np.diff(depth_m[ankles]), axis=1, out=wrong[:, 1:])
+    depth_m[_FEET] -= np.repeat(_FEET_SHARES, len(ankles))[:, None] * np.tile(wrong, (len(_FEET_SHARES), 1))
+    return depth_m

@@ -61,7 +61,7 @@ def _speed(values: Floats, step_s: float) -> Floats:
     result = np.empty_like(values)
     between = result[..., 1:-1]
     np.subtract(values[..., 2:], values[..., :-2], out=between)
-    between /= 2 * step_s
+    between *= 1 / (2 * step_s)
     for end, before in ((0, 0), (-1, -2)):
         result[..., end] = (values[..., before + 1] - values[..., before]) / step_s
     return result

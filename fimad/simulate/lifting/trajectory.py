@@ -338,10 +338,11 @@ def _slow(time_s: Floats, values: Floats, seen: Bools, breaks: Bools) -> Floats:
         step = step_of(time_s[here])
         filled = values[at] if len(at) == len(here) else np.interp(time_s[here], time_s[at], values[at])
         middle = median_of(values[at])
-        size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
-        robust = ndimage.median_filter(filled, size, mode="nearest")
-        # A person who stays at one distance (within the noise of this estimate) gets one scale. Means spread less than what they are of.
-        if np.ptp(robust) >= 0.15 * middle:
+        # A person who stays at one distance (within the noise of this estimate) gets one scale. Medians and means spread less than
+        # what they are of.
+        if np.ptp(filled) >= 0.15 * middle:
+            size = min(len(here) // 2 * 2 + 1, max(3, round(_SCALE_S / step) // 2 * 2 + 1))
+            robust = ndimage.median_filter(filled, size, mode="nearest")
             smooth = ndimage.gaussian_filter1d(robust, _SCALE_S / step)
             if np.ptp(smooth) >= 0.15 * middle:
                 result[here] = smooth

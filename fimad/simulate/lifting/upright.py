@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fimad.simulate.types import Floats
-from fimad.simulate.vectors import dot, unit
+from fimad.simulate.vectors import dot, planar, unit
 from fimad.skeleton import LANDMARK_INDEX
 
 # Trunk, thighs and shanks in one line, within this angle; upright in the picture within the other.
@@ -41,7 +41,7 @@ def estimate_pitch(world_m: Floats) -> tuple[float, float]:
     trunk, thighs, shanks, body = ways.swapaxes(0, 1)
     with np.errstate(invalid="ignore"):
         straight = np.minimum(dot(trunk, thighs), dot(thighs, shanks)) > _STRAIGHT
-        upright = -body[1] > _UPRIGHT * np.hypot(body[0], body[1])
+        upright = -body[1] > _UPRIGHT * planar(body[0], body[1])
     standing = straight & upright
     if np.count_nonzero(standing) < _FEWEST:
         return 0.0, 0.0
