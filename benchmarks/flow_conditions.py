@@ -37,6 +37,7 @@ PARTS = ("wrist", "elbow", "shoulder", "hip", "knee", "ankle")
 SOURCES = ("landmarks", "flow", "true landmarks")
 BASE = "base"
 _TRIM_S = 0.3
+_LEAST_S = 2 * _TRIM_S + 1 / (BANDS_HZ[0][1] - BANDS_HZ[0][0]) + 0.1
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,17 @@ def film(master: Path, condition: Condition, target: Path) -> Path:
 
 
 def spans(truth: Mapping[str, np.ndarray], clip: str) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
-    """Each activity and the truth of its time; one, named as the clip, where the truth tells none."""
+    """Each activity and the truth of its time; one, named as the clip, where the truth tells none.
+
+    An activity too short for the lowest band, half a Hz wide, to hold a frequency is left out.
+    """
     if "activity" not in truth:
         yield clip, truth
         return
     time_s = truth["t"]
     for name, (start, end) in zip(truth["activity"], truth["activity_s"], strict=True):
+        if min(end, time_s[-1]) - max(start, time_s[0]) < _LEAST_S:
+            continue
         inside = (time_s >= start) & (time_s < end)
         yield str(name), {key: each[inside] if len(each) == len(time_s) else each for key, each in _arrays(truth)}
 

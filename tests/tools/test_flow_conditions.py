@@ -81,3 +81,13 @@ def test_activities_cut_the_truth_and_nothing_else() -> None:
     assert all(
         len(part["frame_t"]) == 10 and part["t"][0] == start for part, start in zip(parts.values(), (0, 3), strict=True)
     )
+
+
+def test_an_activity_too_short_for_a_band_is_left_out() -> None:
+    truth = {"t": TIME_S, "activity": np.array(["twist", "squat"]), "activity_s": np.array([(0.0, 1.6), (1.6, 9.0)])}
+    assert [name for name, _ in spans(truth, "clip")] == ["squat"]
+    # As short as they come, every band holds a frequency.
+    (_, part), *_ = spans(truth | {"activity_s": np.array([(0.0, 2.8), (2.8, 9.0)])}, "clip")
+    inner = np.arange(part["t"][0] + 0.3, part["t"][-1] - 0.3, 1 / RATE_HZ)
+    moving = np.random.default_rng(2).normal(size=(len(inner), 2))
+    assert all(band.gain == pytest.approx(1.0) for band in bands_of(moving, moving, RATE_HZ))
