@@ -101,17 +101,28 @@ def film(master: Path, condition: Condition, target: Path) -> Path:
 def spans(truth: Mapping[str, np.ndarray], clip: str) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
     """Each activity and the truth of its time; one, named as the clip, where the truth tells none.
 
-    An activity too short for the lowest band, half a Hz wide, to hold a frequency is left out.
+    An activity too short for the lowest band, half a Hz wide, to hold a frequency is left out: see `too_short`.
     """
     if "activity" not in truth:
         yield clip, truth
         return
     time_s = truth["t"]
     for name, (start, end) in zip(truth["activity"], truth["activity_s"], strict=True):
-        if min(end, time_s[-1]) - max(start, time_s[0]) < _LEAST_S:
+        if _seconds(time_s, start, end) < _LEAST_S:
             continue
         inside = (time_s >= start) & (time_s < end)
         yield str(name), {key: each[inside] if len(each) == len(time_s) else each for key, each in _arrays(truth)}
+
+
+def too_short(truth: Mapping[str, np.ndarray]) -> list[tuple[str, float]]:
+    """Activities that `spans` leaves out, with their seconds."""
+    each = zip(truth.get("activity", ()), truth.get("activity_s", ()), strict=True)
+    told = [(str(name), _seconds(truth["t"], *span)) for name, span in each]
+    return [(name, seconds) for name, seconds in told if seconds < _LEAST_S]
+
+
+def _seconds(time_s: np.ndarray, start_s: float, end_s: float) -> float:
+    return float(min(end_s, time_s[-1]) - max(start_s, time_s[0]))
 
 
 def _arrays(truth: Mapping[str, np.ndarray]) -> Iterable[tuple[str, np.ndarray]]:
@@ -189,6 +200,8 @@ def films(
             continue
         with np.load(path, allow_pickle=False) as file:
             truth = {each: file[each] for each in file}
+        for activity, seconds in too_short(truth):
+            say(f"{path.stem}: {activity} lasts {seconds:.1f} s, less than {_LEAST_S:.1f}: left out")
         target = work / f"{path.stem}.{name.replace(' ', '_').replace(',', '')}.mp4"
         film(master, condition, target)
         with tempfile.TemporaryDirectory() as scratch:

@@ -40,7 +40,7 @@ FIGURES: tuple[tuple[str, str, str, str], ...] = (
     ("throughput", "workers_2_without_flow", "the same without flow", "{:.2f} s of video per s"),
     ("throughput", "script", "a plain script with the same models, which has no flow", "{:.2f} s of video per s"),
     ("throughput", "speedup_2", "two workers over one", "{:.2f} times"),
-    ("throughput", "ceiling_speedup_2", "two raw loops over one", "{:.2f} times"),
+    ("throughput", "ceiling_speedup_2", "two raw loops at once over one", "{:.2f} times"),
     ("throughput", "overhead", "share of the time outside decode and inference", "{:.1%}"),
     ("scale", "overhead_ms_per_video", "the runner's own time per video", "{:.1f} ms"),
     ("scale", "memory_growth_mb", "growth of the driver's memory from 1,000 to 100,000 videos", "{:.0f} MB"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.flow import BANDS_HZ, bands_of
-from benchmarks.flow_conditions import Condition, film, spans
+from benchmarks.flow_conditions import Condition, film, spans, too_short
 from fimad.pipeline.media.frames import decode
 
 RATE_HZ = 50.0
@@ -86,6 +86,8 @@ def test_activities_cut_the_truth_and_nothing_else() -> None:
 def test_an_activity_too_short_for_a_band_is_left_out() -> None:
     truth = {"t": TIME_S, "activity": np.array(["twist", "squat"]), "activity_s": np.array([(0.0, 1.6), (1.6, 9.0)])}
     assert [name for name, _ in spans(truth, "clip")] == ["squat"]
+    assert too_short(truth) == [("twist", pytest.approx(1.6))]
+    assert too_short({"t": TIME_S}) == []
     # As short as they come, every band holds a frequency.
     (_, part), *_ = spans(truth | {"activity_s": np.array([(0.0, 2.8), (2.8, 9.0)])}, "clip")
     inner = np.arange(part["t"][0] + 0.3, part["t"][-1] - 0.3, 1 / RATE_HZ)
