@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from fimad import errors
+
 ROOT = Path(__file__).resolve().parent.parent
+ERRORS = {name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, Exception)}
 MODULES = sorted((ROOT / "fimad").rglob("*.py"))
 OUTSIDE = sorted(path for folder in ("benchmarks", "tools") for path in (ROOT / folder).rglob("*.py"))
 #: More modules than this in one folder are a corridor.
@@ -122,3 +125,23 @@ def test_decisions_say_what_why_and_what_else(page: Path) -> None:
         "## What else was tried",
     ]
     assert page.name in (page.parent / "README.md").read_text(encoding="utf-8")
+
+
+def raised_with_parts_missing(source: str) -> list[int]:
+    """Lines at which an error of the project's own is raised without saying what, why or what to do next."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)
+        if node.exc.func.id in ERRORS
+        if not any(isinstance(part, ast.Starred) for part in node.exc.args)
+        if len(node.exc.args) < 3 or any(isinstance(part, ast.Constant) and not part.value for part in node.exc.args)
+    ]
+
+
+def test_errors_say_what_why_and_what_next() -> None:
+    found = {str(path): raised_with_parts_missing(path.read_text(encoding="utf-8")) for path in MODULES}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+    assert raised_with_parts_missing(
+        'raise ConfigError("a", "", "b")\nraise SetupError("a")\nraise ConfigError("a", "b", "c")'
+    ) == [1, 2]

@@ -163,7 +163,9 @@ class _Folder:
         self._target = target.expanduser().absolute()
         if self._target == source or source in self._target.parents:
             raise ConfigError(
-                f"{str(target)!r} is the dataset itself, or lies in it.", "", "Give a folder beside the dataset."
+                f"{str(target)!r} is the dataset itself, or lies in it.",
+                "It would become a part of what is published.",
+                "Give a folder beside the dataset.",
             )
 
     def hashes(self) -> dict[str, str]:

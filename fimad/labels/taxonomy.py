@@ -70,7 +70,7 @@ class Node:
 def words_of(name: str) -> tuple[str, ...]:
     """A name as its canonical words; numbers and fractions are words, signs are nothing."""
     if _PLAIN.fullmatch(name):
-        # Nothing to clean: as most names are, this takes a quarter of the time.
+        # Nothing to clean, as in most names.
         return join_limbs([word for each in name.split() for word in canonical(each)])
     return join_limbs([word for token in tokens(clean(name)) for word in _words(token)])
 

@@ -112,7 +112,7 @@ def choose_stages(plan: StagePlan, workspace: Workspace, stage: str | None, *, o
     plan.check_name(stage)
     if stage in plan.unavailable:
         why = plan.unavailable[stage]
-        raise SetupError(f"Stage {stage} can't run here: {why.what}", "", why.fix, reason=why.reason)
+        raise SetupError(f"Stage {stage} can't run here.", why.what, why.fix, reason=why.reason)
     wanted = [stage]
     if not only:
         built = workspace.keys()

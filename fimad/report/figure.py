@@ -25,7 +25,9 @@ def write_figure(row: dict[str, Any], path: Path, placement: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise SetupError("matplotlib is not installed.", "", "pip install 'fimad[report]'") from error
+        raise SetupError(
+            "matplotlib is not installed.", "It is part of the extra `report`.", "pip install 'fimad[report]'"
+        ) from error
 
     time_s, acc = array(row, "imu_time_s"), array(row, f"{placement}_acc_m_s2", 3)
     gyro, pose = array(row, f"{placement}_gyro_rad_s", 3), pose_of(row)

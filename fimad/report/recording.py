@@ -25,7 +25,9 @@ def write_recording(row: dict[str, Any], path: Path, tell: Tell = quiet) -> None
     try:
         import rerun as rr
     except ImportError as error:
-        raise SetupError("rerun-sdk is not installed.", "", "pip install 'fimad[report]'") from error
+        raise SetupError(
+            "rerun-sdk is not installed.", "It is part of the extra `report`.", "pip install 'fimad[report]'"
+        ) from error
     pose = pose_of(row)
     if pose is None:
         raise ConfigError(f"{row['clip_id']} has no pose.", "Nobody was found in it.", "Choose another clip.")
@@ -34,7 +36,9 @@ def write_recording(row: dict[str, Any], path: Path, tell: Tell = quiet) -> None
     try:
         recording.save(str(path))
     except (OSError, RuntimeError) as error:
-        raise ConfigError(f"{path} can't be written: {error}", "The folder is missing or read-only.", "") from error
+        raise ConfigError(
+            f"{path} can't be written: {error}", "The folder is missing or read-only.", "Give another path."
+        ) from error
     recording.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     placements = placements_of(list(row))
     colours = [

@@ -420,7 +420,12 @@ class FsspecStore(Store):
                 reason="workspace",
             ) from error
         if data != b"probe":
-            raise SetupError(f"The store {self.url!r} does not return what was written.", reason="workspace")
+            raise SetupError(
+                f"The store {self.url!r} does not return what was written.",
+                "A cache or a mirror stands before it, or it shows new objects only later.",
+                "Give the store's own address, of a store that shows at once what was written.",
+                reason="workspace",
+            )
 
 
 def scratch_base(chosen: str = "") -> Path:
@@ -443,7 +448,11 @@ def open_store(url: str, scratch: str = "") -> Store:
     `scratch` is where a remote one keeps temporary files; a folder keeps them within itself.
     """
     if not url.strip():
-        raise ConfigError("The workspace's address is empty.", "", "Give a folder or URL with `--workspace`.")
+        raise ConfigError(
+            "The workspace's address is empty.",
+            "An option or a variable that it comes from is empty.",
+            "Give a folder or URL with `--workspace`.",
+        )
     if url.startswith("file://"):
         return LocalStore(Path(url.removeprefix("file://")))
     if "://" in url or "::" in url:

@@ -677,8 +677,8 @@ def test_a_plain_name_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> N
     ]
     names += [
         "dead lift",
-        "jump as you like",
-        "door bell hold",
+        "push up as many as possible",
+        "dumb bell hold",
         "squat if needed",
         "sit up ups",
         "single arm row",

@@ -62,7 +62,9 @@ def read(path: Path) -> Markers:
         MemoryError,
     ) as error:
         raise ConfigError(
-            f"{path.name!r} can't be read as BVH: {str(error)[:200]}.", "It is damaged or something else.", ""
+            f"{path.name!r} can't be read as BVH: {str(error)[:200]}.",
+            "It is damaged or something else.",
+            "Export it anew as BVH.",
         ) from error
     names = [str(joint.Name) for joint, _ in joints]
     notes: dict[str, Any] = {"format": "bvh"}

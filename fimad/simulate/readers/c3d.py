@@ -49,7 +49,9 @@ def read(path: Path) -> Markers:
     # ezc3d throws what its C++ code throws.
     except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError, MemoryError) as error:
         raise ConfigError(
-            f"{path.name!r} can't be read as C3D: {str(error)[:200]}.", "It is damaged or something else.", ""
+            f"{path.name!r} can't be read as C3D: {str(error)[:200]}.",
+            "It is damaged or something else.",
+            "Export it anew as C3D.",
         ) from error
     position = position[:, : len(names)].copy()
     position[residual[:, : len(names)] < 0] = np.nan

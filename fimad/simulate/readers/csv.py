@@ -67,9 +67,16 @@ def read(path: Path) -> Markers:
             units.add(parts[2])
     whole = {name: axes for name, axes in markers.items() if len(axes) == len("xyz")}
     if not whole:
-        raise ConfigError(f"{path.name!r} has no column such as left_wrist_x.", "", _FIX)
+        raise ConfigError(
+            f"{path.name!r} has no column such as left_wrist_x.", f"It has: {', '.join(columns)[:300]}.", _FIX
+        )
     if len(units) > 1:
-        raise ConfigError(f"{path.name!r} mixes the units {sorted(str(each) for each in units)}.", "", _FIX)
+        said = ", ".join(sorted(each or "none" for each in units))
+        raise ConfigError(
+            f"{path.name!r} mixes units: {said}.",
+            "Names of columns end in a unit, such as _mm, and not all in the same.",
+            _FIX,
+        )
     position = np.stack([np.stack([axes[axis] for axis in "xyz"], -1) for axes in whole.values()], 1)
     match = _TIME.fullmatch(clock)
     second = _SECONDS[(match[1] or "").lower() if match else ""]

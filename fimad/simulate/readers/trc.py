@@ -43,7 +43,7 @@ def read(path: Path) -> Markers:
         raise ConfigError(
             f"{path.name!r} can't be read as TRC: {error}.",
             "TRC files have five header lines, tabs between cells, and DataRate, Units and NumMarkers in the second.",
-            "",
+            "Export it anew as TRC.",
         ) from error
     return Markers(
         cells[:, 1],

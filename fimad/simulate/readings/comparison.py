@@ -85,7 +85,9 @@ class Comparison:
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
-            raise SetupError("matplotlib is not installed.", "", "pip install 'fimad[report]'") from error
+            raise SetupError(
+                "matplotlib is not installed.", "It is part of the extra `report`.", "pip install 'fimad[report]'"
+            ) from error
         kinds = [kind for kind in ("acc_m_s2", "gyro_rad_s") if f"recorded_{kind}" in self.series]
         figure = Figure(figsize=(9, 2.6 * len(kinds) + 0.4), layout="constrained")
         for panel, kind in zip(np.atleast_1d(figure.subplots(len(kinds), 1, sharex=True)), kinds, strict=True):
@@ -146,7 +148,11 @@ def compare(
             )
         signal, clock_s = imu.signals[placement], imu.time_s
     elif time_s is None:
-        raise ConfigError("A signal by itself has no clock.", "", "Give time_s, or the whole ImuSequence.")
+        raise ConfigError(
+            "A signal by itself has no clock.",
+            "The clock is the whole sequence's.",
+            "Give time_s, or the whole ImuSequence.",
+        )
     else:
         signal, clock_s = imu, np.asarray(time_s, float)
     if not isinstance(recording, Recording):

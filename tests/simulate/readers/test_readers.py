@@ -188,6 +188,8 @@ HOSTILE = {
     "words.csv": b"time_s,left_hip_x,left_hip_y,left_hip_z\n0,a,b,c\n",
     "untimed.csv": b"left_hip_x,left_hip_y,left_hip_z\n0,0,0\n",
     "backwards.csv": b"time_s,left_hip_x_m,left_hip_y_m,left_hip_z_m\n1,0,0,0\n0,0,0,0\n",
+    "other.csv": b"time_s,heart_rate\n0,60\n1,61\n",
+    "half.csv": b"time_s,left_hip_x,left_hip_y\n0,1,2\n1,1,2\n",
     "mixed.csv": b"time_s,a_x_m,a_y_mm,a_z_m\n1,0,0,0\n",
     "empty.trc": b"",
     "head.trc": b"PathFileType\t4\n",
@@ -208,6 +210,8 @@ def test_broken_files_are_an_error_in_three_parts(tmp_path: Path, name: str) -> 
     with pytest.raises(ConfigError) as caught:
         read_motion(path)
     assert name in caught.value.what
+    assert caught.value.why
+    assert caught.value.fix
     with pytest.raises(ConfigError, match="can't be read"):
         read_motion(tmp_path / "not-there.csv")
 
