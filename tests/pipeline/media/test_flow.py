@@ -170,8 +170,52 @@ def test_the_nearer_limb_hides_the_other() -> None:
             depth[AT[f"{near}_{part}"]], depth[AT[f"{far}_{part}"]] = -1.0, 1.0
         pixels = limb_pixels(before, depth, SIZE, np.ones(len(before), bool))
         assert pixels is not None
-        shank = [np.abs(pixels.basis[0][:, AT[f"{side}_ankle"]]).sum() for side in (near, far)]
+        shank = [np.abs(pixels.moved(np.eye(2 * len(AT))[AT[f"{side}_ankle"]])).sum() for side in (near, far)]
         assert shank[0] > 3 * shank[1]
+
+
+def some_pixels(**hidden: bool) -> LimbPixels:
+    """Of somebody of whom some joints are not seen."""
+    visible = np.array([not any(part in name for part in hidden) for name in FLOW_JOINTS])
+    pixels = limb_pixels(standing() + 0.25, np.zeros(len(AT)), SIZE, visible)
+    assert pixels is not None
+    return pixels
+
+
+def test_who_is_shifted_or_turned_as_a_whole_moves_as_a_whole() -> None:
+    pixels = some_pixels()
+    place = np.stack([pixels.x, pixels.y])
+    shift = np.repeat([3.0, -1.5], len(AT))
+    np.testing.assert_allclose(pixels.moved(shift), np.repeat([[3.0], [-1.5]], place.shape[1], 1), atol=1e-5)
+    # To first order; of limbs exactly, of head and trunk as far as they are what their joints say.
+    small = 0.01
+    turn = small * np.array([[0.0, -1.0], [1.0, 0.0]])
+    joints = standing() + 0.25
+    moved = pixels.moved((joints @ turn.T).T.ravel())
+    of_limbs = pixels.parts[0].features.shape[2]
+    near = np.abs((turn @ place - moved)[:, of_limbs:]).max(0)
+    # Beyond hands and feet, turning is limited.
+    assert np.quantile(near, 0.9) < 1e-4
+    assert near.max() < 0.15
+
+
+@pytest.mark.parametrize("hidden", [(), ("wrist",), ("left",), ("elbow", "knee", "ankle", "foot")])
+def test_sums_over_parts_are_those_over_all_pixels(hidden: tuple[str, ...]) -> None:
+    pixels = some_pixels(**dict.fromkeys(hidden, True))
+    rng = np.random.default_rng(3)
+    weight = rng.uniform(0, 1, len(pixels.x)).astype(np.float32)
+    values = rng.normal(0, 1, (2, len(pixels.x))).astype(np.float32)
+    basis = np.stack([pixels.moved(each) for each in np.eye(2 * len(AT))], -1).astype(float)
+    slopes = rng.normal(0, 5, values.shape).astype(np.float32)
+    for rows, equations in (
+        (basis, pixels.layout.equations()),
+        ((basis * slopes[..., None]).sum(0, keepdims=True), pixels.layout.equations(slopes)),
+    ):
+        flat = rows.reshape(-1, rows.shape[2])
+        each = np.tile(weight, len(rows))
+        np.testing.assert_allclose(equations.normal(weight), (flat * each[:, None]).T @ flat, rtol=1e-4, atol=1e-2)
+        right = equations.right(values[: len(rows)])
+        np.testing.assert_allclose(right, flat.T @ values[: len(rows)].ravel(), rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ say nothing; how much they say is each joint's share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,6 @@ _PRIOR = 0.02
 _ALIKE = 12.0
 # Dense flow: what may be off by how much, px, from step to step.
 _SCALES_PX = (8.0, 3.0, 1.2, 0.6, 0.4)
-# So many pixels are enough for it.
-_ENOUGH = 1200
 # Where a limb moves by more than this, px, a pixel that stays with the background belongs to it; asked once all pixels had
 # their say on whether it moves, at this scale.
 _MOVES_PX = 1.5
@@ -115,16 +113,17 @@ class DenseFlow:
     def __call__(self, pair: Pair) -> Fit:
         """Fit the limbs' motion to dense flow."""
         flow = self._flow.calc(pair.before, pair.after, None)
-        pixels = pair.pixels.every(max(1, len(pair.pixels.x) // _ENOUGH))
-        x, y = pixels.x.astype(np.intp), pixels.y.astype(np.intp)
+        x, y = pair.pixels.x.astype(np.intp), pair.pixels.y.astype(np.intp)
         seen = np.ascontiguousarray(flow[y, x].T)
-        return fit_flow(seen, replace(pair, pixels=pixels), _background(flow))
+        return fit_flow(seen, pair, _background(flow))
 
 
 def _background(flow: NDArray[Any]) -> Floats:
     """(2,) median flow at the border of the picture, where the person is not."""
+    from fimad.simulate.smoothing.resample import median_of  # brings SciPy, which keys do without
+
     border = np.concatenate([flow[::4, 0], flow[::4, -1], flow[0, ::4]])
-    return np.asarray(np.median(border, axis=0), np.float32)
+    return np.array([median_of(border[:, axis]) for axis in (0, 1)], np.float32)
 
 
 def fit_flow(seen: Floats, pair: Pair, background: Floats) -> Fit:
@@ -136,26 +135,27 @@ def fit_flow(seen: Floats, pair: Pair, background: Floats) -> Fit:
     pair : what was looked at; where it expects joints is where to begin, and what is kept to where nothing is seen.
     background : (2,) how the background moves.
     """
-    basis, start = pair.pixels.basis, pair.expected.T.reshape(-1)
-    still = np.hypot(*(seen - background[:, None])) < _STAYS_PX
-    moved = start
-    held = np.eye(len(start), dtype=np.float32) / np.float32(pair.prior_px**2)
-    normal = held
-    rows = basis.reshape(-1, basis.shape[2])
-    unexplained = seen.reshape(-1) - rows @ start
-    weighted = np.empty_like(basis)
-    by_rows = weighted.reshape(rows.shape)
+    pixels, start = pair.pixels, pair.expected.T.reshape(-1).astype(np.float64)
+    held = np.eye(len(start)) / pair.prior_px**2
+    equations = pixels.layout.equations()
+    still = _squared(seen - background[:, None]) < np.float32(_STAYS_PX**2)
+    expected = pixels.moved(start)
+    moved, normal = start, held
     for scale in _SCALES_PX:
-        model = np.stack([basis[0] @ moved, basis[1] @ moved])
-        wrong = seen - model
-        weight = 1 / (1 + (wrong * wrong).sum(0) / scale**2) ** 2
+        model = expected if moved is start else pixels.moved(moved)
+        weight = 1 / (1 + _squared(seen - model) / np.float32(scale**2)) ** 2
         if scale <= _SURE_PX:
-            weight[still & (np.hypot(*(model - background[:, None])) > _MOVES_PX)] = 0
-        weight /= _ALIKE * max(_FLOW_PX, scale / 4) ** 2
-        np.multiply(basis, weight[:, None], out=weighted)
-        normal = by_rows.T @ rows + held
-        moved = start + np.linalg.solve(normal, by_rows.T @ unexplained)
+            weight[still & (_squared(model - background[:, None]) > np.float32(_MOVES_PX**2))] = 0
+        weight /= np.float32(_ALIKE * max(_FLOW_PX, scale / 4) ** 2)
+        normal = equations.normal(weight) + held
+        moved = start + np.linalg.solve(normal, equations.right((seen - expected) * weight))
     return _told(moved, normal, pair.prior_px)
+
+
+def _squared(vectors: Floats) -> Floats:
+    """(m,) squared lengths of (2, m)."""
+    result: Floats = (vectors * vectors).sum(0)
+    return result
 
 
 def _told(moved: NDArray[Any], normal: NDArray[Any], prior_px: float) -> Fit:
@@ -167,7 +167,7 @@ def fit_grey(pair: Pair) -> Fit:
     """`grey`: Gauss-Newton on grey levels, coarse to fine."""
     import cv2
 
-    moved = pair.expected.T.reshape(-1)
+    moved = pair.expected.T.reshape(-1).astype(np.float64)
     small = cv2.pyrDown(pair.before), cv2.pyrDown(pair.after)
     moved, _ = _grey_at(small, pair, moved, 0.5, _STEPS[0])
     moved, normal = _grey_at((pair.before, pair.after), pair, moved, 1.0, _STEPS[1])
@@ -183,27 +183,24 @@ def _grey_at(
     from fimad.simulate.smoothing.resample import median_of  # brings SciPy, which keys do without
 
     before, after = (each.astype(np.float32) for each in pictures)
+    slopes = [each.astype(np.float32) for each in cv2.spatialGradient(pictures[0])]
     pixels, start = pair.pixels, pair.expected.T.reshape(-1)
-    x, y = ((at + 0.5) * np.float32(scale) - np.float32(0.5) for at in (pixels.x, pixels.y))
-    slopes = [cv2.Sobel(before, cv2.CV_32F, *way, ksize=3, scale=1 / 8) for way in ((1, 0), (0, 1))]
-    across, along = (cv2.remap(each, x, y, cv2.INTER_LINEAR).ravel() for each in slopes)
+    held = np.eye(len(start)) / pair.prior_px**2
+    place = (np.stack([pixels.x, pixels.y]) + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
+    x, y = place
+    slope = np.stack([cv2.remap(each, x, y, cv2.INTER_LINEAR).ravel() for each in slopes])
     then = cv2.remap(before, x, y, cv2.INTER_LINEAR).ravel()
-    jacobian, weighted = pixels.basis[0] * across[:, None], pixels.basis[1] * along[:, None]
-    jacobian += weighted
-    jacobian *= np.float32(scale)
-    held = np.eye(len(start), dtype=np.float32) / np.float32(pair.prior_px**2)
+    # Sobel's slopes; per px of the pair's own.
+    equations = pixels.layout.equations(slope * np.float32(scale / 8))
     normal = held
     for _ in range(steps):
-        there_x, there_y = (
-            at + np.float32(scale) * (each @ moved) for at, each in zip((x, y), pixels.basis, strict=True)
-        )
-        now = cv2.remap(after, there_x, there_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).ravel()
+        x, y = place + np.float32(scale) * pixels.moved(moved)
+        now = cv2.remap(after, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).ravel()
         wrong = then - now
         noise = max(_NOISE_LEVELS, 1.48 * median_of(np.abs(wrong)))
         weight = 1 / (1 + (wrong / np.float32(_OUTLIER * noise)) ** 2) ** 2 / np.float32(_ALIKE * noise**2)
-        np.multiply(jacobian, weight[:, None], out=weighted)
-        normal = weighted.T @ jacobian + held
-        step = np.linalg.solve(normal, weighted.T @ wrong + held @ (start - moved))
+        normal = equations.normal(weight) + held
+        step = np.linalg.solve(normal, equations.right((wrong * weight)[None]) + held @ (start - moved))
         moved = moved + step
         if np.abs(step).max() < _DONE_PX:
             break

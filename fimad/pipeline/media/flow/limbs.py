@@ -7,11 +7,13 @@ shoulders and hips. That is linear in the joints' displacements: all limbs of a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fimad.pipeline.media.flow.motion import Layout, PartPixels
 from fimad.skeleton import FLOW_JOINTS
 
 Floats = NDArray[np.float32]
@@ -32,6 +34,10 @@ _LIMBS = [
     for (a, b), width in _HALF_WIDTHS.items()
     for side in ("left", "right")
 ]
+_BONE_FROM, _BONE_TO = (np.array([limb[end] for limb in _LIMBS]) for end in (0, 1))
+# Of all joints' displacements, first in x and then in y, those that a part moves with.
+_BONE_COLUMNS = np.stack([_BONE_FROM, _BONE_TO, _BONE_FROM + len(_AT), _BONE_TO + len(_AT)], 1)
+_CORE_COLUMNS = np.array([*_CORNERS, *(len(_AT) + each for each in _CORNERS), _HEAD, len(_AT) + _HEAD])
 _HEAD_RADIUS = 0.27
 # One of these is seen at nearly its length, whichever way a person turns.
 _LONG_FROM, _LONG_TO = np.array(
@@ -48,21 +54,26 @@ _MOST_LIMB, _MOST_TRUNK = 1400, 500
 
 @dataclass(frozen=True)
 class LimbPixels:
-    """m pixels of a person, and how they move with j joints.
+    """m pixels of a person, part by part, and how they move with its joints.
 
     Parameters
     ----------
     x, y : (m,) px.
-    basis : (2, m, 2 j) displacement in x and in y of each pixel, px, by the displacements of all joints: all x, all y.
+    parts : as pixels are ordered; how they move with the joints of each.
     """
 
     x: Floats
     y: Floats
-    basis: Floats
+    parts: tuple[PartPixels, ...]
 
-    def every(self, step: int) -> LimbPixels:
-        """One of so many."""
-        return LimbPixels(self.x[::step], self.y[::step], np.ascontiguousarray(self.basis[:, ::step]))
+    @cached_property
+    def layout(self) -> Layout:
+        """Of its parts."""
+        return Layout(self.parts, 2 * len(FLOW_JOINTS))
+
+    def moved(self, joints: NDArray[Any]) -> Floats:
+        """(2, m) displacements of pixels, px, by (2 j,) displacements of joints, px: all x, then all y."""
+        return np.concatenate([each.moved(joints) for each in self.parts], axis=1)
 
 
 def body_size(joints: NDArray[Any]) -> float:
@@ -94,9 +105,11 @@ def limb_pixels(
     x, y, label = _chosen(labels)
     if len(x) < 60:
         return None
-    x, y = x + low[0], y + low[1]
-    basis = _basis(x, y, label, joints.astype(np.float32))
-    return LimbPixels(x.astype(np.float32), y.astype(np.float32), basis)
+    order = np.argsort(label, kind="stable")
+    place = np.stack([x[order] + low[0], y[order] + low[1]]).astype(np.float32)
+    counts = np.bincount(label, minlength=_FIRST_LIMB + len(_LIMBS))
+    parts = _parts(place, counts, joints.astype(np.float32))
+    return LimbPixels(place[0], place[1], parts)
 
 
 def _painted(
@@ -144,53 +157,55 @@ def _chosen(labels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.int
     return columns[x[keep]], rows[y[keep]], label[keep]
 
 
-def _basis(x: NDArray[Any], y: NDArray[Any], label: NDArray[np.uint8], joints: Floats) -> Floats:
-    """(2, m, 2 j) see `LimbPixels`."""
-    count = len(FLOW_JOINTS)
-    basis = np.zeros((2, len(x), 2, count), np.float32)
-    place = np.stack([x, y], 1).astype(np.float32)
-    for n, (a, b, _) in enumerate(_LIMBS):
-        at = np.flatnonzero(label == _FIRST_LIMB + n)
-        if len(at):
-            _of_bone(basis, at, place[at], joints, a, b)
-    at = np.flatnonzero(label == _HEAD_LABEL)
-    basis[0, at, 0, _HEAD] = basis[1, at, 1, _HEAD] = 1.0
-    at = np.flatnonzero(label == _TRUNK)
-    if len(at):
-        _of_trunk(basis, at, place[at], joints)
-    return basis.reshape(2, len(x), 2 * count)
+def _parts(place: Floats, counts: NDArray[np.intp], joints: Floats) -> tuple[PartPixels, ...]:
+    """Trunk and head together, and bones; (2, m) px, ordered by label."""
+    trunk, head = counts[_TRUNK], counts[_HEAD_LABEL]
+    core = np.zeros((2, len(_CORE_COLUMNS), trunk + head), np.float32)
+    core[0, :4, :trunk] = core[1, 4:8, :trunk] = _trunk_shares(place[:, :trunk], joints)
+    core[0, 8, trunk:] = core[1, 9, trunk:] = 1.0
+    bones = np.flatnonzero(counts[_FIRST_LIMB:])
+    of_bones = counts[_FIRST_LIMB:][bones]
+    parts = (
+        PartPixels(core, _CORE_COLUMNS[None], np.array([trunk + head])),
+        PartPixels(_bone_features(place[:, trunk + head :], of_bones, joints, bones), _BONE_COLUMNS[bones], of_bones),
+    )
+    return tuple(each for each in parts if each.features.size)
 
 
-def _of_bone(basis: Floats, at: NDArray[np.intp], place: Floats, joints: Floats, a: int, b: int) -> None:
-    way = joints[b] - joints[a]
-    length = max(float(np.hypot(*way)), 4.0)
-    along = way / length
-    across = np.array([-along[1], along[0]], np.float32)
-    off = place - joints[a]
-    share, wide = off @ along / length, off @ across
+def _bone_features(place: Floats, counts: NDArray[np.intp], joints: Floats, bones: NDArray[np.intp]) -> Floats:
+    """(2, 4, n) see `PartPixels`: x of both ends, y of both ends."""
+    start = joints[_BONE_FROM[bones]]
+    way = joints[_BONE_TO[bones]] - start
+    length = np.maximum(np.hypot(way[:, 0], way[:, 1]), np.float32(4.0))
+    along_x, along_y = way.T / length
+    # Per bone: where it begins, its direction, and its length; then for each of its pixels.
+    each = np.stack([*start.T, along_x, along_y, 1 / length])
+    x, y, along_x, along_y, by_length = np.repeat(each, counts, axis=1)
+    x, y = place[0] - x, place[1] - y
     # A bone that points at the camera is short: what lies beyond its ends does not move the more for it.
-    share = np.minimum(np.maximum(share, -0.5), 1.5)
-    # Turning by (d_b - d_a)·across / length moves what is off the bone along it.
-    turned = -(wide / length)
-    for axis in (0, 1):
-        turned_here = turned * along[axis]
-        for other in (0, 1):
-            turn = np.minimum(np.maximum(turned_here * across[other], -0.5), 0.5)
-            basis[axis, :, other, b][at] = share + turn if axis == other else turn
-            basis[axis, :, other, a][at] = 1 - share - turn if axis == other else -turn
+    share = np.minimum(np.maximum((x * along_x + y * along_y) * by_length, -0.5), 1.5)
+    # Turning by (d_b - d_a)·across / length moves what is off the bone along it; across is (-along_y, along_x).
+    turned = (x * along_y - y * along_x) * by_length
+    features = np.empty((2, 4, len(share)), np.float32)
+    for axis, along in enumerate((along_x, along_y)):
+        turned_here = turned * along
+        for other, across in enumerate((-along_y, along_x)):
+            turn = np.minimum(np.maximum(turned_here * across, -0.5), 0.5)
+            far = share + turn if axis == other else turn
+            features[axis, 2 * other + 1] = far
+            features[axis, 2 * other] = 1 - far if axis == other else -far
+    return features
 
 
-def _of_trunk(basis: Floats, at: NDArray[np.intp], place: Floats, joints: Floats) -> None:
+def _trunk_shares(place: Floats, joints: Floats) -> Floats:
+    """(4, n) how much of each corner of the trunk a pixel moves with; (2, n) px."""
     left, right, left_hip, right_hip = joints[_CORNERS]
     top, bottom = (left + right) / 2, (left_hip + right_hip) / 2
     way = bottom - top
     length2 = max(float(way @ way), 16.0)
-    down = np.clip((place - top) @ way / length2, 0.0, 1.0)
-    sides = (right - left) * (1 - down)[:, None] + (right_hip - left_hip) * down[:, None]
-    middle = top + way * down[:, None]
-    span2 = np.maximum((sides * sides).sum(1), _NARROWEST**2 * length2)
-    across = np.clip(0.5 + ((place - middle) * sides).sum(1) / span2, 0.0, 1.0)
-    shares = ((1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across)
-    for joint, share in zip(_CORNERS, shares, strict=True):
-        for axis in (0, 1):
-            basis[axis, at, axis, joint] = share
+    down = np.clip((way @ place - way @ top) / length2, 0.0, 1.0)
+    sides = np.outer(right - left, 1 - down) + np.outer(right_hip - left_hip, down)
+    middle = top[:, None] + np.outer(way, down)
+    span2 = np.maximum((sides * sides).sum(0), _NARROWEST**2 * length2)
+    across = np.clip(0.5 + ((place - middle) * sides).sum(0) / span2, 0.0, 1.0)
+    return np.stack([(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across])
