@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fimad.clip_library import open_clip
 from fimad.errors import ConfigError
 from fimad.model_sources import ModelUnavailableError
 
@@ -103,9 +104,7 @@ def verify(name: str, root: Path) -> list[str]:
 
 def preprocessing(model: str, tag: str) -> dict[str, Any]:
     """open_clip's own settings of a tag (mean, std, interpolation, quick_gelu, ...); empty for unknown tags."""
-    import open_clip
-
-    found: dict[str, Any] = dict(open_clip.get_pretrained_cfg(model, tag) or {})
+    found: dict[str, Any] = dict(open_clip().get_pretrained_cfg(model, tag) or {})
     return found
 
 
@@ -118,8 +117,6 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
             "They are an extra, because they are large.",
             "pip install 'fimad[embed]'",
         )
-    from open_clip.pretrained import download_pretrained
-
     settings = preprocessing(model, tag)
     if not settings:
         raise ConfigError(
@@ -135,7 +132,9 @@ def fetch(name: str, root: Path, say: Callable[[str], None]) -> Path:
         check_hub(name)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
         try:
-            arrived = Path(download_pretrained(settings, cache_dir=str(Path(temporary, "hub")))).resolve(strict=True)
+            arrived = Path(
+                open_clip().pretrained.download_pretrained(settings, cache_dir=str(Path(temporary, "hub")))
+            ).resolve(strict=True)
         except Exception as error:
             # The hub's libraries raise a dozen kinds of their own; each means the same here.
             raise ModelUnavailableError(

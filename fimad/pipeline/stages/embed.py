@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fimad import clip_weights, models
+from fimad import clip_library, clip_weights, models
 from fimad.config import Config
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
 from fimad.pipeline.stages.segment import kept_clips
@@ -109,9 +109,9 @@ class Encoder:
     """
 
     def __init__(self, checkpoint: Path, model: str, tag: str, *, precision: str = "fp32", threads: int = 1) -> None:
-        import open_clip
         import torch
 
+        open_clip = clip_library.open_clip()
         torch.set_num_threads(threads)
         self._torch = torch
         self.device = _best_device()
