@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +41,26 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file(model.state_dict(), folder / "tiny.safetensors")
     torch.save(model.state_dict(), folder / "tiny.pt")
     return folder / "tiny.safetensors"
+
+
+def test_what_the_checkpoint_overwrites_is_not_filled_before(checkpoint: Path) -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    called = []
+
+    class Watched(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            called.append(function.__name__)
+            return function(*args, **(kwargs or {}))
+
+    with Watched():
+        Encoder(checkpoint, "fimad-tiny", "")
+        filled = [name for name in called if name.startswith(("normal_", "uniform_", "random_"))]
+        assert called
+        assert not filled
+        # It would be seen.
+        open_clip.create_model("fimad-tiny", pretrained=None)
+    assert [name for name in called if name.startswith(("normal_", "uniform_"))]
 
 
 def config(checkpoint: Path | str, **options: object) -> Config:
