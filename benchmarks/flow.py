@@ -2,8 +2,8 @@
 
 - ``--data DIR ...``: rendered people, pairs of ``NAME.mp4`` and ``NAME.npz``. In one run, with the stages' own code: landmarks
   alone, with either flow, with both; with ``--heavy`` the heavy model likewise; and true landmarks, which are the bound. Scores
-  are those of `benchmarks.fidelity`, over twelve joints; milliseconds a picture are processor time of one thread, decoding shared out.
-  What flow costs is told by two passes over the video, with it and without.
+  are those of `benchmarks.fidelity`, over twelve joints; milliseconds a picture are processor time of one thread, without decoding, and what
+  flow costs is told beside landmarks and beside all of a pass over the video.
   Motion in the picture is held against the projected truth by band and joint.
 - ``--clips DIR``: real videos, without truth: coherence of landmarks and both flows by band.
 - ``--keep DIR``: what was seen in a video is kept there, so that a run that was ended goes on.
@@ -18,7 +18,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ from benchmarks.fidelity import table
 from benchmarks.fidelity_product import coverage, placements, score_clip
 from benchmarks.fidelity_scores import JOINTS, medians
 from fimad.config import Config
-from fimad.pipeline.contract import FrameStage, StageInput, Video
+from fimad.pipeline.contract import FrameConsumer, FrameStage, StageInput, Video
 from fimad.pipeline.media.frames import run_frame_stages
 from fimad.pipeline.stages.camera import CameraStage
 from fimad.pipeline.stages.download import DownloadStage
@@ -51,7 +51,7 @@ _COHERENCE_S = 4.0
 
 @dataclass
 class Seen:
-    """One clip as it was measured: tables of all stages, and ms a picture of each, of a pass for all and of one without flow."""
+    """One clip as it was measured: tables of all stages; ms a picture of each, and of the pass with decoding."""
 
     item: StageInput
     ms: dict[str, float]
@@ -73,11 +73,8 @@ class Seen:
         return values.reshape(-1, len(FLOW_JOINTS), 2) * self.size_px[0]
 
 
-def look(media: Path, config: Config, folder: Path, kept: Path | None = None, *, apart: bool = False) -> Seen:
-    """Decode once for pose, camera and flow, on one thread; or what an earlier run of the same stages kept.
-
-    With `apart` a second pass does without flow, for its time.
-    """
+def look(media: Path, config: Config, folder: Path, kept: Path | None = None) -> Seen:
+    """Decode once for pose, camera and flow, on one thread; or what an earlier run of the same stages kept."""
     import cv2
     from threadpoolctl import threadpool_limits
 
@@ -87,7 +84,6 @@ def look(media: Path, config: Config, folder: Path, kept: Path | None = None, *,
     stages = [PoseStage(config), CameraStage(config), FlowStage(config)]
     about = {
         "model": config.pose.model,
-        "apart": apart,
         **{stage.name: stage.version for stage in stages},
         "bytes": media.stat().st_size,
     }
@@ -102,12 +98,17 @@ def look(media: Path, config: Config, folder: Path, kept: Path | None = None, *,
     tables["segment"] = SegmentStage(config).run(item)
     for stage in stages:
         stage.setup()
+    own_s: dict[str, float] = {}
+    for stage in stages:
+        _clock(stage, own_s)
+    began = time.perf_counter(), time.process_time()
     # A second thread of the BLAS would be busy waiting, and be counted.
     with threadpool_limits(1):
-        made, ms = _timed_pass(stages, item)
-        if apart:
-            ms["without_flow"] = _timed_pass(stages[:2], item)[1]["pass"]
-    tables |= made
+        tables |= run_frame_stages(stages, item)
+    took = time.perf_counter() - began[0], time.process_time() - began[1]
+    # Others may use the machine: parts of the clock, in time of the processor.
+    a_picture = 1e3 * took[1] / took[0] / len(tables["pose"].column("pose_time_s")[0].values)
+    ms = {name: each * a_picture for name, each in (own_s | {"pass": took[0]}).items()}
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         for name, each in tables.items():
@@ -116,16 +117,27 @@ def look(media: Path, config: Config, folder: Path, kept: Path | None = None, *,
     return Seen(item, ms)
 
 
-def _timed_pass(stages: Sequence[FrameStage], item: StageInput) -> tuple[dict[str, pa.Table], dict[str, float]]:
-    """Tables of one pass over the video, and ms of the processor a picture: of each stage, and of the `pass` as a whole."""
-    seconds: dict[str, float] = {}
-    began = time.perf_counter(), time.process_time()
-    tables = run_frame_stages(stages, item, seconds)
-    took = time.perf_counter() - began[0], time.process_time() - began[1]
-    count = len(tables["pose"].column("pose_time_s")[0].values)
-    # Others may use the machine: the stages' shares of the clock, in time of the processor.
-    ms = {name: 1e3 * each * took[1] / took[0] / count for name, each in seconds.items()}
-    return tables, ms | {"pass": 1e3 * took[1] / count}
+def _clock(stage: FrameStage, own_s: dict[str, float]) -> None:
+    """Note how long a stage's consumer is busy, s; what a picture is converted to is done for whoever asks first."""
+    make = stage.consumer
+
+    def made(item: StageInput) -> FrameConsumer:
+        consumer = make(item)
+        for name in ("push", "finish"):
+            setattr(consumer, name, clocked(getattr(consumer, name)))
+        return consumer
+
+    def clocked(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return function(*args)
+            finally:
+                own_s[stage.name] = own_s.get(stage.name, 0.0) + time.perf_counter() - began
+
+        return call
+
+    stage.consumer = made  # type: ignore[method-assign]
 
 
 def one_flow(seen: Seen, kept: str) -> dict[str, pa.Table]:
@@ -302,7 +314,7 @@ def rendered(folders: list[Path], *, heavy: bool, keep: Path | None = None) -> d
             config = Config.model_validate({"pose": {"model": model}, "simulate": {"placements": everywhere}})
             with tempfile.TemporaryDirectory() as scratch:
                 place = keep and keep / f"{video.parent.name}.{video.stem}.{model}"
-                seen = look(video, config, Path(scratch), place, apart=model == "full")
+                seen = look(video, config, Path(scratch), place)
             for name, tables, ms in variants(seen, truth):
                 if model == "heavy" and name not in ("landmarks", "flow"):
                     continue
@@ -311,7 +323,7 @@ def rendered(folders: list[Path], *, heavy: bool, keep: Path | None = None) -> d
                 rows.setdefault(label, {})[video.stem] = score(row, truth) | {"ms": ms}
             if model == "full":
                 bands[video.stem] = band_errors(seen, truth)
-                costs[video.stem] = {"ms": seen.ms["without_flow"], "ms_flow": seen.ms["pass"]}
+                costs[video.stem] = _costs(seen.ms)
         print(video.stem, flush=True)
     numbers = (*_NUMBERS, "within_2s", "within_2s_world", "within_2s_gyro", "ms")
     parts = ("wrist", "elbow", "shoulder", "hip", "knee", "ankle")
@@ -326,9 +338,22 @@ def rendered(folders: list[Path], *, heavy: bool, keep: Path | None = None) -> d
             }
             for clip in bands
         },
-        "costs": {clip: each | {"times": each["ms_flow"] / each["ms"]} for clip, each in costs.items()},
+        "costs": costs | {"median": medians(costs.values(), list(next(iter(costs.values()))))},
         "bands": band_table(bands, lambda name: True),
         "joints": {part: band_table(bands, lambda name, part=part: name.endswith(part)) for part in parts},
+    }
+
+
+def _costs(ms: Mapping[str, float]) -> dict[str, float]:
+    """What flow adds to landmarks, and to all that a pass over the video does without it: decoding, landmarks, camera."""
+    without = ms["pass"] - ms["flow"]
+    return {
+        "landmarks": ms["pose"],
+        "flow": ms["flow"],
+        "times": 1 + ms["flow"] / ms["pose"],
+        "pass": without,
+        "pass with flow": ms["pass"],
+        "pass times": ms["pass"] / without,
     }
 
 

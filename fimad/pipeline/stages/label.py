@@ -24,7 +24,7 @@ from fimad.labels.descriptions.embedding import (
 )
 from fimad.labels.spoken.about import exercise_cues
 from fimad.labels.spoken.utterances import spread
-from fimad.labels.taxonomy import load_taxonomy
+from fimad.labels.taxonomy import taxonomy_version
 from fimad.labels.titles import TitleLabel, label_title
 from fimad.pipeline.contract import ModelFile, Stage, StageInput
 from fimad.pipeline.stages.embed import Encoder, clip_file, clip_names, clip_path
@@ -64,10 +64,8 @@ class LabelStage(Stage):
         return self.config.label.model_copy(update={"corrections": "", "embedding_model": "", **ways})
 
     def models(self) -> tuple[ModelFile, ...]:
-        version, _ = load_taxonomy()
-        taxonomy = ModelFile("taxonomy", f"version {version}")
         section = self.config.label
-        found = [taxonomy]
+        found = [ModelFile("taxonomy", f"version {taxonomy_version()}")]
         if section.corrections:
             found.append(ModelFile("corrections", corrections_sha256(Path(section.corrections))))
         if section.embedding == "sentence-transformers":
