@@ -5,8 +5,6 @@ The location is ``ok`` or ``{behaviour}@{stage}``, as in ``segfault@pose``; a nu
 
 from __future__ import annotations
 
-import gc
-import json
 import os
 import signal
 import time
@@ -93,20 +91,6 @@ class SlowToLoad(FakePose):
         if (folder / "broken").exists():
             raise PermanentError("It is broken.", "", "", reason="broken")
         time.sleep(0.5)
-
-
-class TellsGarbage(FakeTranscribe):
-    """Writes `garbage.json`, beside the workspace: whether garbage is looked for and how many objects are left out of that, at
-    once and when it is."""
-
-    def run(self, item: StageInput) -> pa.Table:
-        seen = [(gc.isenabled(), gc.get_freeze_count())]
-        until = time.monotonic() + 60
-        while not gc.isenabled() and time.monotonic() < until:
-            time.sleep(0.02)
-        seen.append((gc.isenabled(), gc.get_freeze_count()))
-        (Path(self.config.workspace).parent / "garbage.json").write_text(json.dumps(seen))
-        return super().run(item)
 
 
 class FakeSimulate(FakeStage):

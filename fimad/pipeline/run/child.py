@@ -9,7 +9,6 @@ wakes nobody, and they outlive the process. Over the pipe go outcomes, and progr
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import pickle
 import shutil
@@ -19,14 +18,11 @@ import threading
 import time
 from collections import deque
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fimad import libraries
 from fimad.errors import SetupError
 from fimad.pipeline.task import RunSpec, StageResult
-
-if TYPE_CHECKING:
-    from fimad.pipeline.run.lane import Lane
 
 # The child ends itself so long after its deadline, should nobody be left to do it.
 _GRACE_S = 30.0
@@ -69,9 +65,6 @@ def read_notes(descriptor: int) -> tuple[tuple[str, ...], list[StageResult], lis
 
 def main(pipe_descriptor: int, notes_descriptor: int) -> None:
     """Work until the pipe closes."""
-    # Importing libraries makes a million objects that stay: to look through them for garbage, again and again, is a seventh
-    # of what it takes.
-    gc.disable()
     pipe = Connection(pipe_descriptor)
     notes = _Notes(notes_descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -118,7 +111,8 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
         return
     scratch.append(str(lane.workspace.store.scratch_root()))
     pipe.send(scratch[0])
-    threading.Thread(target=_get_ready, args=(lane, resource), daemon=True, name="warm-up").start()
+    if resource:
+        threading.Thread(target=lane.warm_up, args=(resource,), daemon=True, name="warm-up").start()
     try:
         while True:
             for task in pipe.recv():
@@ -133,16 +127,6 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
         pass
     finally:
         lane.close()
-
-
-def _get_ready(lane: Lane, resource: str) -> None:
-    """Load models ahead of the tasks that need them; from then on look for garbage, among what is made after."""
-    try:
-        if resource:
-            lane.warm_up(resource)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _peak_bytes() -> int:

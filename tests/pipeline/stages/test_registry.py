@@ -19,7 +19,7 @@ KEYS = {
     "transcribe": "5680cbc4ef780eb0",
     "pose": "70b2194d908bd715",
     "camera": "b1f6825a61442173",
-    "flow": "00b9ef9c3c7448d2",
+    "flow": "0ff51c22df86b0c6",
     "simulate": "a89d4f2288987400",
     "label": "ae250b1226985d2c",
 }
