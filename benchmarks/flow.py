@@ -372,7 +372,7 @@ def main() -> None:
         table(f"{found['n_clips']} clips, medians; ms a picture of pose and flow, one thread", found["ablation"])
         table("By clip", found["clips"])
         table(
-            "A pass over the video, with decoding and camera: ms a picture without and with flow, one thread",
+            "ms a picture, one thread: landmarks and flow alone, and a pass over the video with decoding and camera",
             found["costs"],
         )
         table("Motion in the picture, all joints: error over truth, and gain", found["bands"])
