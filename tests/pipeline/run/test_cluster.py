@@ -142,7 +142,7 @@ def cluster() -> Iterator[str]:
         process.terminate()
     for process in processes:
         try:
-            process.wait(60)
+            process.wait(10)
         except subprocess.TimeoutExpired:
             # Dask's own orderly end takes longer on a busy machine; nothing is measured any more.
             process.kill()
@@ -154,9 +154,17 @@ def test_a_running_cluster_gives_the_same_with_a_worker_killed_midway(tmp_path: 
         config = make_config(tmp_path / name, run=run)
         fakes.corpus(config, *[each if run.get("scheduler") else "ok" for each in videos])
         summary = go(config)
-        assert summary.exit_code == 0, summary.failures
+        assert summary.exit_code == 0, summary
     one, many = (artifacts(tmp_path / name / "ws") for name in "ab")
     assert one == many
+
+
+def test_who_was_handed_over_beside_a_killer_is_not_to_blame(tmp_path: Path, cluster: str) -> None:
+    """Short tasks go to a worker many at a time: each loss was charged to all of them, and three made innocents fail."""
+    config = make_config(tmp_path, run={"scheduler": cluster, "attempts": 2})
+    fakes.corpus(config, *["ok"] * 40, *["ok", "kill_worker@transcribe", "ok", "ok"] * 3)
+    summary = go(config)
+    assert (summary.exit_code, summary.failures) == (0, []), summary
 
 
 @pytest.mark.slow
