@@ -100,7 +100,21 @@ class SegmentConfig(Section):
     max_clip_s: float = Field(120.0, gt=0, description="clips this long or longer are left out, as FiMAD does")
 
 
-class TranscribeConfig(Section):
+class DeviceSection(Section):
+    """A section of networks that can run on a GPU."""
+
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="what computes: the processor, or a GPU, whose results differ in the last digits"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The processor is not told, so that what was made before there was such an option keeps its key.
+        said: dict[str, Any] = handler(self)
+        return {name: value for name, value in said.items() if (name, value) != ("device", "cpu")}
+
+
+class TranscribeConfig(DeviceSection):
     """Speech to text. In the key of `transcribe`."""
 
     engine: Literal["faster-whisper", "openai-whisper"] = Field("faster-whisper", description="which Whisper to run")
@@ -247,7 +261,7 @@ class FlowConfig(Section):
     )
 
 
-class EmbedConfig(Section):
+class EmbedConfig(DeviceSection):
     """CLIP embeddings. In the key of `embed`."""
 
     model: str = Field("ViT-B-32", description="open_clip architecture")

@@ -71,6 +71,7 @@ def examine(config: Config) -> Iterator[Line]:
         _python,
         _stages,
         _hub,
+        _gpus,
         _codecs,
         _youtube,
         _machine,
@@ -135,6 +136,32 @@ def _hub(config: Config) -> Iterator[Line]:
         yield Line("CLIP", WARNING, error.what, f"{error.fix} Or do without: fimad build --without embed")
     else:
         yield Line("CLIP", OK, f"{name}: the hub can be reached, a build fetches it")
+
+
+def _gpus(config: Config) -> Iterator[Line]:
+    """Whether a GPU that was asked for computes; one that nobody asked for is only told of."""
+    import ctranslate2
+
+    from fimad.errors import SetupError
+    from fimad.pipeline.stages.registry import plan_stages
+
+    plan = plan_stages(config)
+    asked = [
+        name
+        for name in ("transcribe", "embed")
+        if name not in plan.unavailable and getattr(config, name).device != "cpu"
+    ]
+    for name in asked:
+        try:
+            plan.stages[name].setup()
+        except SetupError as error:
+            yield Line(f"GPU for {name}", ERROR, error.what, error.fix)
+        else:
+            yield Line(f"GPU for {name}", OK, "computes")
+        finally:
+            plan.stages[name].close()
+    if not asked and (count := ctranslate2.get_cuda_device_count()):
+        yield Line("GPU", OK, f"{count}, not used: --set transcribe.device=cuda --set embed.device=cuda")
 
 
 def _version(module: str) -> str:

@@ -50,7 +50,7 @@ class LocalExecutor(Executor):
         self._threads: list[threading.Thread] = []
         for resource, count in self.lanes.items():
             for at in range(count):
-                sandbox = Sandbox(spec, resource)
+                sandbox = Sandbox(spec, resource, lane=at)
                 # Downloads need no models: there is nothing to be ahead of.
                 warm = bool(spec.warm) and resource != "network"
                 thread = threading.Thread(

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import IO, Any, Literal
 
 from fimad.errors import SetupError
+from fimad.gpu import LANE_VARIABLE
 from fimad.pipeline.run.child import read_notes
 from fimad.pipeline.task import Outcome, RunSpec, StageResult, Task
 
@@ -68,11 +69,13 @@ class Sandbox:
     ----------
     spec : what the child is to know; its limits are enforced here.
     resource : of the tasks that it will get: it loads the models of their stages (`RunSpec.warm`) as soon as it runs.
+    lane : the how manieth of this machine's lanes of that resource it is.
     """
 
-    def __init__(self, spec: RunSpec, resource: str = "") -> None:
+    def __init__(self, spec: RunSpec, resource: str = "", lane: int = 0) -> None:
         self.spec = spec
         self.resource = resource
+        self._lane = lane
         self.used_s = time.monotonic()
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
@@ -161,6 +164,7 @@ class Sandbox:
             **os.environ,
             **dict.fromkeys(_THREAD_VARIABLES, str(self.spec.threads)),
             **_MEMORY_VARIABLES,
+            LANE_VARIABLE: str(self._lane),
             "PYTHONPATH": os.pathsep.join(self.spec.sys_path),
         }
         with theirs:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fimad import clip_library, clip_weights, models
 from fimad.config import Config
+from fimad.gpu import torch_device
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameRequest, FrameStage, ModelFile, StageInput
 from fimad.pipeline.stages.segment import kept_clips
 from fimad.schema import EMBED
@@ -76,6 +77,7 @@ class EmbedStage(FrameStage):
                 section.pretrained,
                 precision=section.precision,
                 threads=self.config.run.threads,
+                device=section.device,
             )
 
     def close(self) -> None:
@@ -98,7 +100,7 @@ class EmbedStage(FrameStage):
 
 
 class Encoder:
-    """A CLIP model with its preprocessing, on the best device there is.
+    """A CLIP model with its preprocessing.
 
     Parameters
     ----------
@@ -106,15 +108,25 @@ class Encoder:
     model : open_clip architecture.
     tag : open_clip's tag of the weights, whose preprocessing is used; unknown tags get the usual one.
     precision : of weights and arithmetic; results are always float32.
+    device : ``cpu`` or ``cuda``.
     """
 
-    def __init__(self, checkpoint: Path, model: str, tag: str, *, precision: str = "fp32", threads: int = 1) -> None:
+    def __init__(
+        self,
+        checkpoint: Path,
+        model: str,
+        tag: str,
+        *,
+        precision: str = "fp32",
+        threads: int = 1,
+        device: str = "cpu",
+    ) -> None:
         import torch
 
         open_clip = clip_library.open_clip()
         torch.set_num_threads(threads)
         self._torch = torch
-        self.device = _best_device()
+        self.device = torch_device(device, "embed")
         settings = clip_weights.preprocessing(model, tag)
         with _unfilled():
             made, _, self._preprocess = open_clip.create_model_and_transforms(
@@ -257,11 +269,3 @@ def _unfilled() -> Any:
             return function(*args, **(kwargs or {}))
 
     return Unfilled()
-
-
-def _best_device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

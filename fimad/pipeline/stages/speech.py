@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fimad.config import TranscribeConfig
 from fimad.errors import SetupError
+from fimad.gpu import faster_whisper, torch_device
 
 # Whisper's own rule for what it made up: it doubts that anybody speaks and what it heard, or it repeats itself.
 _MAX_NO_SPEECH = 0.6
@@ -156,12 +157,8 @@ def _believable(no_speech: float, log_probability: float, compression: float) ->
 
 class _FasterWhisper:
     def __init__(self, config: TranscribeConfig, weights: Path, threads: int) -> None:
-        from faster_whisper import WhisperModel
-
         self._config = config
-        self._model = WhisperModel(
-            str(weights), device="auto", compute_type="int8", cpu_threads=threads, local_files_only=True
-        )
+        self._model = faster_whisper(weights, config.device, threads)
         _check_language(config, weights, multilingual=self._model.model.is_multilingual)
 
     @property
@@ -208,6 +205,7 @@ class _OpenAiWhisper:
         import whisper
 
         self._config = config
+        device = torch_device(config.device, "transcribe")
         # The file is a pickle by its format; torch reads it as plain tensors only.
         checkpoint = torch.load(weights, map_location="cpu", weights_only=True)
         self._model = whisper.Whisper(whisper.ModelDimensions(**checkpoint["dims"]))
@@ -215,7 +213,7 @@ class _OpenAiWhisper:
         heads = getattr(whisper, "_ALIGNMENT_HEADS", {}).get(weights.stem)
         if heads is not None:
             self._model.set_alignment_heads(heads)
-        self._model.eval()
+        self._model.eval().to(device)
         _check_language(config, weights, multilingual=self._model.is_multilingual)
 
     @property
@@ -225,7 +223,9 @@ class _OpenAiWhisper:
     def languages(self, sound: NDArray[np.float32]) -> tuple[dict[str, float], float]:
         import whisper
 
-        mel = whisper.log_mel_spectrogram(sound, self._model.dims.n_mels, padding=whisper.audio.N_SAMPLES)
+        mel = whisper.log_mel_spectrogram(
+            sound, self._model.dims.n_mels, padding=whisper.audio.N_SAMPLES, device=self._model.device
+        )
         found = self._model.detect_language(whisper.pad_or_trim(mel, whisper.audio.N_FRAMES))[1]
         # It brings nothing that tells speech from music: its windows count by their length.
         return dict(found), len(sound) / _RATE_HZ
