@@ -92,6 +92,9 @@ def tell(title: str, text: str, words: Iterable[str], named: Iterable[frozenset[
             # What few languages say counts for more.
             votes[each] += 4 / len(languages)
     for word in words:
+        if word == "l":
+            # "Clamshell L": of the left more often than French.
+            continue
         for each in lexicon.languages.get(word, ()):
             votes[each] += 1 / len(lexicon.languages[word])
     for word in text.split():

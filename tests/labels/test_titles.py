@@ -95,6 +95,18 @@ def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
         ("3 sets of 10 push-ups", 10, 3, None, None),
         ("10 burpees", 10, None, None, None),
         ("Squats x15", 15, None, None, None),
+        ("Squat x 10 x 3", 10, 3, None, None),
+        ("Dips 3 x max", None, 3, None, None),
+        ("Chin-ups 3 x AMRAP", None, 3, None, None),
+        ("2 → push-ups", None, None, None, None),
+        ("20 squats → 20 lunges", 20, None, None, None),
+        ("Squats x10x3", 10, 3, None, None),
+        ("Squat x3 x10", 10, 3, None, None),
+        ("Squat x 10 x 3 sets", 10, 3, None, None),
+        ("Row x 5 x 5", 5, 5, None, None),
+        ("Plank x 3 x 30s", None, 3, 30, None),
+        ("Squats x 8 x 60kg", 8, None, None, None),
+        ("Squat x 100 x 200", None, None, None, None),
         ("Burpees 40s on 20s off", None, None, 40, 20),
         ("Burpees 40/20", None, None, 40, 20),
         ("Plank 1:30", None, None, 90, None),
@@ -183,6 +195,10 @@ def test_numbers_are_taken_off(
     [
         ("Side Plank (L)", "left"),
         ("Lunges - R", "right"),
+        ("Lunges R leg", "right"),
+        ("Kettlebell press L arm, slow", "left"),
+        ("R5 heavy bag work", None),
+        ("R5: squats", None),
         ("20 lunges, right leg forward", "right"),
         ("Curtsy lunge L/R", "both"),
         ("Lunges each side", "both"),
@@ -510,14 +526,14 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Lateral + front raises", ("lateral_raise", "front_raise")),
         ("Forward and reverse lunges", ("lunge", "reverse_lunge")),
         ("Bench press superset with bent over rows", ("bench_press", "bent_over_row")),
-        ("Standing leg lifts side", ("side_leg_raise",)),
+        ("Standing leg lifts side", ("standing_side_leg_raise",)),
         ("Side leg lifts right", ("side_leg_raise",)),
         ("Curtsy lunge each side", ("curtsy_lunge",)),
         ("Core 360", ()),
         ("Grapevine R & L", ("grapevine",)),
         ("Hip flexion", ()),
         ("15 flexiones", ("push_up",)),
-        ("Front leg raise", ("leg_raise",)),
+        ("Front leg raise", ("standing_leg_raise",)),
         ("Flat bench cable flyes", ("chest_fly",)),
         ("Calf press on the leg press machine", ("calf_raise",)),
         ("Butterfly (pec deck)", ("chest_fly",)),
@@ -689,3 +705,39 @@ def test_a_plain_name_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(taxonomy, "_PLAIN", re.compile("(?!)"))
     assert quick == [taxonomy.words_of(name) for name in names]
     assert len(names) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("title", "exercise", "kin"),
+    [
+        ("Standing side leg lifts", "standing_side_leg_raise", "side_leg_raise"),
+        ("Low impact jumping jacks", "step_jack", "jumping_jack"),
+        ("Seated marching", "seated_march", "march"),
+        ("Neck stretch", "neck_stretch", ""),
+        ("Shoulder dislocates", "shoulder_pass_through", ""),
+        ("Pelvic curls", "glute_bridge", ""),
+        ("Toe taps", "standing_toe_tap", ""),
+        ("Standing hamstring curls", "standing_hamstring_curl", ""),
+        ("Pushups with feet on chair", "decline_push_up", "push_up"),
+    ],
+)
+def test_names_of_another_motion_have_exercises_of_their_own(title: str, exercise: str, kin: str) -> None:
+    assert label_title(title).exercises == (exercise,)
+    assert not kin or kin in set(lexicon().ancestors(exercise)) - {exercise}
+
+
+@pytest.mark.parametrize("title", ["45s banded clamshells L", "Clamshell L", "Bridge (L)"])
+def test_a_side_is_no_french_article(title: str) -> None:
+    assert label_title(title).language == "en"
+
+
+@pytest.mark.parametrize("title", ["Rope pushdowns til failure", "Pushdowns till failure", "Pushdowns until failure"])
+def test_how_long_takes_no_name_away(title: str) -> None:
+    assert label_title(title).exercises == ("tricep_pushdown",)
+
+
+@pytest.mark.parametrize(
+    "title", ["Props you'll need: chair, light weights, ball", "Props needed: block and strap", "Props"]
+)
+def test_what_is_needed_is_talk(title: str) -> None:
+    assert label_title(title).kind == "talk"

@@ -5,7 +5,7 @@ from __future__ import annotations
 PREPOSITIONS = frozenset(
     ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between", "above", "below", "under", "against", "onto", "near", "over", "at", "across", "through", "off", "along", "around"]
 )  # fmt: skip
-CONJUNCTIONS = frozenset(["and", "or", "then", "but", "plus", "until", "so"])
+CONJUNCTIONS = frozenset(["and", "or", "then", "but", "plus", "until", "til", "so"])
 # Behind an exercise they make a part of the workout of it: "squat circuit".
 SECTION_HEADS = frozenset([
     "circuit", "workout", "serie", "interval", "routine", "series", "complex", "program", "programme", "session", "class",
@@ -38,7 +38,7 @@ BODY = frozenset([
 ])  # fmt: skip
 # Said behind a name without making something else of it: "ankle circles both ways", "burpees everyone".
 HOW = frozenset([
-    "way", "direction", "attempt", "till", "until", "total", "ea", "fwd", "bwd", "cw", "ccw", "clockwise",
+    "way", "direction", "attempt", "till", "til", "until", "total", "ea", "fwd", "bwd", "cw", "ccw", "clockwise",
     "counterclockwise", "across", "sway", "rock", "rocking", "eye", "closed", "open", "everyone", "everybody", "guy",
     "guys", "team", "friends", "again", "go", "galore", "party", "madness", "mania", "time", "here", "today", "please",
     "hell", "frenzy", "matrix", "burnout", "burner", "finisher", "fun", "magic", "special", "combo", "test",
@@ -50,5 +50,5 @@ HOW = frozenset([
     "combination", "sequence", "transition", "grip", "stance", "bar", "ring", "block", "chair", "sofa", "couch",
     "towel", "bottle", "pad", "disc", "pole", "stick", "plates", "handle", "handles", "pin", "safety",
     "facing", "unbroken", "degree", "hurdle", "cone", "line", "ladder", "bosu", "and", "or", "then", "bell", "pair", "weight", "weighted", "load",
-    "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist",
+    "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "track", "jam", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist",
 ])  # fmt: skip

@@ -39,7 +39,7 @@ _CROWD = _words(
     "kids parents doctors pros experts scientists science women men athletes strangers celebrities champions coaches physios trainers"
 )
 _AVOID = _words("avoid try master know fear skip love hate learn remember")
-_CLAUSE = _words("because since until before after unless once whenever although though")
+_CLAUSE = _words("because since until til before after unless once whenever although though")
 _WORLD = _words(
     "view perspective standpoint history culture olympics news movies prison politics media literature religion society"
 )

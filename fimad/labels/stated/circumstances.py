@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fimad.labels.matching import Match
+from fimad.labels.stated.counted_words import JOINED_LIMBS
 from fimad.labels.taxonomy import Lexicon
 
 # Equipment that a name may hold as a word of its own and that it is really done with.
@@ -50,8 +51,13 @@ def side_of(
             inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
             # "10 R 10 L".
             counted = not inside and 0 < at < size - 1 and words[at - 1].isdigit()
+            limb = at + 1 < size and words[at + 1] in JOINED_LIMBS
             if not inside and (
-                at in (0, size - 1) or counted or not words[at + 1][0].isalnum() or not words[at - 1][0].isalnum()
+                at in (0, size - 1)
+                or limb
+                or counted
+                or not words[at + 1][0].isalnum()
+                or not words[at - 1][0].isalnum()
             ):
                 sides.append("left" if word == "l" else "right")
         at += step

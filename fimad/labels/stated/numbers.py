@@ -40,6 +40,8 @@ from fimad.labels.text import Token, canonical
 
 # What comes more often is a weight; effort is told of ten.
 _MOST_SETS, _MOST_EFFORT = 30, 10
+# As often as can be.
+_UNTIL_NO_MORE = frozenset(["amrap", "max", "maximum", "failure", "f"])
 _OF_ROUNDS = frozenset(["of", "for", "quality", "the", "following", "each", "this"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 
@@ -114,10 +116,17 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
         end = letter_order(found, at, words, into)
         if end:
             return end
+    if text == "r" and not at and size > 2 and found[1].kind == "n" and found[1].glued and found[2].kind == "w":
+        # "R5 heavy bag": a round, while "R 5" is five on the right.
+        into.prefixed = True
+        words.append(":")
+        return 2
     if text == "x":
         # "x15", "x 30s", "x 3 sets".
         if at + 1 < size and found[at + 1].kind == "n":
             value = value_of(found[at + 1].text)
+            if at + 3 < size and found[at + 2].text == "x" and found[at + 3].kind == "n":
+                return _times_times(found, at, units, into)
             kind, end = unit_at(found, at + 2, units)
             if kind == "minute" and found[end - 1].text == "m" and value > 15:
                 # "10 x 20 m" is a way.
@@ -180,6 +189,24 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
     return at + 2 if text == "ea" and at + 1 < size and found[at + 1].text == "." else at + 1
 
 
+def _times_times(found: list[Token], at: int, units: dict[str, str], into: Stated) -> int:
+    """ "x 10 x 3", "x3 x10", "x 3 x 30 s": of two plain numbers the lesser is the sets."""
+    first, second = (value_of(found[each].text) for each in (at + 1, at + 3))
+    kind, end = unit_at(found, at + 4, units)
+    if kind in SECONDS:
+        into.sets = into.sets or int(first)
+        set_duration(into, second * SECONDS[kind])
+        return end
+    if kind == "measure":
+        into.repetitions.append(int(first))
+        return end
+    sets, repetitions = (first, second) if first < second and kind != "set" else (second, first)
+    if 0 < sets <= _MOST_SETS and repetitions <= 1000:
+        into.sets = into.sets or int(sets)
+        into.repetitions.append(int(repetitions))
+    return end if kind in ("repetition", "set") else at + 4
+
+
 def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:
     text = found[at].text
     value = value_of(text)
@@ -239,6 +266,10 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         if second <= 1000:
             into.repetitions.append(int(second))
         return _past_range(found, end if kind == "repetition" else at + 3)
+    if following.text == "x" and at + 2 < size and found[at + 2].text in _UNTIL_NO_MORE and value <= _MOST_SETS:
+        # "3 x AMRAP", "4xF".
+        into.sets = into.sets or int(value)
+        return at + 3
     # Ranges: the least is what is asked for.
     if following.text == "-" and at + 2 < size and found[at + 2].kind == "n":
         dash = at + 3 < size and found[at + 3].text == "-"
@@ -291,7 +322,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         words.append(":")
         return at + 1
     leading = leading or (words[-1] in "/|" and following.text in (":", ")"))
-    if leading and following.kind == "p" and following.text in (".", ")", ":", "-", "]", "|") and at + 2 < size:
+    if leading and following.kind == "p" and following.text in (".", ")", ":", "-", "]", "|", ">") and at + 2 < size:
         limb = found[at + 2].text in LIMBS and following.text == "-"
         name = f"{text}-{found[at + 2].text}" if following.text == "-" and found[at + 2].glued else ""
         if not limb and not (name and value > 100) and not (name and found[at + 2].text in ("count", "minute")):

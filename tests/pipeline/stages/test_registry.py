@@ -21,7 +21,7 @@ KEYS = {
     "camera": "b1f6825a61442173",
     "flow": "0ff51c22df86b0c6",
     "simulate": "a89d4f2288987400",
-    "label": "ae250b1226985d2c",
+    "label": "8e3fcf7263bd2efc",
 }
 
 
