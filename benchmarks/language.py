@@ -61,7 +61,7 @@ def blind() -> list[Case]:
 
 
 MET = (
-    *(f"met_{number}" for number in range(1, 45)),
+    *(f"met_{number}" for number in range(1, 46)),
     "met_others",
     "met_others_2",
     "met_others_3",

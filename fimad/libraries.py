@@ -18,7 +18,7 @@ from fimad.errors import SetupError
 
 # Import names that are not part of every installation, and the extra of pyproject.toml that brings each.
 EXTRA_OF = {
-    **dict.fromkeys(("Cryptodome", "ai_edge_litert", "av", "cv2", "faster_whisper"), "build"),
+    **dict.fromkeys(("Cryptodome", "ai_edge_litert", "av", "ctranslate2", "cv2", "faster_whisper"), "build"),
     **dict.fromkeys(("dask", "distributed"), "cluster"),
     **dict.fromkeys(("flatbuffers", "imageio_ffmpeg", "mediapipe", "psutil", "threadpoolctl"), "build"),
     **dict.fromkeys(("webvtt", "yt_dlp", "chardet"), "build"),

@@ -140,8 +140,7 @@ def _hub(config: Config) -> Iterator[Line]:
 
 def _gpus(config: Config) -> Iterator[Line]:
     """Whether a GPU that was asked for computes; one that nobody asked for is only told of."""
-    import ctranslate2
-
+    from fimad import libraries
     from fimad.errors import SetupError
     from fimad.pipeline.stages.registry import plan_stages
 
@@ -160,7 +159,12 @@ def _gpus(config: Config) -> Iterator[Line]:
             yield Line(f"GPU for {name}", OK, "computes")
         finally:
             plan.stages[name].close()
-    if not asked and (count := ctranslate2.get_cuda_device_count()):
+    if asked or libraries.missing(("ctranslate2",)):
+        # What is missing is said by the stages.
+        return
+    import ctranslate2
+
+    if count := ctranslate2.get_cuda_device_count():
         yield Line("GPU", OK, f"{count}, not used: --set transcribe.device=cuda --set embed.device=cuda")
 
 
