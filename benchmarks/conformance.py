@@ -269,14 +269,14 @@ def of_ffmpeg(path: Path, stream: int, pix_fmt: str) -> Frames:
     # Sound, too: where a transport stream begins depends on what is looked at.
     command += ["-map", "0:a?", "-f", "null", "/dev/null"]
     done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    base, times, size, shape = Fraction(1), [], (1, 1), Fraction(1)
-    for line in done.stderr.decode(errors="replace").splitlines():
-        if found := re.search(r"config in time_base: (\d+)/(\d+)", line):
-            base = Fraction(int(found[1]), int(found[2]))
-        elif found := re.search(r" n: *\d+ pts: *(-?\d+) .* sar:(\d+)/(\d+) s:(\d+)x(\d+)", line):
-            times.append(float(int(found[1]) * base))
-            size = int(found[4]), int(found[5])
-            shape = Fraction(int(found[2]) or 1, int(found[3]) or 1)
+    # Not line by line: ffmpeg's threads write in between, also within a line.
+    said = done.stderr.decode(errors="replace")
+    bases = re.findall(r"config in time_base: (\d+)/(\d+)", said)
+    base = Fraction(int(bases[-1][0]), int(bases[-1][1])) if bases else Fraction(1)
+    times = [float(int(pts) * base) for pts in re.findall(r" n: *\d+ pts: *(-?\d+)", said)]
+    size, shape = (1, 1), Fraction(1)
+    for across, down, width, height in re.findall(r" sar:(\d+)/(\d+) s:(\d+)x(\d+)", said):
+        size, shape = (int(width), int(height)), Fraction(int(across) or 1, int(down) or 1)
     step = len(done.stdout) // max(1, len(times))
     pictures = [done.stdout[at : at + step] for at in range(0, step * len(times), step)]
     return Frames(times, pictures, float(size[0] * shape / size[1]))
