@@ -125,6 +125,8 @@ class Outcome:
     """Why there are no results at all: the worker that had the task is gone."""
     begun: bool = True
     """Whether a lost task was being worked on; one that waited is not to blame."""
+    alone: bool = True
+    """Whether no other task was lost with it; of several nobody knows which took the worker down."""
     parts: int = 0
     """How many parts the video has, if they were left to be done apart."""
     answer: str = ""

@@ -275,7 +275,8 @@ class Runner:
         if not outcome.begun:
             return 1e-3
         tries = work.tries["worker_lost"] = work.tries.get("worker_lost", 0) + 1
-        if tries < self.config.run.attempts:
+        # Of several any may be to blame, so that this is nobody's last try: from now on each goes by itself.
+        if tries < self.config.run.attempts or not outcome.alone:
             self.observer.note(f"{work.video.video_id}: its worker was lost ({outcome.lost}); trying again")
             return self._backoff(tries)
         for name in outcome.task.stages:

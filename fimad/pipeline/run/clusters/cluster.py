@@ -52,13 +52,13 @@ class _Handed:
     """Tasks that were handed to Dask together, and those of them without an outcome.
 
     The last outcomes are `held` until Dask, too, says that the tasks are over: to whom it would hand the next task is
-    only then the lane that is free, and not one that is busy for a minute more. `begun` is the last one that began.
+    only then the lane that is free, and not one that is busy for a minute more.
     """
 
     future: Any
     resource: str
     tasks: dict[tuple[str, int | None], Task]
-    begun: tuple[str, int | None] | None = None
+    begun: bool = False
     held: list[Outcome] = field(default_factory=list)
 
     def take(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -178,7 +178,7 @@ class DaskExecutor(Executor):
         elif kind == "began":
             handed = self._handed.get(values[0])
             if handed is not None:
-                handed.begun = (values[1], values[2])
+                handed.begun = True
         else:
             # From a worker of this cluster, over Dask's own channel, which carries pickles anyway.
             self._done.put((values[0], pickle.loads(values[1])))  # noqa: S301
@@ -224,7 +224,8 @@ class DaskExecutor(Executor):
                     reason="worker_differs",
                 )
             lost = error.last_worker.address if error.last_worker else "unknown"
-        return [Outcome(task, (), lost=lost, begun=task.name == handed.begun) for task in handed.tasks.values()]
+        alone = len(handed.tasks) == 1
+        return [Outcome(task, (), lost=lost, begun=handed.begun, alone=alone) for task in handed.tasks.values()]
 
     def _look(self) -> None:
         """Notice a cluster that is gone, instead of waiting for it."""

@@ -40,8 +40,8 @@ def run_tasks(spec: RunSpec, tasks: Sequence[Task], topic: str, number: int) -> 
     from distributed import get_worker
 
     worker = get_worker()
-    # Tasks that still wait, for their lane or behind others, are not to blame if this process dies.
-    worker.log_event(topic, ["began", number, *tasks[0].name])
+    # Tasks that still wait for their lane are not to blame if this process dies.
+    worker.log_event(topic, ["began", number])
     resource = tasks[0].resource
     sandbox = _take(spec, resource)
     outcomes: list[Outcome] = []
@@ -54,9 +54,7 @@ def run_tasks(spec: RunSpec, tasks: Sequence[Task], topic: str, number: int) -> 
             worker.log_event(topic, ["progress", task.video_id, list(event[1]), event[2]])
 
     try:
-        for following, outcome in enumerate(sandbox.run(tasks, emit), 1):
-            if following < len(tasks):
-                worker.log_event(topic, ["began", number, *tasks[following].name])
+        for outcome in sandbox.run(tasks, emit):
             began = time.monotonic()
             outcomes.append(replace(outcome, worker=worker.address))
             if began - sent > _SEND_S:
