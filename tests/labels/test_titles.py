@@ -68,162 +68,6 @@ def test_lists_are_several_and_compounds_are_one(title: str, exercises: tuple[st
     assert label_title(title).exercises == exercises
 
 
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [
-        ("Steel Mace 360s", "mace_360"),
-        ("21s bicep curl", "bicep_curl_21s"),
-        ("90/90 stretch", "stretch_90_90"),
-        ("3/4 sit-up", "sit_up"),
-        ("Figure 8", "figure_8"),
-        ("8-count bodybuilders", "bodybuilder"),
-        ("Warrior 2", "warrior_two"),
-        ("180 jump squats", "jump_squat"),
-    ],
-)
-def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
-    label = label_title(title)
-    assert label.exercises == (name,)
-    assert (label.repetitions, label.sets, label.duration_s) == (None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("title", "repetitions", "sets", "duration_s", "rest_s"),
-    [
-        ("Squats 3x12", 12, 3, None, None),
-        ("Squats 3 x 30s", None, 3, 30, None),
-        ("3 sets of 10 push-ups", 10, 3, None, None),
-        ("10 burpees", 10, None, None, None),
-        ("Squats x15", 15, None, None, None),
-        ("Squat x 10 x 3", 10, 3, None, None),
-        ("Dips 3 x max", None, 3, None, None),
-        ("Chin-ups 3 x AMRAP", None, 3, None, None),
-        ("2 → push-ups", None, None, None, None),
-        ("20 squats → 20 lunges", 20, None, None, None),
-        ("Squats x10x3", 10, 3, None, None),
-        ("Squat x3 x10", 10, 3, None, None),
-        ("Squat x 10 x 3 sets", 10, 3, None, None),
-        ("Row x 5 x 5", 5, 5, None, None),
-        ("Plank x 3 x 30s", None, 3, 30, None),
-        ("Squats x 8 x 60kg", 8, None, None, None),
-        ("Squat x 100 x 200", None, None, None, None),
-        ("Burpees 40s on 20s off", None, None, 40, 20),
-        ("Burpees 40/20", None, None, 40, 20),
-        ("Plank 1:30", None, None, 90, None),
-        ("Plank 1 min 30 sec", None, None, 90, None),
-        ("WORK: 30 seconds of High Knees", None, None, 30, None),
-        ("Deadlift 5x5 @ 100 kg", 5, 5, None, None),
-        ("20 lb goblet squat", None, None, None, None),
-        ("400m run", None, None, None, None),
-        ("7. Squats", None, None, None, None),
-        ("Squats (20)", 20, None, None, None),
-        ("Affondi 12 per gamba", 12, None, None, None),
-        ("Thirty second plank", None, None, 30, None),
-        ("Kniebeugen 3 Sätze 12 Wiederholungen", 12, 3, None, None),
-        ("休憩20秒", None, None, 20, None),
-        ("Tempo squats 3-1-3", None, None, None, None),
-        ("00:35 Warm up", None, None, None, None),
-        ("[12:05] Crunches", None, None, None, None),
-        ("0:30 High Knees", None, None, 30, None),
-        ("02 INCLINE PRESS", None, None, None, None),
-        ("(3) Inchworms", None, None, None, None),
-        ("Ex. 7: Push-ups", None, None, None, None),
-        ("Farmer carry, 40 m", None, None, None, None),
-        ("10 x 20m sprints", None, 10, None, None),
-        ("Side plank - 30", None, None, 30, None),
-        ("Hollow hold 20", None, None, 20, None),
-        ("Lunges (20 total)", 20, None, None, None),
-        ("Ab circuit x2", None, 2, None, None),
-        ("Rest 15", None, None, 15, None),
-        ("Round break 1:00", None, None, 60, None),
-        ("Deadlift 180x3", 3, None, None, None),
-        ("Interval 5 of 12: burpees", None, None, None, None),
-        ("Curtsy lunges 12 ea. leg", 12, None, None, None),
-        ("Side lunges: 12 on each side", 12, None, None, None),
-        ("Lunges (10 per side)", 10, None, None, None),
-        ("Lunges [12 on each leg]", 12, None, None, None),
-        ("Lunges (8 e/s)", 8, None, None, None),
-        ("Lunges 12 a side", 12, None, None, None),
-        ("Ausfallschritte (10 pro Seite)", 10, None, None, None),
-        ("Turkish get-up (1 per side)", 1, None, None, None),
-        ("Squats (5 every day)", None, None, None, None),
-        ("Squats (minimum 40)", 40, None, None, None),
-        ("Jab (2 – 3 minutes)", None, None, 120, None),
-        ("Lunges (every 3rd step)", None, None, None, None),
-        ("Plank at the 30 minute mark", None, None, None, None),
-        ("2 rounds of 6:00 on / 3:00 rest", None, 2, 360, 180),
-        ("Sumo deadlift 3-3-3-3-3", 3, 5, None, None),
-        ("Thrusters 21-15-9", None, 3, None, None),
-        ("Squat 4-0-2-0", None, None, None, None),
-        ("Squat tempo 10-0-10", None, None, None, None),
-        ("Rowing ladder 10-20-30", None, 3, None, None),
-        ("Push day 26-11-2025", None, None, None, None),
-        ("Squats, vlog 12-24-25", None, None, None, None),
-        ("Skull crushers – 35x10x3", 10, 3, None, None),
-        ("Bench 3x10x60kg", 10, 3, None, None),
-        ("Every 90 s x 4: cleans", None, 4, 90, None),
-        ('Plank 45" x 3', None, 3, 45, None),
-        ("Min 3 - sprint", None, None, None, None),
-        ("Walking lunges (at 4:50 AM)", None, None, None, None),
-        ("20 round kicks", 20, None, None, None),
-        ("20 bridges with a 2-second squeeze", 20, None, None, None),
-        ("P90X Core Synergistics", None, None, None, None),
-        ("Back squat top set @8", None, None, None, None),
-        ("3 sec pause squats", None, None, None, None),
-        ("DB shrugs, 2 sec hold", None, None, None, None),
-        ("Lunges 10/10", 10, None, None, None),
-        ("Lunges – 12 per side x 3", 12, 3, None, None),
-        ("Side-steps 10/side", 10, None, None, None),
-        ("Barbell curl 21 reps", 21, None, None, None),
-        ("Deadlift 405", None, None, None, None),
-        ("Deadlift 1 rep max", None, None, None, None),
-        ("Three deep breaths", 3, None, None, None),
-        ("Rest (10)", None, None, 10, None),
-        ("Minute rest", None, None, 60, None),
-        ("Repeat x3", None, 3, None, None),
-    ],
-)
-def test_numbers_are_taken_off(
-    title: str, repetitions: int | None, sets: int | None, duration_s: float | None, rest_s: float | None
-) -> None:
-    label = label_title(title)
-    assert (label.repetitions, label.sets, label.duration_s, label.rest_s) == (repetitions, sets, duration_s, rest_s)
-
-
-@pytest.mark.parametrize(
-    ("title", "side"),
-    [
-        ("Side Plank (L)", "left"),
-        ("Lunges - R", "right"),
-        ("Lunges R leg", "right"),
-        ("Kettlebell press L arm, slow", "left"),
-        ("R5 heavy bag work", None),
-        ("R5: squats", None),
-        ("20 lunges, right leg forward", "right"),
-        ("Curtsy lunge L/R", "both"),
-        ("Lunges each side", "both"),
-        ("T push-ups (one push-up, then turn into a side plank and reach up, alternate sides)", None),
-        ("Rows x 12/side", "both"),
-        ("Left and right lunges", "both"),
-        ("Seitstütz rechts", "right"),
-        ("Plancha lateral izquierda", "left"),
-        ("L-sit", None),
-        ("R", "right"),
-        ("Squats", None),
-        ("Fire hydrants (both)", "both"),
-        ("Free push-up program (link below)", None),
-        ("Kniehebelauf auf der Stelle", None),
-        ("Gatto e mucca", None),
-        ("Shuffle R to L", None),
-        ("Bird dog opposite arm/leg", None),
-        ("SL glute bridge ea", "both"),
-        ("Seitstütz li.", "left"),
-    ],
-)
-def test_the_side_is_kept(title: str, side: str | None) -> None:
-    assert label_title(title).side == side
-
-
 @pytest.mark.parametrize("half", [False, True])
 def test_what_the_benchmark_asks_of_words_alone(half: bool) -> None:
     chosen = [pair for pair in PAIRS if pair[0].held_out == half]
@@ -327,11 +171,6 @@ def test_one_after_the_other_is_no_compound_and_one_limb_is_another_exercise(
     title: str, exercises: tuple[str, ...]
 ) -> None:
     assert label_title(title).exercises == exercises
-
-
-def test_rounds_that_are_counted_are_no_repetitions() -> None:
-    label = label_title("Round 3 of 4")
-    assert (label.kind, label.repetitions) == ("section", None)
 
 
 def test_a_word_that_two_languages_share_is_of_the_commoner_one() -> None:
@@ -707,25 +546,6 @@ def test_a_plain_name_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(names) > 10_000
 
 
-@pytest.mark.parametrize(
-    ("title", "exercise", "kin"),
-    [
-        ("Standing side leg lifts", "standing_side_leg_raise", "side_leg_raise"),
-        ("Low impact jumping jacks", "step_jack", "jumping_jack"),
-        ("Seated marching", "seated_march", "march"),
-        ("Neck stretch", "neck_stretch", ""),
-        ("Shoulder dislocates", "shoulder_pass_through", ""),
-        ("Pelvic curls", "glute_bridge", ""),
-        ("Toe taps", "standing_toe_tap", ""),
-        ("Standing hamstring curls", "standing_hamstring_curl", ""),
-        ("Pushups with feet on chair", "decline_push_up", "push_up"),
-    ],
-)
-def test_names_of_another_motion_have_exercises_of_their_own(title: str, exercise: str, kin: str) -> None:
-    assert label_title(title).exercises == (exercise,)
-    assert not kin or kin in set(lexicon().ancestors(exercise)) - {exercise}
-
-
 @pytest.mark.parametrize("title", ["45s banded clamshells L", "Clamshell L", "Bridge (L)"])
 def test_a_side_is_no_french_article(title: str) -> None:
     assert label_title(title).language == "en"
@@ -737,7 +557,13 @@ def test_how_long_takes_no_name_away(title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["Props you'll need: chair, light weights, ball", "Props needed: block and strap", "Props"]
+    ("title", "kind"),
+    [
+        ("Props you'll need: chair, light weights, ball", "talk"),
+        ("Props needed: block and strap", "talk"),
+        ("Child's pose with props", "exercise"),
+        ("Supported fish pose (props)", "exercise"),
+    ],
 )
-def test_what_is_needed_is_talk(title: str) -> None:
-    assert label_title(title).kind == "talk"
+def test_what_is_needed_is_talk_and_what_is_used_is_not(title: str, kind: str) -> None:
+    assert label_title(title).kind == kind
