@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ from fimad.pipeline.media.frames import decode
 
 _TOLERANCE_S = 1e-6
 _RATE = 25
-_LENGTH_S = 1.2
+_LENGTH_S = 3.2
 _SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100")
 _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", 10)
 _H264_B = (*_H264, "-bf", 3, "-x264-params", "b-adapt=0")
+# Ranges that lie far enough from the beginning to be worth a seek.
+_RANGES_S, _RANGE_S = (2.01, 2.23, 2.48, 2.71), 0.25
 # Matrices of the eight ways to lay a rectangle, as ffmpeg's options make them.
 _ORIENTATIONS = {
     **{f"turned {angle}": ("-display_rotation", angle) for angle in (90, 180, 270)},
@@ -182,6 +185,8 @@ def cases() -> list[Case]:
     for suffix in (".mp4", ".mkv", ".ts"):
         uneven = ("-vf", "setpts='(N+floor(N/3)+mod(N\\,5))/25/TB'", "-fps_mode", "passthrough")
         made.append(encoded("rate", "uneven", suffix, *uneven, *_H264_B, *(("-enc_time_base", "1:1000"))))
+        rising = ("-vf", "setpts='(N+floor(N/3)+3*floor(N/7))/25/TB'", "-fps_mode", "passthrough")
+        made.append(encoded("rate", "uneven, rising", suffix, *rising, *_H264_B, *(("-enc_time_base", "1:1000"))))
     for shape in ("2/1", "1/2", "16/15"):
         made.append(encoded("pixels", f"shape {shape}", ".mp4", "-vf", f"setsar={shape}", *_H264_B))
         made.append(
@@ -195,6 +200,10 @@ def cases() -> list[Case]:
         )
     for name, options in _ORIENTATIONS.items():
         made.append(rewritten("orientation", name, ".mp4", options))
+    for angle, flip in ((90, ""), (180, ""), (270, ":flip=horizontal"), (0, ":flip=vertical")):
+        told = ("-bsf:v", f"h264_metadata=display_orientation=insert:rotate={angle}{flip}")
+        name = f"said in the stream, turned {angle}{', mirrored' if flip else ''}"
+        made += [rewritten("orientation", name, suffix, (), told) for suffix in (".mp4", ".ts")]
     some = ("turned 90", "turned 0, mirrored", "turned 270, mirrored")
     made += [rewritten("orientation", name, ".mov", _ORIENTATIONS[name]) for name in some]
     for suffix in (".mp4", ".mkv", ".ts", ".flv"):
@@ -244,54 +253,47 @@ def cases() -> list[Case]:
 
 @dataclass(frozen=True)
 class Frames:
-    """What was decoded: times in s, upright pictures, and the width over the height in which they are shown."""
+    """What was decoded: times in s, upright pictures, the width over the height in which they are shown, and stated times in ticks."""
 
     times_s: list[float]
     pictures: list[bytes]
     aspect: float
+    stated: Sequence[int] = ()
 
 
 def of_ffmpeg(path: Path, stream: int, pix_fmt: str) -> Frames:
     """The frames of a video stream, as the ffmpeg program decodes and turns them."""
     plane = "format=rgb24" if _whole(pix_fmt) else "extractplanes=y"
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-nostdin",
-        "-nostats",
-        "-v",
-        "info",
-        "-i",
-        str(path),
-        "-map",
-        f"0:{stream}",
-    ]
-    command += ["-fps_mode", "passthrough", "-vf", f"{plane},showinfo=checksum=0", "-f", "rawvideo", "pipe:1"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-y", "-v", "error", "-i", str(path)]
+    each = ["-map", f"0:{stream}", "-fps_mode", "passthrough"]
+    header = path.with_suffix(".crc")
+    command += [*each, "-vf", plane, "-f", "rawvideo", "pipe:1", *each, "-vf", plane, "-f", "framecrc", str(header)]
+    # The times in the filter, past the log, into which all threads write; a muxer would put those right that go back.
+    told = r"metadata=add:key=a:value=b,metadata=print:file=pipe\\\:2"
+    command += [*each, "-vf", told, "-f", "null", "-"]
     # Sound, too: where a transport stream begins depends on what is looked at.
-    command += ["-map", "0:a?", "-f", "null", "/dev/null"]
+    command += ["-map", "0:a?", "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    # Not line by line: ffmpeg's threads write in between, also within a line.
-    said = done.stderr.decode(errors="replace")
-    bases = re.findall(r"config in time_base: (\d+)/(\d+)", said)
-    base = Fraction(int(bases[-1][0]), int(bases[-1][1])) if bases else Fraction(1)
-    times = [float(int(pts) * base) for pts in re.findall(r" n: *\d+ pts: *(-?\d+)", said)]
-    size, shape = (1, 1), Fraction(1)
-    for across, down, width, height in re.findall(r" sar:(\d+)/(\d+) s:(\d+)x(\d+)", said):
-        size, shape = (int(width), int(height)), Fraction(int(across) or 1, int(down) or 1)
+    times = [float(each) for each in re.findall(r"pts_time:(-?[\d.]+)", done.stderr.decode())]
+    about = dict(re.findall(r"^#(\w+) 0: (.*)$", header.read_text(encoding="utf-8"), re.MULTILINE))
+    size = [int(side) for side in about.get("dimensions", "1x1").split("x")]
+    shape = Fraction(about.get("sar", "1/1")) or Fraction(1)
     step = len(done.stdout) // max(1, len(times))
     pictures = [done.stdout[at : at + step] for at in range(0, step * len(times), step)]
     return Frames(times, pictures, float(size[0] * shape / size[1]))
 
 
-def of_fimad(path: Path) -> tuple[Frames, str]:
-    """The frames that the stages see, and their pixel format."""
-    times, pictures, size, pix_fmt = [], [], (1, 1), ""
-    for picture in decode(path, -np.inf, np.inf):
+def of_fimad(path: Path, begin_s: float = -np.inf, end_s: float = np.inf) -> tuple[Frames, str]:
+    """The frames that the stages see of a range, and their pixel format."""
+    times, pictures, stated, size, pix_fmt = [], [], [], (1, 1), ""
+    for picture in decode(path, begin_s, end_s):
         pix_fmt = picture.frame.format.name
         times.append(picture.time_s)
+        stated += [] if picture.frame.pts is None else [picture.frame.pts]
         array = picture.frame.to_ndarray(format="rgb24") if _whole(pix_fmt) else _luminance(picture.frame)
         pictures.append(np.ascontiguousarray(picture.orientation(array)).tobytes())
         size = picture.upright_size()
-    return Frames(times, pictures, size[0] / size[1]), pix_fmt
+    return Frames(times, pictures, size[0] / size[1], stated), pix_fmt
 
 
 def _whole(pix_fmt: str) -> bool:
@@ -325,6 +327,7 @@ def check(case: Case, folder: Path) -> dict[str, Any]:
     elif found.pictures != wanted.pictures:
         pairs = zip(found.pictures, wanted.pictures, strict=True)
         wrong.append(f"{sum(a != b for a, b in pairs)} pictures differ")
+    wrong += out_of_place(path, found)
     # Sides are whole pixels.
     if abs(found.aspect / wanted.aspect - 1) > 0.02:
         wrong.append(f"shown as {found.aspect:.3f} instead of {wanted.aspect:.3f}")
@@ -336,6 +339,22 @@ def check(case: Case, folder: Path) -> dict[str, Any]:
         "first_s": round(wanted.times_s[0], 6) if wanted.times_s else None,
         "wrong": wrong,
     }
+
+
+def out_of_place(path: Path, whole: Frames) -> list[str]:
+    """Ranges that a seek leads to and whose frames are not those of a whole pass there."""
+    if any(b <= a for a, b in pairwise(whole.stated)):
+        # Where stated times go back they are found from all that came before, and a seek does not know that.
+        return []
+    wrong = []
+    begins_s = [at for at in _RANGES_S if whole.times_s and at < whole.times_s[-1]]
+    for begin_s in begins_s:
+        found, _ = of_fimad(path, begin_s, begin_s + _RANGE_S)
+        at = [n for n, time_s in enumerate(whole.times_s) if begin_s <= time_s < begin_s + _RANGE_S]
+        wanted = [whole.times_s[n] for n in at], [whole.pictures[n] for n in at]
+        if (found.times_s, found.pictures) != wanted:
+            wrong.append(f"{len(found.times_s)} frames from {begin_s} s on, {len(at)} in a whole pass, or others")
+    return wrong
 
 
 def main() -> int:

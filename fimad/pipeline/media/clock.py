@@ -8,7 +8,7 @@ joined, adverts that were put in): their parts are put one behind the other, sou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -17,18 +17,16 @@ from typing import Any
 import numpy as np
 
 from fimad.errors import PermanentError
-from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, open_media
-from fimad.pipeline.media.tracks import Floats, Shifts, best_audio, choice, ranked, scan
+from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, may_jump, open_media
+from fimad.pipeline.media.pictures import UPRIGHT, Orientation
+from fimad.pipeline.media.tracks import Floats, Ints, Shifts, best_audio, choice, ranked, scan
 from fimad.pipeline.media.unroll import unrolled
 
-# AVFMT_TS_DISCONT: formats whose clock may jump.
-_JUMPS = 0x0200
 # The last picture may claim to last for hours.
 _LONGEST_LAST_S = 1.0
 # Where pictures lie further apart than this, a clip may fall in between.
 _HOLE_S = 0.5
 _MOST_SPANS = 10_000
-_FIRST_FRAME_PACKETS = 400
 _ROUNDING_S = 1e-6
 
 
@@ -46,6 +44,9 @@ class Clock:
     frames : number of packets that are shown.
     choice : why that video stream was taken; empty where there is only one.
     damage : what the container was damaged by; empty if it was not.
+    base : length of one of the video's ticks, s.
+    keys : see `Track.keys`.
+    orientation : of the first picture. A stream may say it there alone, and pictures behind a seek are turned as well.
     """
 
     video: int | None
@@ -58,6 +59,9 @@ class Clock:
     frames: int = 0
     choice: str = ""
     damage: str = ""
+    base: Fraction = Fraction(1)
+    orientation: Orientation = UPRIGHT
+    keys: Ints = field(default_factory=lambda: np.zeros(0, np.int64), repr=False, compare=False)
 
     @property
     def origin_s(self) -> float:
@@ -72,6 +76,16 @@ class Clock:
     def seekable(self) -> bool:
         """Whether its stamps are one rising line; otherwise a seek would land anywhere."""
         return all(len(shifts) == 1 for shifts in self.shifts.values())
+
+    def keys_before(self, time_s: float) -> Iterator[int]:
+        """Where decoding may begin to show what is at `time_s`, ticks: the nearest first, then further and further back, the file's
+        beginning left out."""
+        if not self.seekable:
+            return
+        at, back = int(np.searchsorted(self.keys, (Fraction(time_s) + self.origin) // self.base, "right")) - 1, 1
+        while at > 0:
+            yield int(self.keys[at])
+            at, back = at - back, 2 * back
 
     def packets(self, container: Any, stream: Any) -> Iterator[Any]:
         """The packets of a stream, their stamps on one rising line; from the beginning if the file is not `seekable`."""
@@ -104,18 +118,18 @@ def _clock_of(path: Path, size: int, modified_ns: int) -> Clock:
         tracks, damage = scan(container, [*videos, *([] if audio is None else [audio])])
         sound = None if audio is None else tracks[audio.index]
         candidates, passed_over = ranked([tracks[stream.index] for stream in videos])
-        video, first = None, 0
+        video, first, orientation = None, 0, UPRIGHT
         for track in candidates:
             found = _first_frame(path, track.index)
             if found is not None:
-                video, first = track, found
+                video, (first, orientation) = track, found
                 break
             passed_over[track.index] = "no picture can be decoded"
         if video is None:
             if candidates:
                 raise no_frames(path)
             return Clock(None, None if audio is None else audio.index, _start(container), {}, damage=damage)
-        jumping, blind = bool(container.format.flags & _JUMPS), decoding_times_only(container)
+        jumping, blind = may_jump(container), decoding_times_only(container)
         shifts = unrolled(video, sound, jumping=jumping)
         if shifts is None:
             raise _broken(path)
@@ -146,6 +160,9 @@ def _clock_of(path: Path, size: int, modified_ns: int) -> Clock:
         frames=len(times),
         choice=choice(video, passed_over) if len(videos) > 1 else "",
         damage=damage,
+        base=base,
+        orientation=orientation,
+        keys=video.keys(),
     )
 
 
@@ -163,8 +180,8 @@ def _earliest(streams: Iterable[Any], default: Fraction) -> Fraction:
     return min(starts, default=default)
 
 
-def _first_frame(path: Path, index: int) -> int | None:
-    """Time in ticks of the first picture that is shown; None if none can be decoded, for want of a decoder for one."""
+def _first_frame(path: Path, index: int) -> tuple[int, Orientation] | None:
+    """Time in ticks and orientation of the first picture that is shown; None if none can be decoded, for want of a decoder for one."""
     import av
 
     try:
@@ -174,11 +191,10 @@ def _first_frame(path: Path, index: int) -> int | None:
                 return None
             stream.thread_type = "NONE"
             stamps = FrameTimes(decoding_only=decoding_times_only(container))
-            packets = (packet for _, packet in zip(range(_FIRST_FRAME_PACKETS), container.demux(stream), strict=False))
-            for frame in decoded(packets, stream):
+            for frame in decoded(container.demux(stream), stream):
                 ticks = stamps(frame)
                 if ticks is not None:
-                    return ticks
+                    return ticks, Orientation.of(frame) or UPRIGHT
     except (av.error.FFmpegError, ValueError):
         return None
     return None

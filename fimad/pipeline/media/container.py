@@ -6,12 +6,20 @@ names.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import av.container
+
+# AVFMT_TS_DISCONT: formats whose clock may jump.
+_JUMPS = 0x0200
+# No picture is shown so much earlier, or later, than it is decoded.
+_EARLIEST_S, _LATEST_S = 1.0, 10.0
+# So much before a key a seek goes, until it lands before it.
+_BACK_S = (0.0, 1.0, 5.0, 30.0)
 
 # Container formats that hold video, and the usual ones that hold sound alone, so that those can be told apart.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,mxf,gif,wav,mp3,flac,aac,w64,aiff"
@@ -38,7 +46,7 @@ def decoded(packets: Iterator[Any], stream: Any, damaged: Callable[[], None] = l
     """
     import av
 
-    ended = False
+    ended, jumping = False, may_jump(stream.container)
     while not ended:
         try:
             packet = next(packets, None)
@@ -50,6 +58,8 @@ def decoded(packets: Iterator[Any], stream: Any, damaged: Callable[[], None] = l
                 # AVI says with an empty packet that nothing changed; a decoder would take it for the end.
                 continue
             packet = None
+        if jumping and packet is not None and not is_credible(packet, stream.time_base):
+            packet.pts = None
         ended = packet is None
         try:
             # Decoders show pictures later than they take them: without this last call those would be lost.
@@ -60,6 +70,46 @@ def decoded(packets: Iterator[Any], stream: Any, damaged: Callable[[], None] = l
             damaged()
             continue
         yield from frames
+
+
+def may_jump(container: Any) -> bool:
+    """Whether a format's clock may leap on the way: transport and program streams."""
+    return bool(container.format.flags & _JUMPS)
+
+
+def is_credible(packet: Any, base: float) -> bool:
+    """Whether a packet's two times go together.
+
+    Where program streams were joined, FFmpeg gives the last picture of one the time of the next one's first.
+    """
+    if packet.pts is None or packet.dts is None:
+        return True
+    return bool(-_EARLIEST_S <= (packet.pts - packet.dts) * base <= _LATEST_S)
+
+
+def from_key(container: Any, stream: Any, key: int) -> Iterator[Any] | None:
+    """The packets of a stream from the key with this time in ticks on (see `Track.keys`); None if no seek leads to it.
+
+    Formats without an index land on any packet, and some that have one behind the key: by time, not by what can be decoded.
+    """
+    import av
+
+    blind = decoding_times_only(container)
+    for back_s in _BACK_S:
+        try:
+            container.seek(key - round(back_s / stream.time_base), stream=stream, backward=True)
+            packets = container.demux(stream)
+            for packet in packets:
+                ticks = packet.dts if blind else packet.pts
+                if not packet.size or not packet.is_keyframe or ticks is None:
+                    continue
+                if ticks == key:
+                    return itertools.chain((packet,), packets)
+                if ticks > key:
+                    break
+        except av.error.FFmpegError:
+            return None
+    return None
 
 
 def decoding_times_only(container: Any) -> bool:
@@ -96,7 +146,8 @@ class FrameTimes:
             self._last_pts = dts
         believed: int | None = pts if pts is not None and (self._faulty_pts <= self._faulty_dts or dts is None) else dts
         if believed is None and self._last is not None:
-            believed = self._last + (frame.duration or self._step)
+            # What the format takes for a frame's length may be a tick.
+            believed = self._last + (self._step or frame.duration)
         elif believed is not None and self._last is not None:
             self._step = max(0, believed - self._last)
         self._last = believed

@@ -7,9 +7,10 @@ pass of its own.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +20,8 @@ import pyarrow as pa
 from fimad.errors import PermanentError
 from fimad.pipeline.contract import Frame, FrameConsumer, FrameStage, FrameWatcher, StageInput
 from fimad.pipeline.media.cadence import ChangeMeter
-from fimad.pipeline.media.clock import clock_of
-from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, open_media
+from fimad.pipeline.media.clock import Clock, clock_of
+from fimad.pipeline.media.container import FrameTimes, decoded, decoding_times_only, from_key, open_media
 from fimad.pipeline.media.pictures import Converter, Orienter, Picture, View
 
 # A gap between wanted ranges that is worth a seek rather than decoding through it.
@@ -179,12 +180,21 @@ def decode(
 
     Damaged packets are skipped and counted.
     """
-    import av
-
     report = report or DecodeReport()
     clock = clock_of(media)
     if clock.video is None:
         return
+    keys = clock.keys_before(start_s) if start_s > _SEEK_GAP_S else ()
+    for key in itertools.chain(keys, (None,)):
+        if (yield from _decode_from(key, media, clock, (start_s, end_s), threads, report)):
+            return
+
+
+def _decode_from(
+    key: int | None, media: Path, clock: Clock, range_s: tuple[float, float], threads: int, report: DecodeReport
+) -> Generator[Picture, None, bool]:
+    """Pictures of a range, decoded from a key on (see `Track.keys`; None from the beginning); False if what the range begins with can't be decoded from there."""
+    start_s, end_s = range_s
     with open_media(media) as container:
         stream = container.streams[clock.video]
         stream.thread_type = "AUTO" if threads > 1 else "NONE"
@@ -194,23 +204,29 @@ def decode(
         stretch = float(stream.sample_aspect_ratio or 1.0)
         if not 0.1 <= stretch <= 10:
             stretch = 1.0
-        if start_s > _SEEK_GAP_S and clock.seekable:
-            try:
-                container.seek(math.floor((Fraction(start_s) + clock.origin) / base), stream=stream, backward=True)
-            except av.error.FFmpegError:
-                container.seek(0)  # no index to seek by: decode from the beginning
-        stamps, orientation = FrameTimes(decoding_only=decoding_times_only(container)), Orienter()
-        for frame in decoded(clock.packets(container, stream), stream, report.add_damage):
+        packets = clock.packets(container, stream) if key is None else from_key(container, stream, key)
+        if packets is None:
+            return False
+        begun, damaged = key is None, report.damaged
+        stamps, orientation = FrameTimes(decoding_only=decoding_times_only(container)), Orienter(clock.orientation)
+        for frame in decoded(packets, stream, report.add_damage):
             ticks = stamps(frame)
             if ticks is None:
                 report.add_damage()
                 continue
             time_s = clock.time_s(ticks, base)
+            if not begun and time_s > start_s:
+                break
+            begun = True
             report.frames += 1
             if time_s >= end_s:
-                return
+                break
             if time_s >= start_s:
                 yield Picture(time_s, frame, stretch, orientation(frame, time_s))
+        if not begun:
+            # What can't be decoded from here is no damage.
+            report.damaged = damaged
+        return begun
 
 
 def _check_size(picture: Picture, max_side_px: int, item: StageInput) -> None:

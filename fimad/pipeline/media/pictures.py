@@ -44,11 +44,11 @@ class Orientation:
     flip_y: bool = False
 
     @classmethod
-    def of(cls, frame: Any) -> Orientation:
-        """From a frame's display matrix, as ffmpeg's autorotate reads it; angles in between go to the nearest quarter."""
+    def of(cls, frame: Any) -> Orientation | None:
+        """From a frame's display matrix, as ffmpeg's autorotate reads it; angles in between go to the nearest quarter. None if it has none."""
         data = frame.side_data.get("DISPLAYMATRIX")
         if data is None:
-            return UPRIGHT
+            return None
         a, b, _, c, d = np.frombuffer(bytes(data), "=i4")[:5].astype(float).tolist()
         # The picture's x goes to (a, b), its y to (c, d).
         swapped = abs(b) + abs(c) > abs(a) + abs(d)
@@ -91,7 +91,8 @@ UPRIGHT = Orientation()
 
 
 class Orienter:
-    """Orientations of a stream's pictures: read whole at first, where the rotation changes, and once a second at key frames.
+    """Orientations of a stream's pictures: read whole at first, where the rotation changes, and once a second at key frames;
+    `known` until a picture says its own.
 
     PyAV's frames and their side data refer to each other. A picture whose side data was asked for stays in memory until Python looks
     for cycles, which it does by the number of objects, whatever their size: a worker grew by 40 MB a video. `rotation` is told without.
@@ -100,14 +101,15 @@ class Orienter:
     # Pictures that nobody needs but their own side data, since cycles were looked for; of all streams of the process.
     _held_bytes: ClassVar[float] = 0.0
 
-    def __init__(self) -> None:
-        self._known, self._rotation, self._at_s = UPRIGHT, _NONE, -math.inf
+    def __init__(self, known: Orientation = UPRIGHT) -> None:
+        self._known, self._rotation, self._at_s = known, _NONE, -math.inf
 
     def __call__(self, frame: Any, time_s: float) -> Orientation:
         """How a frame at this time is made upright."""
         rotation = frame.rotation
         if rotation != self._rotation or (frame.key_frame and abs(time_s - self._at_s) >= _AGAIN_S):
-            self._known, self._rotation, self._at_s = Orientation.of(frame), rotation, time_s
+            # What a stream says at one picture (H.264 and HEVC may, in a message of their own) holds until it says something else.
+            self._known, self._rotation, self._at_s = Orientation.of(frame) or self._known, rotation, time_s
             Orienter._held_bytes += _BYTES_A_PIXEL * frame.width * frame.height
             if Orienter._held_bytes > _MOST_HELD_BYTES:
                 gc.collect()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fimad.pipeline.media.container import decoding_times_only
+from fimad.pipeline.media.container import decoding_times_only, is_credible, may_jump
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,9 +19,10 @@ Shifts = tuple[tuple[int, int], ...]
 
 _NONE = -(2**63)
 # Streams with fewer pixels than this share of the largest one's are proxies and previews; shorter than this share of the
-# longest, covers and title cards.
+# longest, covers and title cards; with fewer pictures than this share of the most, slides.
 _PROXY_SHARE = 0.25
 _SHORT_SHARE = 0.5
+_FEW_SHARE = 0.2
 
 
 class Track:
@@ -32,9 +33,10 @@ class Track:
 
         self.index: int = stream.index
         self.base = float(stream.time_base or 0)
+        self.jumping = may_jump(stream.container)
         self.decoding_only = decoding_times_only(stream.container)
-        self.pts, self.dts, self.length = array("q"), array("q"), array("q")
-        self.discard = bytearray()
+        self.pts, self.dts, self.length, self.number = (array("q") for _ in range(4))
+        self.discard, self.key = bytearray(), bytearray()
         self.cover = bool(
             stream.disposition & (Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails)
         )
@@ -42,18 +44,28 @@ class Track:
         codec = stream.codec_context
         self.size = (codec.width, codec.height) if codec is not None and stream.type == "video" else (0, 0)
 
-    def add(self, packet: Any) -> None:
-        self.pts.append(_NONE if packet.pts is None else packet.pts)
+    def add(self, packet: Any, number: int) -> None:
+        """Take a packet, the so-and-so-many-th of all that are looked at."""
+        self.number.append(number)
+        wrong = packet.pts is None or (self.jumping and not is_credible(packet, self.base))
+        self.pts.append(_NONE if wrong else packet.pts)
         self.dts.append(_NONE if packet.dts is None else packet.dts)
         self.length.append(packet.duration or 0)
         self.discard.append(packet.is_discard)
+        self.key.append(packet.is_keyframe)
 
     def stamps(self) -> tuple[Floats, Bools]:
         """Stamp of each packet in s, by which the container orders them, and whether it is a decoding time."""
         pts, dts = self._ticks()
         known = dts != _NONE
         ticks = np.where(known, dts, pts)
-        return np.where(ticks == _NONE, np.nan, ticks * self.base), known
+        # What leads to an edit is decoded, not shown, and lies on no line with the rest.
+        unknown = (ticks == _NONE) | self._discarded()
+        return np.where(unknown, np.nan, ticks * self.base), known
+
+    def numbers(self) -> Ints:
+        """Which of all packets that are looked at each one is."""
+        return np.frombuffer(self.number, np.int64)
 
     def presented(self) -> Floats:
         """Presentation time of each packet in s; NaN where none is stated."""
@@ -68,7 +80,7 @@ class Track:
         """
         pts, dts = (each[begin:end] for each in self._ticks())
         ticks = dts if self.decoding_only else np.where(pts != _NONE, pts, dts)
-        keep = (ticks != _NONE) & (np.frombuffer(self.discard, np.uint8)[begin:end] == 0)
+        keep = (ticks != _NONE) & ~self._discarded()[begin:end]
         added = np.zeros(len(ticks), np.int64)
         for number, shift in shifts:
             added[number:] = shift
@@ -79,15 +91,25 @@ class Track:
         return times, float(lengths[np.argmax(times)] * self.base)
 
     def after(self, ticks: int) -> int:
-        """Number of packets from the one with this presentation time on, in the container's order."""
+        """Number of packets that are shown, and say when, from the one with this presentation time on, in the container's order."""
         pts, dts = self._ticks()
-        at = np.flatnonzero(np.where(pts != _NONE, pts, dts) == ticks)
-        return len(pts) - int(at[0]) if len(at) else 0
+        stated = np.where(pts != _NONE, pts, dts)
+        at = np.flatnonzero(stated == ticks)
+        return int(np.count_nonzero((stated != _NONE)[at[0] :] & ~self._discarded()[at[0] :])) if len(at) else 0
+
+    def keys(self) -> Ints:
+        """Times in ticks of the packets that decoding can begin with, rising; those for decoding where a format knows no others."""
+        ticks = self._ticks()[1 if self.decoding_only else 0]
+        return np.unique(ticks[(np.frombuffer(self.key, np.uint8) != 0) & (ticks != _NONE)])
 
     def duration_s(self) -> float:
         """From the first to the last picture."""
         times, _ = self.shown()
         return float(times.max() - times.min()) if len(times) else 0.0
+
+    def _discarded(self) -> Bools:
+        discarded: Bools = np.frombuffer(self.discard, np.uint8) != 0
+        return discarded
 
     def _ticks(self) -> tuple[Ints, Ints]:
         return np.frombuffer(self.pts, np.int64), np.frombuffer(self.dts, np.int64)
@@ -100,9 +122,9 @@ def scan(container: Any, streams: Sequence[Any]) -> tuple[dict[int, Track], str]
     if not tracks:
         return tracks, ""
     try:
-        for packet in container.demux(*streams):
-            if packet.size:
-                tracks[packet.stream_index].add(packet)
+        packets = (packet for packet in container.demux(*streams) if packet.size)
+        for number, packet in enumerate(packets):
+            tracks[packet.stream_index].add(packet, number)
     except av.error.FFmpegError as error:
         return tracks, f"{error.strerror} after {sum(len(track.pts) for track in tracks.values())} packets"
     return tracks, ""
@@ -133,8 +155,11 @@ def ranked(tracks: Sequence[Track]) -> tuple[list[Track], dict[int, str]]:
     left = keep(left, "it holds no pictures", [track for track in left if len(track.pts)])
     longest = max((track.duration_s() for track in left), default=0.0)
     left = keep(left, "it is short", [track for track in left if track.duration_s() >= _SHORT_SHARE * longest])
-    pixels = {track.index: track.size[0] * track.size[1] for track in left}
-    largest = max(pixels.values(), default=0)
+    # A stream that is announced on the way has no size yet: nothing says that it is small.
+    largest = max((track.size[0] * track.size[1] for track in left), default=0)
+    pixels = {track.index: track.size[0] * track.size[1] or largest for track in left}
+    most = max((len(track.pts) for track in left), default=0)
+    left = keep(left, "slides: it has few pictures", [track for track in left if len(track.pts) >= _FEW_SHARE * most])
     left = keep(left, "a small copy", [track for track in left if pixels[track.index] >= _PROXY_SHARE * largest])
     left.sort(key=lambda track: (not track.default, -pixels[track.index], -track.duration_s(), track.index))
     passed_over |= {track.index: "not the default, smaller, shorter or later" for track in left[1:]}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fimad.pipeline.media.tracks import Bools, Floats, Shifts, Track
+from fimad.pipeline.media.tracks import Floats, Ints, Shifts, Track
 
 # A time stamp that goes back by more than this begins a new part, s; where only presentation times are known, those of
-# reordered pictures go back too. The first and the third are those of ffmpeg (`fftools/ffmpeg_demux.c`).
+# reordered pictures go back too, by a few pictures. The first and the last are those of ffmpeg (`fftools/ffmpeg_demux.c`).
 _BACK_S = 0.1
-_BACK_REORDERED_S = 1.0
+_BACK_REORDERED_S, _BACK_PICTURES = 1.0, 16
 _FORWARD_S = 10.0
 # Sound that goes on for longer than this after the pictures of a part holds the next part back.
 _TRAILING_SOUND_S = 0.5
@@ -32,12 +32,7 @@ def unrolled(video: Track, audio: Track | None, *, jumping: bool) -> dict[int, S
     jumping : whether the format's clock may leap forward; elsewhere a leap is a hole in what was recorded.
     """
     tracks = [video] if audio is None or not len(audio.pts) else [video, audio]
-    stamps = [track.stamps() for track in tracks]
-    edges = []
-    for at, (own, decoding) in enumerate(stamps):
-        others = np.concatenate([np.empty(0), *(each[0] for number, each in enumerate(stamps) if number != at)])
-        found = _edges(own, decoding, others if jumping else None)
-        edges.append([_first_of_part(tracks[at], edge) for edge in found])
+    edges = [[_first_of_part(track, edge) for edge in _edges(track, tracks, jumping)] for track in tracks]
     if len(edges[0]) > _MOST_PARTS or (len(edges[0]) > 1 and len(video.pts) < _FEWEST * len(edges[0])):
         return None
     pictures = _parts(video, edges[0])
@@ -61,20 +56,32 @@ def unrolled(video: Track, audio: Track | None, *, jumping: bool) -> dict[int, S
     return result
 
 
-def _edges(stamps: Floats, decoding: Bools, others: Floats | None) -> list[int]:
-    """Numbers of the packets that begin a part. Leaps forward count where `others` are given, and have nothing in them."""
+def _edges(track: Track, tracks: Sequence[Track], jumping: bool) -> list[int]:
+    """Numbers of a track's packets that begin a part. A leap forward is a hole if another track goes on in it."""
+    stamps, decoding = track.stamps()
     known = np.flatnonzero(np.isfinite(stamps))
     if len(known) < 2:
         return [0]
     rising, sure = stamps[known], decoding[known]
     step = np.diff(rising)
-    back = np.where(sure[1:] & sure[:-1], step < -_BACK_S, step < -_BACK_REORDERED_S)
-    if others is not None:
-        inside = np.sort(others[np.isfinite(others)])
-        for at in np.flatnonzero(step > _FORWARD_S):
-            low, high = np.searchsorted(inside, (rising[at] + 1, rising[at + 1] - 1))
-            back[at] = low == high
-    return [0, *(int(known[at + 1]) for at in np.flatnonzero(back))]
+    # However pictures are reordered, a quarter of the steps are of one picture.
+    reordered_s = max(_BACK_REORDERED_S, _BACK_PICTURES * float(np.quantile(np.abs(step), 0.25)))
+    new = np.where(sure[1:] & sure[:-1], step < -_BACK_S, step < -reordered_s)
+    for at in np.flatnonzero(step > _FORWARD_S) if jumping else ():
+        place = track.numbers()[known[[at, at + 1]]]
+        beside = (_running(other, place) for other in tracks if other is not track)
+        new[at] = not any(((each > rising[at] + 1) & (each < rising[at + 1] - 1)).any() for each in beside)
+    return [0, *(int(known[at + 1]) for at in np.flatnonzero(new))]
+
+
+def _running(track: Track, place: Ints) -> Floats:
+    """Stamps that a track runs through, without a leap of its own, around two places in the file: other parts may have any."""
+    stamps = track.stamps()[0]
+    step = np.diff(stamps, prepend=stamps[:1])
+    runs = np.cumsum((step < -_BACK_S) | (step > _FORWARD_S))
+    near = np.clip(np.searchsorted(track.numbers(), place), 0, len(runs) - 1)
+    through: Floats = stamps[(runs >= runs[near[0]]) & (runs <= runs[near[1]])]
+    return through
 
 
 def _first_of_part(track: Track, edge: int) -> int:

@@ -29,7 +29,7 @@ class CameraStage(FrameStage):
     """Cuts, camera motion, and how the picture changes where the person is, of every clip."""
 
     name: ClassVar[str] = "camera"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment", "pose")
     optional: ClassVar[tuple[str, ...]] = ("pose",)
     by_clip: ClassVar[bool] = True

@@ -50,7 +50,7 @@ class EmbedStage(FrameStage):
     """Embeddings per clip; one row per clip that is kept."""
 
     name: ClassVar[str] = "embed"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
     by_clip: ClassVar[bool] = True
 

@@ -25,7 +25,7 @@ class FlowStage(FrameStage):
     """Displacements of joints between the pictures that `pose` looked at; one row per clip that is kept."""
 
     name: ClassVar[str] = "flow"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment", "pose")
     by_clip: ClassVar[bool] = True
     same_pass: ClassVar[tuple[str, ...]] = ("pose",)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import subprocess
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from makers import LOG, chapters_file, config, ffmpeg, stage_input, video
@@ -48,6 +55,27 @@ _ALL = {f"{case.name}{case.suffix}": case for case in cases()}
 
 def look(path: Path, **limits: float) -> MediaInfo:
     return probe(path, Limits(**{**LIMITS.__dict__, **limits}), LOG)
+
+
+def ffmpeg_times(path: Path) -> list[float]:
+    """When ffmpeg shows the pictures, s; its output begins with the earliest."""
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "info",
+        "-nostats",
+        "-i",
+        path,
+        "-vf",
+        "showinfo",
+        "-an",
+        "-fps_mode",
+        "passthrough",
+    ]
+    told = subprocess.run(
+        [*map(str, command), "-f", "null", "-"], capture_output=True, text=True, check=True, timeout=60
+    ).stderr
+    return [float(each) for each in re.findall(r"pts_time:\s*(-?[\d.]+)", told)]
 
 
 def shown(path: Path) -> list[float]:
@@ -243,6 +271,13 @@ _PARTS = {
     "wrap, then restart": [("ts", 95_442), ("ts", 0)],
     "matroska": [("mkv", 0), ("mkv", 0)],
     "program stream": [("mpg", 0), ("mpg", 0)],
+    # The clock of a part lies within a leap of another.
+    "three clocks": [("ts", 50), ("ts", 10), ("ts", 70)],
+    "three clocks, falling": [("ts", 70), ("ts", 40), ("ts", 10)],
+    "there and back": [("ts", 10), ("ts", 70), ("ts", 10)],
+    "program stream, far": [("mpg", 0), ("mpg", 40)],
+    "program stream, back": [("mpg", 40), ("mpg", 0)],
+    "program stream, three clocks": [("mpg", 40), ("mpg", 0), ("mpg", 70)],
 }
 
 
@@ -271,10 +306,14 @@ def test_joined_recordings_follow_one_another(beeping: dict[str, Path], tmp_path
     media.write_bytes(b"".join(beeping[f"{suffix}{start}"].read_bytes() for suffix, start in parts))
     pictures = [(each.time_s, each.frame.to_ndarray(format="gray").mean() > 128) for each in decode(media, -1e9, 1e9)]
     times = np.array([at for at, _ in pictures])
-    assert len(times) == 40 * len(parts)
+    # FFmpeg gives the last picture before a leap of a program stream the time of the first behind it: when it was shown is not known.
+    astray = sum(a != b for a, b in pairwise(parts)) if parts[0][0] == "mpg" else 0
+    assert 40 * len(parts) - astray <= len(times) <= 40 * len(parts)
     info = look(media)
-    assert info.duration_s - info.start_s == pytest.approx(2 * len(parts), abs=0.08)
-    np.testing.assert_allclose(np.diff(times), 0.05, atol=0.031)
+    assert info.duration_s - info.start_s == pytest.approx(2 * len(parts), abs=0.08 + 0.05 * astray)
+    steps = np.diff(times)
+    assert (np.abs(steps - 0.05) > 0.031).sum() <= astray
+    assert steps.min() >= 0
     bright = np.array([white for _, white in pictures])
     flashes = times[bright & ~np.r_[False, bright[:-1]]]
     assert len(flashes) == len(parts)
@@ -367,6 +406,75 @@ def test_the_stream_that_people_watch_is_taken_and_that_is_recorded(
     assert (row["video_stream"], row["video_choice"]) == (wanted, info.video_choice)
 
 
+@pytest.mark.parametrize(("slides", "rate"), [("64x48", 1), ("128x96", 1), ("128x96", "1/2")])
+@pytest.mark.parametrize("first", [True, False])
+def test_slides_beside_the_video_are_not_it(slides: str, rate: object, first: bool, tmp_path: Path) -> None:
+    inputs = [("-i", f"testsrc2=size={slides}:rate={rate}"), ("-i", "testsrc2=size=64x48:rate=25")]
+    arguments = [each for given in (inputs if first else inputs[::-1]) for each in ("-f", "lavfi", "-t", 6, *given)]
+    media = tmp_path / "slides.mp4"
+    ffmpeg(*arguments, "-map", "0:v", "-map", "1:v", "-c:v", "libx264", "-preset", "ultrafast", media)
+    info = look(media)
+    assert (info.video_stream, len(shown(media))) == (int(first), 150)
+    assert "slides" in info.video_choice
+
+
+@pytest.mark.parametrize("lengths_s", [(1, 3), (3, 1), (2, 4)])
+def test_a_stream_that_is_announced_on_the_way_is_not_called_small(lengths_s: tuple[int, int], tmp_path: Path) -> None:
+    """Recordings that were joined, each under numbers of its own."""
+    joined = b""
+    for number, length_s in enumerate(lengths_s):
+        part = tmp_path / f"{number}.ts"
+        coded = (
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-pix_fmt",
+            "yuv420p",
+            "-mpegts_start_pid",
+            0x100 * (number + 1),
+        )
+        ffmpeg("-f", "lavfi", "-t", length_s, "-i", "testsrc2=size=64x48:rate=25", *coded, part)
+        joined += part.read_bytes()
+    media = tmp_path / "joined.ts"
+    media.write_bytes(joined)
+    assert len(shown(media)) == 25 * max(lengths_s)
+    assert "small" not in look(media).video_choice
+
+
+@pytest.mark.parametrize("several", [3, 5, 8])
+def test_pictures_that_share_one_time_stamp_with_others(several: int, tmp_path: Path) -> None:
+    """Some recorders write many pictures under one time stamp."""
+    source, media = tmp_path / "source.mp4", tmp_path / "shared.ts"
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-t",
+        4,
+        "-i",
+        "testsrc2=size=64x48:rate=25",
+        "-c:v",
+        "libx264",
+        "-bf",
+        0,
+        "-bsf:v",
+        "h264_mp4toannexb",
+        source,
+    )
+    with av.open(str(source)) as given, av.open(str(media), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        annexb = av.BitStreamFilterContext("h264_mp4toannexb", given.streams.video[0])
+        packets = [out for packet in given.demux(video=0) for out in annexb.filter(packet)]
+        for at in range(0, len(packets), several):
+            group = packets[at : at + several]
+            packet = av.Packet(b"".join(bytes(each) for each in group))
+            packet.stream, packet.time_base = stream, group[0].time_base
+            packet.pts, packet.dts = group[0].pts, group[0].dts
+            made.mux(packet)
+    np.testing.assert_allclose(shown(media), ffmpeg_times(media), atol=0.002)
+    assert len(shown(media)) == 100
+
+
 @pytest.mark.parametrize(
     ("shape", "turn", "size"), [("2/1", 0, (192, 64)), ("2/1", 90, (64, 192)), ("1/2", 270, (64, 48))]
 )
@@ -412,3 +520,102 @@ def test_a_clock_is_read_once_and_again_when_the_file_changes(base: Path, tmp_pa
     assert clock_of(path) is clock_of(path)
     ffmpeg("-i", base, "-t", 1, "-c", "copy", path)
     assert clock_of(path).end_s == pytest.approx(1.0, abs=0.25)
+
+
+def boxes(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin and end of the boxes of an MP4 file, or of one of them."""
+    while begin + 8 <= end:
+        size, kind = struct.unpack(">I4s", data[begin : begin + 8])
+        yield kind, begin, begin + size
+        begin += size
+
+
+def with_edits(source: Path, target: Path, edits: Sequence[tuple[int, int]]) -> Path:
+    """An MP4 file, its moov box last, whose one track shows (length in ms, from which tick; -1 nothing)."""
+    data = source.read_bytes()
+    entries = b"".join(struct.pack(">IiI", *edit, 1 << 16) for edit in edits)
+    listed = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    made, track = b"", b""
+    (moov,) = ((begin, end) for kind, begin, end in boxes(data, 0, len(data)) if kind == b"moov")
+    for kind, begin, end in boxes(data, moov[0] + 8, moov[1]):
+        if kind != b"trak":
+            made += data[begin:end]
+            continue
+        for inner, low, high in boxes(data, begin + 8, end):
+            track += data[low:high] if inner != b"edts" else b""
+            if inner == b"tkhd":
+                track += struct.pack(">I4s", 8 + len(listed), b"edts") + listed
+        made += struct.pack(">I4s", 8 + len(track), b"trak") + track
+    target.write_bytes(data[: moov[0]] + struct.pack(">I4s", 8 + len(made), b"moov") + made)
+    return target
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        # The end is cut off, by much and by little.
+        [(1000, 1024)],
+        [(700, 3 * 12800 + 1024)],
+        [(4000, 1024)],
+        # Parts behind one another, out of order, with nothing between them, one of them thrice.
+        [(1500, 1024), (2000, 3 * 12800 + 1024)],
+        [(1500, 3 * 12800), (1500, 1024)],
+        [(1500, 1024), (1000, -1), (2500, 2 * 12800 + 1024)],
+        [(1500, 1024), (1500, 1024), (1500, 1024)],
+        [(500, -1), (1000, 4 * 12800), (1000, 2 * 12800 + 1024), (1000, 1024)],
+    ],
+)
+@pytest.mark.parametrize("group", [25, 60])
+def test_edit_lists_of_one_and_of_several_edits(edits: list[tuple[int, int]], group: int, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.mp4"
+    coded = (
+        "-c:v",
+        "libx264",
+        "-g",
+        group,
+        "-pix_fmt",
+        "yuv420p",
+        "-movie_timescale",
+        1000,
+        "-video_track_timescale",
+        12800,
+    )
+    ffmpeg("-f", "lavfi", "-t", 6, "-i", "testsrc2=size=64x48:rate=25", *coded, whole)
+    media = with_edits(whole, tmp_path / "edited.mp4", edits)
+    wanted = np.array(ffmpeg_times(media))
+    times = np.array(shown(media))
+    assert len(wanted) >= 15
+    np.testing.assert_allclose(times, wanted, atol=0.002)
+    assert look(media).duration_s == pytest.approx(wanted[-1] + 0.04, abs=0.01)
+
+
+@pytest.mark.parametrize(("rate", "pictures"), [(1, 40), (2, 40), (3, 40), (1, 6)])
+def test_few_pictures_a_second_that_are_reordered_are_no_restart(rate: int, pictures: int, tmp_path: Path) -> None:
+    media = tmp_path / "slow.mkv"
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-t",
+        pictures / rate,
+        "-i",
+        f"testsrc2=size=64x48:rate={rate}",
+        "-c:v",
+        "libx264",
+        "-bf",
+        3,
+        media,
+    )
+    np.testing.assert_allclose(shown(media), np.arange(pictures) / rate, atol=0.002)
+
+
+@pytest.mark.parametrize("missing_s", [3, 7, 12])
+def test_a_recording_that_begins_within_a_long_group(missing_s: int, tmp_path: Path) -> None:
+    """The first picture that can be decoded comes hundreds of packets after the first one."""
+    whole, media = tmp_path / "whole.ts", tmp_path / "cut.ts"
+    coded = ("-c:v", "libx264", "-preset", "ultrafast", "-g", 60 * (missing_s + 1), "-sc_threshold", 0)
+    ffmpeg("-f", "lavfi", "-t", 2 * missing_s + 3, "-i", "testsrc2=size=64x48:rate=60", *coded, whole)
+    # The first group loses its first second, and with it its key.
+    media.write_bytes(whole.read_bytes()[188 * (whole.stat().st_size // (188 * 2 * (missing_s + 2))) :])
+    wanted = np.array(ffmpeg_times(media))
+    np.testing.assert_allclose(shown(media), wanted, atol=0.002)
+    assert wanted[0] > missing_s - 2

@@ -17,9 +17,9 @@ KEYS = {
     "captions": "623deefc58c66913",
     "segment": "0b499641bc324362",
     "transcribe": "5680cbc4ef780eb0",
-    "pose": "70b2194d908bd715",
-    "camera": "b1f6825a61442173",
-    "flow": "0ff51c22df86b0c6",
+    "pose": "ffb9674746312370",
+    "camera": "8dd135da5bbe844c",
+    "flow": "2f4568292fc03ed6",
     "simulate": "a89d4f2288987400",
     "label": "8e3fcf7263bd2efc",
 }
