@@ -19,7 +19,7 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,36 @@ def first_met() -> list[dict[str, str]]:
     """What the first labelling of the later batches gave, with the answers as written and as put right."""
     with (FOLDER / "first_met.tsv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
+
+
+def two_readers() -> dict[str, Any]:
+    """How well a second reader agrees with the answers of batch 45, and the matcher with either, and with both where they agree."""
+    with (FOLDER / "second_45.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    first = met("met_45")
+    second = [
+        replace(case, kind=row["kind"], exercises=frozenset(each for each in row["exercises"].split("|") if each))
+        for case, row in zip(first, rows, strict=True)
+    ]
+    labels = [label_title(case.title) for case in first]
+    told = [
+        replace(label, kind=case.kind, exercises=tuple(sorted(case.exercises)))
+        for label, case in zip(labels, second, strict=True)
+    ]
+    agreed = [
+        at
+        for at, (a, b) in enumerate(zip(first, second, strict=True))
+        if (a.kind, a.exercises) == (b.kind, b.exercises)
+    ]
+    print("\nbatch 45, two readers")
+    return _table(
+        {
+            "second against first": list(zip(first, told, strict=True)),
+            "matcher against first": list(zip(first, labels, strict=True)),
+            "matcher against second": list(zip(second, labels, strict=True)),
+            "where both agree": [(first[at], labels[at]) for at in agreed],
+        }
+    )
 
 
 def interval(right: float, count: int) -> tuple[float, float]:
@@ -243,6 +273,7 @@ def main() -> None:
     for method in sorted({name for name, _ in methods}):
         print(f"  {method:<12}{methods[method, True]:>6}{methods[method, False]:>6}")
     result["methods"] = {f"{name}{'' if right else ' wrong'}": count for (name, right), count in methods.items()}
+    result["two readers"] = two_readers()
     if options.wrong:
         _wrong(pair for pair in pairs if not pair[0].held_out)
     if options.wrong_held_out:

@@ -64,6 +64,9 @@ def known_pairs() -> dict[tuple[str, str], str]:
                     if left and right and exercise.id not in (left.id, right.id):
                         pairs.setdefault((left.id, right.id), exercise.id)
             for at in range(1, len(words)):
+                if tuple(words[:at]) in found.equipment or tuple(words[at:]) in found.equipment:
+                    # A "box squat" is no boxing.
+                    continue
                 left, right = exact(words[:at], found), exact(words[at:], found)
                 if left and right and exercise.id not in (left.id, right.id):
                     pairs.setdefault((left.id, right.id), exercise.id)

@@ -137,7 +137,8 @@ def _label(title: str) -> TitleLabel:
     if len(kept) < len(reading.matches):
         reading.matches, reading.phrases = kept, phrases(reading.words, kept, found)
     verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
-    notes = [_read(aside, found, frozenset((language,) if language else ())) for aside in asides[:_MAX_ASIDES]]
+    # "Setu Bandha (bridge pose)": English beside another language.
+    notes = [_read(aside, found, frozenset((language, "en") if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")

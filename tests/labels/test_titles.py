@@ -456,6 +456,17 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Leg day (squat PR)", ()),
         ("Combo 2 (Hook, Hook, Knee)", ("punch", "knee_strike")),
         ("Slip, slip, cross", ("bob_and_weave", "punch")),
+        ("Round 5: Slip Slip Cross", ("bob_and_weave", "punch")),
+        ("Combo 2: Hook, Uppercut, Knee", ("punch", "knee_strike")),
+        ("3. Slip, slip, cross x10", ("bob_and_weave", "punch")),
+        # What is trained on is no boxing.
+        ("Combo: punch and squat", ("squat_punch",)),
+        ("Bench press + squat", ("bench_press", "squat")),
+        ("Squat to box", ("box_squat",)),
+        # English in brackets behind another language.
+        ("Setu Bandha Sarvangasana (Bridge Pose)—1 minute", ("glute_bridge",)),
+        ("Adho Mukha Svanasana (Downward Dog)", ("downward_dog",)),
+        ("Kniebeugen (squats)", ("squat",)),
         ("Jab with the elbow in", ("punch",)),
         ("Cross kicks", ("front_kick",)),
         ("Cross body kick", ("roundhouse_kick",)),

@@ -27,6 +27,8 @@ _STRUCK = {
     "teep": "front_kick",
     "roundhouse": "roundhouse_kick",
 }
+# What may stand among strikes besides: "*Round 5:* slip, slip, cross".
+_BETWEEN_STRIKES = _COMBO | {"and", "round", "set"}
 # From so many words on a title describes what it names.
 _DESCRIBED = 14
 _STRIKES = frozenset(_STRUCK.values())
@@ -66,6 +68,8 @@ def _struck(reading: Reading) -> list[str]:
         return []
     covered = {at for match in strikes for at in range(match.start, match.end)}
     others = [
-        word for at, word in enumerate(reading.words) if at not in covered and word[0].isalnum() and word != "and"
+        word
+        for at, word in enumerate(reading.words)
+        if at not in covered and word[0].isalpha() and word not in _BETWEEN_STRIKES
     ]
     return [_STRUCK[word] for word in others] if all(word in _STRUCK for word in others) else []
