@@ -4,7 +4,8 @@ Who converts 24 frames a second to 30 shows every fourth picture twice; who conv
 evenly moving people move unevenly, and a false tone of 5 or 6 Hz is in every signal. A converter that puts out `r` frames a
 second from `s` shows in frame n the picture number floor(n s / r + phase): which ratio and which phase explain the changes best
 is found for every stretch of a clip with the Viterbi algorithm (Forney 1973), against a video that was not converted. A single
-repeat proves nothing, since people stand still: only the pattern does.
+repeat proves no conversion, since people stand still: only the pattern does. One that stands amid even motion is a picture that was
+held for one that was lost, and is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Rates at which people film, animate, broadcast and show; each also a thousandth slower, as NTSC has it.
-_RATES_HZ = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60)
+_RATES_HZ = (10, 12, 15, 18, 20, 24, 25, 30, 48, 50, 60)
 _SAME_RATE = 0.006
 # Conversions that repeat more, or whose patterns are longer, are not to be told from people who stand still.
 _SMALLEST_RATIO = 0.25
@@ -170,7 +171,9 @@ def find_cadence(time_s: Floats, change: Floats) -> Cadence:
                 pair = (round(now_hz * float(ratio), 2), round(now_hz, 2))
                 found[pair] = found.get(pair, 0) + len(at)
         times[low:high] = own
-    if not found:
+        if not repeated[low:high].any():
+            repeated[low:high] = _held(np.asarray(change[low:high], np.float64))
+    if not repeated.any() and not found:
         return plain
     times[repeated] = np.nan
     _keep_rising(times, 0.25 / rate_hz)
@@ -196,7 +199,7 @@ def source_times(time_s: Floats, seen_s: Floats, cadence: Cadence) -> Floats:
     time_s : (m,) presentation times of these frames.
     seen_s : (n,) presentation times of all frames, for which `cadence` was found.
     """
-    if not cadence.rates_hz or not len(seen_s):
+    if not (cadence.rates_hz or cadence.repeated) or not len(seen_s):
         return np.array(time_s, np.float64)
     known = np.isfinite(cadence.source_time_s)
     # A repeat shows what the last frame that is none does.
@@ -283,6 +286,19 @@ def _score_repeats(change: Floats, kinds: tuple[Fraction, ...]) -> Floats:
         repeat, new = (isolated, if_new_alone) if 1 - ratio < _RARE else (if_repeat, if_new)
         scores[:, at] = np.where(moving, np.where(_steps(len(change), ratio, phase) == 0, repeat, new), 0.0)
     return scores
+
+
+def _held(change: Floats) -> NDArray[np.bool_]:
+    """Frames that stand still between others that move: recorders and encoders that lose a picture show the one before it once more.
+
+    They follow no pattern. The frame behind is where it belongs, so that no time has to be found; people who turn around slow
+    down before they do.
+    """
+    nearest = np.minimum(_shifted(change, -1), _shifted(change, 1))
+    around = np.stack([_shifted(change, by) for by in (-3, -2, 2, 3)])
+    farther = np.where(np.isfinite(around).all(0), np.median(around, 0), np.nan)
+    still = change < _SURE_SHARE * nearest
+    return np.asarray(still & (nearest > _ISOLATED_SHARE * farther) & _moving(change, nearest))
 
 
 def _score_skips(change: Floats, kinds: tuple[Fraction, ...]) -> Floats:

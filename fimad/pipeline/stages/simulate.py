@@ -222,16 +222,16 @@ def _retimed(camera: CameraMotion, shown_s: Floats, taken_s: Floats) -> CameraMo
 
 
 def frame_times(pose: pa.Table, at: int) -> dict[str, Any] | None:
-    """What was found of a clip's frame rate, for its report; None if it was not converted."""
+    """What was found of a clip's frame rate, for its report; None if each frame has a picture of its own, at its time."""
     if "pose_rates_hz" not in pose.column_names:
         return None
     rates = pose.column("pose_rates_hz")[at].as_py()
     if rates is None:
         return {"unknown": "too few, uneven or still frames, or a rate that nothing is usually converted to"}
-    if not rates:
-        return None
     taken_s = _array(pose, "pose_source_time_s", at)
     assert taken_s is not None  # noqa: S101  (an invariant: both columns are written together)
+    if not rates and np.isfinite(taken_s).all():
+        return None
     return {
         "conversions_hz": [rates[i : i + 2] for i in range(0, len(rates), 2)],
         "frames": len(taken_s),

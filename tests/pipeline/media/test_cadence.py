@@ -62,6 +62,10 @@ def converted(
         (25, 50),
         (20, 30),
         (50, 60),
+        # Films of 8 mm.
+        (18, 24),
+        (18, 25),
+        (18, 30),
     ],
 )
 @pytest.mark.parametrize("phase", [0.0, 0.5, 0.9])
@@ -174,6 +178,29 @@ def test_half_of_a_video_may_be_converted() -> None:
     ]
     np.testing.assert_array_equal(found.source_time_s[260:460], np.arange(260, 460) / 30)
     assert set(found.rates_hz) == {(24.0, 30.0), (25.0, 30.0)}
+
+
+@pytest.mark.parametrize(("rate_hz", "share"), [(30, 0.03), (30, 0.1), (30, 0.2), (25, 0.1), (60, 0.1)])
+def test_pictures_that_were_held_for_lost_ones_are_left_out(rate_hz: float, share: float) -> None:
+    rng = np.random.default_rng(3)
+    shown = np.arange(round(20 * rate_hz)) / rate_hz
+    lost = rng.random(len(shown)) < share
+    lost[0] = False
+    number = np.maximum.accumulate(np.where(lost, 0, np.arange(len(shown))))
+    place = moved(shown)[number]
+    change = np.abs(np.diff(place, axis=0, prepend=np.nan)).mean(axis=1) + 0.02 * np.abs(
+        rng.standard_normal(len(shown))
+    )
+    found = find_cadence(shown, change)
+    left_out = np.isnan(found.source_time_s)
+    assert (found.rates_hz, found.skipped) == ((), 0)
+    # Two in a row, or beside a turning point, are not told from somebody who stands still.
+    assert (left_out & lost).sum() > 0.5 * lost.sum()
+    assert (left_out & ~lost).sum() <= 2
+    np.testing.assert_allclose(found.source_time_s[~left_out], shown[~left_out])
+    seen_s = shown[::2]
+    np.testing.assert_array_equal(np.isnan(source_times(shown, shown, found)), left_out)
+    assert np.isfinite(source_times(seen_s, shown, found)).sum() >= len(seen_s) - left_out.sum()
 
 
 def test_short_and_uneven_clips_are_left_alone() -> None:
