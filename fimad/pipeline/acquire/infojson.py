@@ -102,7 +102,7 @@ def captions_beside(
     Files are NAME.LANGUAGE.vtt or NAME.vtt (also .srt, .ass, .sbv, .ttml, .json3, ...). They count as human-made unless their name
     says otherwise, or the info.json knows that language only from speech recognition. Of each kind the first of the wanted
     `languages` is taken, else the one that is spoken, else one without a language, else the only one; of twins in several
-    formats the best that can be read. Times are brought to the file's clock, see `timeline`.
+    formats the best that can be read. Times are brought to the file's clock, see `cues_in_file`.
     """
     human = info.get("subtitles") if isinstance(info.get("subtitles"), dict) else {}
     automatic = info.get("automatic_captions") if isinstance(info.get("automatic_captions"), dict) else {}
@@ -118,9 +118,6 @@ def captions_beside(
             {each[1]: tracks[each] for each in tracks if each[0] == kind}, languages, spoken, kind, log
         )
         if language is None:
-            continue
-        if published.ranges == () and cues and max(cue.end_s for cue in cues) > length_s + 1:
-            log.warning("%s captions (%s) are left out: they are those of another cut", kind, language)
             continue
         rows += caption_rows(cues_in_file(cues, published, length_s), language or spoken, kind)
     return rows

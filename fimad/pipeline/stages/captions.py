@@ -29,6 +29,7 @@ class CaptionsStage(Stage):
     """
 
     name: ClassVar[str] = "captions"
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download",)
     resource: ClassVar[Resource] = "network"
 

@@ -14,7 +14,7 @@ from fimad.pipeline.stages.registry import STAGES, load_stage, plan_stages
 #: of their own, so `embed` is not among them.
 KEYS = {
     "download": "01b2210a41bd7125",
-    "captions": "623deefc58c66913",
+    "captions": "e1107e66d63448a0",
     "segment": "0b499641bc324362",
     "transcribe": "5680cbc4ef780eb0",
     "pose": "70b2194d908bd715",
