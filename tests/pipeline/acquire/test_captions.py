@@ -189,6 +189,42 @@ def test_encodings(language: str, encoding: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "Fléchissez",
+        "Fléchissez les genoux, à droite",
+        "Приседания со штангой",
+        "スクワットを始めましょう",
+        "深蹲开始",
+        "Ćwiczenie",
+        "“Squat” – now",
+        "👍 squat",
+    ],
+)
+@pytest.mark.parametrize("stray", [b"\xff", b"\xe9", b"\x80"])
+@pytest.mark.parametrize("language", ["", "ru", "ja"])
+def test_a_stray_byte_costs_itself_alone(words: str, stray: bytes, language: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:03,000\n{words}\n\n2\n00:00:03,000 --> 00:00:04,000\nbad"
+    first, second = parse_captions(text.encode() + stray + b" one\n", "srt", language)
+    assert (first.text, second.text) == (words, "bad\ufffd one")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp1252", "É” FLÉCHISSEZ LES GENOUX, À DROITE “CAFÉ”"),
+        ("euc-jp", "さあ、いくのに、にたる。ひざをまげて、はい、いち、に"),
+        ("cp874", "ทำท่าสควอท รอก วัด ลง ขึ้นลง เอาล่ะ"),
+        ("gb18030", "大家好，今天我们做深蹲，往下，联通"),
+        ("cp949", "안녕하세요 오늘은 스쿼트, 무릎을 굽히고"),
+    ],
+)
+def test_what_holds_characters_of_utf_8_by_chance_is_not_that(encoding: str, words: str) -> None:
+    (cue,) = parse_captions(f"1\n00:00:01,000 --> 00:00:03,000\n{words}\n".encode(encoding), "srt")
+    assert cue.text == words
+
+
+@pytest.mark.parametrize(
     ("offered", "wanted", "spoken", "chosen"),
     [
         (["ar", "de", "en"], ("en",), "en", "en"),
