@@ -177,7 +177,7 @@ def _first_readable(files: Sequence[CaptionFile], log: logging.Logger) -> list[C
             if file.path.stat().st_size > MAX_CAPTION_BYTES:
                 log.warning("%s is left out: more than %d bytes", file.path.name, MAX_CAPTION_BYTES)
                 continue
-            cues = parse_captions(file.path.read_bytes(), file.extension, file.language)
+            cues = parse_captions(file.path.read_bytes(), file.extension, file.language, log)
         except (PermanentError, OSError) as error:
             log.warning("%s is left out: %s", file.path.name, error)
             continue

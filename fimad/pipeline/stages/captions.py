@@ -5,6 +5,7 @@ A stage of its own, so that other languages ask for captions again and for no vi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -79,7 +80,7 @@ class CaptionsStage(Stage):
                 refused: PermanentError | None = None
                 for language, kind, tracks in choose_captions(info, self.config.captions.languages):
                     try:
-                        cues = cues_in_file(_first_readable(session, tracks), published, length_s)
+                        cues = cues_in_file(_first_readable(session, tracks, item.log), published, length_s)
                     except PermanentError as error:
                         item.log.warning("%s captions (%s) can't be had: %s", kind, language, error)
                         refused = error
@@ -123,10 +124,10 @@ def choose_captions(info: _Row, languages: tuple[str, ...]) -> list[tuple[str, s
     return chosen
 
 
-def _first_readable(session: Any, tracks: list[_Row]) -> list[Cue]:
+def _first_readable(session: Any, tracks: list[_Row], log: logging.Logger) -> list[Cue]:
     for at, track in enumerate(tracks):
         try:
-            return parse_captions(session.caption(track), track["ext"])
+            return parse_captions(session.caption(track), track["ext"], log=log)
         except PermanentError as error:
             if error.reason != "bad_captions" or at + 1 == len(tracks):
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,35 @@ def test_rolling_captions_of_every_shape(cues: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cues", "words"),
+    [
+        ([(0, 2, "a\nb"), (2, 4, "b\nc"), (5, 7, "c\nd"), (7, 9, "d\ne")], "a b c d e"),
+        ([(0, 2, "a\nb"), (2.1, 4, "b\nc"), (4.1, 7, "c\nd"), (7.1, 9, "d\ne")], "a b c d e"),
+        ([(0, 2, "a b c"), (2.2, 4, "b c d"), (4.2, 7, "c d e")], "a b c d e"),
+        ([(0, 2, "a\nb"), (2, 4, "b\nc"), (34, 36, "c\nd"), (36, 38, "d\ne")], "a b c c d e"),
+        ([(0, 2, "a"), (2.5, 4, "a"), (5, 6, "b"), (6.5, 7, "b"), (8, 9, "c"), (9.5, 10, "c")], "a a b b c c"),
+        ([(0, 2, "a\nb"), (2.1, 4, "b\nc"), (4.1, 7, "x\ny"), (7.1, 9, "z\nv"), (9.1, 10, "w\nu")], "a b b c x y z v w u"),
+    ],
+)  # fmt: skip
+def test_rolling_captions_go_on_after_a_pause(cues: list[tuple[float, float, str]], words: str) -> None:
+    text = "".join(f"\n00:{start:06.3f} --> 00:{end:06.3f}\n{said}\n" for start, end, said in cues)
+    assert " ".join(cue.text for cue in parse_captions(f"WEBVTT\n{text}".encode(), "vtt")) == words
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_the_same_cue_at_the_same_time_is_one(times: int) -> None:
+    lines = [
+        f"Dialogue: {{}},0:00:0{at}.00,0:00:0{at + 1}.00,{word}\n"
+        for at, word in enumerate(("Squat", "Squat", "Lunge"))
+    ]
+    whole = "[Events]\nFormat: Layer, Start, End, Text\n" + "".join(
+        line.format(layer) for line in lines for layer in range(times)
+    )
+    cues = parse_captions(whole.encode(), "ass")
+    assert [(cue.start_s, cue.text) for cue in cues] == [(0, "Squat"), (1, "Squat"), (2, "Lunge")]
+
+
+@pytest.mark.parametrize(
     "cues",
     [
         ("Jump!", "Jump!", "Jump!"),
@@ -155,6 +185,137 @@ def test_srt_without_numbers_or_with_more_before_is_read(text: str, newline: str
     whole = text.format("00:00:01,000 --> 00:00:02,000", "00:00:03,000 --> 00:00:04,000").replace("\n", newline)
     cues = parse_captions(whole.encode(), "srt")
     assert [(cue.start_s, cue.text) for cue in cues] == [(1, "Down"), (3, "Up")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("00:01,000 --> 00:02,000", "00:03,000 --> 00:04,500"),
+        ("00:00:01 --> 00:00:02", "00:00:03 --> 00:00:04.5"),
+        ("00:00:01, 000 --> 00:00:02, 000", "00:00:03, 000 --> 00:00:04, 500"),
+        ("00:00:01:000 --> 00:00:02:000", "00:00:03:000 --> 00:00:04:500"),
+        ("00:01:000 --> 00:02:000", "00:03:000 --> 00:04:500"),
+        ("00:00:01,000 -> 00:00:02,000", "00:00:03,000 -> 00:00:04,500"),
+        ("0:1.0-->0:2.0", "0:3.0-->0:4.5"),
+        ("00:00:01,000 —> 00:00:02,000", "00:00:03,000 → 00:00:04,500"),
+        ("00:00:01.000000 --> 00:00:02.000000", "00:00:03.000000 --> 00:00:04.500000 line:90%"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r\r\n", "\r"])
+def test_times_in_any_form(first: str, second: str, newline: str) -> None:
+    expected = [(1, 2, "Squat & 2"), (3, 4.5, "Lunge")]
+    numbered = f"1\n{first}\nSquat\n& 2\n\n2\n{second}\nLunge\n"
+    plain = f"WEBVTT\n\n{first}\nSquat\n& 2\n\n{second}\nLunge\n"
+    for extension in ("srt", "vtt"):
+        for text in (numbered, plain):
+            cues = parse_captions(text.replace("\n", newline).encode(), extension)
+            assert [(cue.start_s, cue.end_s, cue.text) for cue in cues] == expected
+
+
+@pytest.mark.parametrize(
+    "times", ["0:00:01.000,0:00:02.000", "0:01.0,0:02.0", "00:00:01,000,00:00:02,000", "0:00:01 , 0:00:02"]
+)
+def test_times_of_sbv_in_any_form(times: str) -> None:
+    assert [(cue.start_s, cue.end_s) for cue in parse_captions(f"{times}\nSquat\n".encode(), "sbv")] == [(1, 2)]
+
+
+LOST = [
+    ("vtt", "WEBVTT\n\n{}\nA\n\n00:00:xx --> 00:00:05.000\nB\n", "00:01.000 --> 00:02.000"),
+    ("srt", "1\n00:00:01;000 --> 00:00:02;000\nB\n\n2\n{}\nA\n", "00:00:01,000 --> 00:00:02,000"),
+    ("srt", "1\n{}\nA\n\n2\n00:00:06,000 --> 00:00:05,000\nB\n", "00:00:01,000 --> 00:00:02,000"),
+    ("sbv", "{}\nA\n\n0:00:03.000,0:00:xx.000\nB\n", "0:00:01.000,0:00:02.000"),
+    ("ttml", '<tt><p {}>A</p><p begin="soon" end="5s">B</p></tt>', 'begin="1s" end="2s"'),
+    ("srv1", '<transcript><text {}>A</text><text start="x" dur="1">B</text></transcript>', 'start="1" dur="1"'),
+    ("srv3", '<timedtext><body><p {}>A</p><p t="3000">B</p></body></timedtext>', 't="1000" d="1000"'),
+    ("json3", '{{"events": [{{"tStartMs": {}, "segs": [{{"utf8": "A"}}]}}, {{"segs": [{{"utf8": "B"}}]}}]}}', '1000, "dDurationMs": 1000'),
+    ("ass", "[Events]\nFormat: Start, End, Text\nDialogue: bad,0:00:05.00,B\nDialogue: {},A\n", "0:00:01.00,0:00:02.00"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("extension", "text", "times"), LOST)
+def test_a_bad_cue_costs_itself_alone_and_is_told(
+    extension: str, text: str, times: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cues = parse_captions(text.format(times).encode(), extension, log=LOG)
+    assert [(cue.start_s, cue.end_s, cue.text) for cue in cues] == [(1, 2, "A")]
+    (message,) = caplog.messages
+    assert message.startswith("1 of 2 cues are left out: ")
+
+
+@pytest.mark.parametrize(
+    ("extension", "text"),
+    [
+        ("vtt", "WEBVTT\n\n00:00:xx --> 00:00:05.000\nB\n"),
+        ("vtt", "WEBVTT\n\nSquat\n\nLunge\n"),
+        ("srt", "1\n00:00:01;000 --> 00:00:02;000\nSquat\n"),
+        ("ttml", "<tt><body><div><p>Squat</p></div></body></tt>"),
+        ("srv1", '<transcript><text start="4">Squat</text></transcript>'),
+        ("json3", '{"events": [{"tStartMs": 1, "segs": [{"utf8": "Squat"}]}]}'),
+        ("ass", "[Events]\nFormat: Start, End, Text\nDialogue: bad,0:00:05.00,Squat\n"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_read_is_not_empty(extension: str, text: str) -> None:
+    with pytest.raises(PermanentError) as caught:
+        parse_captions(text.encode(), extension)
+    assert caught.value.reason == "bad_captions"
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("knee < 90 degrees, hip > 45", "knee < 90 degrees, hip > 45"),
+        ("<3 you >> COACH: go <i>now</i>", "<3 you >> COACH: go now"),
+        ("hold <ten> seconds, rest <= 5 s, 3 <-> 4", "hold <ten> seconds, rest <= 5 s, 3 <-> 4"),
+        ('<font color="#ff0">down</font> <b>and</b><br/> <u>up</u>', "down and up"),
+    ],
+)
+def test_words_between_less_and_greater_stay(written: str, words: str) -> None:
+    times = "00:00:01.000 --> 00:00:02.000"
+    for extension, head in (("srt", "1"), ("vtt", "WEBVTT\n")):
+        (cue,) = parse_captions(f"{head}\n{times}\n{written}\n".encode(), extension)
+        assert cue.text == words
+
+
+TTML_ROOT = (
+    '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:frameRate="{}"{}>'
+    "<head><metadata><desc>p</desc></metadata></head><body><div{}>{}</div></body></tt>"
+)
+
+
+@pytest.mark.parametrize(
+    ("root", "div", "text", "expected"),
+    [
+        ("", ' begin="10s"', '<p begin="1s" end="2s">Squat</p>', [(11, 12, "Squat")]),
+        ("", ' begin="10s" end="12s"', '<p begin="1s">Squat</p>', [(11, 12, "Squat")]),
+        ("", ' begin="10s" dur="2s"', "<p>Squat<br/>down</p>", [(10, 12, "Squat down")]),
+        ("", "", '<p><span begin="1s" end="2s">Squat</span><span begin="2s" end="3s">Lunge</span></p>', [(1, 2, "Squat"), (2, 3, "Lunge")]),
+        ("", "", '<p begin="10s" end="14s">So <span begin="1s" dur="1s">squat</span></p>', [(10, 11, "So"), (11, 12, "squat")]),
+        ("", "", '<p begin="1s">Squat</p><p begin="2s">Lunge</p>', [(1, 2, "Squat"), (2, 7, "Lunge")]),
+        ("", "", '<p begin="25f" end="50f">Squat</p>', [(1, 2, "Squat")]),
+        ("", "", '<p begin="00:00:01:05" end="00:00:02:00">Squat</p>', [(1.2, 2, "Squat")]),
+        (' ttp:tickRate="10000000"', "", '<p begin="10000000t" end="20000000t">Squat</p>', [(1, 2, "Squat")]),
+        (' ttp:frameRateMultiplier="1000 1001"', "", '<p begin="25f" dur="250ms">Squat</p>', [(1.001, 1.251, "Squat")]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", "\n\n"])
+def test_times_of_ttml(root: str, div: str, text: str, expected: list[Any], before: str) -> None:
+    cues = parse_captions((before + TTML_ROOT.format("25", root, div, text)).encode(), "ttml")
+    assert [(cue.start_s, cue.end_s, cue.text) for cue in cues] == [
+        (pytest.approx(start_s), pytest.approx(end_s), words) for start_s, end_s, words in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("Format:", "format:").replace("Dialogue:", "dialogue:"),
+        lambda text: text.replace("\n", "\n  "),
+        lambda text: text.replace("0:00:01.00,", "-0:00:01.00,").replace("Dialogue:", "Dialogue :"),
+    ],
+)
+def test_substation_alpha_as_programs_write_it(change: Callable[[str], str]) -> None:
+    cues = parse_captions(change(ASS).encode(), "ass")
+    assert [(cue.end_s, cue.text) for cue in cues] == [(2.5, "Keep, going and breathe"), (4, "Stop")]
 
 
 @pytest.mark.parametrize(
