@@ -81,7 +81,7 @@ def parse_captions(data: bytes, extension: str, language: str = "", log: logging
     Cues without text are left out; so are those with times that make no sense, of which the log tells.
     """
     if len(data) > MAX_CAPTION_BYTES:
-        raise _bad(f"it has more than {MAX_CAPTION_BYTES} bytes")
+        raise bad_captions(f"it has more than {MAX_CAPTION_BYTES} bytes")
     text = decoded(data, language)
     track = _Track()
     try:
@@ -94,17 +94,18 @@ def parse_captions(data: bytes, extension: str, language: str = "", log: logging
         elif extension in ("ttml", "dfxp", "srv1", "srv2", "srv3", "xml"):
             _xml(text, track)
         else:
-            raise _bad(f"the format {extension[:20]!r} is not known")
+            raise bad_captions(f"the format {extension[:20]!r} is not known")
     except _DAMAGED as error:
-        raise _bad(str(error) or type(error).__name__) from error
+        raise bad_captions(str(error) or type(error).__name__) from error
     if track.lost and not track.shown:
-        raise _bad(f"of its cues none can be read ({track.lost}, the first because {track.why})")
+        raise bad_captions(f"of its cues none can be read ({track.lost}, the first because {track.why})")
     if track.lost and log is not None:
         log.warning("%d of %d cues are left out: %s", track.lost, track.lost + len(track.shown), track.why)
     return _unroll(track.shown)
 
 
-def _bad(why: str) -> PermanentError:
+def bad_captions(why: str) -> PermanentError:
+    """What is raised for captions that can't be read."""
     return PermanentError(
         f"The caption file can't be read: {why}.",
         "It is damaged or not a caption file.",
@@ -171,7 +172,7 @@ def _substation(text: str, track: _Track) -> None:
                 said = re.sub(r"\{[^{}]{0,500}\}", "", _DRAWING.sub("", values["text"]))
                 track.add(clock_s(values["start"]), clock_s(values["end"]), said)
     if not fields:
-        raise _bad("it has no [Events] with a Format")
+        raise bad_captions("it has no [Events] with a Format")
 
 
 def _webvtt(text: str, kind: str, track: _Track) -> None:
@@ -194,7 +195,7 @@ def _webvtt(text: str, kind: str, track: _Track) -> None:
     try:
         captions = webvtt.from_buffer(io.StringIO(text), format=kind)
     except webvtt.errors.MalformedFileError as error:
-        raise _bad(track.why or str(error) or "malformed") from error
+        raise bad_captions(track.why or str(error) or "malformed") from error
     for caption in captions:
         # Its own text has what stands between < and > removed, whatever it is.
         track.add(clock_s(caption.start), clock_s(caption.end), html.unescape(_TAG.sub("", caption.raw_text)))
@@ -224,7 +225,7 @@ def _json3(text: str, track: _Track) -> None:
 
 def _xml(text: str, track: _Track) -> None:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise _bad("it declares a document type, which can hide an entity bomb")
+        raise bad_captions("it declares a document type, which can hide an entity bomb")
     root = ElementTree.fromstring(text.lstrip())  # noqa: S314  (no entities can be declared, see above)
     if _name(root) not in ("transcript", "timedtext"):
         _timed_text(root, track)

@@ -16,7 +16,8 @@ from makers import LOG
 from fimad.errors import PermanentError
 from fimad.pipeline.acquire import beside
 from fimad.pipeline.acquire.captions import parse_captions
-from fimad.pipeline.acquire.infojson import captions_beside, choose_language
+from fimad.pipeline.acquire.infojson import captions_beside
+from fimad.pipeline.acquire.languages import choose_language, tag_of
 from fimad.pipeline.acquire.timeline import Published
 
 VTT = """WEBVTT
@@ -398,10 +399,103 @@ def test_what_holds_characters_of_utf_8_by_chance_is_not_that(encoding: str, wor
         (["ar"], ("en",), "en", None),
         (["ar", "de"], ("en",), "", None),
         ([], ("en",), "en", None),
+        (["en-GB", "en-US"], ("en",), "en-US", "en-US"),
+        (["en-AU", "en-GB", "en-US"], ("en",), "en_gb", "en-GB"),
+        (["zh-Hans", "zh-Hant"], ("zh",), "zh-TW", "zh-Hant"),
+        (["zh-Hans", "zh-Hant"], ("zh-CN",), "zh-TW", "zh-Hans"),
+        (["pt-BR", "pt-PT"], ("en",), "pt-PT", "pt-PT"),
+        (["en", "en-GB"], ("en-GB",), "en", "en-GB"),
+        (["en-AU", "en"], ("en-GB",), "en-AU", "en"),
+        (["EN", "de"], ("en",), "", "EN"),
+        (["de", "eng"], ("en",), "", "eng"),
+        (["iw", "de"], ("he",), "", "iw"),
+        (["en", "de"], ("German",), "", "de"),
     ],
 )
 def test_the_right_language(offered: list[str], wanted: tuple[str, ...], spoken: str, chosen: str | None) -> None:
     assert choose_language(offered, wanted, spoken) == chosen
+
+
+@pytest.mark.parametrize(
+    ("names", "tag"),
+    [
+        (("en", "EN", "eng", "English"), "en"),
+        (("pt-BR", "PT_BR", "por-BR", "pob"), "pt-BR"),
+        (("ger", "deu", "Deutsch"), "de"),
+        (("fre", "fra", "français"), "fr"),
+        (("xx",), "xx"),
+        (("",), ""),
+    ],
+)
+def test_one_tag_for_each_language(names: tuple[str, ...], tag: str) -> None:
+    assert {tag_of(name) for name in names} == {tag}
+
+
+CUE = "1\n00:00:00,000 --> 00:00:01,000\n{}\n"
+
+
+def beside_of(folder: Path, names: list[str], info: dict[str, Any], *languages: str) -> list[tuple[str, str, str]]:
+    """The kind, language and text of what is taken of caption files that hold their names."""
+    (folder / "squat.mp4").write_bytes(b"x")
+    for name in names:
+        text = ("WEBVTT\n\n" if name.endswith("vtt") else "") + CUE.format(name)
+        (folder / name).write_text(text)
+    rows = captions_beside(folder / "squat.mp4", info, languages or ("en",), Published(), 10.0, LOG)
+    return [(row["kind"], row["language"], row["text"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("names", "info", "taken"),
+    [
+        (["squat.eng.srt", "squat.spa.srt"], {}, ("en", "squat.eng.srt")),
+        (["squat.eng.srt"], {"language": "en"}, ("en", "squat.eng.srt")),
+        (["squat.English.srt", "squat.Deutsch.srt"], {}, ("en", "squat.English.srt")),
+        (["squat.en.hi.srt"], {}, ("en", "squat.en.hi.srt")),
+        (["squat.hi.srt"], {}, ("hi", "squat.hi.srt")),
+        (["squat.hi.srt", "squat.eng.hi.sdh.srt"], {}, ("en", "squat.eng.hi.sdh.srt")),
+        (["squat.EN_us.srt", "squat.en-GB.srt"], {"language": "en-US"}, ("en-US", "squat.EN_us.srt")),
+        (["squat.en.forced.vtt", "squat.en.srt"], {}, ("en", "squat.en.srt")),
+        (["squat.forced.en.vtt", "squat.de.srt"], {"language": "de"}, ("de", "squat.de.srt")),
+        (["squat.forced.vtt", "squat.srt"], {}, ("", "squat.srt")),
+    ],
+)
+def test_languages_as_files_are_named(
+    tmp_path: Path, names: list[str], info: dict[str, Any], taken: tuple[str, str]
+) -> None:
+    assert beside_of(tmp_path, names, info) == [("human", *taken)]
+
+
+def test_a_machines_translation_is_not_what_is_spoken(tmp_path: Path) -> None:
+    names = ["squat.de.vtt", "squat.en.vtt", "squat.en-orig.vtt"]
+    info: dict[str, Any] = {"automatic_captions": {"de": [], "en": [], "en-orig": []}}
+    heard = [("automatic", "en", "squat.en-orig.vtt")]
+    assert beside_of(tmp_path, names, info, "de", "en") == heard
+    assert beside_of(tmp_path, names, info, "de") == heard
+    assert beside_of(tmp_path, names, info | {"language": "de-AT"}, "en") == [("automatic", "de", "squat.de.vtt")]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("squat.en.vtt", b"broken", "bad_captions"),
+        ("squat.srt", CUE.replace("00:00:0", "never").encode(), "bad_captions"),
+        ("squat.de.json3", b"{", "bad_captions"),
+        ("squat.en.forced.srt", CUE.encode(), "forced_captions"),
+    ],
+)
+def test_captions_that_can_not_be_used_are_not_none(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(PermanentError) as caught:
+        beside_of(tmp_path, [], {})
+    assert caught.value.reason == reason
+    # What others beside it say is enough.
+    assert [text for _, _, text in beside_of(tmp_path, ["squat.en.srt"], {})] == ["squat.en.srt"]
+
+
+@pytest.mark.parametrize("name", ["squat.part2.srt", "squat.a.en.vtt", "squat.en.de.srt"])
+def test_a_name_that_says_no_language_is_told(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert beside_of(tmp_path, [name], {}) == []
+    assert caplog.messages == [f"{name} is left out: its name says no language"]
 
 
 def test_captions_of_neighbours(tmp_path: Path) -> None:
