@@ -15,13 +15,13 @@ from fimad.pipeline.stages.registry import STAGES, load_stage, plan_stages
 KEYS = {
     "download": "01b2210a41bd7125",
     "captions": "e1107e66d63448a0",
-    "segment": "0b499641bc324362",
+    "segment": "79ad4dcd93bdc7a1",
     "transcribe": "5680cbc4ef780eb0",
     "pose": "70b2194d908bd715",
     "camera": "b1f6825a61442173",
     "flow": "0ff51c22df86b0c6",
     "simulate": "a89d4f2288987400",
-    "label": "8e3fcf7263bd2efc",
+    "label": "e49dda5f242bdaf9",
 }
 
 
