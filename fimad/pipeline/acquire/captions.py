@@ -38,12 +38,15 @@ _MARKS = re.compile(r"\{[^{}\\]{0,200}\\[^{}]{0,500}\}|\{[a-zA-Z]:[^{}]{0,100}\}
 _DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}[^{}]{0,5000}(?:\{[^{}]{0,200}\\p0[^{}]{0,200}\}|$)")
 _BLANK = re.compile(r"\\[Nnh]")
 _NUMBER = r"(?:[ \t]*\d{1,9}[ \t]*\n)?"
-_ARROW = r"(?:[-–—]{1,9}>|→)"
-# The lines of times as people and programs write them, with the number of the cue before them, and as they are then given on.
+# From one time to another; behind the arrow that is right stand settings, or the words, behind others nothing: those may be words.
+_FROM_TO = (
+    rf"[ \t]*({CLOCK})[ \t]*(?:-{{2,9}}>[ \t]*({CLOCK})(?![\d:])([^\n]*)|(?:[-–—]{{1,9}}>|→)[ \t]*({CLOCK})[ \t]*)$"
+)
+# The lines of times as people and programs write them, with the number of the cue before them.
 _TIMES = {
-    "vtt": re.compile(rf"^[ \t]*({CLOCK})[ \t]*{_ARROW}[ \t]*({CLOCK})(?![\d:])[^\n]*$", re.MULTILINE),
-    "srt": re.compile(rf"^{_NUMBER}[ \t]*({CLOCK})[ \t]*{_ARROW}[ \t]*({CLOCK})(?![\d:])[^\n]*$", re.MULTILINE),
-    "sbv": re.compile(rf"^[ \t]*({CLOCK})[ \t]*,[ \t]*({CLOCK})[ \t]*$", re.MULTILINE),
+    "vtt": re.compile(rf"^{_FROM_TO}", re.MULTILINE),
+    "srt": re.compile(rf"^{_NUMBER}{_FROM_TO}", re.MULTILINE),
+    "sbv": re.compile(rf"^[ \t]*({CLOCK})[ \t]*,[ \t]*({CLOCK})()()[ \t]*$", re.MULTILINE),
 }
 _ONE_FORM = re.compile(r"^\d+:\d\d:\d\d\.\d{3}(?: --> |,)\d+:\d\d:\d\d\.\d{3}$", re.MULTILINE)
 # What stands where the times of a cue do, readable or not.
@@ -208,7 +211,10 @@ def _in_one_form(text: str, kind: str) -> str:
     count = itertools.count(1)
 
     def one_form(match: re.Match[str]) -> str:
-        times = ("," if kind == "sbv" else " --> ").join(stamp(clock_s(each)) for each in match.groups())
+        start, end, rest, other_end = match.groups()
+        times = ("," if kind == "sbv" else " --> ").join(stamp(clock_s(each)) for each in (start, end or other_end))
+        if not all(":" in setting for setting in (rest or "").split()):
+            times += f"\n{rest.strip()}"
         return f"\n{next(count)}\n{times}" if kind == "srt" else times
 
     return _TIMES[kind].sub(one_form, text)
