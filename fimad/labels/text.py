@@ -43,6 +43,12 @@ _SIGNS = {
     "「": '"', "」": '"', "【": "(", "】": ")", "〜": "-", "～": "-", "+": "+", "_": " ", "=": " ", "*": " ", "¿": " ", "¡": " ", "°": "°",
 }  # fmt: skip
 
+#: A table for `str.translate`: letters and marks of which nothing is seen, though they are no format characters. The Hangul fillers
+#: of full width stand where a blank would.
+FILLERS = str.maketrans(
+    {**dict.fromkeys("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2065", ""), "\u3164": " ", "\uffa0": " "}
+)
+
 
 def _fold_char(char: str) -> str | None:
     if char in _SIGNS:
@@ -165,7 +171,7 @@ def clean(title: str) -> str:
         text = _YEAR.sub(r"\1 year", text)
     if not text.isascii():
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
-        text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE])
+        text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE].translate(FILLERS))
     text = text.translate(_FOLD)[:MAX_TITLE]
     if " n" in text or " '" in text:
         text = _N.sub(" and ", text)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from fimad.pipeline.acquire.languages import is_language, tag_of
 from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 INFO_SUFFIX = ".info.json"
@@ -18,21 +19,23 @@ _STREAM = re.compile(r"\.f\d{2,4}(?:-[\w-]{1,20})?$", re.IGNORECASE)
 _NAMED_STREAM = re.compile(r"\.f[a-z0-9][\w=-]{0,60}$", re.IGNORECASE)
 _TEMPORARY = re.compile(r"\.(?:temp|tmp|part|part-frag\d+|ytdl|download)$|^~\$", re.IGNORECASE)
 _KEPT_COPY = re.compile(r"\.(?:uncut|orig)$", re.IGNORECASE)
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
 # Words that tools put beside the language, or in its place.
 _WORDS = frozenset(("forced", "sdh", "cc", "default", "auto", "full", "captions", "subtitles"))
+# Beside a language this is no Hindi: for the hearing impaired.
+_IMPAIRED = "hi"
 _ENDS_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class CaptionFile:
     """A caption file of a video: `language` as its name says it ("" if it says none), its format, whether speech recognition
-    made it as far as the name tells."""
+    made it as far as the name tells, and whether it holds only what is said in a foreign language."""
 
     path: Path
     language: str
     extension: str
     automatic: bool
+    forced: bool
 
 
 class Folder:
@@ -48,6 +51,7 @@ class Folder:
             if (suffix.lower() in MEDIA_SUFFIXES or suffix == INFO_SUFFIX) and name.lower().endswith(suffix.lower())
         }
         self._captions: dict[str, list[CaptionFile]] = {}
+        self._unclear: dict[str, list[str]] = {}
         for name in sorted(self.names):
             self._take_caption(name)
 
@@ -62,13 +66,20 @@ class Folder:
             tags.insert(0, tag)
         if stem not in self._stems:
             return
+        words = {tag.lower() for tag in tags}
         languages = [tag for tag in tags if tag.lower() not in _WORDS]
-        if len(languages) > 1 or not all(_LANGUAGE.fullmatch(tag) for tag in languages):
+        if len(languages) > 1:
+            languages = [tag for tag in languages if tag.lower() != _IMPAIRED]
+        if len(languages) > 1 or not all(map(is_language, languages)):
+            self._unclear.setdefault(stem, []).append(name)
             return
         language = languages[0] if languages else ""
-        automatic = language.lower().endswith("-orig") or "auto" in [tag.lower() for tag in tags]
         caption = CaptionFile(
-            self.folder / name, language.removesuffix("-orig").replace("_", "-"), extension.lower(), automatic
+            self.folder / name,
+            tag_of(language.removesuffix("-orig")),
+            extension.lower(),
+            automatic=language.lower().endswith("-orig") or "auto" in words,
+            forced="forced" in words,
         )
         self._captions.setdefault(stem, []).append(caption)
 
@@ -89,6 +100,10 @@ class Folder:
     def captions(self, media: str) -> list[CaptionFile]:
         """The caption files of a media file, in the order of their names."""
         return self._captions.get(os.path.splitext(media)[0], [])
+
+    def unclear(self, media: str) -> list[str]:
+        """The names that begin as a media file's, and go on with something that is no language."""
+        return self._unclear.get(os.path.splitext(media)[0], [])
 
     def is_unfinished(self, name: str) -> bool:
         """Whether a media file is one that yt-dlp or a browser has not finished, or a stream that was joined with another."""

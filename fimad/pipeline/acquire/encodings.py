@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
+from collections.abc import Iterable
+from typing import BinaryIO
 
 # The longer marks first: that of UTF-32 begins with that of UTF-16.
 _MARKS = (
@@ -37,6 +40,14 @@ _BY_LANGUAGE = {
 # Letters and signs beyond ASCII that western languages use; the others of that code page hardly occur.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœŒÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝ’‘“”„–—…¡¿«»°ºª€£·•©®\xa0")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# First bytes of Latin letters and of punctuation in UTF-8.
+_LATIN_LEADS = frozenset((0xC2, 0xC3, 0xC4, 0xC5, 0xE2))
+# So many bytes of whole characters to a stray one leave no doubt.
+_MOSTLY = 9
+_HEAD = 4096
+# What is kept of a line before its first letter beyond ASCII.
+_BEFORE = 1024
 # The detector looks at so much; more changes nothing but the time it takes.
 _SAMPLE = 64 * 1024
 # Below this confidence of the detector's a text is too short to tell, so that its letters and its length decide.
@@ -45,27 +56,58 @@ _UNSURE = 0.03
 _CLEARLY = 1.5
 
 
-def encoding_of(head: bytes, language: str = "") -> str:
-    """The encoding of a text from its beginning: by its byte order mark, as UTF-8 if it is that, else by its letters.
+def encoding_of(file: BinaryIO, language: str = "") -> str:
+    """The encoding of a text: by its byte order mark, as UTF-8 if it is that, else by its letters. The file is left at its beginning.
 
-    `language` helps where it is known: a short text may be anything.
+    Lines of ASCII alone tell nothing and are passed over, however many: the first letter beyond it may come late. `language` helps
+    where it is known: a short text may be anything.
     """
+    head = file.read(_HEAD)
+    file.seek(0)
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
     pairs = len(head) // 2
-    if pairs and b"\0" in head[:4096]:
-        sample = head[: min(len(head), 4096) // 2 * 2]
+    if pairs and b"\0" in head:
+        sample = head[: pairs * 2]
         if sample[1::2].count(0) > len(sample) // 4:
             return "utf-16-le"
         if sample[::2].count(0) > len(sample) // 4:
             return "utf-16-be"
-    try:
-        # A character may be cut in two at the end.
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return _by_letters(head[:_SAMPLE], language.split("-")[0].lower())
-    return "utf-8"
+    sample = _sample(file)
+    file.seek(0)
+    # A character may be cut in two at the end.
+    if _can(sample, "utf-8") or _damaged_utf8(sample):
+        return "utf-8"
+    return _by_letters(sample, language.split("-")[0].lower())
+
+
+def _sample(lines: Iterable[bytes]) -> bytes:
+    """The first lines that hold more than ASCII, each from shortly before it on."""
+    sample = bytearray()
+    for line in lines:
+        if line.isascii():
+            continue
+        first = next(_BEYOND_ASCII.finditer(line)).start()
+        sample += line[max(0, first - _BEFORE) : first + _SAMPLE]
+        if len(sample) >= _SAMPLE:
+            break
+    return bytes(sample[:_SAMPLE])
+
+
+def _damaged_utf8(sample: bytes) -> bool:
+    """Whether a text that is not UTF-8 as a whole is that but for stray bytes.
+
+    What other encodings write is now and then a character of UTF-8 by chance, so that most of the text has to be that, and of a
+    short one, where chance counts for more, only characters of one script.
+    """
+    characters = _UTF8_CHARACTER.findall(sample)
+    good = sum(map(len, characters))
+    bad = sum(map(len, _BEYOND_ASCII.findall(sample))) - good
+    if good >= _MOSTLY * bad:
+        return True
+    leads = {character[0] for character in characters}
+    return good >= 2 * bad and (len(leads) <= 2 or leads <= _LATIN_LEADS)
 
 
 def _by_letters(sample: bytes, language: str) -> str:
@@ -106,4 +148,4 @@ def _kana(sample: bytes, name: str) -> bool:
 
 def decoded(data: bytes, language: str = "") -> str:
     """A text in whatever encoding it is; what can't be read becomes U+FFFD."""
-    return data.decode(encoding_of(data, language), errors="replace").removeprefix("\ufeff")
+    return data.decode(encoding_of(io.BytesIO(data), language), errors="replace").removeprefix("\ufeff")

@@ -16,7 +16,8 @@ from typing import Any
 from fimad.errors import PermanentError
 from fimad.pipeline.acquire.addresses import without_secrets
 from fimad.pipeline.acquire.beside import INFO_SUFFIX, CaptionFile, folder_of
-from fimad.pipeline.acquire.captions import CAPTION_FORMATS, MAX_CAPTION_BYTES, Cue, parse_captions
+from fimad.pipeline.acquire.captions import CAPTION_FORMATS, MAX_CAPTION_BYTES, Cue, bad_captions, parse_captions
+from fimad.pipeline.acquire.languages import choose_language, tag_of
 from fimad.pipeline.acquire.timeline import Published, cues_in_file
 from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
@@ -102,56 +103,101 @@ def captions_beside(
     Files are NAME.LANGUAGE.vtt or NAME.vtt (also .srt, .ass, .sbv, .ttml, .json3, ...). They count as human-made unless their name
     says otherwise, or the info.json knows that language only from speech recognition. Of each kind the first of the wanted
     `languages` is taken, else the one that is spoken, else one without a language, else the only one; of twins in several
-    formats the best that can be read. Times are brought to the file's clock, see `timeline`.
+    formats the best that can be read. Times are brought to the file's clock, see `cues_in_file`.
+
+    Raises `PermanentError` where there are captions and none of them can be used.
     """
-    human = info.get("subtitles") if isinstance(info.get("subtitles"), dict) else {}
-    automatic = info.get("automatic_captions") if isinstance(info.get("automatic_captions"), dict) else {}
-    spoken = (text_of(info.get("language")) or "").lower()
+    human, automatic = (_languages(info.get(key)) for key in ("subtitles", "automatic_captions"))
+    spoken = spoken_language(info)
+    folder = folder_of(media)
+    for name in folder.unclear(media.name):
+        log.warning("%s is left out: its name says no language", name)
+    reader = _Reader(log)
     tracks: dict[tuple[str, str], list[CaptionFile]] = {}
-    for file in folder_of(media).captions(media.name):
-        known_only = file.language in (automatic or {}) and file.language not in (human or {})
+    for file in folder.captions(media.name):
+        if file.forced:
+            reader.refuse(file.path.name, _forced(file))
+            continue
+        known_only = file.language in automatic - human
         kind = "automatic" if file.automatic or known_only else "human"
         tracks.setdefault((kind, file.language), []).append(file)
     rows: list[dict[str, Any]] = []
     for kind in ("automatic", "human"):
         language, cues = _chosen(
-            {each[1]: tracks[each] for each in tracks if each[0] == kind}, languages, spoken, kind, log
+            {each[1]: tracks[each] for each in tracks if each[0] == kind}, languages, spoken, kind, reader
         )
         if language is None:
             continue
-        if published.ranges == () and cues and max(cue.end_s for cue in cues) > length_s + 1:
-            log.warning("%s captions (%s) are left out: they are those of another cut", kind, language)
-            continue
-        rows += caption_rows(cues_in_file(cues, published, length_s), language or spoken, kind)
+        try:
+            rows += caption_rows(cues_in_file(cues, published, length_s), language or spoken, kind)
+        except PermanentError as error:
+            reader.refuse(f"{kind} captions ({language})", error)
+    if reader.refused and not rows:
+        raise reader.refused[0]
     return rows
 
 
-def choose_language(
-    offered: Sequence[str], wanted: Sequence[str], spoken: str, *, translated: bool = False
-) -> str | None:
-    """Which of the offered languages to take: None if none.
+def spoken_language(info: dict[str, Any]) -> str:
+    """The language that is spoken in a video, else the only one that the platform heard itself (`en-orig`); "" if nobody says."""
+    language = text_of(info.get("language"))
+    offered = info.get("automatic_captions")
+    heard = {each for each in offered if str(each).endswith("-orig")} if isinstance(offered, dict) else set()
+    if language is None and len(heard) == 1:
+        language = text_of(heard.pop())
+    return tag_of((language or "").removesuffix("-orig"))
 
-    The first that is wanted, regional forms included (`en-GB` for `en`, and `en` for `en-GB`); else the spoken one; else one that has
-    no name; else the only one. With `translated`, what is not spoken is a machine's translation, and not taken.
-    """
-    base = spoken.split("-")[0]
-    if translated and base:
-        offered = [each for each in offered if each.split("-")[0].lower() in (base, "")]
-    lowered = {each.lower(): each for each in sorted(offered, reverse=True)}
-    for want in [*(each.lower() for each in wanted), spoken]:
-        for form in (want, want.split("-")[0]):
-            if form and form in lowered:
-                return lowered[form]
-        regional = sorted(each for each in lowered if want and each.split("-")[0] == want.split("-")[0])
-        if regional:
-            return lowered[regional[0]]
-    if "" in lowered:
-        return ""
-    return offered[0] if len(offered) == 1 and not base else None
+
+def _languages(offered: Any) -> frozenset[str]:
+    return frozenset(tag_of(str(each)) for each in offered) if isinstance(offered, dict) else frozenset()
+
+
+def _forced(file: CaptionFile) -> PermanentError:
+    return PermanentError(
+        f"{file.path.name!r} is named as forced captions, which hold only what is said in a foreign language.",
+        "The others were not copied with it.",
+        "Put the full captions beside it, or take `forced` out of its name if it holds all that is said.",
+        reason="forced_captions",
+    )
+
+
+class _Reader:
+    """Reads caption files, and keeps why some can't be used."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self.log = log
+        self.refused: list[PermanentError] = []
+
+    def refuse(self, what: str, error: PermanentError) -> None:
+        self.log.warning("%s is left out: %s", what, error)
+        self.refused.append(error)
+
+    def first_readable(self, files: Sequence[CaptionFile]) -> list[Cue]:
+        """The cues of the best of twins that has any."""
+        # Of two that were heard, `en-orig` is what was, and `en` may be translated.
+        best = sorted(
+            files, key=lambda file: (CAPTION_FORMATS.index(file.extension), not file.automatic, len(file.path.name))
+        )
+        for file in best:
+            try:
+                cues = self._read(file)
+            except PermanentError as error:
+                self.refuse(file.path.name, error)
+                continue
+            if cues:
+                return cues
+        return []
+
+    def _read(self, file: CaptionFile) -> list[Cue]:
+        try:
+            with file.path.open("rb") as opened:
+                data = opened.read(MAX_CAPTION_BYTES + 1)
+        except OSError as error:
+            raise bad_captions(str(error)) from error
+        return parse_captions(data, file.extension, file.language, self.log)
 
 
 def _chosen(
-    tracks: dict[str, list[CaptionFile]], wanted: Sequence[str], spoken: str, kind: str, log: logging.Logger
+    tracks: dict[str, list[CaptionFile]], wanted: Sequence[str], spoken: str, kind: str, reader: _Reader
 ) -> tuple[str | None, list[Cue]]:
     """The language of the track to take, and its cues; what can't be read does not count."""
     left = dict(tracks)
@@ -161,32 +207,16 @@ def _chosen(
         if language is None and len(read) < len(left):
             # Not wanted by name; perhaps only one of them can be read.
             unread = next(each for each in left if each not in read)
-            read[unread] = _first_readable(left[unread], log)
+            read[unread] = reader.first_readable(left[unread])
             left = {each: files for each, files in left.items() if read.get(each, [None])}
             continue
         if language is None:
             if left:
-                log.warning("%s captions in %s are not wanted: download.caption_languages", kind, ", ".join(left))
+                reader.log.warning("%s captions in %s are not wanted: captions.languages", kind, ", ".join(left))
             return None, []
-        cues = read.get(language) or _first_readable(left.pop(language), log)
+        cues = read.get(language) or reader.first_readable(left.pop(language))
         if cues:
             return language, cues
-
-
-def _first_readable(files: Sequence[CaptionFile], log: logging.Logger) -> list[Cue]:
-    best = sorted(files, key=lambda file: (CAPTION_FORMATS.index(file.extension), len(file.path.name)))
-    for file in best:
-        try:
-            if file.path.stat().st_size > MAX_CAPTION_BYTES:
-                log.warning("%s is left out: more than %d bytes", file.path.name, MAX_CAPTION_BYTES)
-                continue
-            cues = parse_captions(file.path.read_bytes(), file.extension, file.language)
-        except (PermanentError, OSError) as error:
-            log.warning("%s is left out: %s", file.path.name, error)
-            continue
-        if cues:
-            return cues
-    return []
 
 
 def caption_rows(cues: Any, language: str, kind: str) -> list[dict[str, Any]]:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from fimad.errors import PermanentError
 from fimad.pipeline.acquire.columns import COLUMNS, BadRow, Row, Table, bad_row, make_row, row_of_value
-from fimad.pipeline.acquire.encodings import encoding_of
+from fimad.pipeline.acquire.encodings import decoded, encoding_of
 
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"))
 _MAX_JSON_BYTES = 256 * 1024**2
-_HEAD_BYTES = 64 * 1024
 _HEAD_LINES = 20
 # A cell may hold line breaks; one that holds more than these lacks its closing quote.
 _MOST_CELL_LINES = 1000
@@ -64,7 +63,7 @@ def _bad(path: Path, why: str) -> PermanentError:
 
 def _lines(path: Path) -> Iterator[str]:
     with path.open("rb") as file:
-        encoding = encoding_of(file.read(_HEAD_BYTES))
+        encoding = encoding_of(file)
     with path.open(encoding=encoding, errors="replace", newline=None) as text:
         for line in text:
             yield line.removeprefix("\ufeff")
@@ -230,8 +229,7 @@ def _jsonl(path: Path) -> Iterator[Row | BadRow]:
 def _json(path: Path) -> Iterator[Row | BadRow]:
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise _bad(path, f"it has more than {_MAX_JSON_BYTES} bytes; use JSON lines")
-    data = path.read_bytes()
-    data = json.loads(data.decode(encoding_of(data[:_HEAD_BYTES])))
+    data = json.loads(decoded(path.read_bytes()))
     if isinstance(data, dict):
         data = data.get("entries", [data])
     if not isinstance(data, list):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fimad.errors import PermanentError
 from fimad.pipeline.acquire.captions import Cue
 
 Span = tuple[float, float]
@@ -33,10 +34,13 @@ class Published:
     ----------
     ranges : in s, in order; None means all of it, an empty tuple that it can't be told.
     note : what was done, or why published times are not used; None where there is nothing to say.
+    cut_captions : whether captions beside the file may have been cut with it. yt-dlp does so with SponsorBlock's segments, and
+        never with sections.
     """
 
     ranges: tuple[Span, ...] | None = None
     note: str | None = None
+    cut_captions: bool = False
 
     def clip(self, start_s: float, end_s: float) -> Span | None:
         """Where a published stretch is in the file; None if the file holds nothing of it."""
@@ -109,7 +113,7 @@ def _cut(cuts: dict[str, list[Span]], duration_s: float, length_s: float) -> Pub
     if kept == ((0.0, duration_s),):
         return Published()
     gone = duration_s - sum(stop - begin for begin, stop in kept)
-    return Published(kept, f"moved: {gone:.1f} s of SponsorBlock's segments were cut out")
+    return Published(kept, f"moved: {gone:.1f} s of SponsorBlock's segments were cut out", cut_captions=True)
 
 
 def _sponsors(chapters: Any, duration_s: float) -> dict[str, list[Span]]:
@@ -158,10 +162,19 @@ def chapters_in_file(rows: list[dict[str, Any]] | None, published: Published) ->
 def cues_in_file(cues: list[Cue], published: Published, length_s: float) -> list[Cue]:
     """Captions on the file's clock, within the file.
 
-    Whoever cut the file may have cut the captions with it: those that end within the file are taken to be its own.
+    Those of a file that may have been cut with it are taken to be its own if they end within it. Raises `PermanentError` (reason
+    ``captions_cut``) where nobody can tell which part of the video the file is.
     """
+    if published.ranges == ():
+        raise PermanentError(
+            f"The captions are left out: published times are {published.note}.",
+            "The file was cut by hand, or lies beside the metadata of another one.",
+            "Delete its info.json if the captions were made for this file.",
+            reason="captions_cut",
+        )
     last_s = max((cue.end_s for cue in cues), default=0.0)
-    if published.ranges is not None and last_s > length_s + _CUT_TOLERANCE_S:
+    own = published.cut_captions and last_s <= length_s + _CUT_TOLERANCE_S
+    if published.ranges is not None and not own:
         spans = [(published.clip(cue.start_s, cue.end_s), cue.text) for cue in cues]
         cues = [Cue(span[0], span[1], text) for span, text in spans if span is not None]
     return [Cue(cue.start_s, min(cue.end_s, length_s), cue.text) for cue in cues if cue.start_s < length_s]

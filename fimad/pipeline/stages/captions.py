@@ -5,6 +5,7 @@ A stage of its own, so that other languages ask for captions again and for no vi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ import pyarrow as pa
 from fimad.errors import PermanentError, TransientError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.captions import CAPTION_FORMATS, Cue, parse_captions
+from fimad.pipeline.acquire.languages import tag_of, wanted_language
 from fimad.pipeline.acquire.timeline import compare, cues_in_file
 from fimad.pipeline.contract import Resource, Stage, StageInput
 from fimad.schema import CAPTIONS
@@ -29,6 +31,7 @@ class CaptionsStage(Stage):
     """
 
     name: ClassVar[str] = "captions"
+    version: ClassVar[int] = 2
     upstream: ClassVar[tuple[str, ...]] = ("download",)
     resource: ClassVar[Resource] = "network"
 
@@ -78,7 +81,7 @@ class CaptionsStage(Stage):
                 refused: PermanentError | None = None
                 for language, kind, tracks in choose_captions(info, self.config.captions.languages):
                     try:
-                        cues = cues_in_file(_first_readable(session, tracks), published, length_s)
+                        cues = cues_in_file(_first_readable(session, tracks, item.log), published, length_s)
                     except PermanentError as error:
                         item.log.warning("%s captions (%s) can't be had: %s", kind, language, error)
                         refused = error
@@ -97,35 +100,38 @@ class CaptionsStage(Stage):
 def choose_captions(info: _Row, languages: tuple[str, ...]) -> list[tuple[str, str, list[_Row]]]:
     """The caption tracks to fetch: (language, kind, its formats, best first).
 
-    Of each kind the first wanted language that exists, regional forms included (`en-GB` for `en`). Automatic captions are
-    taken only in the language that is spoken: the platform's machine translations of them are left out.
+    Of each kind the first wanted language that exists, regional forms included (`en-GB` for `en`, and `en` for `en-GB`). Automatic
+    captions are taken only in the language that is spoken: the platform's machine translations of them are left out.
     """
     chosen = []
-    spoken = (infojson.text_of(info.get("language")) or "").split("-")[0]
+    spoken = infojson.spoken_language(info)
     for kind, key in (("human", "subtitles"), ("automatic", "automatic_captions")):
         offered = info.get(key)
-        if not isinstance(offered, dict):
-            continue
-        for wanted in languages:
-            if kind == "automatic" and spoken and wanted.split("-")[0] != spoken:
-                continue
-            names = [f"{wanted}-orig", wanted] if kind == "automatic" else [wanted]
-            names += sorted(name for name in offered if isinstance(name, str) and name.startswith(f"{wanted}-"))
-            name = next((name for name in names if name in offered), None)
-            tracks = offered.get(name) if name else None
-            if isinstance(tracks, list):
-                usable = [track for track in tracks if isinstance(track, dict) and track.get("ext") in CAPTION_FORMATS]
-                usable.sort(key=lambda track: CAPTION_FORMATS.index(track["ext"]))
-                if usable:
-                    chosen.append((str(name).removesuffix("-orig"), kind, usable))
-                    break
+        tracks = offered if isinstance(offered, dict) else {}
+        formats: dict[str, list[_Row]] = {}
+        # In this order what the platform heard itself (`en-orig`) stands for its language.
+        for name in sorted(each for each in tracks if isinstance(each, str)):
+            usable = _usable(tracks[name])
+            if usable:
+                formats[tag_of(name.removesuffix("-orig"))] = usable
+        language = wanted_language(list(formats), languages, spoken, translated=kind == "automatic")
+        if language is not None:
+            chosen.append((language, kind, formats[language]))
     return chosen
 
 
-def _first_readable(session: Any, tracks: list[_Row]) -> list[Cue]:
+def _usable(tracks: Any) -> list[_Row]:
+    """The formats of a track that can be read, best first."""
+    if not isinstance(tracks, list):
+        return []
+    known = [each for each in tracks if isinstance(each, dict) and each.get("ext") in CAPTION_FORMATS]
+    return sorted(known, key=lambda each: CAPTION_FORMATS.index(each["ext"]))
+
+
+def _first_readable(session: Any, tracks: list[_Row], log: logging.Logger) -> list[Cue]:
     for at, track in enumerate(tracks):
         try:
-            return parse_captions(session.caption(track), track["ext"])
+            return parse_captions(session.caption(track), track["ext"], log=log)
         except PermanentError as error:
             if error.reason != "bad_captions" or at + 1 == len(tracks):
                 raise

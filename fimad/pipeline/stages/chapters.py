@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fimad.labels.text import FILLERS
+
 MAX_DESCRIPTION = 200_000
 
 _TIME = r"(?:\d{1,3}:[0-5]?\d:[0-5]\d|\d{1,3}:[0-5]\d)(?:[.,]\d{1,3}(?!\d))?"
@@ -259,7 +261,7 @@ _SIGNS = _Signs(
         for char in chars
     }
 )
-_VISIBLE = _Visible()
+_VISIBLE = _Visible(FILLERS)
 
 
 def _title(before: str, after: str) -> str:
@@ -357,7 +359,7 @@ def label_of(title: str) -> str | None:
     step would leave nothing, it is not done: "(Squats)" is "squats", "Warm-up" is "warm-up".
     """
     text = _KEYCAP.sub(" ", title[:2000])
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", text.translate(FILLERS))
     text = "".join(_plain(char) for char in text).lower()
     text = " ".join(text.split())
     for pattern in (_BRACKETS, _CLOCKS):

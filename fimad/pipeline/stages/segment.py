@@ -196,7 +196,7 @@ class SegmentStage(Stage):
     """Cuts a video into clips; one row per chapter, kept or not."""
 
     name: ClassVar[str] = "segment"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     upstream: ClassVar[tuple[str, ...]] = ("download",)
 
     def __init__(self, config: Config) -> None:

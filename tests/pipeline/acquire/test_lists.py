@@ -203,3 +203,36 @@ def test_any_bytes_are_survived(tmp_path_factory: pytest.TempPathFactory, data: 
     except PermanentError:
         return
     assert all(each.address if isinstance(each, Row) else isinstance(each, BadRow) for each in found)
+
+
+def labels_of(path: Path) -> list[str | None]:
+    return [Given.from_text(each.given).label for each in expand([str(path)], config()) if isinstance(each, Video)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "label"),
+    [
+        ("latin-1", "Fléchissements"),
+        ("cp1251", "приседания"),
+        ("utf-8", "スクワット"),
+        ("cp1252", "Größere Kniebeugen"),
+        ("koi8-r", "Приседания со штангой"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 3000])
+def test_the_first_letter_beyond_ascii_may_come_late(tmp_path: Path, encoding: str, label: str, before: int) -> None:
+    plain = "".join(f"{WATCH}{at:011d},squat\n" for at in range(before))
+    path = tmp_path / "late.csv"
+    path.write_bytes(f"url,label\n{plain}{WATCH}{A},{label}\n{WATCH}{B},squat\n".encode(encoding))
+    assert labels_of(path)[-2:] == [label, "squat"]
+
+
+@pytest.mark.parametrize("label", ["Fléchissements", "приседания", "スクワット"])
+def test_a_stray_byte_in_a_list_costs_itself_alone(tmp_path: Path, label: str) -> None:
+    rows = f"{WATCH}{A},{label}\n{WATCH}{B},bad".encode()
+    for name, head, tail in (("a.csv", b"url,label\n", b"\xff\n"), ("b.csv", b"# \xff\nurl,label\n", b"\n")):
+        (tmp_path / name).write_bytes(head + rows + tail)
+        assert labels_of(tmp_path / name) == [label, "bad\ufffd" if name == "a.csv" else "bad"]
+    path = tmp_path / "c.json"
+    path.write_bytes(json.dumps([{"url": WATCH + A, "label": label}], ensure_ascii=False).encode()[:-1] + b',"\xff"]')
+    assert labels_of(path) == [label]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from makers import config, stage_input, video
 
+from fimad.errors import PermanentError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.captions import Cue
 from fimad.pipeline.acquire.timeline import Published, chapters_in_file, compare, cues_in_file
@@ -108,12 +109,39 @@ def test_what_can_not_be_reconciled_is_not_used(more: dict[str, Any], length_s: 
     assert published.note.startswith("not used: the file lasts")
 
 
-def test_captions_follow_unless_they_were_cut_with_the_file() -> None:
-    cues = [Cue(1, 3, "hello"), Cue(12, 14, "down"), Cue(18, 22, "up"), Cue(50, 52, "bye")]
-    section = Published(((10.0, 20.0),))
-    assert cues_in_file(cues, section, 10.0) == [Cue(2, 4, "down"), Cue(8, 10, "up")]
-    assert cues_in_file(cues[:1], section, 10.0) == cues[:1]
+CUES = [Cue(1, 3, "hello"), Cue(12, 14, "down"), Cue(18, 22, "up"), Cue(50, 52, "bye")]
+
+
+@pytest.mark.parametrize(
+    ("count", "begin_s", "end_s", "expected"),
+    [
+        (4, 10.0, 20.0, [Cue(2, 4, "down"), Cue(8, 10, "up")]),
+        # All of them end within the first ten seconds, which are not those that the file holds.
+        (1, 10.0, 20.0, []),
+        (2, 13.0, 33.0, [Cue(0, 1, "down")]),
+        (3, 0.0, 13.0, [Cue(1, 3, "hello"), Cue(12, 13, "down")]),
+    ],
+)
+def test_a_section_has_the_captions_of_its_part(count: int, begin_s: float, end_s: float, expected: list[Cue]) -> None:
+    section = compare({"section_start": begin_s, "section_end": end_s, "duration": 60}, end_s - begin_s)
+    assert cues_in_file(CUES[:count], section, end_s - begin_s) == expected
+
+
+def test_captions_that_sponsorblock_cut_with_the_file_are_its_own() -> None:
+    cut = compare({"duration": 60, "sponsorblock_chapters": [sponsor(0, 10, "intro")]}, 50.0)
+    assert cues_in_file(CUES, cut, 50.0) == [Cue(2, 4, "down"), Cue(8, 12, "up"), Cue(40, 42, "bye")]
+    for count in (1, 2, 3):
+        assert cues_in_file(CUES[:count], cut, 50.0) == CUES[:count]
     assert cues_in_file([Cue(8, 12, "late"), Cue(11, 12, "later")], Published(), 10.0) == [Cue(8, 10, "late")]
+
+
+@pytest.mark.parametrize(
+    "more", [{"duration": 300}, {"section_start": 60, "section_end": 90}, {"section_start": 60, "section_end": 50}]
+)
+def test_captions_of_an_unknown_part_are_left_out(more: dict[str, Any]) -> None:
+    with pytest.raises(PermanentError, match="not used: the file lasts 4") as caught:
+        cues_in_file(CUES[:1], compare({"duration": 300} | more, 4.0), 4.0)
+    assert caught.value.reason == "captions_cut"
 
 
 def built(folder: Path, path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -140,7 +168,7 @@ def test_a_section_through_the_stages(tmp_path: Path) -> None:
     (tmp_path / "x.info.json").write_text(json.dumps(info | {"section_end": 50}))
     row, clips = built(tmp_path, path)
     assert row["published_ranges"] == []
-    assert row["captions"] == []
+    assert (row["captions"], row["captions_note"]) == (None, "captions_cut")
     assert [each["chapter_source"] for each in clips] == ["whole"]
 
 

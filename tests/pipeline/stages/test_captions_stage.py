@@ -143,6 +143,48 @@ def test_which_captions_are_fetched() -> None:
     assert choose_captions({"subtitles": None, "automatic_captions": {"en": "x"}}, ("en",)) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "offered", "wanted", "more", "chosen"),
+    [
+        ("subtitles", ["en"], ("en-US",), {}, ["en"]),
+        ("subtitles", ["EN", "eng"], ("en",), {}, ["en"]),
+        ("subtitles", ["en_US", "en-GB"], ("en",), {"language": "en-US"}, ["en-US"]),
+        ("subtitles", ["zh-Hans", "zh-Hant"], ("zh",), {"language": "zh-TW"}, ["zh-Hant"]),
+        ("subtitles", ["de"], ("en",), {"language": "de"}, []),
+        ("automatic_captions", ["pt", "pt-orig"], ("pt-BR",), {"language": "pt"}, ["pt"]),
+        ("automatic_captions", ["pt-orig"], ("pt-BR",), {}, ["pt"]),
+        ("automatic_captions", ["de", "en", "en-orig"], ("de", "en"), {}, ["en"]),
+        ("automatic_captions", ["de", "en", "en-orig"], ("de",), {}, []),
+        ("automatic_captions", ["de-orig", "en-de"], ("en",), {}, []),
+        ("automatic_captions", ["de", "en", "de-orig", "en-orig"], ("de", "en"), {}, ["de"]),
+        ("automatic_captions", ["en", "en-orig"], ("en",), {"language": "EN-us"}, ["en"]),
+        ("automatic_captions", ["iw", "iw-orig"], ("he",), {"language": "he"}, ["he"]),
+    ],
+)
+def test_languages_as_platforms_name_them(
+    kind: str, offered: list[str], wanted: tuple[str, ...], more: dict[str, Any], chosen: list[str]
+) -> None:
+    info = {kind: {name: [{"ext": "vtt", "url": name}] for name in offered}} | more
+    found = choose_captions(info, wanted)
+    assert [language for language, _, _ in found] == chosen
+    # What the platform heard itself goes before what has the same name.
+    heard = [track["url"] for _, _, tracks in found for track in tracks if f"{track['url']}-orig" in offered]
+    assert not heard
+
+
+@pytest.mark.parametrize("text", ["broken", "1\n00:00:aa,000 --> 00:00:bb,000\nhi\n", "WEBVTT\n\nhi\n"])
+def test_unreadable_captions_beside_a_file_are_noted(tmp_path: Path, text: str) -> None:
+    path = video(tmp_path / "squat.mp4")
+    item = Video("v", "file", str(path))
+    table = download(item, tmp_path)
+    (tmp_path / "squat.en.vtt").write_text(text)
+    row = captions(item, tmp_path, table)
+    assert (row["captions"], row["captions_note"]) == (None, "bad_captions")
+    (tmp_path / "squat.en.vtt").write_text("WEBVTT\n")
+    row = captions(item, tmp_path, table)
+    assert (row["captions"], row["captions_note"]) == ([], None)
+
+
 def test_other_languages_make_captions_and_transcripts_stale_and_no_video() -> None:
     plain, german = (plan_stages(config(captions={"languages": each})).keys for each in (["en"], ["de"]))
     changed = {name for name in plain if plain[name] != german.get(name)}

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fimad.labels import label_title
+from fimad.labels.text import clean
 from fimad.pipeline.stages.chapters import label_of, parse_description, read_description
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -105,6 +107,9 @@ def test_ranges_in_any_sign_and_language(one: str, two: str) -> None:
         ("0:00\u200b Squats", "\ufeff0:30 Lunges"),
         ("\u200f0:00\u200e Squats", "0:30\u2060\u200b Lunges\u200b"),
         ("0:00\u00ad - Squats", "\u202a0:30\u202c Lunges"),
+        ("0:00\u3164Squats", "\u31640:30 Lunges\u3164"),
+        ("0:00\u115f Squats", "0:30\uffa0Lunges\u1160"),
+        ("\u034f0:00 Squ\u034fats", "0:30\u17b4 Lun\u17b5ges\u180b"),
         ("Squats 0:00 (0:20)", "Lunges 0:30 [0:45]"),
     ],
 )
@@ -275,3 +280,13 @@ def test_a_long_hostile_line_takes_no_time() -> None:
 )
 def test_labels(title: str, label: str | None) -> None:
     assert label_of(title) == label
+
+
+@pytest.mark.parametrize("sign", [*"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2065\u3164\uffa0\u200b\ufeff"])
+def test_what_is_not_seen_makes_no_other_label(sign: str) -> None:
+    assert label_of(f"{sign}Jump{sign} squats{sign}") == "jump squats"
+    assert label_of(f"{sign}1. {sign}Squats {sign}x10") == "squats"
+    assert label_of(sign * 3) is None
+    title = label_title(f"{sign}Jump{sign} squats{sign}")
+    assert title.exercises == label_title("Jump squats").exercises
+    assert clean(f"squat{sign} jump").split() == ["squat", "jump"]
