@@ -38,6 +38,10 @@ class Published:
     ranges: tuple[Span, ...] | None = None
     note: str | None = None
 
+    def end_s(self, length_s: float) -> float:
+        """Where a file of a length ends on the published time line."""
+        return self.ranges[-1][1] if self.ranges else length_s
+
     def clip(self, start_s: float, end_s: float) -> Span | None:
         """Where a published stretch is in the file; None if the file holds nothing of it."""
         if self.ranges is None:

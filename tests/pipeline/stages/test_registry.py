@@ -15,7 +15,7 @@ from fimad.pipeline.stages.registry import STAGES, load_stage, plan_stages
 KEYS = {
     "download": "01b2210a41bd7125",
     "captions": "623deefc58c66913",
-    "segment": "0b499641bc324362",
+    "segment": "79ad4dcd93bdc7a1",
     "transcribe": "5680cbc4ef780eb0",
     "pose": "70b2194d908bd715",
     "camera": "b1f6825a61442173",
