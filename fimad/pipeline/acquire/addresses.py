@@ -15,17 +15,89 @@ PLAIN_YOUTUBE = re.compile(r"https://www\.youtube\.com/watch\?v=([A-Za-z0-9_-]{1
 # As yt-dlp does, what follows the id is ignored, unless it could belong to it.
 _YOUTUBE_ID_FIRST = re.compile(r"([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
 IS_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_YOUTUBE = r"(?:\w{1,20}\.)?youtube(?:-nocookie|kids|education)?\.com|(?:www\.)?youtu\.be"
 # An address of YouTube as people write it, without a scheme.
-_BARE_YOUTUBE = re.compile(
-    r"^(?://)?(?:(?:www|m|music|gaming)\.)?(?:youtube\.com|youtube-nocookie\.com|youtu\.be)/", re.IGNORECASE
+_BARE_YOUTUBE = re.compile(rf"^(?://)?(?:{_YOUTUBE})/", re.IGNORECASE)
+# Sites that show YouTube's videos under YouTube's ids, as yt-dlp's extractor knows them (but for hidden services).
+_MIRRORS = (
+    *(
+        "youtube.googleapis.com",
+        "pwnyoutube.com",
+        "hooktube.com",
+        "yourepeat.com",
+        "tube.majestyc.net",
+        "vid.plus",
+        "zwearz.com",
+    ),
+    *(
+        "cleanvideosearch.com",
+        "invidio.us",
+        "invidiou.sh",
+        "invidiou.site",
+        "redirect.invidious.io",
+        "yewtu.be",
+        "y.com.sb",
+        "il.ax",
+    ),
+    *(
+        "inv.bp.projectsegfau.lt",
+        "inv.odyssey346.dev",
+        "inv.riverside.rocks",
+        "inv.skyn3t.in",
+        "inv.vern.cc",
+        "iv.ggtyler.dev",
+    ),
+    *(
+        "iv.melmac.space",
+        "listen.whatever.social",
+        "music.adminforge.de",
+        "pd.vern.cc",
+        "tube.connect.cafe",
+        "tube.poal.co",
+    ),
+    *("vid.mint.lgbt", "vid.priv.au", "vid.puffyan.us", "vid.wxzm.sx", "watch.leptons.xyz", "watch.nettohikari.com"),
+    *(
+        "watch.thekitty.zone",
+        "watch.whatever.social",
+        "watch.whatevertinfoil.de",
+        "yt.artemislena.eu",
+        "yt.cyberhost.uk",
+    ),
+    *(
+        "yt.elukerio.org",
+        "yt.funami.tech",
+        "yt.jae.fi",
+        "yt.lelux.fi",
+        "yt.maisputain.ovh",
+        "yt.oelrichsgarcia.de",
+        "ytb.trom.tf",
+    ),
+    "ytprivate.com",
 )
-YOUTUBE_HOSTS = frozenset(
+# Of the three programs that such sites run there are new ones every month, called by the program's name.
+_YOUTUBE_HOST = re.compile(
+    rf"{_YOUTUBE}|(?:\w{{1,20}}\.)?(?:(?:invidious(?:-us)?|piped(?:-libre)?|hyperpipe)\.[\w.-]+|"
+    + "|".join(map(re.escape, _MIRRORS))
+    + ")"
+)
+# Embedded players of playlists and of what a channel shows now: as long as an id, and none.
+_NO_ID = frozenset(("videoseries", "live_stream"))
+_BEFORE_ID = frozenset(("shorts", "embed", "live", "v", "vi", "e", "watch", "clip", "source"))
+_WITH_QUERY = frozenset(
     (
-        *("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "gaming.youtube.com"),
-        *("youtube-nocookie.com", "www.youtube-nocookie.com", "youtubekids.com", "www.youtubekids.com"),
-        *("youtu.be", "www.youtu.be"),
+        "",
+        "watch",
+        "watch_popup",
+        "watch.php",
+        "ytscreeningroom",
+        "embed",
+        "movie",
+        "movie_popup",
+        "media/action/yt/watch",
     )
 )
+# An ampersand as HTML has it, once or several times over.
+_AMPERSAND = re.compile(r"&(?:amp;|#0{0,4}38;|#x0{0,4}26;)+", re.IGNORECASE)
 # Names that Windows keeps for devices.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -66,32 +138,39 @@ def _other_youtube_id(url: str) -> str | None:
     return _youtube_id(with_scheme(url.strip()), 0)
 
 
+def is_youtube(host: str) -> bool:
+    """Whether a host shows YouTube's videos: its own, or a site that does nothing else."""
+    return _YOUTUBE_HOST.fullmatch(host.lower().rstrip(".")) is not None
+
+
 def _youtube_id(url: str, depth: int) -> str | None:
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urllib.parse.urlsplit(_AMPERSAND.sub("&", url))
         host = (parts.hostname or "").lower().rstrip(".")
     except ValueError:
         return None
-    if host not in YOUTUBE_HOSTS:
+    if not is_youtube(host):
         return None
     steps = [urllib.parse.unquote(step) for step in parts.path.split("/") if step]
-    query = urllib.parse.parse_qs(parts.query)
+    query = urllib.parse.parse_qs(parts.query.replace(";", "&"))
     found = ""
-    if host.endswith("youtu.be"):
-        found = steps[0] if steps else ""
-    elif len(steps) >= 2 and steps[0].lower() in ("shorts", "embed", "live", "v", "vi", "e", "watch", "clip", "source"):
+    if len(steps) >= 2 and steps[0].lower() in _BEFORE_ID:
         found = steps[1]
-    elif steps[:1] in ([], ["watch"], ["watch_popup"], ["ytscreeningroom"], ["embed"], ["movie"]):
-        found = (query.get("v") or query.get("vi") or [""])[0]
+    elif "/".join(steps) in _WITH_QUERY:
+        found = next((query[name][0] for name in ("v", "vi", "videoId") if name in query), "")
     elif steps[:1] in (["attribution_link"], ["redirect"], ["oembed"]) and depth < 2:
         inner = (query.get("u") or query.get("q") or query.get("url") or [""])[0]
         return _youtube_id(urllib.parse.urljoin(url, inner), depth + 1)
-    if not found and parts.fragment.startswith(("/watch", "!v=")) and depth < 2:
+    elif host.endswith("youtu.be") or not (steps[0].isalpha() and steps[0].islower()):
+        # youtu.be/ID. Elsewhere a word of small letters is a page: "preferences" is as long as an id.
+        found = "" if "youtube" in host else steps[0]
+    inner = parts.fragment.removeprefix("!")
+    if not found and inner.startswith(("/", "v=")) and depth < 2:
         # Old addresses of the mobile site: m.youtube.com/#/watch?v=...
-        inner = parts.fragment if parts.fragment.startswith("/") else f"/watch?{parts.fragment[1:]}"
+        inner = inner if inner.startswith("/") else f"/watch?{inner}"
         return _youtube_id(urllib.parse.urljoin(url, inner), depth + 1)
     match = _YOUTUBE_ID_FIRST.match(found)
-    return match[1] if match else None
+    return match[1] if match and match[1].lower() not in _NO_ID else None
 
 
 def watch_url(video_id: str) -> str:

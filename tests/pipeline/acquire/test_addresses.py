@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from makers import config
 
-from fimad.pipeline.acquire.addresses import redacted, url_id, without_secrets, youtube_id
-from fimad.pipeline.acquire.sources import SourceFailure, expand
+from fimad.pipeline.acquire.addresses import redacted, url_id, watch_url, without_secrets, youtube_id
+from fimad.pipeline.acquire.sources import SourceFailure, _Expansion, expand
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.secrets import Secrets
 from fimad.pipeline.state.workspace import Workspace
@@ -47,6 +48,27 @@ FORMS = [
     f"www.youtube.com/shorts/{ID}",
     f"youtu.be/{ID}",
     f"//www.youtube.com/embed/{ID}",
+    f"https://www.youtube.com/watch?feature=share&amp;v={ID}",
+    f"https://www.youtube.com/watch?feature=share&amp;amp;list=x&#38;v={ID}",
+    f"https://www.youtube.com/watch?feature=share;v={ID}",
+    f"https://www.youtube.com/watch.php?v={ID}",
+    f"https://www.youtube.com/movie_popup?v={ID}",
+    f"https://www.youtube.com/watch#!v={ID}",
+    f"https://www.youtube.com/embed?v={ID}",
+    f"https://de.youtube.com/watch?v={ID}",
+    f"de.youtube.com/watch?v={ID}",
+    f"https://youtubeeducation.com/embed/{ID}",
+    f"https://www.youtubeeducation.com/embed/{ID}",
+    f"https://youtu.be/watch?v={ID}",
+    f"https://youtu.be/embed/{ID}",
+    f"https://youtu.be/?v={ID}",
+    f"https://yewtu.be/watch?v={ID}&local=true",
+    f"https://yewtu.be/{ID}",
+    f"https://piped.video/watch?v={ID}",
+    f"https://invidious.next.example/embed/{ID}",
+    f"https://youtube.googleapis.com/v/{ID}",
+    f"https://www.hooktube.com/watch?v={ID}",
+    f"https://vid.plus/{ID}",
     # Stray bytes at the end.
     f"https://www.youtube.com/watch?v={ID}%0A",
     f"https://www.youtube.com/watch?v={ID}%0D%0A",
@@ -77,11 +99,46 @@ def test_all_forms_are_one_video(tmp_path: Path) -> None:
         f"https://www.youtube.com/watch?v={ID[:10]}%0A",
         f"https://www.youtube.com.evil.example/watch?v={ID}",
         f"https://notyoutube.com/watch?v={ID}",
+        f"https://a.b.youtube.com/watch?v={ID}",
+        f"https://youtube.example/watch?v={ID}",
+        f"https://www.youtube.com/{ID}",
+        "https://www.youtube.com/embed/videoseries?list=PLx",
+        "https://www.youtube.com/embed/live_stream?channel=UCx",
+        "https://www.youtube-nocookie.com/embed/videoseries?list=PLx",
+        "https://www.youtube.com/v/videoseries?list=PLx",
+        "https://yewtu.be/preferences",
         f"https://example.com/?u=https://youtu.be/{ID}",
     ],
 )
 def test_other_addresses_are_none_of_youtubes(url: str) -> None:
     assert youtube_id(url) is None
+
+
+def test_hosts_are_those_of_yt_dlp() -> None:
+    from yt_dlp.extractor.youtube import YoutubeIE
+
+    # Patterns such as `(?:www\.)?yewtu\.be`: without the optional name before, and hidden services.
+    names = [re.sub(r"^\(\?:.+?\)\\\.\)\?|^\(\?:www\\\.\)\?", "", each) for each in YoutubeIE._INVIDIOUS_SITES]
+    hosts = {name.replace("\\", "") for name in names if "(" not in name and not name.endswith((".onion", ".i2p"))}
+    urls = [f"https://{host}/watch?v={ID}" for host in sorted(hosts)]
+    assert len(urls) > 90
+    assert all(YoutubeIE.suitable(url) for url in urls)
+    assert [url for url in urls if youtube_id(url) != ID] == []
+
+
+def test_players_of_playlists_and_of_channels_are_listings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {
+        "https://www.youtube.com/embed/videoseries?list=PLa": ["a" * 11, "b" * 11],
+        "https://www.youtube-nocookie.com/embed/videoseries?list=PLb": ["b" * 11, "c" * 11],
+        "https://www.youtube.com/embed/live_stream?channel=UCx": ["d" * 11],
+        "https://yewtu.be/playlist?list=PLc": ["e" * 11],
+    }
+    monkeypatch.setattr(_Expansion, "_listed", lambda self, url: iter([watch_url(each) for each in listed[url]]))
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(listed))
+    assert [each.video_id for each in expand([str(path)], config()) if isinstance(each, Video)] == [
+        letter * 11 for letter in "abcde"
+    ]
 
 
 def test_ids_have_64_bits_and_a_collision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
