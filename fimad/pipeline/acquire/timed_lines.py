@@ -119,10 +119,10 @@ class TimedLine:
 
     def of_day(self) -> tuple[str, int] | None:
         """The word that makes the time at the line's beginning one of the day, and the hour; None unless words follow it."""
-        if not self._clocks or _LEAD.fullmatch(self.plain, 0, self._clocks[0].start()) is None:
-            return None
-        match = _OF_DAY.match(self.plain, self._clocks[0].end())
+        match = _OF_DAY.match(self.plain, self._clocks[0].end()) if self._clocks else None
         if match is None or _WORD.search(self.plain, match.end()) is None:
+            return None
+        if _LEAD.fullmatch(self.plain, 0, self._clocks[0].start()) is None:
             return None
         return (match["word"] or "m").casefold(), int(self._clocks[0][0].partition(":")[0])
 
@@ -191,9 +191,9 @@ class TimedLine:
 
     def is_bare(self) -> bool:
         """Whether the line holds a time, or a range, and no word."""
-        if len(self.marks) != 1 or _LEAD.fullmatch(self.plain, 0, self.marks[0].begin) is None:
+        if len(self.marks) != 1 or _WORD.search(self.plain, self.marks[0].stop):
             return False
-        return _WORD.search(self.plain, self.marks[0].stop) is None
+        return _LEAD.fullmatch(self.plain, 0, self.marks[0].begin) is not None
 
     def leading(self) -> list[ChapterLine]:
         """The chapter of a line that begins with its time."""
