@@ -172,10 +172,11 @@ def cues_in_file(cues: list[Cue], published: Published, length_s: float) -> list
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A finite number, also from a string: programs other than yt-dlp write "300"."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
-    except OverflowError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

@@ -30,7 +30,7 @@ class DownloadStage(Stage):
     """
 
     name: ClassVar[str] = "download"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     resource: ClassVar[Resource] = "network"
     limits: ClassVar[Mapping[str, str]] = {
         "too_long": "max_duration_s",
