@@ -124,7 +124,7 @@ _Counts = tuple[int, int, int]
 
 def chapters(text: str) -> _Counts:
     """A description: what is kept increases, and each kept or stray line has a row of `segment`."""
-    kept, strays = read_description(text)
+    kept, strays = read_description(text, 30.0)
     assert all(one.start_s < other.start_s for one, other in itertools.pairwise(kept))
     assert len(kept) != 1
     video = {"duration_s": 30.0, "description": text, "chapters": None, "container_chapters": None}

@@ -15,34 +15,123 @@ PLAIN_YOUTUBE = re.compile(r"https://www\.youtube\.com/watch\?v=([A-Za-z0-9_-]{1
 # As yt-dlp does, what follows the id is ignored, unless it could belong to it.
 _YOUTUBE_ID_FIRST = re.compile(r"([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
 IS_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_YOUTUBE = r"(?:\w{1,20}\.)?youtube(?:-nocookie|kids|education)?\.com|(?:www\.)?youtu\.be"
 # An address of YouTube as people write it, without a scheme.
-_BARE_YOUTUBE = re.compile(
-    r"^(?://)?(?:(?:www|m|music|gaming)\.)?(?:youtube\.com|youtube-nocookie\.com|youtu\.be)/", re.IGNORECASE
+_BARE_YOUTUBE = re.compile(rf"^(?://)?(?:{_YOUTUBE})/", re.IGNORECASE)
+# Sites that show YouTube's videos under YouTube's ids, as yt-dlp's extractor knows them (but for hidden services).
+_MIRRORS = (
+    *(
+        "youtube.googleapis.com",
+        "pwnyoutube.com",
+        "hooktube.com",
+        "yourepeat.com",
+        "tube.majestyc.net",
+        "vid.plus",
+        "zwearz.com",
+    ),
+    *(
+        "cleanvideosearch.com",
+        "invidio.us",
+        "invidiou.sh",
+        "invidiou.site",
+        "redirect.invidious.io",
+        "yewtu.be",
+        "y.com.sb",
+        "il.ax",
+    ),
+    *(
+        "inv.bp.projectsegfau.lt",
+        "inv.odyssey346.dev",
+        "inv.riverside.rocks",
+        "inv.skyn3t.in",
+        "inv.vern.cc",
+        "iv.ggtyler.dev",
+    ),
+    *(
+        "iv.melmac.space",
+        "listen.whatever.social",
+        "music.adminforge.de",
+        "pd.vern.cc",
+        "tube.connect.cafe",
+        "tube.poal.co",
+    ),
+    *("vid.mint.lgbt", "vid.priv.au", "vid.puffyan.us", "vid.wxzm.sx", "watch.leptons.xyz", "watch.nettohikari.com"),
+    *(
+        "watch.thekitty.zone",
+        "watch.whatever.social",
+        "watch.whatevertinfoil.de",
+        "yt.artemislena.eu",
+        "yt.cyberhost.uk",
+    ),
+    *(
+        "yt.elukerio.org",
+        "yt.funami.tech",
+        "yt.jae.fi",
+        "yt.lelux.fi",
+        "yt.maisputain.ovh",
+        "yt.oelrichsgarcia.de",
+        "ytb.trom.tf",
+    ),
+    "ytprivate.com",
 )
-YOUTUBE_HOSTS = frozenset(
+# Of the three programs that such sites run there are new ones every month, called by the program's name.
+_YOUTUBE_HOST = re.compile(
+    rf"{_YOUTUBE}|(?:\w{{1,20}}\.)?(?:(?:invidious(?:-us)?|piped(?:-libre)?|hyperpipe)\.[\w.-]+|"
+    + "|".join(map(re.escape, _MIRRORS))
+    + ")"
+)
+# Embedded players of playlists and of what a channel shows now: as long as an id, and none.
+_NO_ID = frozenset(("videoseries", "live_stream"))
+_BEFORE_ID = frozenset(("shorts", "embed", "live", "v", "vi", "e", "watch", "clip", "source"))
+_WITH_QUERY = frozenset(
     (
-        *("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "gaming.youtube.com"),
-        *("youtube-nocookie.com", "www.youtube-nocookie.com", "youtubekids.com", "www.youtubekids.com"),
-        *("youtu.be", "www.youtu.be"),
+        "",
+        "watch",
+        "watch_popup",
+        "watch.php",
+        "ytscreeningroom",
+        "embed",
+        "movie",
+        "movie_popup",
+        "media/action/yt/watch",
     )
 )
+# An ampersand as HTML has it, once or several times over.
+_AMPERSAND = re.compile(r"&(?:amp;|#0{0,4}38;|#x0{0,4}26;)+", re.IGNORECASE)
 # Names that Windows keeps for devices.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 # Parameters that let their owner in, by name; the second kind only where a value is long, or one of the first is there.
 _SECRET = re.compile(
-    r"(?:x-(?:amz|goog|oss|cos|bce|obs|ms)-.*|.*(?:token|signature|secret|passw(?:or)?d|credential|api[_-]?key|access[_-]?key).*|"
-    r"sig|sign|pwd|auth|authorization|jwt|hmac|hdn.*|jsessionid|phpsessid|awsaccesskeyid|key-pair-id|wssecret|lsig)",
+    r"(?:x-(?:amz|goog|oss|cos|bce|obs|ms)-.*|"
+    r".*(?:token|signature|secret|passw(?:or)?d|passphrase|passcode|credential|(?:api|auth|access)[_-]?key).*|"
+    r"sig|sign|pwd|pass|auth|authorization|jwt|hmac|hdn.*|jsessionid|.*sessid|cookies?|tok|rlkey|__gda__|"
+    r"awsaccesskeyid|key-pair-id|wssecret|lsig)",
     re.IGNORECASE,
 )
 _COMPANION = re.compile(
     r"(?:key|k|sid|session(?:_?id)?|policy|hash|md5|expires?|expiry|exp|e|st|se|sp|sr|sv|spr|skoid|sktid|skt|ske|sks|skv|sip|sdd|"
-    r"wstime|validfrom|validto)",
+    r"wstime|validfrom|validto|ticket|tk|verify|oh)",
     re.IGNORECASE,
 )
+# Two that together are a signature of Facebook's, or a login that came back; a code alone may be that of a video.
+_PAIRS = (frozenset(("oh", "oe")), frozenset(("code", "state")))
+# The key of a video that Vimeo does not list: ?h=KEY, or vimeo.com/ID/KEY.
+_VIMEO = re.compile(r"(?:\w+\.)?vimeo\.com", re.IGNORECASE)
+_VIMEO_KEY = re.compile(r"(/\d+)/[0-9a-f]{8,}/?", re.IGNORECASE)
 _LONG = 16
 _SECRET_STEP = re.compile(r"(?:hdn\w*|\w*token|sig|signature|jsessionid|policy|exp)=[^/;]*", re.IGNORECASE)
-_ANY_URL = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^\s\"'<>`]+", re.IGNORECASE)
+_USER = re.compile(r"(://)[^/@\s?#]+@")
+_SEPARATOR = re.compile(r"(&(?:amp;)?|[;?])", re.IGNORECASE)
+# Addresses within addresses within addresses; deeper ones are not looked into.
+_MOST_NESTED = 3
+# In JSON a slash may have a backslash before it.
+_ANY_URL = re.compile(r"[a-z][a-z0-9+.-]{0,20}:(?:\\?/){2}[^\s\"'<>`]+", re.IGNORECASE)
+_ANY_FIELD = re.compile(r"(?:(?<=[?&;#])|(?<=u0026))([\w.%-]{1,64})=([^\s&;#\\\"'<>`]+)")
+_HEADER = re.compile(
+    r"\b((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]{0,40}(?:key|token))([\"']?\s{0,9}[:=]\s{0,9}[\"']?)[^\r\n\"'}]+",
+    re.IGNORECASE,
+)
 
 
 def with_scheme(text: str) -> str:
@@ -66,32 +155,39 @@ def _other_youtube_id(url: str) -> str | None:
     return _youtube_id(with_scheme(url.strip()), 0)
 
 
+def is_youtube(host: str) -> bool:
+    """Whether a host shows YouTube's videos: its own, or a site that does nothing else."""
+    return _YOUTUBE_HOST.fullmatch(host.lower().rstrip(".")) is not None
+
+
 def _youtube_id(url: str, depth: int) -> str | None:
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urllib.parse.urlsplit(_AMPERSAND.sub("&", url))
         host = (parts.hostname or "").lower().rstrip(".")
     except ValueError:
         return None
-    if host not in YOUTUBE_HOSTS:
+    if not is_youtube(host):
         return None
     steps = [urllib.parse.unquote(step) for step in parts.path.split("/") if step]
-    query = urllib.parse.parse_qs(parts.query)
+    query = urllib.parse.parse_qs(parts.query.replace(";", "&"))
     found = ""
-    if host.endswith("youtu.be"):
-        found = steps[0] if steps else ""
-    elif len(steps) >= 2 and steps[0].lower() in ("shorts", "embed", "live", "v", "vi", "e", "watch", "clip", "source"):
+    if len(steps) >= 2 and steps[0].lower() in _BEFORE_ID:
         found = steps[1]
-    elif steps[:1] in ([], ["watch"], ["watch_popup"], ["ytscreeningroom"], ["embed"], ["movie"]):
-        found = (query.get("v") or query.get("vi") or [""])[0]
+    elif "/".join(steps) in _WITH_QUERY:
+        found = next((query[name][0] for name in ("v", "vi", "videoId") if name in query), "")
     elif steps[:1] in (["attribution_link"], ["redirect"], ["oembed"]) and depth < 2:
         inner = (query.get("u") or query.get("q") or query.get("url") or [""])[0]
         return _youtube_id(urllib.parse.urljoin(url, inner), depth + 1)
-    if not found and parts.fragment.startswith(("/watch", "!v=")) and depth < 2:
+    elif host.endswith("youtu.be") or not (steps[0].isalpha() and steps[0].islower()):
+        # youtu.be/ID. Elsewhere a word of small letters is a page: "preferences" is as long as an id.
+        found = "" if "youtube" in host else steps[0]
+    inner = parts.fragment.removeprefix("!")
+    if not found and inner.startswith(("/", "v=")) and depth < 2:
         # Old addresses of the mobile site: m.youtube.com/#/watch?v=...
-        inner = parts.fragment if parts.fragment.startswith("/") else f"/watch?{parts.fragment[1:]}"
+        inner = inner if inner.startswith("/") else f"/watch?{inner}"
         return _youtube_id(urllib.parse.urljoin(url, inner), depth + 1)
     match = _YOUTUBE_ID_FIRST.match(found)
-    return match[1] if match else None
+    return match[1] if match and match[1].lower() not in _NO_ID else None
 
 
 def watch_url(video_id: str) -> str:
@@ -154,26 +250,53 @@ def without_secrets(url: str) -> str:
     >>> without_secrets("https://ann:pw@a.example/squat.mp4?id=7&X-Amz-Signature=0f&X-Amz-Expires=60")
     'https://a.example/squat.mp4?id=7'
     """
-    if PLAIN_YOUTUBE.fullmatch(url):
-        return url
+    return url if PLAIN_YOUTUBE.fullmatch(url) else _without_secrets(url, _MOST_NESTED)
+
+
+def _without_secrets(url: str, depth: int) -> str:
     try:
         parts = urllib.parse.urlsplit(url)
     except ValueError:
-        return re.sub(r"//[^/@\s]*@", "//", url).partition("?")[0]
-    netloc = parts.netloc.rpartition("@")[2]
-    fields = parts.query.split("&") if parts.query else []
-    names = [urllib.parse.unquote_plus(each.partition("=")[0]) for each in fields]
-    secret = any(_SECRET.fullmatch(name) for name in names)
-    kept = [each for each, name in zip(fields, names, strict=True) if not _is_secret(name, each, secret)]
-    path = parts.path
-    if "=" in path:
-        steps = [";".join(part for part in step.split(";") if not _SECRET_STEP.match(part)) for step in path.split("/")]
-        dropped = [not new and bool(old) for new, old in zip(steps, path.split("/"), strict=True)]
-        path = "/".join(step for step, gone in zip(steps, dropped, strict=True) if not gone)
-    fragment = "" if "=" in parts.fragment and _SECRET.fullmatch(parts.fragment.partition("=")[0]) else parts.fragment
-    if (netloc, len(kept), path, fragment) == (parts.netloc, len(fields), parts.path, parts.fragment):
-        return url
-    return urllib.parse.urlunsplit((parts.scheme, netloc, path, "&".join(kept), fragment))
+        return _USER.sub(r"\1", url).partition("?")[0]
+    is_vimeo = _VIMEO.fullmatch(parts.hostname or "") is not None
+    clean = parts._replace(
+        netloc=parts.netloc.rpartition("@")[2],
+        path=_clean_path(parts.path, is_vimeo),
+        query=_clean_fields(parts.query, depth, is_vimeo),
+        fragment=_clean_fields(parts.fragment, depth, is_vimeo),
+    )
+    return url if clean == parts else urllib.parse.urlunsplit(clean)
+
+
+def _clean_path(path: str, is_vimeo: bool) -> str:
+    if is_vimeo:
+        path = _VIMEO_KEY.sub(r"\1", path)
+    path = _USER.sub(r"\1", path)
+    if "=" not in path:
+        return path
+    steps = [
+        (step, ";".join(part for part in step.split(";") if not _SECRET_STEP.match(part))) for step in path.split("/")
+    ]
+    return "/".join(new for old, new in steps if new or not old)
+
+
+def _clean_fields(text: str, depth: int, is_vimeo: bool) -> str:
+    """The fields of a query, or of a fragment that has some, without those that are secret."""
+    if "=" not in text:
+        return text
+    pieces = _SEPARATOR.split(text)
+    names = [urllib.parse.unquote_plus(field.partition("=")[0]).lower() for field in pieces[::2]]
+    among = any(map(_SECRET.fullmatch, names))
+    paired = {name for pair in _PAIRS if pair.issubset(names) for name in pair} | ({"h"} if is_vimeo else set())
+    kept: list[str] = []
+    # What stands before a field that is left out stands before the next one.
+    before = ""
+    for field, name, after in zip(pieces[::2], names, [*pieces[1::2], ""], strict=True):
+        if name in paired or _is_secret(name, field, among):
+            continue
+        kept += before, _clean_value(field, depth)
+        before = after
+    return "".join(kept)
 
 
 def _is_secret(name: str, field: str, among_secrets: bool) -> bool:
@@ -183,6 +306,31 @@ def _is_secret(name: str, field: str, among_secrets: bool) -> bool:
     return _COMPANION.fullmatch(name) is not None and (among_secrets or len(value) >= _LONG)
 
 
+def _clean_value(field: str, depth: int) -> str:
+    """A field whose value may be an address, as it is or escaped."""
+    name, sign, value = field.partition("=")
+    plain = urllib.parse.unquote(value)
+    if not depth or not sign or ("://" not in plain and "%3a%2f%2f" not in plain.lower()):
+        return field
+    clean = _without_secrets(plain, depth - 1) if "://" in plain else _clean_value(f"={plain}", depth - 1)[1:]
+    if clean == plain:
+        return field
+    return f"{name}={clean if plain == value else urllib.parse.quote(clean, safe='')}"
+
+
 def redacted(text: str) -> str:
-    """A text whose addresses hold no secrets: for messages, logs and records."""
-    return _ANY_URL.sub(lambda match: without_secrets(match[0]), text) if "://" in text else text
+    """A text without secrets, for messages, logs and records: in addresses, whole or not, and in headers of requests."""
+    if "/" in text:
+        text = _ANY_URL.sub(_redacted_url, text)
+    if "=" in text:
+        # An address ends at a quote, or has lost its beginning.
+        text = _ANY_FIELD.sub(lambda field: f"{field[1]}=***" if _SECRET.fullmatch(field[1]) else field[0], text)
+    return _HEADER.sub(r"\1\2***", text)
+
+
+def _redacted_url(match: re.Match[str]) -> str:
+    plain = match[0].replace("\\/", "/").replace("\\u0026", "&")
+    clean = without_secrets(plain)
+    if clean == plain:
+        return match[0]
+    return clean.replace("/", "\\/") if "\\/" in match[0] else clean

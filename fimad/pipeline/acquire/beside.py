@@ -44,12 +44,17 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.names = frozenset(os.listdir(folder))
-        self._stems = {
-            name[: -len(suffix)]
-            for name in self.names
-            for suffix in (os.path.splitext(name)[1], INFO_SUFFIX)
-            if (suffix.lower() in MEDIA_SUFFIXES or suffix == INFO_SUFFIX) and name.lower().endswith(suffix.lower())
-        }
+        # Cameras write suffixes in capitals: `UP.MP4` and `UP.info.json` are one video. Of two the one in small letters.
+        self._media: dict[str, list[str]] = {}
+        self._infos: dict[str, str] = {}
+        for name in sorted(self.names):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in MEDIA_SUFFIXES:
+                self._media.setdefault(stem, []).append(name)
+            elif name.lower().endswith(INFO_SUFFIX):
+                stem = name[: -len(INFO_SUFFIX)]
+                self._infos[stem] = max(self._infos.get(stem, ""), name)
+        self._stems = self._media.keys() | self._infos.keys()
         self._captions: dict[str, list[CaptionFile]] = {}
         self._unclear: dict[str, list[str]] = {}
         for name in sorted(self.names):
@@ -85,17 +90,13 @@ class Folder:
 
     def info(self, media: str) -> Path | None:
         """The info.json of a media file: NAME.info.json beside NAME.mp4."""
-        name = os.path.splitext(media)[0] + INFO_SUFFIX
-        path = self.folder / name
-        return path if name in self.names and path.is_file() else None
+        name = self._infos.get(os.path.splitext(media)[0])
+        return self.folder / name if name and (self.folder / name).is_file() else None
 
     def media(self, info: str) -> Path | None:
         """The media file of an info.json."""
-        stem = info[: -len(INFO_SUFFIX)]
-        names = (stem + suffix for suffix in sorted(MEDIA_SUFFIXES))
-        return next(
-            (self.folder / name for name in names if name in self.names and (self.folder / name).is_file()), None
-        )
+        names = sorted(self._media.get(info[: -len(INFO_SUFFIX)], ()), key=str.lower)
+        return next((self.folder / name for name in names if (self.folder / name).is_file()), None)
 
     def captions(self, media: str) -> list[CaptionFile]:
         """The caption files of a media file, in the order of their names."""

@@ -8,18 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fimad.errors import PermanentError
 from fimad.pipeline.acquire.addresses import without_secrets
-from fimad.pipeline.acquire.beside import INFO_SUFFIX, CaptionFile, folder_of
+from fimad.pipeline.acquire.beside import CaptionFile, folder_of
 from fimad.pipeline.acquire.captions import CAPTION_FORMATS, MAX_CAPTION_BYTES, Cue, bad_captions, parse_captions
 from fimad.pipeline.acquire.languages import choose_language, tag_of
 from fimad.pipeline.acquire.timeline import Published, cues_in_file
-from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 MAX_INFO_BYTES = 64 * 1024**2
 _MAX_TEXT = 200_000
@@ -64,16 +62,18 @@ def describes_playlist(path: Path) -> bool:
 
 def info_beside(media: Path) -> Path | None:
     """The info.json that belongs to a media file, if there is one: NAME.info.json beside NAME.mp4."""
-    path = media.with_name(media.stem + INFO_SUFFIX)
-    # Unlike Path.is_file, this takes names that are too long for what they are: no file.
-    return path if os.path.isfile(path) else None
+    try:
+        return folder_of(media).info(media.name)
+    except OSError:
+        return None
 
 
 def media_beside(info: Path) -> Path | None:
     """The media file that belongs to an info.json, if there is one."""
-    stem = info.name.removesuffix(INFO_SUFFIX)
-    names = (stem + suffix for suffix in sorted(MEDIA_SUFFIXES))
-    return next((path for path in map(info.with_name, names) if os.path.isfile(path)), None)
+    try:
+        return folder_of(info).media(info.name)
+    except OSError:
+        return None
 
 
 def page_of(path: Path) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fimad.errors import PermanentError
-from fimad.pipeline.acquire.columns import COLUMNS, BadRow, Row, Table, bad_row, make_row, row_of_value
+from fimad.pipeline.acquire.addresses import YOUTUBE_ID
+from fimad.pipeline.acquire.columns import COLUMNS, BadRow, Row, Table, bad_row, bare, in_frames, row_of_value
 from fimad.pipeline.acquire.encodings import decoded, encoding_of
+from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"))
 _MAX_JSON_BYTES = 256 * 1024**2
@@ -27,11 +30,11 @@ _DELIMITERS = ",;\t|"
 def read_list(path: Path) -> Iterator[Row | BadRow]:
     """The rows of a list, in order; each that can't be read is a `BadRow`, and costs no other.
 
-    Text: one address, id or path a line; empty lines and lines that begin with ``#`` are skipped, and what follows the
-    first blank is a remark. Tables: the first column with one of the names in `COLUMNS`; CSV may be delimited by commas,
+    Text: one address, id or path a line; empty lines and lines that begin with ``#`` are skipped, and what follows an
+    address or id and a blank is a remark. Tables: the first column with one of the names in `COLUMNS`; CSV may be delimited by commas,
     semicolons, tabs or bars (or as a line ``sep=;`` says), TSV has no quotes, and either may lack a header if a column holds
     URLs. JSON: an array, or one value a line, of strings or of objects with such a key. Columns named in `GIVEN_COLUMNS` say
-    more of the video: times in s or ``h:mm:ss``, label, person, channel and split. Any encoding, with or without a byte order
+    more of the video: times (in the unit that the name says, in s, or ``h:mm:ss``), label, person, channel and split. Any encoding, with or without a byte order
     mark.
 
     Raises `PermanentError` (reason ``bad_list``) where the list as a whole can't be read.
@@ -71,13 +74,22 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _text(path: Path) -> Iterator[Row | BadRow]:
     for number, line in enumerate(_lines(path), 1):
+        line = bare(line)
         words = line.split(maxsplit=1)
         if words and not words[0].startswith("#"):
             # Searches hold blanks; addresses and ids do not; a path may.
-            is_address = _ADDRESS.match(words[0]) is not None or len(words) == 1
-            address = words[0].strip(",;\"'<>") if is_address else line.strip()
+            first = bare(words[0].strip(",;\"'<>"))
+            is_address = _ADDRESS.match(words[0]) is not None or len(words) == 1 or _is_id(first, path.parent / line)
+            address = first if is_address else line
             if address:
                 yield Row(address, f"line {number}")
+
+
+def _is_id(word: str, whole: Path) -> bool:
+    """Whether a line's first word is an id with a remark behind it, and not the beginning of a file's name."""
+    return (
+        bool(YOUTUBE_ID.fullmatch(word)) and whole.suffix.lower() not in MEDIA_SUFFIXES and not os.path.lexists(whole)
+    )
 
 
 def _tsv(path: Path) -> Iterator[Row | BadRow]:
@@ -89,7 +101,7 @@ def _tsv(path: Path) -> Iterator[Row | BadRow]:
 def _csv(path: Path) -> Iterator[Row | BadRow]:
     lines = _lines(path)
     head = list(itertools.islice(lines, _HEAD_LINES))
-    told = _SEP.match(head[0].strip()) if head else None
+    told = _SEP.match(head[0].strip("\r\n ")) if head else None
     skipped = 1 if told else 0
     delimiter = told[1] if told else _delimiter(head)
     yield from _rows(path, _records(itertools.chain(head[skipped:], lines), delimiter, skipped + 1))
@@ -120,8 +132,10 @@ _Record = tuple[int, "list[str] | str"]
 def _records(lines: Iterable[str], delimiter: str, first: int) -> Iterator[_Record]:
     """The rows of a CSV file with the number of their first line; a text instead of cells says why there are none.
 
-    A quote that is never closed costs its own line, not what follows.
+    A quote that is never closed costs its own line, not what follows: where a whole row begins in what it would enclose, it
+    closes nothing. Addresses in a description of several lines are no rows.
     """
+    shape = _Shape(delimiter)
     source = enumerate(lines, first)
     waiting: deque[tuple[int, str]] = deque()
     while True:
@@ -132,26 +146,54 @@ def _records(lines: Iterable[str], delimiter: str, first: int) -> Iterator[_Reco
         if line.count('"') % 2 and isinstance(cells, str):
             following: list[tuple[int, str]] = []
             quotes = line.count('"')
+            doubtful = False
             while quotes % 2 and len(following) < _MOST_CELL_LINES:
                 after = waiting.popleft() if waiting else next(source, None)
                 if after is None:
                     break
                 following.append(after)
-                if _is_row(after[1], delimiter):
-                    # The next row begins here: the quote closes nothing.
+                like = shape.like_row(after[1])
+                if like == "row":
                     break
+                doubtful |= like == "part"
                 quotes += after[1].count('"')
             else:
                 whole = _cells([line, *(each for _, each in following)], delimiter)
-                if isinstance(whole, list):
+                if isinstance(whole, list) and (not doubtful or len(whole) == shape.width):
                     cells, following = whole, []
             waiting.extendleft(reversed(following))
+        shape.learn(cells)
         yield number, cells
 
 
-def _is_row(line: str, delimiter: str) -> bool:
-    cells = _cells([line], delimiter)
-    return isinstance(cells, list) and len(cells) > 1 and any(_ADDRESS.match(cell.strip()) for cell in cells)
+class _Shape:
+    """How many cells the rows of a table have, and where the address is: as its first row says that is no remark."""
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        self.width: int | None = None
+        self._address: int | None = None
+
+    def learn(self, cells: list[str] | str) -> None:
+        """Take it from these cells, unless it is known."""
+        if self.width is None and isinstance(cells, list) and any(cells) and not cells[0].startswith("#"):
+            self.width = len(cells)
+            column = Table(cells).address
+            self._address = _first_address(cells) if column is None else column
+
+    def like_row(self, line: str) -> str:
+        """Whether a line is a ``row`` as it stands, may be ``part`` of one, or neither (empty)."""
+        cells = _cells([line], self._delimiter)
+        if not isinstance(cells, list) or len(cells) < 2 or _first_address(cells) is None:
+            return ""
+        if self.width is None or self._address is None:
+            return "row"
+        whole = len(cells) == self.width and _ADDRESS.match(cells[self._address].strip()) is not None
+        return "row" if whole and line.count('"') % 2 == 0 else "part"
+
+
+def _first_address(cells: Sequence[str]) -> int | None:
+    return next((at for at, cell in enumerate(cells) if _ADDRESS.match(cell.strip())), None)
 
 
 def _cells(lines: list[str], delimiter: str) -> list[str] | str:
@@ -184,10 +226,12 @@ def _rows(path: Path, records: Iterable[_Record]) -> Iterator[Row | BadRow]:
         if table is None:
             table = Table(remark or cells)
             if table.address is None:
-                column = next((at for at, cell in enumerate(cells) if _ADDRESS.match(cell.strip())), None)
+                column = _first_address(cells)
                 if column is None and len(cells) > 1:
                     raise _bad(path, f"no column of addresses among {', '.join(cells)[:200]!r}")
                 table.address, table.given = column or 0, {}
+            elif table.frames:
+                raise in_frames(path, "The header")
             elif not remark:
                 continue
         row = table.row(path, at, cells)
@@ -203,6 +247,8 @@ def _parquet(path: Path) -> Iterator[Row | BadRow]:
         table = Table(names)
         if table.address is None:
             raise _bad(path, f"no column of addresses among {', '.join(names)[:200]!r}")
+        if table.frames:
+            raise in_frames(path, "The header")
         used = sorted({table.address, *table.given.values()})
         number = 0
         for batch in file.iter_batches(columns=[names[at] for at in used], batch_size=10_000):
@@ -210,11 +256,7 @@ def _parquet(path: Path) -> Iterator[Row | BadRow]:
             for index in range(batch.num_rows):
                 number += 1
                 values = {what: columns[at][index] for what, at in table.given.items()}
-                address = columns[table.address][index]
-                if not isinstance(address, str | int) or not str(address).strip():
-                    yield bad_row(path, f"row {number}", f"it has no address: {str(address)[:100]!r}")
-                else:
-                    yield make_row(path, f"row {number}", str(address).strip(), values)
+                yield table.row_of(path, f"row {number}", columns[table.address][index], values)
 
 
 def _jsonl(path: Path) -> Iterator[Row | BadRow]:

@@ -22,9 +22,9 @@ from fimad.errors import ConfigError, FimadError, PermanentError, TransientError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import (
     IS_URL,
-    YOUTUBE_HOSTS,
     YOUTUBE_ID,
     identity,
+    is_youtube,
     safe_id,
     short_hash,
     slug,
@@ -44,7 +44,9 @@ from fimad.pipeline.media.container import MEDIA_SUFFIXES
 
 _LOG = logging.getLogger(__name__)
 _SEARCH = re.compile(r"^[a-z][a-z0-9:_]*search(?:date)?(?:\d{1,6}|all)?:", re.IGNORECASE)
-_YOUTUBE_LISTING = re.compile(r"^/(playlist\b|@|channel/|c/|user/|results\b|hashtag/|feed/|.*[?&]list=)")
+_YOUTUBE_LISTING = re.compile(
+    r"^/(playlist\b|@|channel/|c/|user/|results\b|hashtag/|feed/|(?:embed|v|e)/(?:videoseries|live_stream)\b|.*[?&]list=)"
+)
 _MIB = 1024**2
 
 
@@ -366,7 +368,7 @@ def _is_single(url: str, *, in_list: bool) -> bool:
     if youtube_id(url):
         return True
     parts = urllib.parse.urlsplit(url)
-    if (parts.hostname or "").lower() in YOUTUBE_HOSTS:
+    if is_youtube(parts.hostname or ""):
         return _YOUTUBE_LISTING.match(f"{parts.path}?{parts.query}") is None
     if in_list or os.path.splitext(parts.path)[1].lower() in MEDIA_SUFFIXES | {".m3u8", ".mpd"}:
         return True

@@ -42,6 +42,10 @@ class Published:
     note: str | None = None
     cut_captions: bool = False
 
+    def end_s(self, length_s: float) -> float:
+        """Where a file of a length ends on the published time line."""
+        return self.ranges[-1][1] if self.ranges else length_s
+
     def clip(self, start_s: float, end_s: float) -> Span | None:
         """Where a published stretch is in the file; None if the file holds nothing of it."""
         if self.ranges is None:
@@ -181,10 +185,11 @@ def cues_in_file(cues: list[Cue], published: Published, length_s: float) -> list
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A finite number, also from a string: programs other than yt-dlp write "300"."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
-    except OverflowError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

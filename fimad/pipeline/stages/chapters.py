@@ -8,72 +8,28 @@ step takes time that grows with the length of the text and no faster.
 from __future__ import annotations
 
 import html
-import itertools
+import math
 import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 from fimad.labels.text import FILLERS
+from fimad.pipeline.acquire.timed_lines import (
+    NOT_BEFORE,
+    TIME,
+    ChapterLine,
+    TimedLine,
+    habits_of,
+)
 
 MAX_DESCRIPTION = 200_000
-
-_TIME = r"(?:\d{1,3}:[0-5]?\d:[0-5]\d|\d{1,3}:[0-5]\d)(?:[.,]\d{1,3}(?!\d))?"
-# Not part of a longer number, a ratio or a date; not a time of day.
-_NOT_BEFORE = r"(?<![\d:/])(?<!\d[.,])"
-_NOT_AFTER = r"(?!\d|:\d|/\d|\.\d|\s?[ap]\.?m\b|\s?(?:uhr|est|pst|gmt|utc|cet|hrs?)\b)"
-_CLOCK = re.compile(rf"{_NOT_BEFORE}{_TIME}{_NOT_AFTER}", re.IGNORECASE)
-# What may stand between the two times of a range, besides dashes, waves and arrows.
-_RANGE = re.compile(
-    r"[\]>»]?\s?(?:[-=.>]{1,6}|to|til|till|until|thru|through|bis|a|à|al|hasta|jusqu'à|até|às|do|tot|до|по|から|より|부터|에서|至|到)"
-    r"\s?[\[<«]?",
-    re.IGNORECASE,
-)
-# What may stand before a range besides signs.
-_FROM = re.compile(r"[^\w\[]{0,9}(?:from|von|vom|de|du|desde|da|dal|od|van|с|从|從|自)\s?", re.IGNORECASE)
-_RANGE_TAIL = re.compile(r"\s?(?:まで|까지|止)")
 _LINK = re.compile(r"</?a\b[^<>]{0,2000}>", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s{0,9}/?>", re.IGNORECASE)
-_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_MARKDOWN = re.compile(r"\((?:https?://|www\.)[^\s()]*\)", re.IGNORECASE)
-_OPEN, _CLOSE = "[<«", "]>»"
-# Bullets, arrows, numbers and other signs that may stand before a time at the beginning of a line. Possessive: a text
-# that two of these could take must not be tried in all combinations.
-_LEAD = re.compile(
-    r"(?:[0-9#*]\ufe0f?\u20e3|[①-⓿❶-➓㉑-㊿]|#\d{1,3}\b|\[\d{1,3}\]|\d{1,3}[.)\]](?=\s|$)|\d{1,3}\s?[-:|](?=\s|$)|[^\w\[\"'])*+"
-)
-_JOINED_NUMBER = re.compile(r"^([^\w\[\"']{0,9}\d{1,3}[.)])(?=\d{1,2}[:：])")
-# "Exercise 1", "Übung 2:", or a bare number: taken for a lead where several lines count up with it.
-_COUNTED = re.compile(r"[^\w\[\"']{0,9}(?P<word>[^\W\d_]{0,20})\.?\s?#?(?P<number>\d{1,3})\b[^\w\[\"']{0,9}")
-_REMARK = re.compile(r"\s?(?:\[[^\[\]]*\]\s?)+")
-_TRIM_LEFT = " \t-–—−―‒‐‑〜～~:：|•●▪◦·*=>»→►▶▸➡✅✔☑⏱⏰🕐📌👉,;.\u200c\u200d\ufe0f"
-_TRIM_RIGHT = " \t-–—−―‒‐‑〜～~:：|•●▪◦·*=<«→►▶▸➡,;@\u200c\u200d"
-# Joiners belong to words of Persian and Hindi, and to emoji.
-_JOINERS = "\u200c\u200d"
+_COLONS = re.compile("[:：∶]")
 
 
-@dataclass(frozen=True)
-class ChapterLine:
-    """A chapter as found: `end_s` is None unless the line gives a range."""
-
-    start_s: float
-    end_s: float | None
-    title: str
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """A time, or a range of times, in a line: where it stands with its brackets, and what it says."""
-
-    begin: int
-    stop: int
-    start_s: float
-    end_s: float | None
-
-
-def parse_description(description: str) -> list[ChapterLine]:
+def parse_description(description: str, end_s: float = math.inf) -> list[ChapterLine]:
     """Chapters from the timestamps of a description, in the order of time; empty unless there are at least two.
 
     See `read_description`, which also tells what was left out.
@@ -81,225 +37,87 @@ def parse_description(description: str) -> list[ChapterLine]:
     >>> [(line.start_s, line.title) for line in parse_description("0:00 Squats (0:45)\\n1:00 Lunges (0:45)")]
     [(0.0, 'Squats (0:45)'), (60.0, 'Lunges (0:45)')]
     """
-    return read_description(description)[0]
+    return read_description(description, end_s)[0]
 
 
-def read_description(description: str) -> tuple[list[ChapterLine], list[ChapterLine]]:
+def read_description(description: str, end_s: float = math.inf) -> tuple[list[ChapterLine], list[ChapterLine]]:
     """The chapters of a description, and the lines with times that are out of order among them.
 
     A line that begins with a time is one chapter, whatever other times it holds (durations, the end of the exercise); else
-    one that ends with a time is. Of the two kinds of list the longer one is taken, the first where they are equally long,
-    as yt-dlp does. Several times in one line are several chapters only where no such list is found.
+    one that ends with a time is. Of the two kinds of list the first is taken, as yt-dlp does: credits for music have their
+    times behind. Several times in one line are several chapters only where no such list is found. A time that stands alone
+    has its title on the next line.
+
+    Lines beyond `end_s`, the video's end, do not count in this choice (a timetable); those of the list that is chosen come
+    after its chapters. Only where no list is left that way is one chosen by all lines.
 
     Where the times of the lines do not increase (two lists in one text, a stray line), the longest increasing run of lines
     is taken; where no single one is the longest, all lines are, by their times, as yt-dlp does. Of lines with one time the
     first counts.
     """
-    text = description[:MAX_DESCRIPTION]
+    lists = _lists(description[:MAX_DESCRIPTION])
+    for limit_s in dict.fromkeys((end_s, math.inf)):
+        for found in lists:
+            kept, strays = _in_order([line for line in found if line.start_s <= limit_s])
+            if len(kept) >= 2:
+                late, late_strays = _in_order([line for line in found if line.start_s > limit_s])
+                return kept + late, strays + late_strays
+    return [], []
+
+
+def _lists(text: str) -> tuple[list[ChapterLine], ...]:
+    """The lists that a text may hold, best first: times before titles, behind them, either, several to a line."""
     if _BREAK.search(text) or _LINK.search(text):
         text = html.unescape(_LINK.sub("", _BREAK.sub("\n", text)))
+    lines = [line for line in _with_titles(text.splitlines()) if line.marks]
     first: list[ChapterLine] = []
     last: list[ChapterLine] = []
     either: list[ChapterLine] = []
-    lines = [_Line(line) for line in text.splitlines() if ":" in line or "：" in line or "∶" in line]
-    lines = [line for line in lines if line.marks]
-    counted = _counted(lines)
     for line in lines:
-        leading = line.leading(counted)
+        leading = line.leading()
         trailing = line.trailing()
         first += leading
         last += trailing
         either += leading or trailing
-    for found in (max(first, last, key=len), either):
-        kept, strays = _in_order(found)
-        if len(kept) >= 2:
-            return kept, strays
-    kept, strays = _in_order([chapter for line in lines for chapter in line.split()])
-    return (kept, strays) if len(kept) >= 2 else ([], [])
+    return first, last, either, [chapter for line in lines for chapter in line.split()]
 
 
-class _Line:
-    """A line of a description. `text` is as published but for invisible characters and blanks; `plain` is what is searched.
+def _with_titles(texts: Sequence[str]) -> list[TimedLine]:
+    """The lines with a colon (no other has a time), with times that stand alone joined to their titles.
 
-    Both have the same length: in `plain` all brackets are square, all dashes are hyphens, and URLs are masked.
+    Times stand above their titles, as yt-dlp takes them, unless each has a title right above and one has none right below.
     """
+    texts = [text.strip() for text in texts]
+    timed = {at: TimedLine(text) for at, text in enumerate(texts) if _COLONS.search(text)}
+    habits = habits_of(list(timed.values()))
+    for line in timed.values():
+        line.learn(habits)
+    bare = [at for at, line in timed.items() if line.is_bare()]
 
-    def __init__(self, line: str) -> None:
-        self.text = _JOINED_NUMBER.sub(r"\1 ", " ".join(line.translate(_VISIBLE).split()), count=1)
-        plain = self.text.translate(_SIGNS)
-        self.plain = _URL.sub(lambda match: "u" * len(match[0]), plain)
-        self.marks = self._find_marks()
+    def is_title(at: int) -> bool:
+        return 0 <= at < len(texts) and bool(texts[at]) and not (at in timed and timed[at].marks)
 
-    def _find_marks(self) -> list[_Mark]:
-        marks: list[_Mark] = []
-        clocks = list(_CLOCK.finditer(self.plain))
-        at = 0
-        while at < len(clocks):
-            clock = clocks[at]
-            stop = clock.end()
-            end_s = None
-            if at + 1 < len(clocks) and _RANGE.fullmatch(self.plain, stop, clocks[at + 1].start()):
-                at += 1
-                stop = clocks[at].end()
-                end_s = _seconds(clocks[at][0])
-                tail = _RANGE_TAIL.match(self.plain, stop)
-                stop = tail.end() if tail else stop
-            at += 1
-            start_s = _seconds(clock[0])
-            begin, stop = self._with_brackets(clock.start(), stop)
-            marks.append(_Mark(begin, stop, start_s, end_s if end_s is not None and end_s > start_s else None))
-        return marks
-
-    def _with_brackets(self, begin: int, stop: int) -> tuple[int, int]:
-        """The brackets around a time belong to it; so does the address of a link in Markdown: ``[0:30](https://...)``."""
-        plain = self.plain
-        left = begin - 1 if begin and plain[begin - 1] == " " else begin
-        if left and plain[left - 1] in _OPEN:
-            begin = left - 1
-        right = stop + 1 if plain[stop : stop + 1] == " " else stop
-        if plain[right : right + 1] in _CLOSE and right < len(plain):
-            stop = right + 1
-            link = _MARKDOWN.match(self.text, stop)
-            stop = link.end() if link else stop
-        return begin, stop
-
-    def lead_number(self) -> tuple[str, int] | None:
-        """What a line counts with before its first time, where that is a word and a number, or a number alone."""
-        match = _COUNTED.fullmatch(self.plain, 0, self.marks[0].begin)
-        return (match["word"].casefold(), int(match["number"])) if match else None
-
-    def leading(self, counted: frozenset[str]) -> list[ChapterLine]:
-        """The chapter of a line that begins with its time."""
-        mark = self.marks[0]
-        if _LEAD.fullmatch(self.plain, 0, mark.begin) is None:
-            number = self.lead_number()
-            is_counted = number is not None and number[0] in counted
-            if not is_counted and (mark.end_s is None or _FROM.fullmatch(self.plain, 0, mark.begin) is None):
-                return []
-        title = _title("", self.text[mark.stop :])
-        return [ChapterLine(mark.start_s, mark.end_s, title)] if title else []
-
-    def trailing(self) -> list[ChapterLine]:
-        """The chapter of a line that ends with its time, or with remarks in brackets or an address after it."""
-        at = len(self.marks) - 1
-        while at and self.plain[self.marks[at].begin] in _OPEN and self._touch(at - 1):
-            # "Squats 1:00 (0:45)": how long it takes.
-            at -= 1
-        mark = self.marks[at]
-        plain = self.plain[self.marks[-1].stop :]
-        rest = self.text[self.marks[-1].stop :]
-        after = rest if _REMARK.fullmatch(plain) else ""
-        bare = _URL.sub("", rest)
-        if not after and bare.strip(_TRIM_RIGHT + ".!()[]"):
-            return []
-        before, after = self.text[: mark.begin], self.text[mark.stop :] if after else ""
-        if re.fullmatch(r"[\d\s.)#]*", before):
-            return []
-        title = _title(before, after)
-        return [ChapterLine(mark.start_s, mark.end_s, title)] if title else []
-
-    def _touch(self, at: int) -> bool:
-        return not self.plain[self.marks[at].stop : self.marks[at + 1].begin].strip()
-
-    def split(self) -> list[ChapterLine]:
-        """The chapters of a line that holds a whole list: it begins or ends with a time, and all have a title."""
-        marks = self.marks
-        if _LEAD.fullmatch(self.plain, 0, marks[0].begin):
-            stops = [*(mark.begin for mark in marks[1:]), len(self.text)]
-            titles = [_title("", self.text[mark.stop : stop]) for mark, stop in zip(marks, stops, strict=True)]
-        elif not self.plain[marks[-1].stop :].strip(_TRIM_RIGHT + "."):
-            starts = [0, *(mark.stop for mark in marks[:-1])]
-            titles = [_title(self.text[start : mark.begin], "") for mark, start in zip(marks, starts, strict=True)]
-        else:
-            return []
-        if not all(titles):
-            return []
-        return [ChapterLine(mark.start_s, mark.end_s, title) for mark, title in zip(marks, titles, strict=True)]
+    if all(is_title(at - 1) for at in bare) and not all(is_title(at + 1) for at in bare):
+        title_of = {at: at - 1 for at in bare}
+    else:
+        following = _next_filled(texts)
+        title_of = {at: following[at] for at in bare if is_title(following[at])}
+    for at, title in title_of.items() if len(title_of) >= 2 else ():
+        timed.pop(title, None)
+        timed[at] = TimedLine(" ".join(texts[each] for each in sorted((at, title))))
+        timed[at].learn(habits)
+    return list(timed.values())
 
 
-def _counted(lines: Sequence[_Line]) -> frozenset[str]:
-    """The words with which at least two lines count up before their times ("Exercise 1", "Exercise 2"; "1", "2")."""
-    numbers: dict[str, list[int]] = {}
-    for line in lines:
-        found = line.lead_number()
-        if found is not None:
-            numbers.setdefault(found[0], []).append(found[1])
-    return frozenset(
-        word
-        for word, each in numbers.items()
-        if len(each) >= 2 and all(one < other for one, other in itertools.pairwise(each))
-    )
+def _next_filled(texts: Sequence[str]) -> list[int]:
+    """For each line where the next one is that is not empty; their number where there is none."""
+    following = [len(texts)] * len(texts)
+    for at in range(len(texts) - 2, -1, -1):
+        following[at] = at + 1 if texts[at + 1] else following[at + 1]
+    return following
 
 
-class _Signs(dict[int, str]):
-    """A table for `str.translate`: a character as it is searched for, one for one, so that places agree."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        kind = unicodedata.category(char)
-        if kind == "Nd":
-            sign = str(unicodedata.decimal(char))
-        else:
-            sign = {"Pd": "-", "Ps": "[", "Pe": "]", "Zs": " "}.get(kind, char)
-        self[code] = sign
-        return sign
-
-
-class _Visible(dict[int, str]):
-    """A table for `str.translate` that drops invisible characters: zero-width blanks, byte order and direction marks."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        self[code] = "" if unicodedata.category(char) == "Cf" and char not in _JOINERS else char
-        return self[code]
-
-
-_SIGNS = _Signs(
-    {
-        ord(char): sign
-        for chars, sign in (("：﹕∶꞉", ":"), ("→➡⇒⟶➔➜➝⇨▶►", ">"), ("~〜～∼∿−ー⁓〰˗", "-"), ("‥…", "="))
-        for char in chars
-    }
-)
-_VISIBLE = _Visible(FILLERS)
-
-
-def _title(before: str, after: str) -> str:
-    # Around the time stand separators ("Squats - 1:20", "1:20: Squats"); the title's own full stop stays.
-    before = _trim_left(_trim_right(" ".join(before.split()), ""), ".")
-    after = _trim_left(" ".join(after.split()), "" if not before else ".")
-    after = _trim_right(after, ".")
-    if before and not after and re.fullmatch(r"[\d\s.)#]*", before):
-        return ""
-    title = f"{before} {after}".strip()
-    return title if _CLOCK.sub("", title).strip(_TRIM_LEFT + _TRIM_RIGHT) else ""
-
-
-def _trim_left(text: str, keep: str) -> str:
-    at = 0
-    while at < len(text) and text[at] not in keep and (text[at] in _TRIM_LEFT or _kind(text[at]) in ("Pd", "Pe")):
-        at += 1
-    return text[at:]
-
-
-def _trim_right(text: str, keep: str) -> str:
-    at = len(text)
-    while at and text[at - 1] not in keep and (text[at - 1] in _TRIM_RIGHT or _kind(text[at - 1]) in ("Pd", "Ps")):
-        at -= 1
-    return text[:at]
-
-
-_kind = lru_cache(4096)(unicodedata.category)
-
-
-def _seconds(clock: str) -> float:
-    seconds = 0.0
-    for part in clock.replace(",", ".").split(":"):
-        seconds = seconds * 60 + float(part)
-    return seconds
-
-
-def _in_order(found: list[ChapterLine]) -> tuple[list[ChapterLine], list[ChapterLine]]:
+def _in_order(found: Sequence[ChapterLine]) -> tuple[list[ChapterLine], list[ChapterLine]]:
     """Lines whose times increase, and the others; see `read_description`."""
     times = [line.start_s for line in found]
     up_to = _run_lengths(times)
@@ -330,7 +148,7 @@ _SECTION = re.compile(
     r"^(?:round|set|circuit|exercise|move|movement|block|part|station|drill)\s*#?\d+\s*[-.)]?\s*(?=[^\W\d])"
 )
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
-_CLOCKS = re.compile(rf"{_NOT_BEFORE}{_TIME}(?![\d:])")
+_CLOCKS = re.compile(rf"{NOT_BEFORE}{TIME}(?![\d:])")
 _NUMBERING = re.compile(
     r"^\s*(?:(?:no|nr)\.?\s*)?#?\s*\d{1,3}\s*(?:[.):\]]|\s[-–—|]|[-–—|]\s)\s*(?=\S)|^\s*#\d{1,3}\s+(?=\S)"
 )
@@ -345,12 +163,19 @@ _COUNTS = re.compile(
     r"(?:\s*of\s*\d+)?(?:\s*(?:on|off|work|rest))?|\d+\s*(?:on|off)"
     rf")(?!\w){_SIDES}"
 )
+# What programs call the chapters of a disc or a recording, by number or time.
+_PLACEHOLDER = re.compile(
+    r"(?:chapter|chap|chapitre|kapit(?:el|ola|tel)|cap[ií]tulo?|capitolo|cap[ií]tol|capitol(?:ul)?|hoofdstuk|rozdzia[lł]|"
+    r"глава|розділ|раздел|bölüm|fejezet|luku|κεφάλαιο|章节|章節|チャプター|챕터|第)[\s._#:-]*\d{1,4}\s?章?|"
+    r"제?\d{1,4}\s?\.?\s?(?:fejezet|bölüm|luku|章|장)|"
+    r"(?:\d{1,3}:)?\d{1,3}:\d\d(?:[.,]\d{1,9})?"
+)
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 _EDGE = " \t-–—:;,.|/\\•·*~=+&_<>\"'`!?→"
 
 
 def label_of(title: str) -> str | None:
-    """What a chapter shows, in a form that can be counted: None if nothing is left.
+    """What a chapter shows, in a form that can be counted: None if nothing is left, or for a number or time of a chapter alone.
 
     The steps, in this order: compatibility forms (NFKC); control, format and direction characters, emoji and other
     symbols out; lower case; bracketed remarks out; numbering ("1)", "#3", "2/10") and the names of sections before the
@@ -362,6 +187,8 @@ def label_of(title: str) -> str | None:
     text = unicodedata.normalize("NFKC", text.translate(FILLERS))
     text = "".join(_plain(char) for char in text).lower()
     text = " ".join(text.split())
+    if _PLACEHOLDER.fullmatch(text):
+        return None
     for pattern in (_BRACKETS, _CLOCKS):
         text = _without(pattern, text)
     for _ in range(3):

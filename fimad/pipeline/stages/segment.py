@@ -176,8 +176,9 @@ def take_as_given(chapters: Sequence[Chapter], duration_s: float, limits: Segmen
 
 def _described(video: dict[str, Any]) -> list[Chapter]:
     """The chapters of the description, on the file's clock."""
-    lines, strays = read_description(video["description"] or "")
-    rows = chapters_in_file([asdict(line) for line in lines], _published(video)) or []
+    published = _published(video)
+    lines, strays = read_description(video["description"] or "", published.end_s(float(video["duration_s"])))
+    rows = chapters_in_file([asdict(line) for line in lines], published) or []
     chapters = [Chapter(row["start_s"], row["end_s"], row["title"]) for row in rows]
     return chapters + [Chapter(line.start_s, line.end_s, line.title, stray=True) for line in strays if chapters]
 

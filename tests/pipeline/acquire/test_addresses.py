@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from makers import config
 
-from fimad.pipeline.acquire.addresses import redacted, url_id, without_secrets, youtube_id
-from fimad.pipeline.acquire.sources import SourceFailure, expand
+from fimad.pipeline.acquire.addresses import redacted, url_id, watch_url, without_secrets, youtube_id
+from fimad.pipeline.acquire.sources import SourceFailure, _Expansion, expand
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.secrets import Secrets
 from fimad.pipeline.state.workspace import Workspace
@@ -47,6 +48,27 @@ FORMS = [
     f"www.youtube.com/shorts/{ID}",
     f"youtu.be/{ID}",
     f"//www.youtube.com/embed/{ID}",
+    f"https://www.youtube.com/watch?feature=share&amp;v={ID}",
+    f"https://www.youtube.com/watch?feature=share&amp;amp;list=x&#38;v={ID}",
+    f"https://www.youtube.com/watch?feature=share;v={ID}",
+    f"https://www.youtube.com/watch.php?v={ID}",
+    f"https://www.youtube.com/movie_popup?v={ID}",
+    f"https://www.youtube.com/watch#!v={ID}",
+    f"https://www.youtube.com/embed?v={ID}",
+    f"https://de.youtube.com/watch?v={ID}",
+    f"de.youtube.com/watch?v={ID}",
+    f"https://youtubeeducation.com/embed/{ID}",
+    f"https://www.youtubeeducation.com/embed/{ID}",
+    f"https://youtu.be/watch?v={ID}",
+    f"https://youtu.be/embed/{ID}",
+    f"https://youtu.be/?v={ID}",
+    f"https://yewtu.be/watch?v={ID}&local=true",
+    f"https://yewtu.be/{ID}",
+    f"https://piped.video/watch?v={ID}",
+    f"https://invidious.next.example/embed/{ID}",
+    f"https://youtube.googleapis.com/v/{ID}",
+    f"https://www.hooktube.com/watch?v={ID}",
+    f"https://vid.plus/{ID}",
     # Stray bytes at the end.
     f"https://www.youtube.com/watch?v={ID}%0A",
     f"https://www.youtube.com/watch?v={ID}%0D%0A",
@@ -77,11 +99,46 @@ def test_all_forms_are_one_video(tmp_path: Path) -> None:
         f"https://www.youtube.com/watch?v={ID[:10]}%0A",
         f"https://www.youtube.com.evil.example/watch?v={ID}",
         f"https://notyoutube.com/watch?v={ID}",
+        f"https://a.b.youtube.com/watch?v={ID}",
+        f"https://youtube.example/watch?v={ID}",
+        f"https://www.youtube.com/{ID}",
+        "https://www.youtube.com/embed/videoseries?list=PLx",
+        "https://www.youtube.com/embed/live_stream?channel=UCx",
+        "https://www.youtube-nocookie.com/embed/videoseries?list=PLx",
+        "https://www.youtube.com/v/videoseries?list=PLx",
+        "https://yewtu.be/preferences",
         f"https://example.com/?u=https://youtu.be/{ID}",
     ],
 )
 def test_other_addresses_are_none_of_youtubes(url: str) -> None:
     assert youtube_id(url) is None
+
+
+def test_hosts_are_those_of_yt_dlp() -> None:
+    from yt_dlp.extractor.youtube import YoutubeIE
+
+    # Patterns such as `(?:www\.)?yewtu\.be`: without the optional name before, and hidden services.
+    names = [re.sub(r"^\(\?:.+?\)\\\.\)\?|^\(\?:www\\\.\)\?", "", each) for each in YoutubeIE._INVIDIOUS_SITES]
+    hosts = {name.replace("\\", "") for name in names if "(" not in name and not name.endswith((".onion", ".i2p"))}
+    urls = [f"https://{host}/watch?v={ID}" for host in sorted(hosts)]
+    assert len(urls) > 90
+    assert all(YoutubeIE.suitable(url) for url in urls)
+    assert [url for url in urls if youtube_id(url) != ID] == []
+
+
+def test_players_of_playlists_and_of_channels_are_listings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {
+        "https://www.youtube.com/embed/videoseries?list=PLa": ["a" * 11, "b" * 11],
+        "https://www.youtube-nocookie.com/embed/videoseries?list=PLb": ["b" * 11, "c" * 11],
+        "https://www.youtube.com/embed/live_stream?channel=UCx": ["d" * 11],
+        "https://yewtu.be/playlist?list=PLc": ["e" * 11],
+    }
+    monkeypatch.setattr(_Expansion, "_listed", lambda self, url: iter([watch_url(each) for each in listed[url]]))
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(listed))
+    assert [each.video_id for each in expand([str(path)], config()) if isinstance(each, Video)] == [
+        letter * 11 for letter in "abcde"
+    ]
 
 
 def test_ids_have_64_bits_and_a_collision_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +177,37 @@ def test_ids_have_64_bits_and_a_collision_is_told(tmp_path: Path, monkeypatch: p
         ("https://a.example/x;jsessionid=s3cret?id=1", "https://a.example/x?id=1"),
         ("https://a.example/x.mp4#access_token=s3cret", "https://a.example/x.mp4"),
         ("https://a.example/x.mp4?st=s3cret&e=17&token=s3cret", "https://a.example/x.mp4"),
+        ("https://a.example/x.mp4?auth_key=17-0-0-s3cret&v=2", "https://a.example/x.mp4?v=2"),
+        ("https://a.example/x.mp4?v=2&x-auth-key=s3cret&w=3", "https://a.example/x.mp4?v=2&w=3"),
+        ("https://onedrive.example/x?resid=5&authkey=s3cret", "https://onedrive.example/x?resid=5"),
+        ("https://www.dropbox.example/scl/fi/x.mp4?rlkey=s3cret&dl=0", "https://www.dropbox.example/scl/fi/x.mp4?dl=0"),
+        ("https://a.example/x?id=1&pass=s3cret", "https://a.example/x?id=1"),
+        ("https://a.example/x?passphrase=s3cret", "https://a.example/x"),
+        ("https://a.example/x?id=1&tok=s3cret&cookie=s3cret", "https://a.example/x?id=1"),
+        ("https://a.example/x?id=1&ticket=ST-17-s3cret-and-long", "https://a.example/x?id=1"),
+        ("https://a.example/x?id=1&tk=s3cret-and-long-enough", "https://a.example/x?id=1"),
+        ("https://a.example/back?code=s3cret&state=x&id=1", "https://a.example/back?id=1"),
+        ("https://fbcdn.example/x.mp4?cat=1&oh=00_s3cret&oe=65A1", "https://fbcdn.example/x.mp4?cat=1"),
+        ("https://fbcdn.example/x.mp4?cat=1&__gda__=17_s3cret", "https://fbcdn.example/x.mp4?cat=1"),
+        ("https://vimeo.com/76979871?h=5ec3e7&share=copy", "https://vimeo.com/76979871?share=copy"),
+        ("https://player.vimeo.com/video/76979871?h=s3cret", "https://player.vimeo.com/video/76979871"),
+        ("https://vimeo.com/76979871/5ec3e75ec3", "https://vimeo.com/76979871"),
+        ("https://a.example/x?a=1;token=s3cret", "https://a.example/x?a=1"),
+        ("https://a.example/x?token=s3cret;a=1", "https://a.example/x?a=1"),
+        ("https://a.example/x?a=1&amp;token=s3cret&amp;b=2", "https://a.example/x?a=1&amp;b=2"),
+        ("https://a.example/x#t=1&token=s3cret", "https://a.example/x#t=1"),
+        ("https://a.example/x#/watch?token=s3cret&v=1", "https://a.example/x#/watch?v=1"),
+        ("https://a.example/p?url=https://ann:s3cret@b.example/&v=1", "https://a.example/p?url=https://b.example/&v=1"),
+        ("https://a.example/p?url=https://b.example/x?token=s3cret", "https://a.example/p?url=https://b.example/x"),
+        ("https://a.example/p?n=https%3A%2F%2Fb.example%2F%3Ftoken%3Ds3cret%26v%3D1", "https://a.example/p?n=https%3A%2F%2Fb.example%2F%3Fv%3D1"),
+        ("https://a.example/p?n=https%253A%252F%252Fann%253As3cret%2540b.example%252F", "https://a.example/p?n=https%253A%252F%252Fb.example%252F"),
+        ("https://archive.example/2020/https://ann:s3cret@b.example/x", "https://archive.example/2020/https://b.example/x"),
         # What says which video it is stays.
+        ("https://a.example/watch?code=squat&ticket=7&tk=3&oe=5&h=720", "https://a.example/watch?code=squat&ticket=7&tk=3&oe=5&h=720"),
+        ("https://a.example/watch?code=a-name-of-twenty-letters", "https://a.example/watch?code=a-name-of-twenty-letters"),
+        ("https://a.example/p?author_key=ann&passage=2&compass=n", "https://a.example/p?author_key=ann&passage=2&compass=n"),
+        ("https://a.example/p?u=https%3A%2F%2Fb.example%2F%3Fv%3D1;x=2?y", "https://a.example/p?u=https%3A%2F%2Fb.example%2F%3Fv%3D1;x=2?y"),
+        ("https://vimeo.com/channels/staffpicks/76979871#t=1m", "https://vimeo.com/channels/staffpicks/76979871#t=1m"),
         ("https://a.example/watch?key=squat&e=3&id=7", "https://a.example/watch?key=squat&e=3&id=7"),
         ("https://a.example/p?signed=no&sort=up&t=5", "https://a.example/p?signed=no&sort=up&t=5"),
     ],
@@ -131,10 +218,51 @@ def test_secrets_of_an_address(url: str, shared: str) -> None:
     assert url_id(url) == url_id(shared)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("got https://a.example/x?a='b'&token=s3cret here", "got https://a.example/x?a='b'&token=*** here"),
+        ("got https://a.example/x?a=<b>&X-Amz-Signature=s3cret", "got https://a.example/x?a=<b>&X-Amz-Signature=***"),
+        ("GET /x.mp4?token=s3cret&v=1 403", "GET /x.mp4?token=***&v=1 403"),
+        (r'{"u": "https:\/\/ann:s3cret@a.example\/x?token=s3cret\u0026v=1"}', r'{"u": "https:\/\/a.example\/x?v=1"}'),
+        (r'"\/x?v=1\u0026auth_key=s3cret"', r'"\/x?v=1\u0026auth_key=***"'),
+        ("Authorization: Bearer s3cret", "Authorization: ***"),
+        ("{'Authorization': 'Basic s3cret', 'Range': '0-'}", "{'Authorization': '***', 'Range': '0-'}"),
+        ('"x-api-key": "s3cret"', '"x-api-key": "***"'),
+        ("Set-Cookie: sid=s3cret; path=/", "Set-Cookie: ***"),
+        # Neither an address nor a header.
+        ("max_tokens=512, auth=True, see --cookies; pass 2 of 3", "max_tokens=512, auth=True, see --cookies; pass 2 of 3"),
+    ],
+)  # fmt: skip
+def test_secrets_of_a_text(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+
+
+def test_hostile_addresses_take_no_time() -> None:
+    for piece in (
+        "?a=",
+        "%25",
+        "&amp;",
+        "https://",
+        "://a@",
+        ";token=",
+        "token",
+        "\\/",
+        "x-key",
+        "authorization: ",
+        "sess",
+        "#?;&",
+    ):
+        for text in (f"https://a.example/?u={piece * 40_000}", piece * 80_000):
+            without_secrets(text)
+            redacted(text)
+            youtube_id(text.replace("a.example", "youtu.be"))
+
+
 @given(
     st.text(max_size=60),
     st.sampled_from(["user:s3cret@", ""]),
-    st.sampled_from(["?token=s3cret", "?a=b&X-Amz-Signature=s3cret"]),
+    st.sampled_from(["?token=s3cret", "?a=b&X-Amz-Signature=s3cret", "?a=b;auth_key=s3cret", "#a=b&tok=s3cret"]),
 )
 def test_no_address_keeps_its_secret(path: str, user: str, query: str) -> None:
     path = "".join(char for char in path if char not in "?#/\\@:[]" and char.isprintable())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ def test_a_bad_row_costs_itself_alone(tmp_path: Path, name: str, text: str, expe
         ("b.csv", f"{WATCH}{A}\tSquats\n{WATCH}{B}\tPlank, long\n"),
         ("c.csv", f"sep=;\nurl;title, long\n{WATCH}{A};x, y\n{WATCH}{B};z\n"),
         ("d.csv", f'"sep=\t"\ntitle\turl\nx\t{WATCH}{A}\ny\t{WATCH}{B}\n'),
+        ("j.csv", f"sep=\t\ntitle, long\turl\nx, y\t{WATCH}{A}\nz\t{WATCH}{B}\n"),
+        ("k.csv", f"sep=|\nurl|title, long\n{WATCH}{A}|x; y\n{WATCH}{B}|z\n"),
         ("e.csv", f"title|url\nx, y|{WATCH}{A}\nz|{WATCH}{B}\n"),
         ("f.csv", f"Title, URL\nx, {WATCH}{A}\n\"y, z\", {WATCH}{B}\n"),
         ("g.csv", f"# a remark\n# title, url\nx, {WATCH}{A}\nz, {WATCH}{B}\n"),
@@ -78,6 +81,68 @@ def test_a_bad_row_costs_itself_alone(tmp_path: Path, name: str, text: str, expe
 def test_delimiters_and_encodings(tmp_path: Path, name: str, text: str, encoding: str, newline: str) -> None:
     (tmp_path / name).write_bytes(text.replace("\n", newline).encode(encoding))
     assert rows(tmp_path / name) == [WATCH + A, WATCH + B]
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        (f"{A} squat", A),
+        (f"{A}, squat", A),
+        (f"{C}\tlunge; slow", C),
+        (f'"{A}", squat', A),
+        (f"\u200b{WATCH}{A}", WATCH + A),
+        (f"\u200e{WATCH}{A}\u200f squat", WATCH + A),
+        (f"\ufeff{A}\u200b", A),
+        ("kettlebells 1.mp4", "kettlebells 1.mp4"),
+        ("a-folder-of mine", "a-folder-of mine"),
+        ("ytsearch3:home workout", "ytsearch3:home workout"),
+        ("my squat", "my squat"),
+    ],
+)
+def test_remarks_and_invisible_signs_in_a_text(tmp_path: Path, line: str, address: str) -> None:
+    (tmp_path / "a-folder-of mine").mkdir()
+    path = tmp_path / "a.txt"
+    path.write_text(f"{line}\n{B}\n", encoding="utf-8")
+    assert [row.address for row in read_list(path) if isinstance(row, Row)] == [address, B]
+
+
+SHOP = "https://shop.example/abc"
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        f"Leg day!\nShop: discount 10%, {SHOP}\nBye",
+        f"Leg day!\n{SHOP}, discount 10%\n{SHOP},x\nBye",
+        f"Leg day!\nall here, {SHOP}",
+        f"Leg day!\n{SHOP}",
+        f'Leg "day"!\n\n{SHOP}, {SHOP}\nsay "more, {SHOP}" please\n',
+        f"{SHOP},\n{SHOP}\n, {SHOP}",
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_description_of_several_lines_is_one_cell(tmp_path: Path, description: str, newline: str) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator=newline)
+        writer.writerow(["title", "url", "description", "label"])
+        for address, label in ((WATCH + A, "squat"), (WATCH + B, "lunge"), (WATCH + C, "plank")):
+            writer.writerow(["Legs", address, description, label])
+    found = list(read_list(path))
+    assert [(row.address, row.given) for row in found if isinstance(row, Row)] == [
+        (WATCH + A, Given(label="squat")),
+        (WATCH + B, Given(label="lunge")),
+        (WATCH + C, Given(label="plank")),
+    ]
+    assert len(found) == 3
+
+
+def test_rows_are_never_taken_for_lines_of_a_cell(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f'url,title,label\n{WATCH}{A},"x,squat\n{WATCH}{B},y,lunge\n{WATCH}{C},z",plank\n')
+    assert rows(path) == ["bad row 2", WATCH + B, WATCH + C]
+    path.write_text(f'url,title,label\n{WATCH}{A},"x\n{WATCH}{B},"y, z",lunge\n{WATCH}{C},"z"\n')
+    assert rows(path) == ["bad row 2", WATCH + B, WATCH + C]
 
 
 def test_labels_of_a_list_in_an_old_encoding(tmp_path: Path) -> None:
@@ -129,6 +194,77 @@ def test_parquet_and_json_say_as_much(tmp_path: Path) -> None:
         found, failed = expanded(tmp_path / name)
         assert failed == [f"{name} bad_list"]
         assert [each.given for each in found] == ['{"clips":[[1.5,3.0,"squat"]]}', '{"label":"plank"}']
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("url,start (s),end (s),label", "10,20,squat"),
+        ("url,Start [sec],End [sec],Label", "10,20,squat"),
+        ("url,startTime,endTime,className", "10,0:20,squat"),
+        ("url,start_ms,end_ms,label", "10000,20000,squat"),
+        ("url,startTimeMs,stopTimeMs,label", "10000,0:20,squat"),
+        ("url,Start Time (ms),End Time (ms),label", "10000,20000,squat"),
+        ("url,start_time_seconds,end_time_seconds,label", "10.0,20.0,squat"),
+        ("url,t-start,t-end,label", "10,20,squat"),
+        ("url,begin (min),stop (min),label", '0.16666666666666666,"0:20",squat'),
+        ("url,start,duration,label", "10,10,squat"),
+        ("url,start_s,Duration (s),label", "0:10,10,squat"),
+        ("videoUrl,start_ms,duration_ms,label", "10000,10000,squat"),
+        # Of several the one in s; the length of the video is none of a clip's.
+        ("url,start_frame,start,end_frame,end,label", "250,10,500,20,squat"),
+        ("url,start,end,duration,label", "10,20,600,squat"),
+    ],
+)
+def test_times_under_other_names(tmp_path: Path, header: str, row: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n{A},{row}\n")
+    names, cells = (next(csv.reader([line])) for line in (header, f"{A},{row}"))
+    (tmp_path / "b.jsonl").write_text(json.dumps(dict(zip(names, cells, strict=True))) + "\n")
+    pq.write_table(pa.Table.from_pylist([dict(zip(names, cells, strict=True))]), tmp_path / "c.parquet")
+    for name in ("a.csv", "b.jsonl", "c.parquet"):
+        found, failed = expanded(tmp_path / name)
+        assert failed == []
+        assert [each.given for each in found] == ['{"clips":[[10.0,20.0,"squat"]]}'], name
+
+
+def test_thousandths_are_exact(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"url,start_ms,end_ms\n{A},1001,2003\n")
+    assert [each.given for each in expanded(tmp_path / "a.csv")[0]] == ['{"clips":[[1.001,2.003,null]]}']
+
+
+@pytest.mark.parametrize("header", ["url,duration,label", "url,Duration (s),label", "url,endurance,label"])
+def test_a_length_alone_is_no_clip(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n{A},600,squat\n")
+    assert [each.given for each in expanded(tmp_path / "a.csv")[0]] == ['{"label":"squat"}']
+
+
+@pytest.mark.parametrize("header", ["start_frame,end_frame", "startFrame,endFrame", "clip start idx,clip end idx"])
+def test_times_in_frames_are_told(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"url,{header},label\n{A},10,20,squat\n")
+    one, other = header.split(",")
+    (tmp_path / "b.jsonl").write_text(json.dumps({"url": A, one: 10, other: 20}) + f'\n"{B}"\n')
+    pq.write_table(pa.table({"url": [A], one: [10], other: [20]}), tmp_path / "c.parquet")
+    for name, kept in (("a.csv", []), ("b.jsonl", [B]), ("c.parquet", [])):
+        found = list(expand([str(tmp_path / name)], config()))
+        assert [each.video_id for each in found if isinstance(each, Video)] == kept
+        (failure,) = [each for each in found if isinstance(each, SourceFailure)]
+        assert "numbers of frames" in failure.error.what
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        (f"classname,youtube_id,subset,start,end,label\nSquat,{A},training,1,3,1\nSquat,{A},training,5,7,-1\n", ["Squat", None]),
+        (f"url,label,class_name,start,end\n{A},0,squat,1,3\n{A},12,lunge,5,7\n", ["squat", "lunge"]),
+        (f"url,label,label_name,start,end\n{A},squat,strength,1,3\n{A},7,,5,7\n", ["squat", "7"]),
+    ],
+)  # fmt: skip
+def test_a_number_is_no_label_beside_the_name_of_its_class(tmp_path: Path, text: str, labels: list[Any]) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    ((video,), failed) = expanded(tmp_path / "a.csv")
+    assert failed == []
+    clips = Given.from_text(video.given).clips
+    assert [(clip.start_s, clip.end_s, clip.label) for clip in clips] == [(1, 3, labels[0]), (5, 7, labels[1])]
 
 
 @pytest.mark.parametrize(

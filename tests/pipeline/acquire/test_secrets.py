@@ -22,8 +22,11 @@ def test_no_secret_is_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     site_folder.mkdir()
     video(site_folder / "squat.mp4", 3, tone=False)
     with WebServer(site_folder) as site:
-        good = site.url.replace("//", "//ann:s3cret@") + "/squat.mp4?token=s3cret&v=1"
-        gone = site.url + "/status/404/x.mp4?X-Amz-Signature=s3cret"
+        good = (
+            site.url.replace("//", "//ann:s3cret@")
+            + "/squat.mp4?token=s3cret&v=1&auth_key=17-s3cret;rlkey=s3cret&next=https%3A%2F%2Fann%3As3cret%40b.example%2F"
+        )
+        gone = site.url + "/status/404/x.mp4?q='x'&X-Amz-Signature=s3cret"
         refused = "ftp://ann:s3cret@a.example/x.mp4"
         listed = tmp_path / "list.txt"
         listed.write_text(f"{good}\n{gone}\n{refused}\n")

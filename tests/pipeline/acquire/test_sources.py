@@ -17,6 +17,7 @@ from makers import config
 from servers import WebServer
 
 from fimad.errors import ConfigError
+from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import SAFE_ID
 from fimad.pipeline.acquire.sources import SourceFailure, expand, safe_id, url_video, youtube_id
 from fimad.pipeline.contract import Video
@@ -184,6 +185,31 @@ def test_what_is_no_video_is_left_out_of_a_folder(tmp_path: Path, kind: str) -> 
     for name in ("director.uncut.mp4", "set.fast.mp4", "part.mp4", "my.f1.mp4"):
         media(tmp_path / "own" / name, name.encode())
     assert len(videos(tmp_path / "own")) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "info"),
+    [
+        ("up.MP4", "up.info.json"),
+        ("GOPR01.Mov", "GOPR01.info.json"),
+        ("up.MP4", "up.INFO.JSON"),
+        ("leg day.v2.WEBM", "leg day.v2.Info.json"),
+        ("up.mp4", "up.info.json"),
+    ],
+)
+def test_suffixes_in_capitals_belong_together(tmp_path: Path, name: str, info: str) -> None:
+    path = media(tmp_path / name)
+    (tmp_path / info).write_text('{"id": "up-1"}')
+    (alone,) = videos(tmp_path)
+    assert (alone.video_id, alone.kind, alone.location) == ("up-1", "file", str(path))
+    assert videos(path) == videos(tmp_path / info) == [alone]
+    # What is beside it counts.
+    (tmp_path / info).write_text('{"id": "up-1", "title": "x"}')
+    assert videos(path)[0].fingerprint != alone.fingerprint
+    assert infojson.info_beside(path) == tmp_path / info
+    assert infojson.media_beside(tmp_path / info) == path
+    assert infojson.media_beside(tmp_path / "other.info.json") is None
+    assert infojson.info_beside(tmp_path / "gone" / name) is None
 
 
 def test_a_playlists_info_json_is_not_a_videos(tmp_path: Path) -> None:

@@ -172,6 +172,18 @@ def test_a_section_through_the_stages(tmp_path: Path) -> None:
     assert [each["chapter_source"] for each in clips] == ["whole"]
 
 
+@pytest.mark.parametrize("text", [str, lambda value: f" {value:.1f}\n"])
+def test_numbers_may_be_written_as_texts(text: Any) -> None:
+    section = {"section_start": text(10), "section_end": text(20), "duration": text(60)}
+    assert moved(WHOLE | section, 10.0) == (((10.0, 20.0),), [("Squats", 0, 10)])
+    assert compare(WHOLE | {"duration": text(60)}, 20.0).ranges == ()
+    assert compare(WHOLE | {"duration": text(60)}, 60.0) == Published()
+    cut = [{"start_time": text(0), "end_time": text(10), "category": "intro"}]
+    assert compare({"duration": text(60), "sponsorblock_chapters": cut}, 50.0).ranges == ((10.0, 60.0),)
+    for nothing in ("", "nan", "inf", "1:00", "soon"):
+        assert compare(WHOLE | {"duration": nothing}, 20.0) == Published()
+
+
 NUMBER = st.none() | st.floats() | st.integers() | st.text(max_size=3) | st.booleans()
 SEGMENT = st.fixed_dictionaries(
     {}, optional={"start_time": NUMBER, "end_time": NUMBER, "category": st.text(max_size=2), "type": NUMBER}

@@ -14,6 +14,10 @@ from fimad.labels import label_title
 from fimad.labels.text import clean
 from fimad.pipeline.stages.chapters import label_of, parse_description, read_description
 
+#: What stands below chapters, and is none of them.
+CREDITS = "Music:\nSong A 3:21\nSong B 2:45\nSong C 4:05"
+HOURS = "Monday 18:00\nWednesday 18:30\nFriday 19:00"
+
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
@@ -72,6 +76,13 @@ TWO = [
     ("de 0:00 à 0:04 : Squats", "de 0:30 à 0:34 : Lunges"),
     ("0:00 bis 0:04 Squats", "0:30 hasta 0:34 Lunges"),
     ("0:00から0:04まで スクワット", "0:30から0:34まで ランジ"),
+    ("0:00/0:04 Squats", "0:30/0:34 Lunges"),
+    ("0:00 đến 0:04 Squats", "0:30 tới 0:34 Lunges"),
+    ("từ 0:00 - 0:04 Squats", "từ 0:30 - 0:34 Lunges"),
+    ("dari 0:00 sampai 0:04 Squats", "0:30 hingga 0:34 Lunges"),
+    ("0:00 से 0:04 तक Squats", "0:30 से 0:34 तक Lunges"),
+    ("0:00'dan 0:04'ye kadar Squats", "0:30'den 0:34'e kadar Lunges"),
+    ("من 0:00 إلى 0:04 Squats", "من ٠:٣٠ حتى ٠:٣٤ Lunges"),
     ("Squats: 0:00 - 0:04", "Lunges: 0:30 ~ 0:34"),
     ("Squats (0:00 - 0:04) https://a.example/1:23", "Lunges (0:30 - 0:34) https://a.example/x"),
 ]
@@ -83,6 +94,58 @@ def test_ranges_in_any_sign_and_language(one: str, two: str) -> None:
     names = [("スクワット", "ランジ") if "ス" in one else ("Squats", "Lunges")]
     assert [(line.start_s, line.end_s) for line in lines] == [(0, 4), (30, 34)]
     assert [tuple(line.title for line in lines)] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Where each ends as the next begins, what stands between joins two times, in whatever language.
+        ("0:00 gang 0:20 Squats\n0:20 gang 0:40 Lunges\n0:40 gang 1:00 Plank", [(0, 20, "Squats"), (20, 40, "Lunges"), (40, 60, "Plank")]),
+        ("0:00 & 0:20 Squats\n0:21 & 0:40 Lunges", [(0, 20, "Squats"), (21, 40, "Lunges")]),
+        ("0:00 | 0:20 Squats\n0:20 | 0:40 Lunges", [(0, 20, "Squats"), (20, 40, "Lunges")]),
+        # Where they do not, it may be what is done, and the second time what comes then.
+        ("0:00 Squats 0:30 rest\n0:40 Squats 1:10 rest", [(0, None, "Squats 0:30 rest"), (40, None, "Squats 1:10 rest")]),
+        ("0:00 gang 0:20 Squats\n0:30 Lunges", [(0, None, "gang 0:20 Squats"), (30, None, "Lunges")]),
+        # Neither date nor score.
+        ("2024/10:30 Squats\n1:20/2024 Lunges", []),
+    ],
+)  # fmt: skip
+def test_words_that_join_the_times_of_ranges(text: str, expected: list[tuple[float, float | None, str]]) -> None:
+    assert [(line.start_s, line.end_s, line.title) for line in parse_description(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0:00 Squats\n0:20 AM stretch\n0:40 Lunges", [(0, "Squats"), (20, "AM stretch"), (40, "Lunges")]),
+        ("0:00 Squats\n0:20 Est-ce que ça brûle", [(0, "Squats"), (20, "Est-ce que ça brûle")]),
+        ("0:20 HR zone 2 jog\n0:50 HR zone 3 run", [(20, "HR zone 2 jog"), (50, "HR zone 3 run")]),
+        ("0:00 Uhr-Kreisen\n0:20 Uhr-Pendel", [(0, "Uhr-Kreisen"), (20, "Uhr-Pendel")]),
+        ("0:00 AM stretch\n0:20 PM stretch", [(0, "AM stretch"), (20, "PM stretch")]),
+        ("7:00 AM Yoga\n8:00 PM Pilates", []),
+        ("18:00 Uhr Yoga\n19:00 Uhr Pilates\n0:00 Squats\n0:20 Lunges", [(0, "Squats"), (20, "Lunges")]),
+        ("0:00 Squats\n0:20 Lunges\nLive at 7:00 PM\n8:30 pm", [(0, "Squats"), (20, "Lunges")]),
+    ],
+)
+def test_a_title_may_begin_like_a_time_of_day(text: str, expected: list[tuple[float, str]]) -> None:
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0:00\nSquats\n0:30\nLunges", [(0, "Squats"), (30, "Lunges")]),
+        ("[0:00]\n\nSquats\n\n1. 0:30 -\n\nLunges\n\nThanks!", [(0, "Squats"), (30, "Lunges")]),
+        ("0:00-0:20\nSquats\n0:30-0:50\nNote: slow Lunges", [(0, "Squats"), (30, "Note: slow Lunges")]),
+        (f"0:00\nSquats\n0:30\nLunges\n{CREDITS}", [(0, "Squats"), (30, "Lunges")]),
+        ("Squats\n0:00\nLunges\n0:30", [(0, "Squats"), (30, "Lunges")]),
+        ("Squats\n0:00\n\nLunges\n0:30\n\nThanks!", [(0, "Squats"), (30, "Lunges")]),
+        ("0:00 Squats\n0:30\n1:00 Lunges\n5:00\nThanks!", [(0, "Squats"), (60, "Lunges")]),
+        ("0:00\n1:00\nSquats", []),
+    ],
+)
+def test_a_time_alone_has_its_title_on_the_next_line(text: str, expected: list[tuple[float, str]]) -> None:
+    assert found(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,6 +174,8 @@ def test_ranges_in_any_sign_and_language(one: str, two: str) -> None:
         ("0:00\u115f Squats", "0:30\uffa0Lunges\u1160"),
         ("\u034f0:00 Squ\u034fats", "0:30\u17b4 Lun\u17b5ges\u180b"),
         ("Squats 0:00 (0:20)", "Lunges 0:30 [0:45]"),
+        ("0:00\u3164Squats", "0:30\u115f Lunges\uffa0"),
+        ("0:00\u034f Squats", "0:30 L\u17b5unges"),
     ],
 )
 def test_numbers_brackets_and_invisible_signs_around_a_time(one: str, two: str) -> None:
@@ -123,6 +188,8 @@ def test_numbers_brackets_and_invisible_signs_around_a_time(one: str, two: str) 
         ("00:00:00,000 Squats\n00:00:30,500 Lunges", [(0, "Squats"), (30.5, "Lunges")]),
         ("0:00.25 Squats\n0:30.5 Lunges", [(0.25, "Squats"), (30.5, "Lunges")]),
         ("0:00, 500 Squats\n0:30,Lunges", [(0, "500 Squats"), (30, "Lunges")]),
+        ("0:00,10 Squats\n0:20,15 Lunges", [(0, "10 Squats"), (20, "15 Lunges")]),
+        ("0:00,5 Squats\n1:00:20,5 Lunges", [(0, "5 Squats"), (3620, "5 Lunges")]),
     ],
 )
 def test_milliseconds(text: str, expected: list[tuple[float, str]]) -> None:
@@ -138,6 +205,11 @@ TIES = [
     "0:00 Squats\n1:00 Lunges\nIn all 5:00",
     "Squats 0:00\nLunges 1:00\n5:00 in all",
     "0:00 Squats\n5:00 Lunges\n3:00 Plank",
+    f"0:00 Squats\n0:20 Lunges\n{CREDITS}",
+    f"{CREDITS}\n\n0:00 Squats\n0:20 Lunges",
+    f"0:00 Squats\n0:20 Lunges\n{HOURS}",
+    "Squats 0:00\nLunges 0:30\nPlank 1:00\n1:10 and more in my other video\n1:20 too",
+    "0:00\nSquats\n0:30\nLunges",
 ]
 
 
@@ -152,6 +224,34 @@ def test_ties_are_decided_as_by_yt_dlp(text: str) -> None:
         # A single time-first line is no list.
         theirs = [{"start_time": 0, "title": "Squats"}, {"start_time": 60, "title": "Lunges"}]
     assert found(text) == [(each["start_time"], each["title"]) for each in theirs]
+
+
+@pytest.mark.parametrize("end_s", [60, 600])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Squats 0:00\nLunges 0:30\n18:00 Monday\n18:30 Wednesday\n19:00 Friday",
+        "18:00 Monday\n18:30 Wednesday\n19:00 Friday\n\nSquats 0:00\nLunges 0:30",
+        f"0:00 Squats\n0:30 Lunges\n{HOURS}",
+        f"{HOURS}\n\nSquats 0:00\nLunges 0:30",
+    ],
+)
+def test_times_beyond_the_end_choose_no_list(text: str, end_s: float) -> None:
+    from yt_dlp import YoutubeDL
+    from yt_dlp.extractor.common import InfoExtractor
+
+    theirs = InfoExtractor(YoutubeDL({"quiet": True}))._extract_chapters_from_description(text, end_s)
+    lines = [(line.start_s, line.title) for line in parse_description(text, end_s) if line.start_s <= end_s]
+    assert lines == [(0, "Squats"), (30, "Lunges")] == [(each["start_time"], each["title"]) for each in theirs]
+
+
+def test_what_is_beyond_the_end_is_told_after_the_chapters() -> None:
+    kept, strays = read_description("19:00 Friday\n18:00 Monday\n0:00 Squats\n0:30 Lunges\n19:00 Sunday", 60)
+    assert [line.title for line in kept] == ["Squats", "Lunges", "Monday", "Sunday"]
+    assert [line.title for line in strays] == ["Friday"]
+    # All by themselves they are a list: each is told.
+    assert [line.start_s for line in parse_description("0:30 Squats\n3:00 Lunges", 60)] == [30, 180]
+    assert [line.start_s for line in parse_description("2:00 Squats\n3:00 Lunges", 60)] == [120, 180]
 
 
 def test_lines_out_of_order_are_told() -> None:
@@ -241,6 +341,10 @@ def test_blanks_and_numbers_before_a_time_take_no_time() -> None:
         "0:10" + " " * 190_000,
         ("0:10" + " " * 2000 + "\n") * 90,
         "1 " * 90_000,
+        "0:10 am " * 24_000,
+        "0:10 x " * 28_000,
+        "0:10\nx\n" * 28_000,
+        "0:10\n" * 39_000,
     ):
         parse_description(text + "x 0:10 squat")
         parse_description("0:00 a\n" + text)
@@ -276,6 +380,16 @@ def test_a_long_hostile_line_takes_no_time() -> None:
         ("スクワット", "スクワット"),
         ("🔥🔥", None),
         ("", None),
+        ("Chapter 1", None),
+        ("chapter 01", None),
+        ("Kapitel 2", None),
+        ("Capítulo 3", None),
+        ("第1章", None),
+        ("00:01:00.000", None),
+        ("1:00", None),
+        ("Chapter 1: Squats", "chapter 1: squats"),
+        ("\u3164Squats\u115fnow", "squats now"),
+        ("Squ\u034fats", "squats"),
     ],
 )
 def test_labels(title: str, label: str | None) -> None:

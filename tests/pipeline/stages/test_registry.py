@@ -14,8 +14,8 @@ from fimad.pipeline.stages.registry import STAGES, load_stage, plan_stages
 #: of their own, so `embed` is not among them.
 KEYS = {
     "download": "01b2210a41bd7125",
-    "captions": "623deefc58c66913",
-    "segment": "0b499641bc324362",
+    "captions": "e1107e66d63448a0",
+    "segment": "79ad4dcd93bdc7a1",
     "transcribe": "5680cbc4ef780eb0",
     "pose": "ffb9674746312370",
     "camera": "8dd135da5bbe844c",

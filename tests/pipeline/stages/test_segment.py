@@ -16,6 +16,7 @@ from makers import DEMO, config, ffmpeg, stage_input, video
 from fimad.config import SegmentConfig
 from fimad.errors import Filtered, PermanentError
 from fimad.pipeline.contract import Video
+from fimad.pipeline.stages.chapters import label_of
 from fimad.pipeline.stages.download import DownloadStage
 from fimad.pipeline.stages.segment import Chapter, SegmentStage, find_chapters, mend
 from fimad.schema import SEGMENT
@@ -145,6 +146,33 @@ def test_a_title_that_yt_dlp_filled_in_is_none(column: str, title: str, label: s
     video = {"duration_s": 10.0, "description": None, "chapters": None, "container_chapters": None, column: [row]}
     _, (clip,) = find_chapters(video, LIMITS.chapters, LIMITS)
     assert clip.title == (None if label is None else title)
+
+
+@pytest.mark.parametrize("column", ["chapters", "container_chapters"])
+def test_a_chapter_by_number_or_time_alone_has_no_label(column: str) -> None:
+    titles = ["Chapter 1", "Kapitel 02", "00:00:10.000", "Squats"]
+    rows = [{"start_s": 5.0 * at, "end_s": 5.0 * at + 5, "title": title} for at, title in enumerate(titles)]
+    described = {"duration_s": 20.0, "description": None, "chapters": None, "container_chapters": None, column: rows}
+    _, made = find_chapters(described, LIMITS.chapters, LIMITS)
+    assert [(clip.title, label_of(clip.title or "")) for clip in made] == [
+        *((title, None) for title in titles[:3]),
+        ("Squats", "squats"),
+    ]
+
+
+def test_credits_and_timetables_below_the_chapters_are_no_clips(tmp_path: Path) -> None:
+    path = video(tmp_path / "x.mp4", 6)
+    for below in ("Music:\nSong A 0:01\nSong B 0:02\nSong C 0:05", "Monday 18:00\nWednesday 18:30\nFriday 19:00"):
+        info = {"description": f"0:00 Squats\n0:03 Lunges\n{below}"}
+        (tmp_path / "x.info.json").write_text(json.dumps(info))
+        rows = run(path, tmp_path)
+        assert [(row["label"], row["start_s"], row["chapter_source"]) for row in rows] == [
+            ("squats", 0.0, "description"),
+            ("lunges", 3.0, "description"),
+        ]
+    # Those of the chosen list that lie beyond the end have a row each.
+    (tmp_path / "x.info.json").write_text(json.dumps({"description": "0:00 Squats\n0:03 Lunges\n18:00 Monday"}))
+    assert [row["filtered"] for row in run(path, tmp_path)] == [None, None, "beyond_end"]
 
 
 def test_lines_out_of_order_keep_their_rows() -> None:

@@ -92,7 +92,7 @@ def of_comments(comments: Sequence[dict[str, Any]], duration_s: float, published
     """The chapters of the best comment; of a viewer's at least half of the lines must name something of a workout."""
     read = []
     for comment in comments:
-        lines, _ = read_description(comment["text"])
+        lines, _ = read_description(comment["text"], published.end_s(duration_s))
         rows = chapters_in_file(
             [{"start_s": line.start_s, "end_s": line.end_s, "title": line.title} for line in lines], published
         )
