@@ -229,9 +229,9 @@ def frame_times(pose: pa.Table, at: int) -> dict[str, Any] | None:
     if rates is None:
         return {"unknown": "too few, uneven or still frames, or a rate that nothing is usually converted to"}
     taken_s = _array(pose, "pose_source_time_s", at)
-    assert taken_s is not None  # noqa: S101  (an invariant: both columns are written together)
-    if not rates and np.isfinite(taken_s).all():
+    if not rates and (taken_s is None or np.isfinite(taken_s).all()):
         return None
+    assert taken_s is not None  # noqa: S101  (an invariant: both columns are written together)
     return {
         "conversions_hz": [rates[i : i + 2] for i in range(0, len(rates), 2)],
         "frames": len(taken_s),

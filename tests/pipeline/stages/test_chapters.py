@@ -388,7 +388,7 @@ def test_a_long_hostile_line_takes_no_time() -> None:
         ("00:01:00.000", None),
         ("1:00", None),
         ("Chapter 1: Squats", "chapter 1: squats"),
-        ("\u3164Squats\u115fnow", "squats now"),
+        ("\u115fSquats\u3164now", "squats now"),
         ("Squ\u034fats", "squats"),
     ],
 )
