@@ -21,9 +21,7 @@ TIME = r"(?:\d{1,3}:[0-5]?\d:[0-5]\d|\d{1,3}:[0-5]\d)(?:(?:\.\d{1,3}|,\d{3})(?!\
 NOT_BEFORE = r"(?<![\d:])(?<!(?<!:\d\d)/)(?<!\d[.,])"
 _CLOCK = re.compile(rf"{NOT_BEFORE}{TIME}(?!\d|:\d|/(?!{TIME})\d|\.\d)")
 # What makes a time one of the day, or a number of hours; not the beginning of a longer word ("Est-ce", "Uhr-Kreisen").
-_OF_DAY = re.compile(
-    r"\s?(?:(?P<half>[ap])\.?m\b|(?P<word>uhr|est|pst|gmt|utc|cet|hrs?)\b)(?![-'’][^\W\d])", re.IGNORECASE
-)
+_OF_DAY = re.compile(r"\s?(?:[ap]\.?m\b|(?P<word>uhr|est|pst|gmt|utc|cet|hrs?)\b)(?![-'’][^\W\d])", re.IGNORECASE)
 # What may stand between the two times of a range, besides dashes, waves, slashes and arrows.
 _RANGE = re.compile(
     r"[\]>»]?\s?(?:[-=./>]{1,6}|to|til|till|until|thru|through|bis|a|à|al|hasta|jusqu'à|até|às|do|tot|až|la|"
@@ -59,8 +57,6 @@ _TRIM_LEFT = " \t-–—−―‒‐‑〜～~:：|•●▪◦·*=>»→►▶�
 _TRIM_RIGHT = " \t-–—−―‒‐‑〜～~:：|•●▪◦·*=<«→►▶▸➡,;@\u200c\u200d"
 # Joiners belong to words of Persian and Hindi, and to emoji.
 _JOINERS = "\u200c\u200d"
-
-
 _WORD = re.compile(r"\w")
 
 
