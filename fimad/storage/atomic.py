@@ -72,9 +72,14 @@ def _owner_name(pid: int) -> str:
 
 
 def is_stale(name: str, modified_s: float, now_s: float) -> bool:
-    """Whether the process that owns a temporary folder is gone (elsewhere: has been silent for days)."""
+    """Whether the process that owns a temporary folder is gone (elsewhere: has been silent for days).
+
+    What has no owner's name is somebody else's, and stays.
+    """
     match = _OWNER.match(name)
-    if match and match["machine"] == _machine():
+    if match is None:
+        return False
+    if match["machine"] == _machine():
         return _start_of(int(match["pid"])) != match["start"]
     return now_s - modified_s > _FOREIGN_AGE_S
 

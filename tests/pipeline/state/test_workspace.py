@@ -121,12 +121,14 @@ def test_temporary_folders_of_the_dead_are_swept_and_others_stay(workspace: Work
         "000000000000-1-1": False,  # another machine, lately
         "000000000001-1-1": True,  # another machine, silent for days
         "something-else": False,
+        "drafts-2024": False,  # not fimad's, however old
     }
     for name in names:
         (tmp / name).mkdir()
         (tmp / name / "half.mp4").write_bytes(b"x")
     past = time.time() - 10 * 24 * 3600
-    os.utime(tmp / "000000000001-1-1", (past, past))
+    for name in ("000000000001-1-1", "drafts-2024"):
+        os.utime(tmp / name, (past, past))
     assert workspace.sweep() == 3
     assert {path.name for path in tmp.iterdir()} == {mine.name} | {name for name, gone in names.items() if not gone}
     workspace.close()
