@@ -318,3 +318,83 @@ def test_retry_keeps_configured_sources(folder: Path) -> None:
         with pytest.raises(RuntimeError, match="called"):
             fimad("retry", "--workers", "0")
     assert run.call_args.args[0].sources == ("mine.mp4",)
+
+
+# Lists of videos, and datasets, that were cut
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.98])
+def test_a_list_of_videos_that_was_cut_is_said_and_written_anew(folder: Path, kept: float) -> None:
+    """It once gave an empty dataset in place of the one that was there, with exit code 0; half a line was a traceback."""
+    workspace = dataset_fakes.corpus(folder, 3)
+    build()
+    manifest = (folder / "dataset" / "manifest.json").read_bytes()
+    (batch,) = (folder / "workspace" / "sources").glob("*.jsonl")
+    whole = batch.read_bytes()
+    batch.write_bytes(whole[: int(kept * len(whole))])
+    for command in (("build", *dataset_fakes.SETTINGS), ("status",)):
+        result = CliRunner().invoke(app, list(command))
+        assert result.exit_code == 3, result.output
+        said = " ".join(result.stderr.split())
+        assert batch.name in said
+        assert "fimad build SOURCES" in said
+    assert (folder / "dataset" / "manifest.json").read_bytes() == manifest
+    # The same sources again: as their expansion has the same name, it was once taken to be there.
+    dataset_fakes.corpus(folder, 3)
+    assert batch.read_bytes() == whole
+    assert len(list(workspace.videos())) == 3
+    assert build().exit_code == 0
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1, 2]", b'[{"source": "x"'])
+def test_problems_that_can_not_be_read_are_a_problem(folder: Path, raw: bytes) -> None:
+    workspace = dataset_fakes.corpus(folder, 1)
+    workspace.store.write("sources/0123.problems.json", raw)
+    shown = fimad("status", "--json", *dataset_fakes.SETTINGS[-2:])
+    problems = json.loads(shown.stdout)["problems"]
+    assert [each["reason"] for each in problems] == ["damaged_record"] * (raw != b"{}")
+    assert fimad("status", *dataset_fakes.SETTINGS[-2:]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", [b"k\xe4se.mp4", b"\xff\xfe.mp4", b"caf\xe9/squats.mp4"])
+def test_a_file_whose_name_is_not_utf_8_is_a_video_like_others(folder: Path, name: bytes) -> None:
+    """It once ended the expansion of its whole folder in a traceback."""
+    place = os.fsencode(folder / "videos") + b"/" + name
+    os.makedirs(os.path.dirname(place))
+    for path in (place, os.fsencode(folder / "videos") + b"/other.mp4"):
+        with open(path, "wb") as file:
+            file.write(path)
+    found = corpus(Workspace("ws"), Config(), ("videos",))
+    assert sorted(os.fsencode(video.location) for video in found.videos()) == sorted(
+        [place, os.fsencode(folder / "videos") + b"/other.mp4"]
+    )
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("size_bytes", [None, 0, 100])
+@pytest.mark.parametrize("videos", [2, 3])
+def test_a_shard_that_was_lost_or_cut_comes_back(folder: Path, size_bytes: int | None, videos: int) -> None:
+    """A build once said "unchanged", or named a shard of 0 bytes in the new manifest."""
+    dataset_fakes.corpus(folder, 2)
+    build()
+    shard = next((folder / "dataset" / "data").glob("*.parquet"))
+    if size_bytes is None:
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:size_bytes])
+    dataset_fakes.corpus(folder, videos)
+    assert build().exit_code == 0
+    assert verify(str(folder / "dataset")) == []
+    assert len({row["video_id"] for row in rows(folder)}) == videos
+
+
+def test_a_folder_with_files_of_its_own_is_refused_before_anything_is_built(folder: Path) -> None:
+    dataset_fakes.corpus(folder, 1)
+    (folder / "mine" / "data").mkdir(parents=True)
+    for name in ("README.md", "data/mine.csv"):
+        (folder / "mine" / name).write_text("mine")
+    result = CliRunner().invoke(app, ["build", "--workers", "0", *dataset_fakes.SETTINGS, "--dataset", "mine"])
+    assert result.exit_code == 2
+    assert "README.md, data/mine.csv" in result.stderr.replace("\n", " ")
+    assert not (folder / "workspace" / "stages").exists()
+    assert {path.read_text() for path in (folder / "mine").rglob("*") if path.is_file()} == {"mine"}

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from fimad.errors import ConfigError
+from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.records import Hashes, id_hashes, member
 from fimad.pipeline.state.secrets import Secrets
@@ -20,6 +20,7 @@ from fimad.storage import atomic
 from fimad.storage.store import Store
 
 T = TypeVar("T")
+_CUT = "The disk was full or is failing, or something other than fimad cut the file; fimad publishes whole files only."
 # What a file can be named after.
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 
@@ -61,12 +62,12 @@ class Batches:
         try:
             with scratch.open("wb") as file:
                 for video in videos:
-                    line = json.dumps(self._row(video), ensure_ascii=False).encode() + b"\n"
+                    line = _json_bytes(self._row(video)) + b"\n"
                     digest.update(line)
                     file.write(line)
                     count += 1
             name = f"sources/{digest.hexdigest()[:16]}.jsonl"
-            if count and not self.store.exists(name):
+            if count and not self._is_whole(name):
                 self.store.put(scratch, name)
             if count:
                 self._note_latest(name)
@@ -103,14 +104,23 @@ class Batches:
         """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
         name = batch.replace(".jsonl", ".problems.json")
         if problems:
-            self.store.write(name, json.dumps(problems, indent=1, ensure_ascii=False).encode())
+            self.store.write(name, _json_bytes(problems, indent=1))
         elif self.store.exists(name):
             self.store.delete(name)
 
     def problems(self) -> list[dict[str, str]]:
         """What in the sources of all batches was no video."""
         names = sorted(name for name in self.store.files("sources") if name.endswith(".problems.json"))
-        return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
+        return [each for name in names for each in self._problems_of(f"sources/{name}")]
+
+    def _problems_of(self, name: str) -> list[dict[str, str]]:
+        try:
+            found = json.loads(self.store.read(name))
+            return [{str(key): str(value) for key, value in each.items()} for each in found]
+        except (ValueError, TypeError, AttributeError):
+            what = f"{name} can't be read: what in those sources was no video is not known."
+            fix = "Build from the sources again: it is written anew."
+            return [{"source": name, "reason": "damaged_record", "what": what, "why": _CUT, "fix": fix}]
 
     def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
         """The videos of the given batches (by default of all), each once, a line at a time; without those taken down."""
@@ -120,7 +130,7 @@ class Batches:
         for number, name in enumerate(names):
             mine: list[bytes] = []
             for chunk in chunks(self._lines(name), 4096):
-                rows = json.loads(b"[" + b",".join(chunk) + b"]")
+                rows = self._rows(name, chunk)
                 known = np.zeros(len(rows), dtype=bool)
                 if len(names) > 1:
                     hashes = id_hashes(row[0] for row in rows)
@@ -134,7 +144,46 @@ class Batches:
                     mine.append(hashes.tobytes())
             seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
 
+    def _rows(self, name: str, lines: list[bytes]) -> list[Any]:
+        try:
+            rows = json.loads(b"[" + b",".join(lines) + b"]")
+        except ValueError as error:
+            raise self._damaged(name) from error
+        if not all(
+            isinstance(row, list) and len(row) >= 3 and all(isinstance(each, str) for each in row) for row in rows
+        ):
+            raise self._damaged(name)
+        return list(rows)
+
+    def _damaged(self, name: str) -> SetupError:
+        return SetupError(
+            f"The list of videos {name} in {self.url} is damaged: it has {self.store.size(name)} bytes, and does not end as it "
+            "was written.",
+            _CUT,
+            "Name the sources again, `fimad build SOURCES`: it is written anew. If they are not wanted any more, delete the "
+            "file.",
+            reason="damaged_list",
+        )
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether an expansion is stored, with the bytes that its name stands for."""
+        digest = hashlib.sha256()
+        try:
+            for line in self._lines(name):
+                digest.update(line)
+        except (FileNotFoundError, SetupError):
+            return False
+        return name == f"sources/{digest.hexdigest()[:16]}.jsonl"
+
     def _lines(self, name: str) -> Iterator[bytes]:
+        """The lines of an expansion, which is never empty; raises `SetupError` if it was cut."""
+        line = b""
+        for line in self._stored_lines(name):
+            yield line
+        if not line.endswith(b"\n"):
+            raise self._damaged(name)
+
+    def _stored_lines(self, name: str) -> Iterator[bytes]:
         if self.store.local is not None:
             with (self.store.local / name).open("rb") as file:
                 yield from file
@@ -145,6 +194,11 @@ class Batches:
                     yield from file
             finally:
                 path.unlink(missing_ok=True)
+
+
+def _json_bytes(data: Any, indent: int | None = None) -> bytes:
+    """JSON whose texts may hold names of files that are not UTF-8: their bytes are written as JSON's own escapes."""
+    return json.dumps(data, indent=indent, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
