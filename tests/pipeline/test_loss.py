@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -398,3 +399,40 @@ def test_a_folder_with_files_of_its_own_is_refused_before_anything_is_built(fold
     assert "README.md, data/mine.csv" in result.stderr.replace("\n", " ")
     assert not (folder / "workspace" / "stages").exists()
     assert {path.read_text() for path in (folder / "mine").rglob("*") if path.is_file()} == {"mine"}
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("ahead_s", [0, 3600])
+def test_a_clock_that_was_ahead_loses_no_video_and_no_change(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: int
+) -> None:
+    dataset_fakes.corpus(folder, 2)
+    build("--stage", "simulate")
+    build("--stage", "transcribe")
+    flip(artifact(folder, "segment", "video000001"), 0.0)
+    now = time.time_ns
+    monkeypatch.setattr("fimad.pipeline.state.index.time.time_ns", lambda: now() + ahead_s * 10**9)
+    build()
+    monkeypatch.setattr("fimad.pipeline.state.index.time.time_ns", now)
+    build("--set", "segment.max_clip_s=500")
+    assert {row["video_id"] for row in rows(folder)} == {"video000000", "video000001"}
+    (folder / "server" / "video000001").write_bytes(b"shorter")
+    artifact(folder, "download", "video000001").unlink()
+    build("--set", "segment.max_clip_s=500")
+    assert {row["end_s"] for row in rows(folder) if row["video_id"] == "video000001"} == {7.0}
+
+
+def test_a_video_of_which_nothing_could_be_told_is_not_left_out_in_silence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_fakes.corpus(folder, 2)
+    build()
+    manifest = (folder / "dataset" / "manifest.json").read_bytes()
+    dataset_fakes.corpus(folder, 3)
+    monkeypatch.setattr("fimad.pipeline.run.packjobs.PackJobs.take_facts", lambda self, videos: [])
+    result = CliRunner().invoke(app, ["build", "--workers", "0", *dataset_fakes.SETTINGS])
+    assert result.exit_code == 3
+    assert "video000002" in result.stderr
+    assert (folder / "dataset" / "manifest.json").read_bytes() == manifest

@@ -18,9 +18,9 @@ from fimad.config import Config, PackConfig, section_json
 from fimad.dataset.packing.facts import Facts
 from fimad.dataset.packing.pack import Source
 from fimad.dataset.packing.shards import ShardMade, ShardPlan
-from fimad.errors import DamagedArtifactError
+from fimad.errors import DamagedArtifactError, SetupError
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.index import Index, StagesDone
+from fimad.pipeline.state.index import Index, StagesDone, notes_of_stale
 from fimad.pipeline.state.records import DONE, PENDING, STATES
 from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace, media_of
@@ -179,7 +179,15 @@ class WorkspaceSource(Source):
             self.damaged.extend(self._jobs.take_facts(new))
             index.compact()
             known = index.load(stages)
-        return known, {each.video_id for each in self.damaged}
+        damaged = {each.video_id for each in self.damaged}
+        if unknown := [each for each in stages.video_ids if known.row(each) is None and each not in damaged]:
+            raise SetupError(
+                f"What there is of {len(unknown)} videos could not be told: {', '.join(unknown[:3])}.",
+                "Somebody deletes artifacts while this build is on, or files of the workspace's index do not appear.",
+                "Run the command again: it makes what is missing. The dataset was left as it was.",
+                reason="artifacts_missing",
+            )
+        return known, damaged
 
     def _stages_done(self) -> StagesDone:
         """What `included` tells, in a few bytes a video."""
@@ -248,12 +256,14 @@ class WorkspaceSource(Source):
         return Excluded(video_id, stage, record.state, record.reason, record.what)
 
     def fingerprint(self) -> str:
-        """Changes whenever packing would give another dataset: corpus, what is done, keys, or options of `pack`."""
+        """Changes whenever packing would give another dataset: corpus, what is done or was made again, keys, or options of `pack`."""
         digest = hashlib.sha256()
         head = {
             "pack": section_json(self.config.pack),
             "stages": self.stage_info(),
             "unavailable": self.unavailable,
+            # What was made again may be another thing: its source changed between two downloads.
+            "made_again": notes_of_stale(self.workspace),
         }
         digest.update(json.dumps(head, sort_keys=True).encode())
         ids = self.video_ids()

@@ -50,6 +50,7 @@ from fimad.pipeline.state.records import (
     StageIndex,
     id_digest,
     id_hashes,
+    record_from,
 )
 from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
@@ -278,9 +279,8 @@ class Workspace(Batches):
                 continue
             except ValueError:
                 # Not written by fimad; it counts as failed all the same.
-                return Record("failed", stage, video_id, "damaged_record", "The failure record can't be read.")
-            data["log"] = tuple(data.get("log", ()))
-            return Record(**data)
+                data = None
+            return record_from(data, stage, video_id)
         return None
 
     def delete_record(self, stage: str, key: str, video_id: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,34 @@ def test_records_round_trip_and_a_damaged_one_counts_as_failed(workspace: Worksp
     assert damaged.reason == "damaged_record"
     workspace.delete_record("pose", "k", "a")
     assert workspace.read_record("pose", "k", "a") is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "3",
+        '{"state": "odd", "reason": "x", "what": "y"}',
+        '{"state": "failed", "reason": 3, "what": ""}',
+    ],
+)
+def test_a_record_of_other_fields_costs_nobody_else_anything(workspace: Workspace, raw: str) -> None:
+    workspace.store.write(workspace.name("pose", "k", "b", ".failed.json"), raw.encode())
+    damaged = workspace.read_record("pose", "k", "b")
+    assert damaged is not None
+    assert (damaged.state, damaged.video_id, damaged.reason) == ("failed", "b", "damaged_record")
+    assert "fimad retry" in damaged.fix
+
+
+def test_a_record_of_a_newer_version_says_what_this_one_knows(workspace: Workspace) -> None:
+    record = Record("filtered", "pose", "a", "too_long", "What.", limit=5.0, log=("x",))
+    raw = {**asdict(record), "colour": "red", "log": ["x"]}
+    del raw["fix"]
+    workspace.store.write(workspace.name("pose", "k", "a", ".filtered.json"), json.dumps(raw).encode())
+    assert workspace.read_record("pose", "k", "a") == record
 
 
 def test_a_corpus_is_stored_once_and_read_without_repeats(workspace: Workspace) -> None:
