@@ -31,6 +31,7 @@ class Batches:
     store: Store
     url: str
     secrets: Secrets
+    removed_notes: dict[str, set[str]]
 
     def batches(self) -> list[str]:
         """Names of the stored expansions of sources, the latest first: what it says of a video counts."""
@@ -87,18 +88,45 @@ class Batches:
         said = [video.given, video.fingerprint] if video.given or video.fingerprint else []
         return [video.video_id, video.kind, location, *said]
 
-    def remove_video(self, video_id: str, reason: str) -> None:
-        """Note that a video was taken down, and when and why: no build takes it on any more."""
+    def remove_video(self, video_id: str, reason: str, media: Iterable[str] = ()) -> None:
+        """Note that a video was taken down, and when and why: no build takes it on any more.
+
+        Parameters
+        ----------
+        media : SHA-256 of its files, by which copies under other names and addresses are known.
+        """
         if not _ID.fullmatch(video_id):
             raise ConfigError(
                 f"{video_id!r} is no id of a video.", "It has other signs.", "`fimad status` knows the ids."
             )
-        note = {"video_id": video_id, "removed_on": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+        note = {
+            "video_id": video_id,
+            "removed_on": datetime.now(UTC).isoformat(timespec="seconds"),
+            "reason": reason,
+            "media_sha256": sorted({*media} | self._removed_media(f"{video_id}.json")),
+        }
         self.store.write(f"removed/{video_id}.json", json.dumps(note, ensure_ascii=False).encode())
 
     def removed(self) -> set[str]:
         """Ids of the videos that were taken down."""
         return {name.removesuffix(".json") for name in self.store.files("removed") if name.endswith(".json")}
+
+    def removed_media(self) -> set[str]:
+        """SHA-256 of the media that were taken down."""
+        for name in self.store.files("removed"):
+            if name not in self.removed_notes:
+                # Asked after each download: a note is read once.
+                self.removed_notes[name] = self._removed_media(name)
+        return set().union(*self.removed_notes.values())
+
+    def _removed_media(self, name: str) -> set[str]:
+        try:
+            note = json.loads(self.store.read(f"removed/{name}"))
+        except (FileNotFoundError, ValueError):
+            return set()
+        # Notes of before do not say.
+        found = note.get("media_sha256") if isinstance(note, dict) else None
+        return {str(each) for each in found} if isinstance(found, list) else set()
 
     def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
         """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""

@@ -123,6 +123,7 @@ class WorkspaceSource(Source):
         self._fingerprints: dict[str, str] = {}
         self._reader = ArtifactReader(workspace, {name: plan.keys[name] for name in self.stages})
         self._jobs = jobs
+        self._taken_down: set[str] = set()
 
     @property
     def damaged(self) -> list[Damage]:
@@ -168,15 +169,22 @@ class WorkspaceSource(Source):
 
     def facts(self) -> tuple[Facts, set[str]]:
         """From the index; what is new, or done in other stages than before, is indexed first."""
-        if self._jobs is None:
-            return super().facts()
+        known, damaged = super().facts() if self._jobs is None else self._from_index(self._jobs)
+        down = self.workspace.removed_media()
+        media = known.column("media") if down else ()
+        self._taken_down = (
+            {each for each, sha256 in zip(known.video_ids, media, strict=True) if sha256 in down} if down else set()
+        )
+        return known.without(self._taken_down), damaged
+
+    def _from_index(self, jobs: Jobs) -> tuple[Facts, set[str]]:
         stages = self._stages_done()
         index = Index(self.workspace, self._reader.keys)
         known = index.load(stages)
         if len(known.video_ids) < len(stages.video_ids):
             every = zip(stages.video_ids, stages.codes.tolist(), strict=True)
             new = [(each, stages.texts[code]) for each, code in every if known.row(each) is None]
-            self.damaged.extend(self._jobs.take_facts(new))
+            self.damaged.extend(jobs.take_facts(new))
             index.compact()
             known = index.load(stages)
         damaged = {each.video_id for each in self.damaged}
@@ -221,11 +229,15 @@ class WorkspaceSource(Source):
             missing = next((name for name in self.required if name not in done), None)
             if missing is not None:
                 yield self._reason(video_id, missing)
+            elif video_id in self._taken_down:
+                yield Excluded(
+                    video_id, "download", "filtered", "removed", "Its file is that of a video that was taken down."
+                )
 
     def incomplete(self) -> Iterator[Excluded]:
         """Each video that is in the dataset without one of the stages that ran, and why."""
         for video_id, done in self._done():
-            if all(name in done for name in self.required):
+            if all(name in done for name in self.required) and video_id not in self._taken_down:
                 for name in self.stages:
                     if name not in done and name not in self.plan.unavailable:
                         yield self._reason(video_id, name)
@@ -263,6 +275,7 @@ class WorkspaceSource(Source):
             "stages": self.stage_info(),
             "unavailable": self.unavailable,
             # What was made again may be another thing: its source changed between two downloads.
+            "removed": sorted(self.workspace.removed_media()),
             "made_again": notes_of_stale(self.workspace),
         }
         digest.update(json.dumps(head, sort_keys=True).encode())

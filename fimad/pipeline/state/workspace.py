@@ -80,6 +80,7 @@ class Workspace(Batches):
         self.url = self.store.url
         self.bundles = Bundles(self.store)
         self.secrets = Secrets(self.url)
+        self.removed_notes = {}
         self._proofs: list[str] = []
 
     # Names
