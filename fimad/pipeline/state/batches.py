@@ -151,7 +151,10 @@ class Batches:
             return [{"source": name, "reason": "damaged_record", "what": what, "why": _CUT, "fix": fix}]
 
     def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
-        """The videos of the given batches (by default of all), each once, a line at a time; without those taken down."""
+        """The videos of the given batches (by default of all), each once, a line at a time; without those taken down.
+
+        A local file is one video: where a later expansion found another one at a path, the file was replaced.
+        """
         seen: list[Hashes] = []
         removed = self.removed()
         names = list(self.batches() if batches is None else batches)
@@ -162,14 +165,15 @@ class Batches:
                 known = np.zeros(len(rows), dtype=bool)
                 if len(names) > 1:
                     hashes = id_hashes(row[0] for row in rows)
+                    places = id_hashes(row[0] if row[1] == "url" else ascii(row[2]) for row in rows)
                     for earlier in seen:
-                        known |= member(hashes, earlier)
+                        known |= member(hashes, earlier) | member(places, earlier)
                 for row, skip in zip(rows, known.tolist(), strict=True):
                     if not skip and row[0] not in removed:
                         location = self.secrets.whole(row[2]) if row[1] == "url" else row[2]
                         yield Video(row[0], row[1], location, *row[3:5])
                 if number < len(names) - 1:
-                    mine.append(hashes.tobytes())
+                    mine += [hashes.tobytes(), places.tobytes()]
             seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
 
     def _rows(self, name: str, lines: list[bytes]) -> list[Any]:

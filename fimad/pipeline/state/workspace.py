@@ -126,7 +126,12 @@ class Workspace(Batches):
 
     def read(self, stage: str, key: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
         """An artifact; `FileNotFoundError` if there is none, `DamagedArtifactError` if its bytes are not what was written."""
-        return self._read(self.name(stage, key, video_id), lambda file: file.read(columns=columns, use_threads=False))
+
+        def take(file: pq.ParquetFile) -> pa.Table:
+            _check_owner(file, video_id)
+            return file.read(columns=columns, use_threads=False)
+
+        return self._read(self.name(stage, key, video_id), take)
 
     def made_from(self, stage: str, key: str, video_id: str) -> str:
         """SHA-256 of the media that an artifact was made from; empty if it does not say. Raises as `read` does."""
@@ -146,6 +151,13 @@ class Workspace(Batches):
             raise
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # What the system says has a number; what pyarrow makes of damaged bytes ("Couldn't deserialize thrift") has none.
+            if isinstance(error, PermissionError):
+                raise DamagedArtifactError(
+                    f"The artifact {name} can't be read: {error.strerror}.",
+                    "Its permissions were changed, or somebody else wrote it.",
+                    "`fimad build` deletes it and makes it anew; to keep it, say `chmod u+r` to it before.",
+                    reason="unreadable_artifact",
+                ) from error
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise DamagedArtifactError(
@@ -397,6 +409,20 @@ def _take(source: Any, take: Callable[[pq.ParquetFile], Any]) -> Any:
     # Most artifacts are small: a pool of threads costs more than it saves.
     with pq.ParquetFile(source, page_checksum_verification=True) as file:
         return take(file)
+
+
+def _check_owner(file: pq.ParquetFile, video_id: str) -> None:
+    """Raise `DamagedArtifactError` where rows are another video's: somebody copied a file over another."""
+    if "video_id" not in file.schema_arrow.names or not file.num_row_groups:
+        return
+    owners = set(file.read_row_group(0, columns=["video_id"], use_threads=False).column(0).to_pylist())
+    if others := sorted(owners - {video_id, None}):
+        raise DamagedArtifactError(
+            f"The artifact of {video_id} is that of {others[0]}.",
+            "A file of the workspace was copied over another.",
+            "`fimad build` deletes it and makes it anew.",
+            reason="of_another_video",
+        )
 
 
 def _made_from(schema: pa.Schema) -> str:
