@@ -108,6 +108,19 @@ def test_a_video_that_is_in_no_dataset_is_kept_out_all_the_same(folder: Path) ->
     assert "no video" in fimad("remove", "nobody", "--workspace", "empty").stderr
 
 
+@pytest.mark.parametrize("typed", ["video00001", "Video000001", "video0000011"])
+def test_a_misspelt_id_is_said_and_nothing_is_noted(folder: Path, typed: str) -> None:
+    """It was "kept out of every build", with exit code 0, and the video stayed."""
+    build()
+    result = CliRunner().invoke(app, ["remove", typed, "--purge"])
+    assert result.exit_code == 2
+    assert "video000001" in result.stderr
+    assert not (folder / "workspace" / "removed").exists()
+    assert len(videos("dataset")) == 3
+    # What was taken down already may be taken down again.
+    assert [fimad("remove", "video000001").exit_code for _ in range(2)] == [0, 0]
+
+
 def test_gc_keeps_what_the_dataset_was_made_of_unless_told(folder: Path) -> None:
     build("--set", "pose.model=heavy")
     plan = json.loads(fimad("gc", "--json", *SETTINGS[-2:]).stdout)

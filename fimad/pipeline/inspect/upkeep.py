@@ -127,8 +127,8 @@ def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *,
     """Media that no `download` artifact names any more; and all that is not needed any more, if none is to be kept."""
     surveys = []
     for plan in plans:
-        consumers = [name for name, stage in plan.stages.items() if stage.needs_media and name in plan.keys]
-        waits = any(stage.needs_media for name, stage in plan.stages.items() if name in plan.unavailable)
+        consumers = [name for name in plan.media_consumers() if name in plan.keys]
+        waits = any(name in plan.unavailable for name in plan.media_consumers())
         surveys.append(None if waits else Survey(workspace, plan, consumers, again=False))
     old: list[tuple[str, int]] = []
     done: list[tuple[str, int]] = []
