@@ -436,3 +436,34 @@ def test_a_video_of_which_nothing_could_be_told_is_not_left_out_in_silence(
     assert result.exit_code == 3
     assert "video000002" in result.stderr
     assert (folder / "dataset" / "manifest.json").read_bytes() == manifest
+
+
+def test_an_edited_split_file_is_followed(folder: Path) -> None:
+    """Its path was looked at, and not what is in it."""
+    dataset_fakes.corpus(folder, 2)
+    ids = ["video000000", "video000001"]
+    splits = folder / "splits.json"
+    for order in (ids, ids[::-1], ids):
+        splits.write_text(json.dumps({"train": order[:1], "test": order[1:]}))
+        assert build("--set", f"pack.split_file={splits}").exit_code == 0
+        found = package.open_dataset(str(folder / "dataset")).manifest["splits"]
+        assert [found[name]["videos"] for name in ("train", "test")] == [order[:1], order[1:]]
+
+
+def test_linked_folders_of_a_source_are_followed_once(folder: Path) -> None:
+    """They were left out without a word; a link may lead back, or to a folder that is found anyway."""
+    for name in ("in/a", "in/b", "elsewhere/deep"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x.mp4").write_bytes(name.encode())
+    links = {
+        "in/aa": "a",
+        "in/back": ".",
+        "in/a/out": str(folder / "elsewhere"),
+        "in/b/again": str(folder / "elsewhere"),
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target, target_is_directory=True)
+    found = corpus(Workspace("ws"), Config(), ("in",))
+    places = [str(Path(video.location).relative_to(folder)) for video in found.videos()]
+    assert places == ["in/a/x.mp4", "in/b/x.mp4", "in/a/out/deep/x.mp4"]
+    assert found.problems == ()
