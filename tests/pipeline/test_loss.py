@@ -26,6 +26,7 @@ from fimad.errors import DamagedArtifactError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.run.executor import run_spec
 from fimad.pipeline.run.failures import describe_failure
+from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.sandbox import Sandbox, _Watch
 from fimad.pipeline.stages.registry import plan_stages
 from fimad.pipeline.state.corpus import corpus
@@ -467,3 +468,32 @@ def test_linked_folders_of_a_source_are_followed_once(folder: Path) -> None:
     places = [str(Path(video.location).relative_to(folder)) for video in found.videos()]
     assert places == ["in/a/x.mp4", "in/b/x.mp4", "in/a/out/deep/x.mp4"]
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_another_build_that_packs_at_once_takes_nothing_away(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """It deletes what was written for packing: once a traceback, and no dataset."""
+    if before:
+        dataset_fakes.corpus(folder, before)
+        build()
+    dataset_fakes.corpus(folder, 3)
+    make_shards = PackJobs.make_shards
+    calls = []
+
+    def cleared(self: PackJobs, *plans: Any) -> Any:
+        made = list(make_shards(self, *plans))
+        calls.append(len(made))
+        if len(calls) == 1:
+            self.clear()
+        return iter(made)
+
+    monkeypatch.setattr(PackJobs, "make_shards", cleared)
+    result = build()
+    assert result.exit_code == 0, result.output
+    assert len(calls) == 2
+    assert "Another build packed meanwhile" in result.output
+    assert verify(str(folder / "dataset")) == []
+    assert {row["video_id"] for row in rows(folder)} == {f"video{at:06d}" for at in range(3)}
+    assert not list((folder / "dataset").glob("manifest.*.json"))
