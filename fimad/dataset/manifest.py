@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,12 @@ from fimad.storage.store import Store
 
 NAME = "manifest.json"
 FORMAT = 1
+_SHARD = re.compile(r"data/[^/]+-\d{5,}-of-\d{5,}\.parquet")
+
+
+def is_shard(name: str) -> bool:
+    """Whether a file has the name of a shard: others in a dataset's folder are not fimad's."""
+    return _SHARD.fullmatch(name) is not None
 
 
 def canonical(data: Mapping[str, Any]) -> bytes:
@@ -26,13 +33,13 @@ def sealed(data: Mapping[str, Any]) -> bytes:
     return canonical({**body, "sha256": hashlib.sha256(canonical(body)).hexdigest()})
 
 
-def read_manifest(store: Store) -> dict[str, Any]:
+def read_manifest(store: Store, name: str = NAME) -> dict[str, Any]:
     """The manifest of a dataset; raises `DatasetError` if there is none, or it was damaged or edited."""
     try:
-        raw = store.read(NAME)
+        raw = store.read(name)
     except FileNotFoundError as error:
         raise DatasetError(
-            f"There is no dataset in {store.url}: {NAME} is missing.",
+            f"There is no dataset in {store.url}: {name} is missing.",
             "The path is wrong, or packing has not finished.",
             "Run `fimad build`, or mend the path.",
             reason="no_manifest",
@@ -44,7 +51,7 @@ def read_manifest(store: Store) -> dict[str, Any]:
         good, data = False, {}
     if not good:
         raise DatasetError(
-            f"{NAME} in {store.url} does not match its own hash.",
+            f"{name} in {store.url} does not match its own hash.",
             "It was edited, or damaged on the way.",
             "Fetch the dataset again, or pack it again with `fimad build`.",
             reason="manifest_damaged",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fimad.dataset.manifest import NAME, read_manifest
+from fimad.dataset.manifest import NAME, is_shard, read_manifest
 from fimad.errors import ConfigError, DatasetError, SetupError
 from fimad.storage.store import LocalStore, open_store
 
@@ -23,6 +23,8 @@ _MEDIA = {
     ".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".ts", ".flv", ".wav", ".mp3", ".m4a", ".ogg", ".opus", ".flac",
     ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp",
 }  # fmt: skip
+# What `_Folder.bring` was copying when it was killed; it is written over.
+_PART = re.compile(r"[.].+[.]part")
 _BLOCK_BYTES = 1024**2
 
 
@@ -90,11 +92,12 @@ def publish(
         )
     place = _Hub(hub[1], private) if hub is not None else _Folder(Path(target), folder)
     there = place.hashes()
+    _check_target(target, there, files, in_folder=hub is None)
     about = Publication(target, left_out=_others(folder, files))
     for name, sha256 in files.items():
         same = there.get(name) in (sha256, _blob_id(folder / name)) if name in there else False
         (about.keep if same else about.upload).append(name)
-    about.delete = sorted(name for name in there if name.startswith("data/") and name not in files)
+    about.delete = sorted(name for name in there if is_shard(name) and name not in files)
     about.upload_bytes = sum((folder / name).stat().st_size for name in about.upload)
     if not dry_run and (about.upload or about.delete):
         place.begin()
@@ -104,6 +107,28 @@ def publish(
             place.bring(folder, [name], [])
         place.bring(folder, [name for name in _PAGES if name in about.upload], about.delete)
     return about
+
+
+def _check_target(target: str, there: dict[str, str], files: dict[str, str], *, in_folder: bool) -> None:
+    """Raise `ConfigError` where files that are not a dataset's would be written over or deleted.
+
+    Publishing that was broken off leaves shards without a manifest; a repository of the hub has a README from its beginning.
+    """
+    if NAME in there:
+        return
+    foreign = sorted(
+        name
+        for name, digest in there.items()
+        if (name.startswith("data/") or (in_folder and name in _PAGES)) and digest != files.get(name)
+    )
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise ConfigError(
+            f"{target} holds {', '.join(foreign[:3])}{more}, and no dataset of fimad.",
+            "It is used for something else, or an older version of the dataset was brought there in part.",
+            "Give a new folder or repository, or take those files away first.",
+            reason="not_a_dataset",
+        )
 
 
 def _files(folder: Path, manifest: dict[str, Any], media: bool) -> dict[str, str]:
@@ -170,7 +195,8 @@ class _Folder:
 
     def hashes(self) -> dict[str, str]:
         files = (file for file in self._target.rglob("*") if file.is_file()) if self._target.is_dir() else iter(())
-        return {file.relative_to(self._target).as_posix(): _hash(file) for file in files}
+        named = {file.relative_to(self._target).as_posix(): file for file in files if not _PART.fullmatch(file.name)}
+        return {name: _hash(file) for name, file in named.items()}
 
     def begin(self) -> None:
         self._target.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fimad.config import Config
-from fimad.errors import ConfigError, DamagedArtifactError, FimadError, SetupError
+from fimad.dataset.packing import publication
+from fimad.errors import ConfigError, DamagedArtifactError, FimadError, SetupError, TransientError
 from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.acquire.network.politeness import Politeness
 from fimad.pipeline.contract import Video
@@ -35,6 +35,9 @@ from fimad.pipeline.state.survey import Survey
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import RunSpec
 from fimad.storage.store import Store, open_store
+
+if TYPE_CHECKING:
+    from fimad.dataset.packing.pack import PackResult
 
 # So often artifacts that packing finds damaged are made again; then the dataset is packed without their videos.
 _ROUNDS = 3
@@ -147,6 +150,8 @@ def _prepared(
             "`--without` or `run.without` names it.",
             "Take it out of one of the two.",
         )
+    if packs:
+        publication.check_target(open_store(config.dataset))
     agreed = _left_out_before(config) if packs else ()
     return prepared(config, stage_paths, wanted, agreed=agreed, say=observer.note)
 
@@ -154,9 +159,9 @@ def _prepared(
 def _left_out_before(config: Config) -> list[str]:
     """Stages that the dataset which is there was built without, as its user asked."""
     try:
-        manifest = json.loads(open_store(config.dataset).read("manifest.json"))
-        return [name for name, what in manifest["unavailable"].items() if str(what).endswith(AGREED)]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        unavailable = publication.peek(open_store(config.dataset))["unavailable"]
+        return [name for name, what in unavailable.items() if str(what).endswith(AGREED)]
+    except (FimadError, OSError, KeyError, AttributeError):
         return []
 
 
@@ -324,7 +329,7 @@ def _wants_pack(config: Config, stage: str | None, *, only: bool) -> bool:
 
 
 def _dataset_exists(config: Config) -> bool:
-    return open_store(config.dataset).exists("manifest.json")
+    return publication.is_dataset(open_store(config.dataset))
 
 
 def _packed_name(store: Store) -> str:
@@ -350,7 +355,6 @@ def _pack(
     """Pack the dataset, unless it is the one that packing would give, would lack what was not tried yet, or (`whole`)
     artifacts turn out to be damaged.
     """
-    from fimad.dataset.packing.pack import pack
     from fimad.dataset.pages.text import counted
 
     pending = ", ".join(f"{name} of {counted(count, 'video')}" for name, count in source.pending().items())
@@ -368,11 +372,13 @@ def _pack(
     memory = _packed_name(store)
     before = workspace.read_state(memory)
     summary.dataset = store.url
-    if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
+    known = before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store)
+    # Its shards may be lost or cut all the same.
+    if known and publication.is_complete(store, publication.peek(store)):
         return
     observer.note(f"packing {store.url}")
     try:
-        summary.packed = pack(source, config, store, whole=whole)
+        summary.packed = _packed(source, config, store, observer, whole=whole)
     except DamagedArtifactError:
         # Which they are, the source has noted.
         if not source.damaged:
@@ -387,6 +393,20 @@ def _pack(
             "dataset": store.url,
         }
         workspace.write_state(memory, note)
+
+
+def _packed(source: WorkspaceSource, config: Config, store: Store, observer: Observer, *, whole: bool) -> PackResult:
+    """Pack; again where another build packed meanwhile, whose dataset is then the one before."""
+    from fimad.dataset.packing.pack import pack
+
+    for rounds_left in reversed(range(_ROUNDS)):
+        try:
+            return pack(source, config, store, whole=whole)
+        except TransientError as error:
+            if error.reason != publication.BY_ANOTHER or not rounds_left:
+                raise
+            observer.note("Another build packed meanwhile: looking at the dataset again.")
+    raise AssertionError("unreachable")
 
 
 def _manifest_hash(store: Store) -> str:

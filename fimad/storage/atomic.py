@@ -23,6 +23,8 @@ from pathlib import Path
 
 from fimad.errors import FimadError, SetupError
 
+#: What the system says where a file does not find room, or may not be so large.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OWNER = re.compile(r"^(?P<machine>[0-9a-f]{12})-(?P<pid>\d+)-(?P<start>\d+)$")
 # A folder of a process on another machine can't be asked for; nothing that lives writes so rarely.
 _FOREIGN_AGE_S = 3 * 24 * 3600.0
@@ -72,9 +74,14 @@ def _owner_name(pid: int) -> str:
 
 
 def is_stale(name: str, modified_s: float, now_s: float) -> bool:
-    """Whether the process that owns a temporary folder is gone (elsewhere: has been silent for days)."""
+    """Whether the process that owns a temporary folder is gone (elsewhere: has been silent for days).
+
+    What has no owner's name is somebody else's, and stays.
+    """
     match = _OWNER.match(name)
-    if match and match["machine"] == _machine():
+    if match is None:
+        return False
+    if match["machine"] == _machine():
         return _start_of(int(match["pid"])) != match["start"]
     return now_s - modified_s > _FOREIGN_AGE_S
 
@@ -153,10 +160,11 @@ def publish_bytes(data: bytes, target: Path, temporary: Path) -> None:
 def storage_error(error: OSError, where: str) -> SetupError | None:
     """The three-part form of an error that no item is to blame for: full disk, no write access, broken disk."""
     number = error.errno
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if number in NO_ROOM:
         return SetupError(
             f"There is no room left at {where} ({os.strerror(number)}).",
-            "The disk, or your share of it, is full. What was published so far is complete.",
+            "The disk, or your share of it, is full, or a file is larger than may be there (`ulimit -f`, 4 GB on FAT). What "
+            "was published so far is complete.",
             "Make room (`fimad gc` lists what no current configuration uses; `http.keep_media = false` deletes "
             "media after use), then repeat the command: it goes on where it stopped.",
             reason="disk_full",
@@ -186,7 +194,7 @@ def find_storage_error(error: BaseException, where: str) -> FimadError | None:
         seen.add(id(current))
         if isinstance(current, SetupError):
             return current
-        if isinstance(current, OSError) and current.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if isinstance(current, OSError) and current.errno in (*NO_ROOM, errno.EROFS):
             return storage_error(current, where)
         current = current.__cause__ or current.__context__
     return None

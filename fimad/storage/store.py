@@ -111,18 +111,24 @@ class LocalStore(Store):
         return f"{self._root}/{name}"
 
     def folders(self, name: str) -> list[str]:
-        try:
-            with os.scandir(self._path(name)) as entries:
-                return sorted(entry.name for entry in entries if entry.is_dir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return sorted(self._listed(name, os.DirEntry.is_dir))
 
     def files(self, name: str) -> list[str]:
+        return self._listed(name, os.DirEntry.is_file)
+
+    def _listed(self, name: str, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
         try:
             with os.scandir(self._path(name)) as entries:
-                return [entry.name for entry in entries if entry.is_file()]
+                return [entry.name for entry in entries if wanted(entry)]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except PermissionError as error:
+            raise SetupError(
+                f"The folder {self._path(name)} can't be read: {error.strerror}.",
+                "Its permissions were changed, or it belongs to somebody else: what is in it is not known.",
+                "Make it readable (`chmod -R u+rwX` of the folder, or ask its owner), and repeat the command.",
+                reason="not_readable",
+            ) from error
 
     def sizes(self, name: str) -> Iterator[tuple[str, int]]:
         for folder, _, files in os.walk(self._path(name)):
@@ -186,7 +192,7 @@ class LocalStore(Store):
         return os.path.exists(self._path(name))
 
     def delete(self, name: str) -> None:
-        Path(self._path(name)).unlink(missing_ok=True)
+        self._guard(lambda: Path(self._path(name)).unlink(missing_ok=True))
 
     def delete_folder(self, name: str) -> None:
         shutil.rmtree(self._path(name), ignore_errors=True)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 import fimad as package
 from fimad.cli import app
 from fimad.dataset.verify import verify
+from fimad.pipeline.contract import Video
+from fimad.pipeline.state.workspace import Workspace
 
 SETTINGS = dataset_fakes.SETTINGS
 
@@ -73,6 +75,30 @@ def test_purging_deletes_media_and_all_that_was_made_of_it(folder: Path) -> None
     assert (folder / "server" / "video000001").exists()
 
 
+@pytest.mark.parametrize("purge", [(), ("--purge",)])
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("kind", ["url", "file"])
+def test_a_copy_of_what_was_taken_down_stays_out(folder: Path, purge: tuple[str, ...], known: bool, kind: str) -> None:
+    """A copy under another name, or another address of the same bytes, once brought the video back."""
+    copy = folder / "server" / "video000009"
+    copy.write_bytes((folder / "server" / "video000001").read_bytes())
+    workspace = Workspace("workspace")
+    if known:
+        workspace.add_batch([Video("video000009", kind, str(copy))])  # type: ignore[arg-type]
+    build()
+    assert fimad("remove", "video000001", *purge).exit_code == 0
+    workspace.add_batch([Video("video000009", kind, str(copy))])  # type: ignore[arg-type]
+    build()
+    assert videos("dataset") == {"video000000", "video000002"}
+    build("--dataset", "another")
+    assert videos("another") == {"video000000", "video000002"}
+    excluded = package.open_dataset("another").manifest["excluded_videos"]
+    assert excluded == [{"stage": "download", "state": "filtered", "reason": "removed", "videos": 1}]
+    assert copy.exists()
+    if not known:
+        assert not [path for path in files_of(folder, "video000009") if path.suffix in (".mp4", ".parquet")]
+
+
 def test_a_video_that_is_in_no_dataset_is_kept_out_all_the_same(folder: Path) -> None:
     result = fimad("remove", "video000001")
     assert result.exit_code == 0
@@ -80,6 +106,19 @@ def test_a_video_that_is_in_no_dataset_is_kept_out_all_the_same(folder: Path) ->
     build()
     assert videos("dataset") == {"video000000", "video000002"}
     assert "no video" in fimad("remove", "nobody", "--workspace", "empty").stderr
+
+
+@pytest.mark.parametrize("typed", ["video00001", "Video000001", "video0000011"])
+def test_a_misspelt_id_is_said_and_nothing_is_noted(folder: Path, typed: str) -> None:
+    """It was "kept out of every build", with exit code 0, and the video stayed."""
+    build()
+    result = CliRunner().invoke(app, ["remove", typed, "--purge"])
+    assert result.exit_code == 2
+    assert "video000001" in result.stderr
+    assert not (folder / "workspace" / "removed").exists()
+    assert len(videos("dataset")) == 3
+    # What was taken down already may be taken down again.
+    assert [fimad("remove", "video000001").exit_code for _ in range(2)] == [0, 0]
 
 
 def test_gc_keeps_what_the_dataset_was_made_of_unless_told(folder: Path) -> None:

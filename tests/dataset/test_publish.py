@@ -277,3 +277,42 @@ def test_the_command_says_first_and_does_then(folder: Path, tmp_path: Path) -> N
     assert CliRunner().invoke(app, [*command, "--yes"]).exit_code == 0
     assert not verify(str(tmp_path / "out"))
     shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "names", [("data/mine.csv",), ("README.md", "data/train-00000-of-00001.parquet"), ("README.md",)]
+)
+def test_a_folder_of_somebody_else_is_left_as_it_is(folder: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Files below data/ were deleted, and a README written over."""
+    target = tmp_path / "out"
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_text("mine")
+    for dry_run in (True, False):
+        with pytest.raises(ConfigError, match="no dataset of fimad"):
+            publish(str(folder), str(target), dry_run=dry_run)
+    assert sorted(each.relative_to(target).as_posix() for each in target.rglob("*") if each.is_file()) == sorted(names)
+    assert {(target / name).read_text() for name in names} == {"mine"}
+
+
+def test_other_files_in_a_published_folder_stay_and_copying_goes_on(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    publish(str(folder), str(target), dry_run=False)
+    (target / "data" / "mine.csv").write_text("mine")
+    (target / "data" / "train-00007-of-00009.parquet").write_text("of an earlier version")
+    said = publish(str(folder), str(target), dry_run=False)
+    assert said.delete == ["data/train-00007-of-00009.parquet"]
+    assert (target / "data" / "mine.csv").read_text() == "mine"
+    # A kill between shards and manifest leaves no manifest, and half a copy.
+    (target / "manifest.json").unlink()
+    (target / "data" / "mine.csv").unlink()
+    (target / "data" / ".train-00000-of-00001.parquet.part").write_text("half")
+    assert publish(str(folder), str(target), dry_run=False).upload == ["manifest.json"]
+
+
+def test_a_repository_with_data_of_its_own_is_refused(hub: Hub, folder: Path) -> None:
+    hub.files = {"README.md": b"made with the repository", "data/mine.csv": b"mine"}
+    with pytest.raises(ConfigError, match=r"holds data/mine\.csv"):
+        publish(str(folder), TARGET, dry_run=False)
+    del hub.files["data/mine.csv"]
+    assert publish(str(folder), TARGET, dry_run=False).upload

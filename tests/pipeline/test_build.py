@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter, deque
 from pathlib import Path
@@ -14,6 +15,7 @@ from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.build import build
 from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect.summary import Summary
+from fimad.pipeline.inspect.upkeep import find_unused
 from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.run.runner import _longest
 from fimad.pipeline.stages.registry import plan_stages
@@ -167,6 +169,21 @@ def test_media_is_deleted_after_use_and_fetched_again_when_needed(tmp_path: Path
     assert fakes.runs(workspace, "download") == {"v00": 2}
     assert fakes.runs(workspace, "pose") == {"v00": 2}
     assert not list((tmp_path / "ws" / "stages").rglob("*.mp4"))
+
+
+@pytest.mark.parametrize("without", [("pose",), ("transcribe",), ("pose", "transcribe")])
+def test_media_does_not_wait_for_what_was_left_out_on_purpose(tmp_path: Path, without: tuple[str, ...]) -> None:
+    config = make_config(tmp_path, http={"keep_media": False}, run={"without": without})
+    workspace = fakes.corpus(config, "ok", "ok")
+    assert go(config).exit_code == 0
+    assert not list((tmp_path / "ws" / "stages").rglob("*.mp4"))
+    kept = make_config(tmp_path, run={"without": without})
+    for path in (tmp_path / "ws" / "stages").glob("download-*"):
+        shutil.rmtree(path)
+    go(kept)
+    assert len(list((tmp_path / "ws" / "stages").rglob("*.mp4"))) == 2
+    unused = find_unused(workspace, [config], fakes.PATHS)
+    assert [(each.stage, each.files) for each in unused] == [("download", 2)]
 
 
 def test_media_that_can_not_be_had_again_fails_the_stage_that_needs_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,6 +26,7 @@ from fimad.errors import DamagedArtifactError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.run.executor import run_spec
 from fimad.pipeline.run.failures import describe_failure
+from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.sandbox import Sandbox, _Watch
 from fimad.pipeline.stages.registry import plan_stages
 from fimad.pipeline.state.corpus import corpus
@@ -318,3 +320,180 @@ def test_retry_keeps_configured_sources(folder: Path) -> None:
         with pytest.raises(RuntimeError, match="called"):
             fimad("retry", "--workers", "0")
     assert run.call_args.args[0].sources == ("mine.mp4",)
+
+
+# Lists of videos, and datasets, that were cut
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.98])
+def test_a_list_of_videos_that_was_cut_is_said_and_written_anew(folder: Path, kept: float) -> None:
+    """It once gave an empty dataset in place of the one that was there, with exit code 0; half a line was a traceback."""
+    workspace = dataset_fakes.corpus(folder, 3)
+    build()
+    manifest = (folder / "dataset" / "manifest.json").read_bytes()
+    (batch,) = (folder / "workspace" / "sources").glob("*.jsonl")
+    whole = batch.read_bytes()
+    batch.write_bytes(whole[: int(kept * len(whole))])
+    for command in (("build", *dataset_fakes.SETTINGS), ("status",)):
+        result = CliRunner().invoke(app, list(command))
+        assert result.exit_code == 3, result.output
+        said = " ".join(result.stderr.split())
+        assert batch.name in said
+        assert "fimad build SOURCES" in said
+    assert (folder / "dataset" / "manifest.json").read_bytes() == manifest
+    # The same sources again: as their expansion has the same name, it was once taken to be there.
+    dataset_fakes.corpus(folder, 3)
+    assert batch.read_bytes() == whole
+    assert len(list(workspace.videos())) == 3
+    assert build().exit_code == 0
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1, 2]", b'[{"source": "x"'])
+def test_problems_that_can_not_be_read_are_a_problem(folder: Path, raw: bytes) -> None:
+    workspace = dataset_fakes.corpus(folder, 1)
+    workspace.store.write("sources/0123.problems.json", raw)
+    shown = fimad("status", "--json", *dataset_fakes.SETTINGS[-2:])
+    problems = json.loads(shown.stdout)["problems"]
+    assert [each["reason"] for each in problems] == ["damaged_record"] * (raw != b"{}")
+    assert fimad("status", *dataset_fakes.SETTINGS[-2:]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", [b"k\xe4se.mp4", b"\xff\xfe.mp4", b"caf\xe9/squats.mp4"])
+def test_a_file_whose_name_is_not_utf_8_is_a_video_like_others(folder: Path, name: bytes) -> None:
+    """It once ended the expansion of its whole folder in a traceback."""
+    place = os.fsencode(folder / "videos") + b"/" + name
+    os.makedirs(os.path.dirname(place))
+    for path in (place, os.fsencode(folder / "videos") + b"/other.mp4"):
+        with open(path, "wb") as file:
+            file.write(path)
+    found = corpus(Workspace("ws"), Config(), ("videos",))
+    assert sorted(os.fsencode(video.location) for video in found.videos()) == sorted(
+        [place, os.fsencode(folder / "videos") + b"/other.mp4"]
+    )
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("size_bytes", [None, 0, 100])
+@pytest.mark.parametrize("videos", [2, 3])
+def test_a_shard_that_was_lost_or_cut_comes_back(folder: Path, size_bytes: int | None, videos: int) -> None:
+    """A build once said "unchanged", or named a shard of 0 bytes in the new manifest."""
+    dataset_fakes.corpus(folder, 2)
+    build()
+    shard = next((folder / "dataset" / "data").glob("*.parquet"))
+    if size_bytes is None:
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:size_bytes])
+    dataset_fakes.corpus(folder, videos)
+    assert build().exit_code == 0
+    assert verify(str(folder / "dataset")) == []
+    assert len({row["video_id"] for row in rows(folder)}) == videos
+
+
+def test_a_folder_with_files_of_its_own_is_refused_before_anything_is_built(folder: Path) -> None:
+    dataset_fakes.corpus(folder, 1)
+    (folder / "mine" / "data").mkdir(parents=True)
+    for name in ("README.md", "data/mine.csv"):
+        (folder / "mine" / name).write_text("mine")
+    result = CliRunner().invoke(app, ["build", "--workers", "0", *dataset_fakes.SETTINGS, "--dataset", "mine"])
+    assert result.exit_code == 2
+    assert "README.md, data/mine.csv" in result.stderr.replace("\n", " ")
+    assert not (folder / "workspace" / "stages").exists()
+    assert {path.read_text() for path in (folder / "mine").rglob("*") if path.is_file()} == {"mine"}
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("ahead_s", [0, 3600])
+def test_a_clock_that_was_ahead_loses_no_video_and_no_change(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: int
+) -> None:
+    dataset_fakes.corpus(folder, 2)
+    build("--stage", "simulate")
+    build("--stage", "transcribe")
+    flip(artifact(folder, "segment", "video000001"), 0.0)
+    now = time.time_ns
+    monkeypatch.setattr("fimad.pipeline.state.index.time.time_ns", lambda: now() + ahead_s * 10**9)
+    build()
+    monkeypatch.setattr("fimad.pipeline.state.index.time.time_ns", now)
+    build("--set", "segment.max_clip_s=500")
+    assert {row["video_id"] for row in rows(folder)} == {"video000000", "video000001"}
+    (folder / "server" / "video000001").write_bytes(b"shorter")
+    artifact(folder, "download", "video000001").unlink()
+    build("--set", "segment.max_clip_s=500")
+    assert {row["end_s"] for row in rows(folder) if row["video_id"] == "video000001"} == {7.0}
+
+
+def test_a_video_of_which_nothing_could_be_told_is_not_left_out_in_silence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_fakes.corpus(folder, 2)
+    build()
+    manifest = (folder / "dataset" / "manifest.json").read_bytes()
+    dataset_fakes.corpus(folder, 3)
+    monkeypatch.setattr("fimad.pipeline.run.packjobs.PackJobs.take_facts", lambda self, videos: [])
+    result = CliRunner().invoke(app, ["build", "--workers", "0", *dataset_fakes.SETTINGS])
+    assert result.exit_code == 3
+    assert "video000002" in result.stderr
+    assert (folder / "dataset" / "manifest.json").read_bytes() == manifest
+
+
+def test_an_edited_split_file_is_followed(folder: Path) -> None:
+    """Its path was looked at, and not what is in it."""
+    dataset_fakes.corpus(folder, 2)
+    ids = ["video000000", "video000001"]
+    splits = folder / "splits.json"
+    for order in (ids, ids[::-1], ids):
+        splits.write_text(json.dumps({"train": order[:1], "test": order[1:]}))
+        assert build("--set", f"pack.split_file={splits}").exit_code == 0
+        found = package.open_dataset(str(folder / "dataset")).manifest["splits"]
+        assert [found[name]["videos"] for name in ("train", "test")] == [order[:1], order[1:]]
+
+
+def test_linked_folders_of_a_source_are_followed_once(folder: Path) -> None:
+    """They were left out without a word; a link may lead back, or to a folder that is found anyway."""
+    for name in ("in/a", "in/b", "elsewhere/deep"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x.mp4").write_bytes(name.encode())
+    links = {
+        "in/aa": "a",
+        "in/back": ".",
+        "in/a/out": str(folder / "elsewhere"),
+        "in/b/again": str(folder / "elsewhere"),
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target, target_is_directory=True)
+    found = corpus(Workspace("ws"), Config(), ("in",))
+    places = [str(Path(video.location).relative_to(folder)) for video in found.videos()]
+    assert places == ["in/a/x.mp4", "in/b/x.mp4", "in/a/out/deep/x.mp4"]
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_another_build_that_packs_at_once_takes_nothing_away(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """It deletes what was written for packing: once a traceback, and no dataset."""
+    if before:
+        dataset_fakes.corpus(folder, before)
+        build()
+    dataset_fakes.corpus(folder, 3)
+    make_shards = PackJobs.make_shards
+    calls = []
+
+    def cleared(self: PackJobs, *plans: Any) -> Any:
+        made = list(make_shards(self, *plans))
+        calls.append(len(made))
+        if len(calls) == 1:
+            self.clear()
+        return iter(made)
+
+    monkeypatch.setattr(PackJobs, "make_shards", cleared)
+    result = build()
+    assert result.exit_code == 0, result.output
+    assert len(calls) == 2
+    assert "Another build packed meanwhile" in result.output
+    assert verify(str(folder / "dataset")) == []
+    assert {row["video_id"] for row in rows(folder)} == {f"video{at:06d}" for at in range(3)}
+    assert not list((folder / "dataset").glob("manifest.*.json"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -19,7 +19,6 @@ from fimad.dataset.packing.shards import Shard, ShardPlan
 from fimad.dataset.packing.splits import assign, leaks, splits_from_file, without_leaks
 from fimad.errors import DatasetError
 from fimad.labels.clips import NULL
-from fimad.storage.store import Store
 
 
 @dataclass
@@ -160,12 +159,16 @@ def plan_shards(
     previous: Mapping[str, Any],
     schema: pa.Schema,
     order: Sequence[str],
-    store: Store,
+    is_there: Callable[[Mapping[str, Any]], bool],
 ) -> tuple[list[Shard], ShardPlans]:
     """The shards that are kept from the previous dataset, and those to be written for what is new.
 
     Shards are cut by the size of the artifacts, which is known beforehand: so they can be written side by side, and are the
     same however many do it.
+
+    Parameters
+    ----------
+    is_there : whether a shard of the previous dataset is still what its manifest says.
     """
     facts, splits = allotment.facts, allotment.splits
 
@@ -177,7 +180,7 @@ def plan_shards(
     if previous.get("schema_sha256") == schema_hash(schema):
         for old in previous.get("shards", []):
             wanted = all(unchanged(video, old["split"], content) for video, content in old["videos"].items())
-            if wanted and store.exists(old["name"]):
+            if wanted and is_there(old):
                 kept.append(Shard.from_manifest(old))
     covered = {video for shard in kept for video in shard.videos}
     sizes = facts.table.column("bytes").to_numpy()

@@ -7,12 +7,8 @@ what is new.
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,16 +18,14 @@ import pyarrow as pa
 
 from fimad import __version__
 from fimad.config import Config, PackConfig
-from fimad.dataset.manifest import NAME, canonical, read_manifest, sealed
+from fimad.dataset.manifest import canonical
 from fimad.dataset.packing.allot import allot, plan_shards
 from fimad.dataset.packing.describe import describe, same
 from fimad.dataset.packing.facts import Facts, video_facts
+from fimad.dataset.packing.publication import finish, is_complete, publish, scratch_folder, standing
 from fimad.dataset.packing.shards import Shard, ShardMade, ShardPlan, write_shard
-from fimad.dataset.pages.card import card
-from fimad.dataset.pages.croissant import croissant
-from fimad.errors import DamagedArtifactError, DatasetError
+from fimad.errors import DamagedArtifactError
 from fimad.schema import dataset_schema
-from fimad.storage.atomic import sweep
 from fimad.storage.store import Store
 
 _TOOLS = (
@@ -111,13 +105,15 @@ class PackResult:
 
 
 def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -> PackResult:
-    """Pack everything that `source` includes into `store`. Raises `DatasetError` where splits would leak.
+    """Pack everything that `source` includes into `store`. Raises `DatasetError` where splits would leak, `ConfigError` where
+    the folder holds something else than a dataset, `TransientError` where another build packed meanwhile.
 
     A video one of whose artifacts is damaged is left out; with `whole` nothing is published then: once all was looked at,
     `DamagedArtifactError` is raised.
     """
     schema = dataset_schema(config.simulate.placements)
-    previous = previous_manifest(store)
+    before = standing(store)
+    previous = before.manifest
     tools = tool_versions()
     stages = source.stage_info()
     facts, damaged = source.facts()
@@ -125,7 +121,7 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
     allotment = allot(facts.without(gone), config, previous, schema, tools, stages)
     order = [*config.pack.splits, *sorted(set(allotment.splits.values()) - set(config.pack.splits))]
     with scratch_folder(store) as scratch:
-        kept, plans = plan_shards(allotment, config, previous, schema, order, store)
+        kept, plans = plan_shards(allotment, config, previous, schema, order, before.has)
         made = []
         for each in source.make_shards(plans, schema, scratch, canonical(tools).decode(), config.pack):
             damaged |= set(each.damaged)
@@ -138,9 +134,9 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
             )
         for video_id in damaged & allotment.splits.keys():
             del allotment.splits[video_id]
-        shards = []
+        shards: list[Shard] = []
         for split in order:
-            mine = [shard for shard in (*kept, *made) if shard.split == split]
+            mine = _ordered([shard for shard in (*kept, *made) if shard.split == split], previous)
             for number, shard in enumerate(mine):
                 shard.name = f"data/{split}-{number:05d}-of-{len(mine):05d}.parquet"
             shards += mine
@@ -157,14 +153,22 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
             allotment.classes,
             splits_given=allotment.given,
         )
-        if not same(previous, data):
+        if same(previous, data):
+            data = dict(previous)
+        if data["version"] != previous.get("version") or not is_complete(store, data):
             publish(store, shards, data, previous)
         else:
-            data = dict(previous)
+            finish(store, data)
     written = sum(not shard.source for shard in shards)
     counts = {name: sum(shard.rows for shard in shards if shard.split == name) for name in order}
     clips = tuple(each for shard in shards for each in shard.preview)[:_PREVIEW]
     return PackResult(store.url, data["version"], sum(counts.values()), len(shards), written, counts, clips)
+
+
+def _ordered(shards: Sequence[Shard], previous: Mapping[str, Any]) -> list[Shard]:
+    """New shards after those that are kept; one that was lost, and made again, where it was."""
+    places = {tuple(each["videos"].items()): at for at, each in enumerate(previous.get("shards", []))}
+    return sorted(shards, key=lambda shard: places.get(tuple(sorted(shard.videos.items())), len(places)))
 
 
 def tool_versions() -> dict[str, str]:
@@ -176,68 +180,3 @@ def tool_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def previous_manifest(store: Store) -> dict[str, Any]:
-    """The manifest that lies there already; empty if there is none. A damaged one is an error, not overwritten."""
-    try:
-        return read_manifest(store)
-    except DatasetError as error:
-        if error.reason == "no_manifest":
-            return {}
-        raise
-
-
-def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous: Mapping[str, Any]) -> None:
-    """Shards under their names, card, and last the manifest; then what the old manifest named is removed."""
-    old = {each["name"]: each["sha256"] for each in previous.get("shards", [])}
-    if any(shard.name in old and old[shard.name] != shard.sha256 for shard in shards):
-        # A name that the old manifest gives to other bytes: nobody may read by that manifest any more.
-        store.delete(NAME)
-    with scratch_folder(store) as scratch:
-        copies = []
-        for at, shard in enumerate(shards):
-            if shard.source and shard.source != shard.name:
-                copy = scratch / f"kept-{at}.parquet"
-                _copy(store.get(shard.source, scratch), copy)
-                copies.append((copy, shard.name))
-        for copy, name in copies:
-            store.put(copy, name)
-        for shard in shards:
-            if shard.path is not None:
-                store.put(shard.path, shard.name)
-            elif shard.place is not None:
-                store.take(*shard.place, shard.name)
-    raw = sealed(data)
-    # As a reader gets it: the order of keys is the file's.
-    read_back = json.loads(raw)
-    store.write("README.md", card(read_back).encode())
-    store.write("croissant.json", canonical(croissant(read_back)))
-    store.write(NAME, raw)
-    names = {shard.name for shard in shards}
-    for file in store.files("data"):
-        if f"data/{file}" not in names:
-            store.delete(f"data/{file}")
-
-
-def _copy(source: Path, target: Path) -> None:
-    """A hard link where that works: a kept shard's bytes need not be written again."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-@contextmanager
-def scratch_folder(store: Store) -> Iterator[Path]:
-    """A temporary folder on the store's file system where it is local; a dataset keeps nothing of it."""
-    root = store.scratch_root()
-    try:
-        with tempfile.TemporaryDirectory(dir=root, prefix="pack-") as folder:
-            yield Path(folder)
-    finally:
-        sweep(root.parent)
-        # Not empty where another scratch folder, or another process's, is still in use.
-        with suppress(OSError):
-            root.rmdir()
-            root.parent.rmdir()

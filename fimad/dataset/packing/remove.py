@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fimad.dataset.manifest import read_manifest
 from fimad.dataset.packing.describe import figures
-from fimad.dataset.packing.pack import publish, scratch_folder
+from fimad.dataset.packing.publication import last_version, publish, scratch_folder
 from fimad.dataset.packing.rows import VideoRows
 from fimad.dataset.packing.shards import Shard, ShardWriter
 from fimad.errors import DatasetError
@@ -23,7 +22,7 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
     Returns the number of clips removed. Raises `DatasetError` if the dataset does not hold the video.
     """
     store = open_store(path)
-    previous = read_manifest(store)
+    previous = last_version(store)
     holder = next((each for each in previous["shards"] if video_id in each["videos"]), None)
     if holder is None:
         raise DatasetError(

@@ -45,6 +45,12 @@ def _yaml(manifest: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "---"])
 
 
+def is_card(raw: bytes) -> bool:
+    """Whether a README is the card of a dataset of fimad."""
+    head = raw.partition(b"\n---\n")[0]
+    return head.startswith(b"---\n") and all(line in head for line in (b"\n- fimad\n", b"\nlicense_name: per-video\n"))
+
+
 def content_version(manifest: Mapping[str, Any]) -> str:
     """The dataset's version, and a number that changes with its shards: `datasets` keeps what it read under it.
 

@@ -12,6 +12,7 @@ import re
 import tempfile
 import time
 import urllib.parse
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,7 +198,7 @@ class _Expansion:
             )
 
     def _folder(self, folder: Path) -> Iterator[Video | SourceFailure]:
-        for path in _walk(folder):
+        for path in _walk_links(folder):
             if isinstance(path, SourceFailure):
                 yield path
                 continue
@@ -378,12 +379,24 @@ def _is_single(url: str, *, in_list: bool) -> bool:
     return extractor.is_single_video(url) is True
 
 
-def _walk(folder: Path) -> Iterator[Path | SourceFailure]:
+def _walk_links(folder: Path) -> Iterator[Path | SourceFailure]:
+    """What `_walk` finds, and then what it finds below linked folders; each folder once, however many links lead to it."""
+    waiting: deque[Path] = deque([folder])
+    seen: set[str] = set()
+    while waiting:
+        yield from _walk(waiting.popleft(), waiting, seen)
+
+
+def _walk(folder: Path, links: deque[Path], seen: set[str]) -> Iterator[Path | SourceFailure]:
     """Media files below a folder, and info.json files that have none beside them, in the order of their names.
 
-    A folder that can't be read is a failure of its own, and costs no other. What is not finished, and what describes a
+    Linked folders go to `links`. A folder that can't be read is a failure of its own, and costs no other. What is not finished, and what describes a
     playlist, is no video.
     """
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -397,7 +410,9 @@ def _walk(folder: Path) -> Iterator[Path | SourceFailure]:
             continue
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path)
+            yield from _walk(path, links, seen)
+        elif entry.is_dir():
+            links.append(path)
         elif path.suffix.lower() in MEDIA_SUFFIXES:
             if listing.is_unfinished(name):
                 _LOG.info("%s is left out: part of a download", path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from fimad.pipeline.state import index
 from fimad.pipeline.state.bundles import Compaction
 from fimad.pipeline.state.records import DONE, PENDING
 from fimad.pipeline.state.survey import Survey
-from fimad.pipeline.state.workspace import Workspace
+from fimad.pipeline.state.workspace import Workspace, media_of
 from fimad.storage.store import open_store
 
 
@@ -127,8 +127,8 @@ def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *,
     """Media that no `download` artifact names any more; and all that is not needed any more, if none is to be kept."""
     surveys = []
     for plan in plans:
-        consumers = [name for name, stage in plan.stages.items() if stage.needs_media and name in plan.keys]
-        waits = any(stage.needs_media for name, stage in plan.stages.items() if name in plan.unavailable)
+        consumers = [name for name in plan.media_consumers() if name in plan.keys]
+        waits = any(name in plan.unavailable for name in plan.media_consumers())
         surveys.append(None if waits else Survey(workspace, plan, consumers, again=False))
     old: list[tuple[str, int]] = []
     done: list[tuple[str, int]] = []
@@ -205,13 +205,24 @@ def compact(
     return total
 
 
+def _media_of(workspace: Workspace, video_id: str) -> Iterator[str]:
+    """SHA-256 of the files that a video was made from, under every configuration."""
+    for key in workspace.keys().get("download", ()):
+        try:
+            media = media_of("download", workspace.read("download", key, video_id, columns=["media_sha256"]))
+        except (FileNotFoundError, DamagedArtifactError):
+            continue
+        if media:
+            yield media
+
+
 def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) -> int:
-    """Keep a video out of every later build and dataset; with `purge` delete what was made of it as well.
+    """Keep a video, and copies of its file, out of every later build and dataset; with `purge` delete what was made of it as well.
 
     Returns the number of files deleted. The note of it holds the day and the reason, and no more.
     """
     deleted = 0
-    workspace.remove_video(video_id, reason)
+    workspace.remove_video(video_id, reason, _media_of(workspace, video_id))
     if purge:
         for stage, keys in workspace.keys().items():
             for key in keys:

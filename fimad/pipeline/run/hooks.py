@@ -26,7 +26,7 @@ class MediaRemover:
         self._workspace = workspace
         self._plan = plan
         self._survey = survey
-        self._consumers = [name for name, stage in plan.stages.items() if stage.needs_media]
+        self._consumers = plan.media_consumers()
         self._on = not config.http.keep_media and "download" in plan.keys
 
     def __call__(self, work: VideoWork) -> StageResult | None:

@@ -22,7 +22,7 @@ from fimad.dataset.packing.shards import Shard, ShardMade, ShardPlan, write_shar
 from fimad.errors import DamagedArtifactError, FimadError, SetupError
 from fimad.pipeline.run.executor import Executor
 from fimad.pipeline.run.failures import describe_failure
-from fimad.pipeline.state.index import ROWS, Index
+from fimad.pipeline.state.index import ROWS, Index, fresh_stamp, stamped
 from fimad.pipeline.state.packing import ArtifactReader, Damage
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import Outcome, StageResult, Task
@@ -60,7 +60,7 @@ def _index(workspace: Workspace, config: Config, keys: dict[str, str], payload: 
         except DamagedArtifactError:
             continue
         except FileNotFoundError:
-            # Deleted meanwhile: the next build makes it again.
+            # Deleted meanwhile; the driver tells what it does not get to know of.
             continue
     if rows:
         Index(workspace, keys).add(payload["name"], pa.Table.from_pylist(rows, schema=ROWS))
@@ -117,11 +117,11 @@ class PackJobs:
 
     def take_facts(self, videos: Sequence[tuple[str, str]]) -> list[Damage]:
         """Index some videos, given as (video_id, its stages joined by commas); returns what is damaged."""
-        stamp = time.time_ns()
+        stamp = fresh_stamp(self._workspace)
         tasks = []
         for start in range(0, len(videos), FACTS_A_JOB):
             chunk = videos[start : start + FACTS_A_JOB]
-            name = hashlib.sha256(json.dumps([stamp, chunk]).encode()).hexdigest()[:16]
+            name = stamped(stamp, hashlib.sha256(json.dumps([stamp, chunk]).encode()).hexdigest()[:16])
             payload = json.dumps({"videos": chunk, "stamp": stamp, "name": name})
             tasks.append(Task(f"facts {start}", "", "", ("pack",), "cpu", job="index", payload=payload))
         return [damage for answer in self._run(tasks) for damage in _damages(answer)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fimad.errors import DamagedArtifactError, FimadError, PermanentError, SetupError, TransientError
+from fimad.errors import DamagedArtifactError, Filtered, FimadError, PermanentError, SetupError, TransientError
 from fimad.pipeline.acquire.addresses import redacted
 from fimad.pipeline.contract import FrameStage, Stage, StageInput, Video
 from fimad.pipeline.run.failures import GoneError, NoMediaError, describe_failure, video_log
@@ -298,11 +298,25 @@ class TaskRun:
         self._media_bytes += path.stat().st_size
         return self.lane.workspace.publish_media(self.lane.spec.keys["download"], self.video.video_id, path, suffix)
 
+    def _check_taken_down(self, key: str, media_sha256: str, table: pa.Table) -> None:
+        """Raise `Filtered` for a copy of a file that was taken down under another name or address."""
+        if media_sha256 not in self.lane.workspace.removed_media():
+            return
+        self.lane.workspace.delete_media(key, self.video.video_id, table.column("media")[0].as_py() or "")
+        raise Filtered(
+            f"The file of {self.video.video_id} is that of a video that was taken down.",
+            "It is a copy of it under another name or address.",
+            "Nothing is to be done. If it was taken down by mistake, delete its note in the workspace's `removed` folder.",
+            reason="removed",
+        )
+
     def _publish(self, name: str, table: pa.Table | None) -> int:
         """Publish an artifact, or put it together from its parts. Returns its size in bytes."""
         stage, key, video_id = self.lane.plain(name), self.lane.spec.keys[name], self.video.video_id
         if table is not None:
             origin = media_of(name, table) if name == "download" else self._origin
+            if name == "download":
+                self._check_taken_down(key, origin, table)
             return self.lane.workspace.publish(
                 name, key, video_id, self._checked(name, table), version=stage.version, media=origin
             )

@@ -79,6 +79,10 @@ class StagePlan:
         """Names of the stages that can run here, upstream first."""
         return [name for name in self.stages if name not in self.unavailable]
 
+    def media_consumers(self) -> list[str]:
+        """The stages that look at media, but for those that the user agreed to do without."""
+        return [name for name, stage in self.stages.items() if stage.needs_media and name not in self.left_out]
+
     def with_upstream(self, names: Iterable[str]) -> list[str]:
         """The named stages and all that is upstream of them, upstream first; only those that can run."""
         wanted: set[str] = set()

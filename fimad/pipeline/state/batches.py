@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from fimad.errors import ConfigError
+from fimad.errors import ConfigError, SetupError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.records import Hashes, id_hashes, member
 from fimad.pipeline.state.secrets import Secrets
@@ -20,6 +20,7 @@ from fimad.storage import atomic
 from fimad.storage.store import Store
 
 T = TypeVar("T")
+_CUT = "The disk was full or is failing, or something other than fimad cut the file; fimad publishes whole files only."
 # What a file can be named after.
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 
@@ -30,6 +31,7 @@ class Batches:
     store: Store
     url: str
     secrets: Secrets
+    removed_notes: dict[str, set[str]]
 
     def batches(self) -> list[str]:
         """Names of the stored expansions of sources, the latest first: what it says of a video counts."""
@@ -61,12 +63,12 @@ class Batches:
         try:
             with scratch.open("wb") as file:
                 for video in videos:
-                    line = json.dumps(self._row(video), ensure_ascii=False).encode() + b"\n"
+                    line = _json_bytes(self._row(video)) + b"\n"
                     digest.update(line)
                     file.write(line)
                     count += 1
             name = f"sources/{digest.hexdigest()[:16]}.jsonl"
-            if count and not self.store.exists(name):
+            if count and not self._is_whole(name):
                 self.store.put(scratch, name)
             if count:
                 self._note_latest(name)
@@ -86,55 +88,134 @@ class Batches:
         said = [video.given, video.fingerprint] if video.given or video.fingerprint else []
         return [video.video_id, video.kind, location, *said]
 
-    def remove_video(self, video_id: str, reason: str) -> None:
-        """Note that a video was taken down, and when and why: no build takes it on any more."""
+    def remove_video(self, video_id: str, reason: str, media: Iterable[str] = ()) -> None:
+        """Note that a video was taken down, and when and why: no build takes it on any more.
+
+        Parameters
+        ----------
+        media : SHA-256 of its files, by which copies under other names and addresses are known.
+        """
         if not _ID.fullmatch(video_id):
             raise ConfigError(
                 f"{video_id!r} is no id of a video.", "It has other signs.", "`fimad status` knows the ids."
             )
-        note = {"video_id": video_id, "removed_on": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+        note = {
+            "video_id": video_id,
+            "removed_on": datetime.now(UTC).isoformat(timespec="seconds"),
+            "reason": reason,
+            "media_sha256": sorted({*media} | self._removed_media(f"{video_id}.json")),
+        }
         self.store.write(f"removed/{video_id}.json", json.dumps(note, ensure_ascii=False).encode())
 
     def removed(self) -> set[str]:
         """Ids of the videos that were taken down."""
         return {name.removesuffix(".json") for name in self.store.files("removed") if name.endswith(".json")}
 
+    def removed_media(self) -> set[str]:
+        """SHA-256 of the media that were taken down."""
+        for name in self.store.files("removed"):
+            if name not in self.removed_notes:
+                # Asked after each download: a note is read once.
+                self.removed_notes[name] = self._removed_media(name)
+        return set().union(*self.removed_notes.values())
+
+    def _removed_media(self, name: str) -> set[str]:
+        try:
+            note = json.loads(self.store.read(f"removed/{name}"))
+        except (FileNotFoundError, ValueError):
+            return set()
+        # Notes of before do not say.
+        found = note.get("media_sha256") if isinstance(note, dict) else None
+        return {str(each) for each in found} if isinstance(found, list) else set()
+
     def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
         """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
         name = batch.replace(".jsonl", ".problems.json")
         if problems:
-            self.store.write(name, json.dumps(problems, indent=1, ensure_ascii=False).encode())
+            self.store.write(name, _json_bytes(problems, indent=1))
         elif self.store.exists(name):
             self.store.delete(name)
 
     def problems(self) -> list[dict[str, str]]:
         """What in the sources of all batches was no video."""
         names = sorted(name for name in self.store.files("sources") if name.endswith(".problems.json"))
-        return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
+        return [each for name in names for each in self._problems_of(f"sources/{name}")]
+
+    def _problems_of(self, name: str) -> list[dict[str, str]]:
+        try:
+            found = json.loads(self.store.read(name))
+            return [{str(key): str(value) for key, value in each.items()} for each in found]
+        except (ValueError, TypeError, AttributeError):
+            what = f"{name} can't be read: what in those sources was no video is not known."
+            fix = "Build from the sources again: it is written anew."
+            return [{"source": name, "reason": "damaged_record", "what": what, "why": _CUT, "fix": fix}]
 
     def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
-        """The videos of the given batches (by default of all), each once, a line at a time; without those taken down."""
+        """The videos of the given batches (by default of all), each once, a line at a time; without those taken down.
+
+        A local file is one video: where a later expansion found another one at a path, the file was replaced.
+        """
         seen: list[Hashes] = []
         removed = self.removed()
         names = list(self.batches() if batches is None else batches)
         for number, name in enumerate(names):
             mine: list[bytes] = []
             for chunk in chunks(self._lines(name), 4096):
-                rows = json.loads(b"[" + b",".join(chunk) + b"]")
+                rows = self._rows(name, chunk)
                 known = np.zeros(len(rows), dtype=bool)
                 if len(names) > 1:
                     hashes = id_hashes(row[0] for row in rows)
+                    places = id_hashes(row[0] if row[1] == "url" else ascii(row[2]) for row in rows)
                     for earlier in seen:
-                        known |= member(hashes, earlier)
+                        known |= member(hashes, earlier) | member(places, earlier)
                 for row, skip in zip(rows, known.tolist(), strict=True):
                     if not skip and row[0] not in removed:
                         location = self.secrets.whole(row[2]) if row[1] == "url" else row[2]
                         yield Video(row[0], row[1], location, *row[3:5])
                 if number < len(names) - 1:
-                    mine.append(hashes.tobytes())
+                    mine += [hashes.tobytes(), places.tobytes()]
             seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
 
+    def _rows(self, name: str, lines: list[bytes]) -> list[Any]:
+        try:
+            rows = json.loads(b"[" + b",".join(lines) + b"]")
+        except ValueError as error:
+            raise self._damaged(name) from error
+        if not all(
+            isinstance(row, list) and len(row) >= 3 and all(isinstance(each, str) for each in row) for row in rows
+        ):
+            raise self._damaged(name)
+        return list(rows)
+
+    def _damaged(self, name: str) -> SetupError:
+        return SetupError(
+            f"The list of videos {name} in {self.url} is damaged: it has {self.store.size(name)} bytes, and does not end as it "
+            "was written.",
+            _CUT,
+            "Name the sources again, `fimad build SOURCES`: it is written anew. If they are not wanted any more, delete the "
+            "file.",
+            reason="damaged_list",
+        )
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether an expansion is stored, with the bytes that its name stands for."""
+        digest = hashlib.sha256()
+        try:
+            for line in self._lines(name):
+                digest.update(line)
+        except (FileNotFoundError, SetupError):
+            return False
+        return name == f"sources/{digest.hexdigest()[:16]}.jsonl"
+
     def _lines(self, name: str) -> Iterator[bytes]:
+        """The lines of an expansion, which is never empty; raises `SetupError` if it was cut."""
+        line = b""
+        for line in self._stored_lines(name):
+            yield line
+        if not line.endswith(b"\n"):
+            raise self._damaged(name)
+
+    def _stored_lines(self, name: str) -> Iterator[bytes]:
         if self.store.local is not None:
             with (self.store.local / name).open("rb") as file:
                 yield from file
@@ -145,6 +226,11 @@ class Batches:
                     yield from file
             finally:
                 path.unlink(missing_ok=True)
+
+
+def _json_bytes(data: Any, indent: int | None = None) -> bytes:
+    """JSON whose texts may hold names of files that are not UTF-8: their bytes are written as JSON's own escapes."""
+    return json.dumps(data, indent=indent, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,7 +1,10 @@
 """The index of a workspace: the facts that packing decides from, a row a video, many videos a file.
 
-    index/<key>/<name>.parquet     facts of videos (`dataset.packing.facts`); the key stands for the keys of all stages
-    index/stale/<stamp>-<n>.json   videos whose facts of before that stamp are void, because an artifact was made again
+    index/<key>/<stamp>-<n>.parquet  facts of videos (`dataset.packing.facts`); the key stands for the keys of all stages
+    index/stale/<stamp>-<n>.json     videos whose facts of up to that stamp are void, because an artifact was made again
+
+Stamps are taken from the clock, and go on from the largest that is there: a clock that was set back, or another driver's that is
+ahead, changes nothing of what came before what.
 
 A row speaks of the artifacts of the stages that it names. It is void as soon as a video is done in others, so that a build
 which adds a video reads that video's artifacts and no others. Nothing rests on the index: where it is deleted, it is made
@@ -13,11 +16,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 import uuid
 import weakref
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
@@ -30,12 +34,14 @@ from numpy.typing import NDArray
 from fimad.dataset.packing.duplicates import PRINT_BYTES
 from fimad.dataset.packing.facts import FACTS, Facts, mark_values
 from fimad.errors import DamagedArtifactError
+from fimad.pipeline.state.records import Hashes, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 from fimad.storage.parquet import write_table
 
 _VERSION = 1
 _STALE = "index/stale"
-#: Rows of the index: facts, and when they were taken, by the driver's clock.
+_STAMPED = re.compile(r"(\d{20})-.*")
+#: Rows of the index: facts, and the stamp of when they were taken.
 ROWS = FACTS.append(pa.field("stamp", pa.int64(), nullable=False))
 # More files than this are put together, those of fewer rows than this.
 _MOST_FILES = 64
@@ -186,7 +192,8 @@ class Index:
 
     def _merge(self, tables: Sequence[pa.Table], names: Sequence[str]) -> None:
         if tables:
-            self.add(f"merged-{uuid.uuid4().hex[:16]}", pa.concat_tables(tables).combine_chunks())
+            every = pa.concat_tables(tables).combine_chunks()
+            self.add(stamped(pc.max(every.column("stamp")).as_py() or 0, f"merged-{uuid.uuid4().hex[:16]}"), every)
         for name in names:
             self.workspace.store.delete(name)
 
@@ -222,7 +229,8 @@ def stale(workspace: Workspace) -> dict[str, int]:
     """By video id, the stamp up to which its facts are void."""
     found: dict[str, int] = {}
     for name in workspace.store.files(_STALE):
-        stamp = int(name.partition("-")[0])
+        if (stamp := _stamp_of(name)) is None:
+            continue
         try:
             listed = json.loads(workspace.store.read(f"{_STALE}/{name}"))
         except (FileNotFoundError, ValueError):
@@ -234,8 +242,59 @@ def stale(workspace: Workspace) -> dict[str, int]:
 
 def void(workspace: Workspace, video_ids: Iterable[str]) -> None:
     """Void the facts of some videos under every configuration: an artifact of theirs is being made again."""
-    name = f"{_STALE}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
+    stamp = max([time.time_ns(), *_row_stamps(workspace)])
+    name = f"{_STALE}/{stamped(stamp, uuid.uuid4().hex[:8])}.json"
     workspace.store.write(name, json.dumps(sorted(video_ids)).encode())
+
+
+def notes_of_stale(workspace: Workspace) -> list[str]:
+    """Names of the notes of what is void; there is one more whenever an artifact is made again."""
+    return sorted(workspace.store.files(_STALE))
+
+
+def fresh_stamp(workspace: Workspace) -> int:
+    """A stamp for facts that are taken now: nothing that was voided so far voids them."""
+    void_stamps = (_stamp_of(name) for name in workspace.store.files(_STALE))
+    return max([time.time_ns(), *(stamp + 1 for stamp in void_stamps if stamp is not None)])
+
+
+def stamped(stamp: int, name: str) -> str:
+    """A name that tells the stamp of what is in the file, so that a listing is enough to know it."""
+    return f"{stamp:020d}-{name}"
+
+
+def _stamp_of(name: str) -> int | None:
+    match = _STAMPED.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def _row_stamps(workspace: Workspace) -> Iterator[int]:
+    """The largest stamp of each file of rows, under every configuration."""
+    for folder in workspace.store.folders("index"):
+        for name in workspace.store.files(f"index/{folder}") if folder != "stale" else ():
+            if (stamp := _stamp_of(name)) is not None:
+                yield stamp
+                continue
+            try:
+                # As an earlier version named them.
+                table = workspace.read_table(f"index/{folder}/{name}", ["stamp"])
+                yield pc.max(table.column("stamp")).as_py() or 0
+            except (FileNotFoundError, DamagedArtifactError, KeyError):
+                continue
+
+
+def said_of(workspace: Workspace) -> Hashes:
+    """Hashes of the ids of which a source said something when their facts were taken, under any configuration; sorted."""
+    found = [np.zeros(0, np.uint64)]
+    for folder in workspace.store.folders("index"):
+        for name in workspace.store.files(f"index/{folder}") if folder != "stale" else ():
+            try:
+                table = workspace.read_table(f"index/{folder}/{name}", ["video_id", "source"])
+                said = table.filter(pc.not_equal(table.column("source"), ""))
+            except (FileNotFoundError, DamagedArtifactError, KeyError):
+                continue
+            found.append(id_hashes(said.column("video_id").to_pylist()))
+    return np.unique(np.concatenate(found))
 
 
 def purge(workspace: Workspace, video_id: str) -> int:

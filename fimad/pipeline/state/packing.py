@@ -18,9 +18,9 @@ from fimad.config import Config, PackConfig, section_json
 from fimad.dataset.packing.facts import Facts
 from fimad.dataset.packing.pack import Source
 from fimad.dataset.packing.shards import ShardMade, ShardPlan
-from fimad.errors import DamagedArtifactError
+from fimad.errors import DamagedArtifactError, SetupError
 from fimad.pipeline.stages.registry import StagePlan
-from fimad.pipeline.state.index import Index, StagesDone
+from fimad.pipeline.state.index import Index, StagesDone, notes_of_stale
 from fimad.pipeline.state.records import DONE, PENDING, STATES
 from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace, media_of
@@ -123,6 +123,7 @@ class WorkspaceSource(Source):
         self._fingerprints: dict[str, str] = {}
         self._reader = ArtifactReader(workspace, {name: plan.keys[name] for name in self.stages})
         self._jobs = jobs
+        self._taken_down: set[str] = set()
 
     @property
     def damaged(self) -> list[Damage]:
@@ -168,18 +169,33 @@ class WorkspaceSource(Source):
 
     def facts(self) -> tuple[Facts, set[str]]:
         """From the index; what is new, or done in other stages than before, is indexed first."""
-        if self._jobs is None:
-            return super().facts()
+        known, damaged = super().facts() if self._jobs is None else self._from_index(self._jobs)
+        down = self.workspace.removed_media()
+        media = known.column("media") if down else ()
+        self._taken_down = (
+            {each for each, sha256 in zip(known.video_ids, media, strict=True) if sha256 in down} if down else set()
+        )
+        return known.without(self._taken_down), damaged
+
+    def _from_index(self, jobs: Jobs) -> tuple[Facts, set[str]]:
         stages = self._stages_done()
         index = Index(self.workspace, self._reader.keys)
         known = index.load(stages)
         if len(known.video_ids) < len(stages.video_ids):
             every = zip(stages.video_ids, stages.codes.tolist(), strict=True)
             new = [(each, stages.texts[code]) for each, code in every if known.row(each) is None]
-            self.damaged.extend(self._jobs.take_facts(new))
+            self.damaged.extend(jobs.take_facts(new))
             index.compact()
             known = index.load(stages)
-        return known, {each.video_id for each in self.damaged}
+        damaged = {each.video_id for each in self.damaged}
+        if unknown := [each for each in stages.video_ids if known.row(each) is None and each not in damaged]:
+            raise SetupError(
+                f"What there is of {len(unknown)} videos could not be told: {', '.join(unknown[:3])}.",
+                "Somebody deletes artifacts while this build is on, or files of the workspace's index do not appear.",
+                "Run the command again: it makes what is missing. The dataset was left as it was.",
+                reason="artifacts_missing",
+            )
+        return known, damaged
 
     def _stages_done(self) -> StagesDone:
         """What `included` tells, in a few bytes a video."""
@@ -213,11 +229,15 @@ class WorkspaceSource(Source):
             missing = next((name for name in self.required if name not in done), None)
             if missing is not None:
                 yield self._reason(video_id, missing)
+            elif video_id in self._taken_down:
+                yield Excluded(
+                    video_id, "download", "filtered", "removed", "Its file is that of a video that was taken down."
+                )
 
     def incomplete(self) -> Iterator[Excluded]:
         """Each video that is in the dataset without one of the stages that ran, and why."""
         for video_id, done in self._done():
-            if all(name in done for name in self.required):
+            if all(name in done for name in self.required) and video_id not in self._taken_down:
                 for name in self.stages:
                     if name not in done and name not in self.plan.unavailable:
                         yield self._reason(video_id, name)
@@ -248,12 +268,16 @@ class WorkspaceSource(Source):
         return Excluded(video_id, stage, record.state, record.reason, record.what)
 
     def fingerprint(self) -> str:
-        """Changes whenever packing would give another dataset: corpus, what is done, keys, or options of `pack`."""
+        """Changes whenever packing would give another dataset: corpus, what is done or was made again, keys, or options of `pack`."""
         digest = hashlib.sha256()
         head = {
             "pack": section_json(self.config.pack),
             "stages": self.stage_info(),
             "unavailable": self.unavailable,
+            # What was made again may be another thing: its source changed between two downloads.
+            "split_file": _file_sha256(self.config.pack.split_file),
+            "removed": sorted(self.workspace.removed_media()),
+            "made_again": notes_of_stale(self.workspace),
         }
         digest.update(json.dumps(head, sort_keys=True).encode())
         ids = self.video_ids()
@@ -263,3 +287,12 @@ class WorkspaceSource(Source):
             digest.update("\0".join(self._fingerprints.get(each, "") for each in chunk).encode())
             digest.update(self._survey.states(chunk).tobytes())
         return digest.hexdigest()
+
+
+def _file_sha256(path: str) -> str:
+    """SHA-256 of a file that an option names; empty if there is none."""
+    try:
+        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest() if path else ""
+    except OSError:
+        # Packing says what is wrong with it.
+        return ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,30 @@ class Record:
     not_before: str = ""
     limit: float | None = None
     source_fingerprint: str = ""
+
+
+# How a record's fields come out of JSON; those that are not here are texts.
+_TYPES: dict[Any, Any] = {"bool": bool, "int": int, "float": (int, float), "float | None": (int, float, type(None))}
+_KINDS = {each.name: _TYPES.get(each.type, str) for each in fields(Record) if each.name != "log"}
+
+
+def record_from(data: Any, stage: str, video_id: str) -> Record:
+    """A record as it was stored. One that can't be read counts as failed; what a newer version says besides is left out."""
+    known = {name: data[name] for name in _KINDS if name in data} if isinstance(data, dict) else {}
+    told = {"reason", "what"} <= known.keys() and known.get("state") in STATES[FAILED:]
+    if told and all(isinstance(value, _KINDS[name]) for name, value in known.items()):
+        log = data.get("log")
+        lines = tuple(str(line) for line in log) if isinstance(log, list) else ()
+        return Record(**{**known, "stage": stage, "video_id": video_id, "log": lines})
+    return Record(
+        "failed",
+        stage,
+        video_id,
+        "damaged_record",
+        "The failure record can't be read.",
+        "Another version of fimad wrote it, or something other than fimad cut it.",
+        "`fimad retry --reason damaged_record` tries the video again.",
+    )
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from fimad.pipeline.contract import Resource, Video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.batches import chunks
-from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, StageIndex, id_hashes
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, StageIndex, id_hashes, member
 from fimad.pipeline.state.workspace import Workspace
 
 Videos = Callable[[], Iterable[Video]]
@@ -70,6 +71,7 @@ class Survey:
         self.indexes: dict[str, StageIndex] = {}
         self.again: dict[str, Hashes] = {}
         self.recorded: dict[str, list[str]] = {}
+        self._reopened: dict[str, list[str]] = {}
         for name in self.names:
             failed: list[str] = []
             bounded = again and self._limits_changed(name)
@@ -79,6 +81,7 @@ class Survey:
             if keep_records:
                 self.recorded[name] = [*failed, *(filtered or ())]
             self.again[name] = self._worth_a_try(name, [*failed, *(filtered or ())] if again else ())
+            self._reopened[name] = list(compress(filtered or (), member(id_hashes(filtered or ()), self.again[name])))
         position = {name: at for at, name in enumerate(self.names)}
         self._inputs = [[position[each] for each in plan.inputs(name) if each in position] for name in self.names]
         self._resources: list[Resource] = [plan.stages[name].resource for name in self.names]
@@ -107,9 +110,12 @@ class Survey:
         return bool(now) and self._workspace.read_state(f"limits-{name}-{self.plan.keys[name]}") != now
 
     def note_limits(self) -> None:
-        """All that the limits of now take on was tried: the next run need not look at what is left out."""
+        """Note that all was tried which the limits of now take on: the next run need not look at what is left out.
+
+        Not so where videos of another corpus wait for it.
+        """
         for name in self.names:
-            if self._limits_changed(name):
+            if self._limits_changed(name) and not len(self._worth_a_try(name, self._reopened[name])):
                 self._workspace.write_state(f"limits-{name}-{self.plan.keys[name]}", self._limits(name))
 
     def _worth_a_try(self, name: str, video_ids: Sequence[str]) -> Hashes:

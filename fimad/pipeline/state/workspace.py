@@ -50,6 +50,7 @@ from fimad.pipeline.state.records import (
     StageIndex,
     id_digest,
     id_hashes,
+    record_from,
 )
 from fimad.pipeline.state.secrets import Secrets
 from fimad.storage import atomic
@@ -79,6 +80,7 @@ class Workspace(Batches):
         self.url = self.store.url
         self.bundles = Bundles(self.store)
         self.secrets = Secrets(self.url)
+        self.removed_notes = {}
         self._proofs: list[str] = []
 
     # Names
@@ -124,7 +126,12 @@ class Workspace(Batches):
 
     def read(self, stage: str, key: str, video_id: str, columns: list[str] | None = None) -> pa.Table:
         """An artifact; `FileNotFoundError` if there is none, `DamagedArtifactError` if its bytes are not what was written."""
-        return self._read(self.name(stage, key, video_id), lambda file: file.read(columns=columns, use_threads=False))
+
+        def take(file: pq.ParquetFile) -> pa.Table:
+            _check_owner(file, video_id)
+            return file.read(columns=columns, use_threads=False)
+
+        return self._read(self.name(stage, key, video_id), take)
 
     def made_from(self, stage: str, key: str, video_id: str) -> str:
         """SHA-256 of the media that an artifact was made from; empty if it does not say. Raises as `read` does."""
@@ -144,6 +151,13 @@ class Workspace(Batches):
             raise
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # What the system says has a number; what pyarrow makes of damaged bytes ("Couldn't deserialize thrift") has none.
+            if isinstance(error, PermissionError):
+                raise DamagedArtifactError(
+                    f"The artifact {name} can't be read: {error.strerror}.",
+                    "Its permissions were changed, or somebody else wrote it.",
+                    "`fimad build` deletes it and makes it anew; to keep it, say `chmod u+r` to it before.",
+                    reason="unreadable_artifact",
+                ) from error
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise DamagedArtifactError(
@@ -152,9 +166,9 @@ class Workspace(Batches):
                 "`fimad build` deletes it and makes it anew. If it comes back, look at the disk.",
             ) from error
 
-    def read_table(self, name: str) -> pa.Table:
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Any Parquet file of the workspace; raises as `read` does."""
-        return self._read(name, lambda file: file.read(use_threads=False))
+        return self._read(name, lambda file: file.read(columns=columns, use_threads=False))
 
     def discard(self, stage: str, key: str, video_id: str) -> None:
         """Delete an artifact that has to be made again: it is damaged, or made from other media than there is now."""
@@ -278,9 +292,8 @@ class Workspace(Batches):
                 continue
             except ValueError:
                 # Not written by fimad; it counts as failed all the same.
-                return Record("failed", stage, video_id, "damaged_record", "The failure record can't be read.")
-            data["log"] = tuple(data.get("log", ()))
-            return Record(**data)
+                data = None
+            return record_from(data, stage, video_id)
         return None
 
     def delete_record(self, stage: str, key: str, video_id: str) -> None:
@@ -396,6 +409,20 @@ def _take(source: Any, take: Callable[[pq.ParquetFile], Any]) -> Any:
     # Most artifacts are small: a pool of threads costs more than it saves.
     with pq.ParquetFile(source, page_checksum_verification=True) as file:
         return take(file)
+
+
+def _check_owner(file: pq.ParquetFile, video_id: str) -> None:
+    """Raise `DamagedArtifactError` where rows are another video's: somebody copied a file over another."""
+    if "video_id" not in file.schema_arrow.names or not file.num_row_groups:
+        return
+    owners = set(file.read_row_group(0, columns=["video_id"], use_threads=False).column(0).to_pylist())
+    if others := sorted(owners - {video_id, None}):
+        raise DamagedArtifactError(
+            f"The artifact of {video_id} is that of {others[0]}.",
+            "A file of the workspace was copied over another.",
+            "`fimad build` deletes it and makes it anew.",
+            reason="of_another_video",
+        )
 
 
 def _made_from(schema: pa.Schema) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from fimad.dataset.packing.duplicates import PRINT_BYTES
 from fimad.dataset.packing.facts import FACTS, Facts
-from fimad.pipeline.state.index import ROWS, Index, StagesDone, void
+from fimad.pipeline.state.index import ROWS, Index, StagesDone, fresh_stamp, stamped, void
 from fimad.pipeline.state.workspace import Workspace
 
 BOTH = "download,segment"
@@ -75,6 +75,31 @@ def test_void_rows_do_not_count_and_later_ones_do(index: Index, monkeypatch: pyt
     # v2 lost an artifact that its row speaks of: it is about to be made again.
     assert index.void_changed(lambda ids: [{"download"} if each == "v2" else set(BOTH.split(",")) for each in ids]) == 1
     assert stamps(index.load(done(v1=BOTH, v2=BOTH, v3=BOTH))) == {"v1": 7}
+
+
+@pytest.mark.parametrize("ahead_ns", [-3600 * 10**9, 0, 1, 3600 * 10**9])
+def test_a_clock_that_was_set_back_changes_nothing(
+    index: Index, monkeypatch: pytest.MonkeyPatch, ahead_ns: int
+) -> None:
+    """Videos left the dataset, or kept the labels of before, without a word."""
+    now = 1_700_000_000 * 10**9
+    monkeypatch.setattr("fimad.pipeline.state.index.time.time_ns", lambda: now)
+    add(index, stamped(now + ahead_ns, "a"), row("v1", now + ahead_ns))
+    add(index, "as-before", row("v2", now + ahead_ns))
+    assert set(stamps(index.load(done(v1=BOTH, v2=BOTH)))) == {"v1", "v2"}
+    void(index.workspace, ["v1", "v2"])
+    assert stamps(index.load(done(v1=BOTH, v2=BOTH))) == {}
+    again = fresh_stamp(index.workspace)
+    add(index, stamped(again, "b"), row("v1", again), row("v2", again))
+    assert stamps(index.load(done(v1=BOTH, v2=BOTH))) == {"v1": again, "v2": again}
+
+
+def test_other_files_beside_the_notes_do_not_matter(index: Index) -> None:
+    index.workspace.store.write("index/stale/.DS_Store", b"x")
+    index.workspace.store.write("index/stale/notes-of-mine.json", b'["v1"]')
+    add(index, "a", row("v1", 5))
+    assert stamps(index.load(done(v1=BOTH))) == {"v1": 5}
+    assert fresh_stamp(index.workspace) > 5
 
 
 def test_what_was_stored_is_what_was_taken(index: Index) -> None:

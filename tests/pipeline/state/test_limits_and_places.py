@@ -60,6 +60,22 @@ def test_a_raised_limit_takes_on_what_was_left_out_for_it_and_nothing_else(tmp_p
     assert not list((tmp_path / "ws" / "stages").rglob("*.filtered.json"))
 
 
+@pytest.mark.parametrize("between", [("a",), ("a", "b"), ("b",)])
+def test_a_raised_limit_is_not_lost_by_a_run_over_other_videos(tmp_path: Path, between: tuple[str, ...]) -> None:
+    """A run over some videos once noted that all was tried: what others were left out for stayed so."""
+    (tmp_path / "videos").mkdir()
+    for name, seconds in (("a", 1.0), ("b", 1.5), ("long", 3.0)):
+        video(tmp_path / "videos" / f"{name}.mp4", seconds, size="160x120", tone=False)
+    assert download(tmp_path, "download.max_duration_s=2")["filtered"] == 1
+    chosen = [str(tmp_path / "videos" / f"{name}.mp4") for name in between]
+    places = ["--workspace", str(tmp_path / "ws"), "--workers", "0", "--stage", "download"]
+    result = CliRunner().invoke(app, ["build", *chosen, *places, "--set", "download.max_duration_s=4"])
+    assert result.exit_code == 0, result.output
+    assert download(tmp_path, "download.max_duration_s=4")["done"] == 1
+    # Now that all was tried, it is noted.
+    assert list((tmp_path / "ws" / "runs").glob("limits-download-*.json"))
+
+
 def test_limits_are_in_no_key_and_other_options_are() -> None:
     def key(**download: object) -> str:
         return plan_stages(parse_config({"download": download})).keys["download"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fimad import schema
-from fimad.errors import ConfigError, PermanentError, SetupError
+from fimad.errors import ConfigError, DamagedArtifactError, PermanentError, SetupError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Record, id_hashes
 from fimad.pipeline.state.workspace import Workspace
@@ -96,6 +101,34 @@ def test_records_round_trip_and_a_damaged_one_counts_as_failed(workspace: Worksp
     assert workspace.read_record("pose", "k", "a") is None
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "3",
+        '{"state": "odd", "reason": "x", "what": "y"}',
+        '{"state": "failed", "reason": 3, "what": ""}',
+    ],
+)
+def test_a_record_of_other_fields_costs_nobody_else_anything(workspace: Workspace, raw: str) -> None:
+    workspace.store.write(workspace.name("pose", "k", "b", ".failed.json"), raw.encode())
+    damaged = workspace.read_record("pose", "k", "b")
+    assert damaged is not None
+    assert (damaged.state, damaged.video_id, damaged.reason) == ("failed", "b", "damaged_record")
+    assert "fimad retry" in damaged.fix
+
+
+def test_a_record_of_a_newer_version_says_what_this_one_knows(workspace: Workspace) -> None:
+    record = Record("filtered", "pose", "a", "too_long", "What.", limit=5.0, log=("x",))
+    raw = {**asdict(record), "colour": "red", "log": ["x"]}
+    del raw["fix"]
+    workspace.store.write(workspace.name("pose", "k", "a", ".filtered.json"), json.dumps(raw).encode())
+    assert workspace.read_record("pose", "k", "a") == record
+
+
 def test_a_corpus_is_stored_once_and_read_without_repeats(workspace: Workspace) -> None:
     first = [Video("a", "url", "https://a.example/ü"), Video("b", "file", "/b.mp4")]
     name, count = workspace.add_batch(first)
@@ -106,6 +139,60 @@ def test_a_corpus_is_stored_once_and_read_without_repeats(workspace: Workspace) 
     assert sorted(video.video_id for video in workspace.videos()) == ["a", "b", "c"]
     assert list(workspace.videos([name])) == first
     workspace.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "info"])
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_a_file_that_was_replaced_is_one_video(workspace: Workspace, kind: Any, rounds: int) -> None:
+    """Its old id was made again from the new content: one file under two ids."""
+    for at in range(rounds):
+        workspace.add_batch([Video(f"x-{at}", kind, "/videos/x.mp4"), Video("y", kind, "/videos/y.mp4")])
+    assert [video.video_id for video in workspace.videos()] == [f"x-{rounds - 1}", "y"]
+    # The one of before came back.
+    workspace.add_batch([Video("x-0", kind, "/videos/x.mp4"), Video("y", kind, "/videos/y.mp4")])
+    assert sorted(video.video_id for video in workspace.videos()) == ["x-0", "y"]
+    # Addresses are as they were: one page may come to have another id, and nothing of it is local.
+    workspace.add_batch([Video("u", "url", "https://a.example/1")])
+    workspace.add_batch([Video("w", "url", "https://a.example/1")])
+    assert sorted(video.video_id for video in workspace.videos()) == ["u", "w", "x-0", "y"]
+
+
+@pytest.mark.parametrize("stage", ["download", "segment", "pose"])
+@pytest.mark.parametrize("columns", [None, ["value"]])
+def test_an_artifact_of_another_video_is_damage(workspace: Workspace, stage: str, columns: list[str] | None) -> None:
+    for video_id in ("a", "b"):
+        workspace.publish(stage, "k", video_id, pa.table({"video_id": [video_id] * 2, "value": [1, 2]}))
+    folder = Path(workspace.url)
+    shutil.copyfile(folder / workspace.name(stage, "k", "b"), folder / workspace.name(stage, "k", "a"))
+    assert workspace.read(stage, "k", "b", columns).column("value").to_pylist() == [1, 2]
+    with pytest.raises(DamagedArtifactError, match="is that of b") as caught:
+        workspace.read(stage, "k", "a", columns)
+    assert caught.value.reason == "of_another_video"
+
+
+def test_an_artifact_that_may_not_be_read_is_damage_and_a_folder_is_said(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.publish("pose", "k", "a", pa.table({"x": [1]}))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # As root no file is unreadable.
+    with monkeypatch.context() as patch:
+        patch.setattr("fimad.pipeline.state.workspace.pq.ParquetFile", refuse)
+        with pytest.raises(DamagedArtifactError, match="Permission denied") as damaged:
+            workspace.read("pose", "k", "a")
+    assert damaged.value.reason == "unreadable_artifact"
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", refuse)
+        with pytest.raises(SetupError, match="can't be read") as caught:
+            workspace.index("pose", "k")
+    assert "chmod" in caught.value.fix
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(SetupError, match="can't be written"):
+            workspace.discard("pose", "k", "a")
 
 
 def test_temporary_folders_of_the_dead_are_swept_and_others_stay(workspace: Workspace) -> None:
@@ -121,12 +208,14 @@ def test_temporary_folders_of_the_dead_are_swept_and_others_stay(workspace: Work
         "000000000000-1-1": False,  # another machine, lately
         "000000000001-1-1": True,  # another machine, silent for days
         "something-else": False,
+        "drafts-2024": False,  # not fimad's, however old
     }
     for name in names:
         (tmp / name).mkdir()
         (tmp / name / "half.mp4").write_bytes(b"x")
     past = time.time() - 10 * 24 * 3600
-    os.utime(tmp / "000000000001-1-1", (past, past))
+    for name in ("000000000001-1-1", "drafts-2024"):
+        os.utime(tmp / name, (past, past))
     assert workspace.sweep() == 3
     assert {path.name for path in tmp.iterdir()} == {mine.name} | {name for name, gone in names.items() if not gone}
     workspace.close()
@@ -143,16 +232,21 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_found_behind_what_a_library_made_of_it() -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_found_behind_what_a_library_made_of_it(number: int) -> None:
+    """So is a file that is too large for the file system: no video is to blame for it."""
     try:
         try:
-            raise OSError(28, "No space left on device")
+            raise OSError(number, os.strerror(number))
         except OSError as error:
             raise ValueError("could not write header") from error
     except ValueError as wrapped:
         found = atomic.find_storage_error(wrapped, "/x")
     assert isinstance(found, SetupError)
     assert found.reason == "disk_full"
+    known = atomic.storage_error(OSError(number, os.strerror(number)), "/x")
+    assert known is not None
+    assert known.reason == "disk_full"
     assert atomic.find_storage_error(ValueError("other"), "/x") is None
 
 
