@@ -20,7 +20,6 @@ from fimad.pipeline.state import runlog
 from fimad.pipeline.state.batches import chunks
 from fimad.pipeline.state.changed import changed_of
 from fimad.pipeline.state.corpus import up_to_date
-from fimad.pipeline.state.index import said_of
 from fimad.pipeline.state.records import DONE, FAILED, FILTERED, PENDING, Hashes, Record, StageIndex, id_hashes, member
 from fimad.pipeline.state.survey import Survey, Videos
 from fimad.pipeline.state.workspace import Workspace
@@ -78,13 +77,10 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
     total = urls = 0
     videos = videos or up_to_date(workspace.videos)
     download = plan.keys.get("download")
-    said = said_of(workspace)
     for chunk in chunks(videos(), 4096):
         hashes = id_hashes(video.video_id for video in chunk)
         states = survey.states(hashes)
-        changed = (
-            changed_of(workspace, download, survey.indexes["download"], chunk, said) if download is not None else []
-        )
+        changed = changed_of(workspace, download, survey.indexes["download"], chunk) if download is not None else []
         # What was made of another state of its source is made anew.
         outdated = np.isin(hashes, id_hashes(changed))[:, np.newaxis] & (states != PENDING)
         states[outdated] = PENDING

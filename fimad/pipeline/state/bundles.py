@@ -218,17 +218,16 @@ class Bundles:
         if dry_run:
             return Compaction(len(loose), before, after + bool(members), sum(loose.values()), len(damaged))
         made = self._write(place, members)
+        for name, size in loose.items():
+            # What was published since it was read stays by itself, and wins.
+            if self.store.size(f"{place}/{name}") == size:
+                self.store.delete(f"{place}/{name}")
         for name in (*opened, *damaged):
             if name not in made:
                 self._directories.pop(name, None)
                 self.store.delete(name)
         for video_id in gone:
             self.store.delete(f"{place}/{video_id}{GONE}")
-        for name, size in loose.items():
-            # Last: with its mark still there, what is in the bundle would count as gone. What was published since it was
-            # read stays by itself, and wins.
-            if self.store.size(f"{place}/{name}") == size:
-                self.store.delete(f"{place}/{name}")
         return Compaction(len(loose), before, after + len(made), sum(loose.values()), len(damaged))
 
     def _of_bucket(self, folder: str, bucket: str) -> tuple[dict[str, Directory], list[str]]:

@@ -14,8 +14,7 @@ from fimad.errors import PermanentError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.batches import chunks
-from fimad.pipeline.state.index import said_of
-from fimad.pipeline.state.records import DONE, FAILED, FILTERED, Hashes, StageIndex, id_hashes, member
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, StageIndex, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 
 _COLUMN = "source_fingerprint"
@@ -27,20 +26,18 @@ def find_changed(workspace: Workspace, plan: StagePlan, videos: Callable[[], Ite
     if key is None:
         return []
     index = workspace.index("download", key)
-    said = said_of(workspace)
-    return [each for chunk in chunks(videos(), 4096) for each in changed_of(workspace, key, index, chunk, said)]
+    chosen = chunks((video for video in videos() if video.fingerprint), 4096)
+    return [video_id for chunk in chosen for video_id in changed_of(workspace, key, index, chunk)]
 
 
-def changed_of(workspace: Workspace, key: str, index: StageIndex, videos: Sequence[Video], said: Hashes) -> list[str]:
+def changed_of(workspace: Workspace, key: str, index: StageIndex, videos: Sequence[Video]) -> list[str]:
     """Those of some videos that were built from another state of their source.
 
     Parameters
     ----------
     key, index : of `download`.
-    said : the videos of which a source once said something (`index.said_of`): it may be taken back.
     """
-    before = member(id_hashes(video.video_id for video in videos), said).tolist()
-    videos = [video for video, flag in zip(videos, before, strict=True) if flag or video.fingerprint]
+    videos = [video for video in videos if video.fingerprint]
     states = index.states(id_hashes(video.video_id for video in videos)).tolist()
     known = [video for video, state in zip(videos, states, strict=True) if state in (DONE, FAILED, FILTERED)]
     if not known:

@@ -34,7 +34,6 @@ from numpy.typing import NDArray
 from fimad.dataset.packing.duplicates import PRINT_BYTES
 from fimad.dataset.packing.facts import FACTS, Facts, mark_values
 from fimad.errors import DamagedArtifactError
-from fimad.pipeline.state.records import Hashes, id_hashes
 from fimad.pipeline.state.workspace import Workspace
 from fimad.storage.parquet import write_table
 
@@ -277,24 +276,10 @@ def _row_stamps(workspace: Workspace) -> Iterator[int]:
                 continue
             try:
                 # As an earlier version named them.
-                table = workspace.read_table(f"index/{folder}/{name}", ["stamp"])
+                table = workspace.read_table(f"index/{folder}/{name}")
                 yield pc.max(table.column("stamp")).as_py() or 0
             except (FileNotFoundError, DamagedArtifactError, KeyError):
                 continue
-
-
-def said_of(workspace: Workspace) -> Hashes:
-    """Hashes of the ids of which a source said something when their facts were taken, under any configuration; sorted."""
-    found = [np.zeros(0, np.uint64)]
-    for folder in workspace.store.folders("index"):
-        for name in workspace.store.files(f"index/{folder}") if folder != "stale" else ():
-            try:
-                table = workspace.read_table(f"index/{folder}/{name}", ["video_id", "source"])
-                said = table.filter(pc.not_equal(table.column("source"), ""))
-            except (FileNotFoundError, DamagedArtifactError, KeyError):
-                continue
-            found.append(id_hashes(said.column("video_id").to_pylist()))
-    return np.unique(np.concatenate(found))
 
 
 def purge(workspace: Workspace, video_id: str) -> int:

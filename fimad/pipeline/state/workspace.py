@@ -166,9 +166,9 @@ class Workspace(Batches):
                 "`fimad build` deletes it and makes it anew. If it comes back, look at the disk.",
             ) from error
 
-    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+    def read_table(self, name: str) -> pa.Table:
         """Any Parquet file of the workspace; raises as `read` does."""
-        return self._read(name, lambda file: file.read(columns=columns, use_threads=False))
+        return self._read(name, lambda file: file.read(use_threads=False))
 
     def discard(self, stage: str, key: str, video_id: str) -> None:
         """Delete an artifact that has to be made again: it is damaged, or made from other media than there is now."""

@@ -8,19 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from makers import config, video
 
 from fimad.dataset.reader import open_dataset
 from fimad.dataset.verify import verify
 from fimad.pipeline.build import build
-from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect.status import status
 from fimad.pipeline.inspect.summary import Summary
 from fimad.pipeline.stages.registry import plan_stages
-from fimad.pipeline.state.changed import find_changed
-from fimad.pipeline.state.index import ROWS, Index
 from fimad.pipeline.state.workspace import Workspace
 
 STAGES = ["fimad.pipeline.stages.download:DownloadStage", "fimad.pipeline.stages.segment:SegmentStage"]
@@ -125,23 +121,6 @@ def test_an_info_json_that_comes_later_and_one_that_is_mended(tmp_path: Path, ru
     path.with_suffix(".info.json").write_text(json.dumps({"description": "0:00 Lunges\n0:02 Plank"}))
     assert done(run(segment={"fallback": "none"})) == [1, 1]
     assert labels(tmp_path)[video_id] == ["lunges", "plank"]
-
-
-@pytest.mark.parametrize("now", ["", "other", "said"])
-def test_what_a_list_said_of_an_address_is_taken_back(tmp_path: Path, now: str) -> None:
-    """Labels and persons stayed: only videos of which the list says something were looked at."""
-    settings = config(workspace=str(tmp_path / "w"))
-    plan = plan_stages(settings, STAGES)
-    place = Workspace(settings.workspace)
-    rows = []
-    for video_id, said in (("a", "said"), ("b", None), ("c", "said")):
-        table = pa.table({"video_id": [video_id], "source_fingerprint": pa.array([said], pa.string())})
-        place.publish("download", plan.keys["download"], video_id, table)
-        facts = {name: "" for name in ("stages", "media", "channel", "person", "split", "labels")}
-        rows.append({"video_id": video_id, "source": said or "", "duration_s": 1.0, "bytes": 1, "stamp": 1, **facts})
-    Index(place, plan.keys).add("0", pa.Table.from_pylist(rows, schema=ROWS))
-    videos = [Video("a", "url", "u/a", fingerprint=now), Video("b", "url", "u/b"), Video("d", "url", "u/d")]
-    assert find_changed(place, plan, lambda: videos) == ([] if now == "said" else ["a"])
 
 
 def test_a_list_with_other_labels(tmp_path: Path, run: Callable[..., Summary]) -> None:
