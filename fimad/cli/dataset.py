@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fimad.cli.options import ConfigOption, DatasetOption, WorkspaceOption, read_config
 from fimad.cli.output import out, print_json, printable
 from fimad.errors import ConfigError
-
-if TYPE_CHECKING:
-    from fimad.config import Config
-    from fimad.pipeline.state.workspace import Workspace
 
 Where = Annotated[str, typer.Argument(help="Folder or URL of the dataset.")]
 
@@ -75,7 +71,6 @@ def remove(
     place = Workspace(chosen.workspace)
     known = bool(place.batches())
     if known:
-        video = _known_video(place, chosen, video)
         files = keep_out(place, video, reason, purge=purge)
         gone = f", and {files} files of it are deleted" if purge else "; --purge deletes what was made of it"
         out.print(f"{video} is kept out of every build of {chosen.workspace}{gone}", markup=False)
@@ -87,19 +82,6 @@ def remove(
         out.print(f"{chosen.dataset} has no clips of {video}", markup=False)
     else:
         out.print(f"{count} clips of {video} removed from {chosen.dataset}", markup=False)
-
-
-def _known_video(place: Workspace, chosen: Config, video: str) -> str:
-    """The id of the video that is meant; raises `ConfigError` if neither workspace nor dataset knows it: it may be misspelt."""
-    from fimad.dataset.packing.publication import peek
-    from fimad.pipeline.inspect.videos import find_video
-    from fimad.pipeline.stages.registry import plan_stages
-    from fimad.storage.store import open_store
-
-    packed = peek(open_store(chosen.dataset)).get("shards", ())
-    if video in place.removed() or any(video in shard["videos"] for shard in packed):
-        return video
-    return find_video(place, plan_stages(chosen), video).video_id
 
 
 def export(

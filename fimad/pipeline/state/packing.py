@@ -275,7 +275,6 @@ class WorkspaceSource(Source):
             "stages": self.stage_info(),
             "unavailable": self.unavailable,
             # What was made again may be another thing: its source changed between two downloads.
-            "split_file": _file_sha256(self.config.pack.split_file),
             "removed": sorted(self.workspace.removed_media()),
             "made_again": notes_of_stale(self.workspace),
         }
@@ -287,12 +286,3 @@ class WorkspaceSource(Source):
             digest.update("\0".join(self._fingerprints.get(each, "") for each in chunk).encode())
             digest.update(self._survey.states(chunk).tobytes())
         return digest.hexdigest()
-
-
-def _file_sha256(path: str) -> str:
-    """SHA-256 of a file that an option names; empty if there is none."""
-    try:
-        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest() if path else ""
-    except OSError:
-        # Packing says what is wrong with it.
-        return ""
