@@ -211,7 +211,7 @@ def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) 
     Returns the number of files deleted. The note of it holds the day and the reason, and no more.
     """
     deleted = 0
-    workspace.remove_video(video_id, reason)
+    workspace.remove_video(video_id, reason, purge=purge)
     if purge:
         for stage, keys in workspace.keys().items():
             for key in keys:

@@ -86,18 +86,28 @@ class Batches:
         said = [video.given, video.fingerprint] if video.given or video.fingerprint else []
         return [video.video_id, video.kind, location, *said]
 
-    def remove_video(self, video_id: str, reason: str) -> None:
-        """Note that a video was taken down, and when and why: no build takes it on any more."""
+    def remove_video(self, video_id: str, reason: str, *, purge: bool = False) -> None:
+        """Note that a video was taken down, and when and why: no build takes it on any more.
+
+        With `purge` nothing of it may be kept either, whoever is about to write it.
+        """
         if not _ID.fullmatch(video_id):
             raise ConfigError(
                 f"{video_id!r} is no id of a video.", "It has other signs.", "`fimad status` knows the ids."
             )
         note = {"video_id": video_id, "removed_on": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
         self.store.write(f"removed/{video_id}.json", json.dumps(note, ensure_ascii=False).encode())
+        if purge:
+            self.store.write(f"removed/{video_id}.purged", b"")
 
     def removed(self) -> set[str]:
         """Ids of the videos that were taken down."""
         return {name.removesuffix(".json") for name in self.store.files("removed") if name.endswith(".json")}
+
+    def purged(self) -> set[str]:
+        """Ids of those of which nothing may be kept."""
+        names = set(self.store.files("removed"))
+        return {name.removesuffix(".json") for name in names if name.removesuffix(".json") + ".purged" in names}
 
     def write_problems(self, batch: str, problems: list[dict[str, str]]) -> None:
         """Keep what in a batch's sources was no video, beside the batch; an empty list clears it."""
