@@ -18,6 +18,7 @@ from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
 from fimad.pipeline.inspect.readiness import prepared
 from fimad.pipeline.inspect.summary import Summary, summarise
+from fimad.pipeline.inspect.upkeep import purge_videos
 from fimad.pipeline.run.executor import Executor, InProcess, run_spec
 from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
 from fimad.pipeline.run.local import LocalExecutor
@@ -76,6 +77,7 @@ def build(
     log = RunLog(workspace)
     try:
         names = choose_stages(plan, workspace, stage, only=only)
+        purged = workspace.purged()
         before = _packed_before(workspace, config) if again else ()
         chosen = corpus(workspace, config, sources, before, say=observer.note)
         for problem in chosen.problems:
@@ -85,6 +87,8 @@ def build(
         log.event("begin", stages=names, sources=[redacted(each) for each in sources or config.sources])
         packs = pack and _wants_pack(config, stage, only=only)
         summary = _run_and_pack(workspace, config, plan, names, chosen, observer, log, stage=stage, packs=packs)
+        # What was being made of them while they were purged.
+        purge_videos(workspace, workspace.purged() - purged)
         summary.problems = list(chosen.problems)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
@@ -178,14 +182,15 @@ def _run_and_pack(
     stage: str | None,
     packs: bool,
 ) -> Summary:
-    """Run, look whether everything is there, pack; again where packing meets damaged artifacts, which it deletes."""
+    """Run, look whether everything is there, pack; again where packing meets damaged artifacts, which it deletes, or a takedown."""
+    removed = workspace.removed()
     result = _run(workspace, config, plan, names, chosen.videos, observer, log)
     jobs = _pack_jobs(workspace, config, plan, observer)
     for rounds_left in reversed(range(_ROUNDS)):
         if result.stopped:
             break
         source = WorkspaceSource(workspace, config, plan, chosen.videos, jobs=jobs)
-        if missing := source.missing(result.done):
+        if missing := source.missing(result.done, len(workspace.removed() - removed)):
             result.error = _not_there(missing)
             result.stopped = result.error.reason
             break
@@ -193,9 +198,11 @@ def _run_and_pack(
             break
         summary = summarise(workspace, plan, result)
         try:
-            _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
+            holds = _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
         finally:
             jobs.close(kill=True)
+        if not holds:
+            continue
         if summary.packed is not None:
             jobs.clear()
         if source.damaged:
@@ -346,9 +353,10 @@ def _pack(
     stage: str | None,
     *,
     whole: bool,
-) -> None:
+) -> bool:
     """Pack the dataset, unless it is the one that packing would give, would lack what was not tried yet, or (`whole`)
-    artifacts turn out to be damaged.
+    artifacts turn out to be damaged. False where it has to be packed anew, because a video was taken down meanwhile or
+    somebody else published; the last time (not `whole`) that is an error.
     """
     from fimad.dataset.packing.pack import pack
     from fimad.dataset.pages.text import counted
@@ -362,14 +370,14 @@ def _pack(
         )
     if pending:
         observer.note(f"The dataset stays as it is: {pending} is still to be done. `fimad build` does it, and packs.")
-        return
+        return True
     fingerprint = source.fingerprint()
     store = open_store(config.dataset, config.run.scratch)
     memory = _packed_name(store)
     before = workspace.read_state(memory)
     summary.dataset = store.url
     if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
-        return
+        return True
     observer.note(f"packing {store.url}")
     try:
         summary.packed = pack(source, config, store, whole=whole)
@@ -377,8 +385,15 @@ def _pack(
         # Which they are, the source has noted.
         if not source.damaged:
             raise
+    except (FimadError, OSError) as error:
+        # What a purge deleted is not there to be packed, either.
+        if not whole or not (getattr(error, "reason", "") == "changed_meanwhile" or source.outdated()):
+            raise
     finally:
         store.tidy()
+    if whole and (summary.packed is None and not source.damaged or source.outdated()):
+        observer.note("A video was taken down, or the dataset changed, while it was packed: packed anew.")
+        return False
     if not source.damaged:
         note = {
             "fingerprint": fingerprint,
@@ -387,6 +402,7 @@ def _pack(
             "dataset": store.url,
         }
         workspace.write_state(memory, note)
+    return True
 
 
 def _manifest_hash(store: Store) -> str:

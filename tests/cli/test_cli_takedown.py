@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import dataset_fakes
 import pytest
@@ -118,3 +121,83 @@ def test_gc_frees_earlier_versions_of_media(folder: Path) -> None:
     fimad("gc", "--yes", *SETTINGS[-2:])
     assert len(list((folder / "workspace" / "stages").rglob("video000001.*.mp4"))) == 1
     build("--set", "pose.model=heavy")
+
+
+# Beside a build
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, where: str, act: Callable[[], object]) -> None:
+    """Let something happen once, just before a function is called."""
+    place, _, name = where.rpartition(".")
+    module = import_module(place)
+    real, acted = getattr(module, name), []
+
+    def do(*values: Any, **options: Any) -> Any:
+        if not acted:
+            acted.append(name)
+            act()
+        return real(*values, **options)
+
+    monkeypatch.setattr(module, name, do)
+
+
+@pytest.mark.parametrize("purge", [(), ("--purge",)], ids=["kept", "purged"])
+@pytest.mark.parametrize("before", [True, False], ids=["again", "first"])
+@pytest.mark.parametrize(
+    "where", ["run.packjobs.write_shard", "run.packjobs.video_facts", "packing.pack.publish", "packing.pack.card"]
+)
+def test_a_takedown_while_a_build_packs_holds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: str, before: bool, purge: tuple[str, ...]
+) -> None:
+    if before:
+        build()
+    place = "fimad.pipeline." if where.startswith("run") else "fimad.dataset."
+    with monkeypatch.context() as patch:
+        at_once(patch, place + where, lambda: fimad("remove", "video000001", "--reason", "asked", *purge))
+        build("--set", "pose.model=heavy")
+    for _ in range(2):
+        assert videos("dataset") == {"video000000", "video000002"}
+        assert verify("dataset") == []
+        manifest = json.loads((folder / "dataset" / "manifest.json").read_text())
+        told = [(each["video_id"], each["reason"]) for each in manifest["removed"]]
+        # What no version of the dataset held was not removed from it.
+        assert told == [("video000001", "asked")] or (told == [] and not before)
+        assert not purge or files_of(folder, "video000001") == []
+        build("--set", "pose.model=heavy")
+
+
+@pytest.mark.parametrize("stage", ["download", "segment", "pose"])
+@pytest.mark.parametrize("purge", [(), ("--purge",)], ids=["kept", "purged"])
+def test_a_takedown_while_a_build_runs_is_no_loss(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, stage: str, purge: tuple[str, ...]
+) -> None:
+    kind: Any = getattr(dataset_fakes, stage.capitalize())
+    real, acted = kind.run, []
+
+    def run(self: Any, item: Any) -> Any:
+        if item.video.video_id == "video000001" and not acted:
+            acted.append(stage)
+            fimad("remove", "video000001", *purge)
+        return real(self, item)
+
+    monkeypatch.setattr(kind, "run", run)
+    # A stage whose media goes while it looks at it fails, and says so.
+    assert fimad("build", "--workers", "0", *SETTINGS).exit_code in (0, 1)
+    assert videos("dataset") == {"video000000", "video000002"}
+    assert not purge or files_of(folder, "video000001") == []
+    assert verify("dataset") == []
+
+
+def test_a_takedown_from_a_dataset_that_a_build_publishes_meanwhile_loses_neither(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    dataset_fakes.corpus(folder, 4)
+    with monkeypatch.context() as patch:
+        at_once(patch, "fimad.dataset.packing.remove.ShardWriter", build)
+        assert fimad("remove", "video000001").exit_code == 0
+    assert videos("dataset") == {"video000000", "video000002", "video000003"}
+    assert verify("dataset") == []
+    assert [each["video_id"] for each in json.loads((folder / "dataset" / "manifest.json").read_text())["removed"]] == [
+        "video000001"
+    ]

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -69,6 +69,10 @@ class Source(ABC):
     def incomplete(self) -> Iterator[Any]:
         """Videos that lack a stage, the same way."""
 
+    def takedowns(self, video_ids: Set[str]) -> dict[str, str]:
+        """Those of some videos that were taken down by now, and the reason that was given."""
+        return {}
+
     def facts(self) -> tuple[Facts, set[str]]:
         """What has to be known of each video, and the videos that can't be told of because an artifact is damaged."""
         rows, damaged = [], set()
@@ -115,6 +119,9 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
 
     A video one of whose artifacts is damaged is left out; with `whole` nothing is published then: once all was looked at,
     `DamagedArtifactError` is raised.
+
+    Raises `DatasetError` with the reason ``changed_meanwhile`` where somebody else published, or a video was taken down,
+    while shards were written: what was decided before is out of date.
     """
     schema = dataset_schema(config.simulate.placements)
     previous = previous_manifest(store)
@@ -158,6 +165,9 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
             splits_given=allotment.given,
         )
         if not same(previous, data):
+            if source.takedowns(allotment.splits.keys()):
+                raise changed_meanwhile(store)
+            check_current(store, previous)
             publish(store, shards, data, previous)
         else:
             data = dict(previous)
@@ -186,6 +196,22 @@ def previous_manifest(store: Store) -> dict[str, Any]:
         if error.reason == "no_manifest":
             return {}
         raise
+
+
+def check_current(store: Store, previous: Mapping[str, Any]) -> None:
+    """Raises `DatasetError` unless the manifest is still the one that the next was made from."""
+    if previous_manifest(store).get("sha256") != previous.get("sha256"):
+        raise changed_meanwhile(store)
+
+
+def changed_meanwhile(store: Store) -> DatasetError:
+    """What is said where the next version of a dataset was made from what does not hold any more."""
+    return DatasetError(
+        f"{store.url} was to be written anew, and changed meanwhile.",
+        "Another build packed it, or a video was taken down.",
+        "Run the command again.",
+        reason="changed_meanwhile",
+    )
 
 
 def publish(store: Store, shards: list[Shard], data: Mapping[str, Any], previous: Mapping[str, Any]) -> None:

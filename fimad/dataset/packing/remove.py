@@ -10,11 +10,14 @@ import pyarrow.parquet as pq
 
 from fimad.dataset.manifest import read_manifest
 from fimad.dataset.packing.describe import figures
-from fimad.dataset.packing.pack import publish, scratch_folder
+from fimad.dataset.packing.pack import check_current, publish, scratch_folder
 from fimad.dataset.packing.rows import VideoRows
 from fimad.dataset.packing.shards import Shard, ShardWriter
 from fimad.errors import DatasetError
-from fimad.storage.store import open_store
+from fimad.storage.store import Store, open_store
+
+# So often it begins again because a build published meanwhile.
+_TRIES = 5
 
 
 def remove(path: str, video_id: str, reason: str = "") -> int:
@@ -23,6 +26,16 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
     Returns the number of clips removed. Raises `DatasetError` if the dataset does not hold the video.
     """
     store = open_store(path)
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return _remove(store, video_id, reason)
+        except DatasetError as error:
+            if error.reason != "changed_meanwhile" or not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _remove(store: Store, video_id: str, reason: str) -> int:
     previous = read_manifest(store)
     holder = next((each for each in previous["shards"] if video_id in each["videos"]), None)
     if holder is None:
@@ -52,6 +65,7 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
             mine = [shard for shard in shards if shard.split == split]
             for number, shard in enumerate(mine):
                 shard.name = f"data/{split}-{number:05d}-of-{len(mine):05d}.parquet"
+        check_current(store, previous)
         publish(store, shards, _without(previous, video_id, reason, shards), previous)
     return int(previous["clips"]) - sum(shard.rows for shard in shards)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -210,9 +210,14 @@ def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) 
 
     Returns the number of files deleted. The note of it holds the day and the reason, and no more.
     """
-    deleted = 0
     workspace.remove_video(video_id, reason, purge=purge)
-    if purge:
+    return purge_videos(workspace, {video_id}) if purge else 0
+
+
+def purge_videos(workspace: Workspace, video_ids: Iterable[str]) -> int:
+    """Delete all that was made of videos; returns the number of files deleted."""
+    deleted = 0
+    for video_id in sorted(video_ids):
         for stage, keys in workspace.keys().items():
             for key in keys:
                 deleted += workspace.purge(stage, key, video_id)

@@ -104,6 +104,13 @@ class Batches:
         """Ids of the videos that were taken down."""
         return {name.removesuffix(".json") for name in self.store.files("removed") if name.endswith(".json")}
 
+    def removal_reason(self, video_id: str) -> str:
+        """The reason that was given for taking a video down."""
+        try:
+            return str(json.loads(self.store.read(f"removed/{video_id}.json"))["reason"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return ""
+
     def purged(self) -> set[str]:
         """Ids of those of which nothing may be kept."""
         names = set(self.store.files("removed"))

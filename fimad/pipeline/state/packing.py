@@ -6,7 +6,7 @@ import hashlib
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -201,11 +201,28 @@ class WorkspaceSource(Source):
             self.damaged.extend(damages)
             yield made
 
-    def missing(self, expected: Mapping[str, int]) -> list[str]:
-        """Stages of which the listing has fewer of the corpus' artifacts than there must be, with the numbers."""
+    def takedowns(self, video_ids: Set[str]) -> dict[str, str]:
+        """By the notes of now."""
+        return {each: self.workspace.removal_reason(each) for each in self.workspace.removed() & video_ids}
+
+    def outdated(self) -> bool:
+        """Whether a video of the corpus was taken down since it was listed."""
+        return bool(self.takedowns(set(self.video_ids())))
+
+    def missing(self, expected: Mapping[str, int], taken_down: int = 0) -> list[str]:
+        """Stages of which the listing has fewer of the corpus' artifacts than there must be, with the numbers.
+
+        Parameters
+        ----------
+        taken_down : videos that may have left the corpus since they were done.
+        """
         _, counts = self._survey.count(self._videos)
         found = {name: int(row[DONE]) for name, row in zip(self.stages, counts, strict=True)}
-        return [f"{name} ({count - found[name]} of {count})" for name, count in expected.items() if found[name] < count]
+        return [
+            f"{name} ({count - found[name]} of {count})"
+            for name, count in expected.items()
+            if found[name] + taken_down < count
+        ]
 
     def excluded(self) -> Iterator[Excluded]:
         """Each video that is left out, with the stage that it stopped in and the reason."""
