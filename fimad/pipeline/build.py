@@ -391,7 +391,7 @@ def _pack(
             raise
     finally:
         store.tidy()
-    if whole and (summary.packed is None and not source.damaged or source.outdated()):
+    if whole and ((summary.packed is None and not source.damaged) or source.outdated()):
         observer.note("A video was taken down, or the dataset changed, while it was packed: packed anew.")
         return False
     if not source.damaged:

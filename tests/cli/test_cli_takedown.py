@@ -123,6 +123,55 @@ def test_gc_frees_earlier_versions_of_media(folder: Path) -> None:
     build("--set", "pose.model=heavy")
 
 
+@pytest.mark.parametrize("typed", ["video00001", "Video000001", "video000010", "vide0000001", "nobody-at-all"])
+@pytest.mark.parametrize("built", [True, False])
+def test_a_misspelt_id_is_no_takedown(folder: Path, typed: str, built: bool) -> None:
+    if built:
+        build()
+    result = fimad("remove", typed, "--purge")
+    assert result.exit_code == 2
+    shown = " ".join(result.stderr.split())
+    assert f"knows no video '{typed}'" in shown
+    assert ("video000001" in shown) == (typed != "nobody-at-all")
+    assert "--ahead" in shown
+    assert not (folder / "workspace" / "removed").exists()
+    build()
+    assert len(videos("dataset")) == 3
+
+
+def test_what_is_still_to_come_is_kept_out_on_purpose(folder: Path) -> None:
+    assert fimad("remove", "video000003", "--ahead", "--reason", "asked").exit_code == 0
+    assert fimad("remove", "https://youtu.be/dQw4w9WgXcQ", "--ahead", "--workspace", "new").exit_code == 0
+    assert (folder / "new" / "removed" / "dQw4w9WgXcQ.json").exists()
+    dataset_fakes.corpus(folder, 4)
+    build()
+    assert videos("dataset") == {"video000000", "video000001", "video000002"}
+    # Once more, with more.
+    assert fimad("remove", "video000003", "--purge").exit_code == 0
+
+
+def test_it_is_named_by_its_file_too_and_not_by_one_of_its_clips(folder: Path) -> None:
+    dataset_fakes.corpus(folder, 3, "file")
+    build()
+    result = fimad("remove", "video000001___0", "--purge")
+    assert result.exit_code == 2
+    assert "one clip of video000001" in " ".join(result.stderr.split())
+    assert len(videos("dataset")) == 3
+    assert "video000001" in fimad("remove", str(folder / "server" / "video000001")).stdout
+    assert videos("dataset") == {"video000000", "video000002"}
+
+
+def test_what_only_the_dataset_or_an_artifact_knows_is_taken_down_as_well(folder: Path) -> None:
+    build()
+    for path in (folder / "workspace" / "sources").iterdir():
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
+    assert fimad("remove", "video000001", "--purge").exit_code == 0
+    assert files_of(folder, "video000001") == []
+    assert videos("dataset") == {"video000000", "video000002"}
+    assert fimad("remove", "video000002", "--purge", "--dataset", "another").exit_code == 0
+    assert files_of(folder, "video000002") == []
+
+
 # Beside a build
 
 

@@ -35,6 +35,15 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
     raise AssertionError("unreachable")
 
 
+def holds(path: str, video_id: str) -> bool:
+    """Whether there is a dataset that has a video."""
+    try:
+        manifest = read_manifest(open_store(path))
+    except DatasetError:
+        return False
+    return any(video_id in each["videos"] for each in manifest["shards"])
+
+
 def _remove(store: Store, video_id: str, reason: str) -> int:
     previous = read_manifest(store)
     holder = next((each for each in previous["shards"] if video_id in each["videos"]), None)

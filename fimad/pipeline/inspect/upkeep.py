@@ -205,6 +205,17 @@ def compact(
     return total
 
 
+def holds(workspace: Workspace, video_id: str) -> bool:
+    """Whether a workspace has anything of a video, or a note that it was taken down."""
+    if video_id in workspace.removed():
+        return True
+    return any(
+        workspace.exists(stage, key, video_id) or workspace.read_record(stage, key, video_id) is not None
+        for stage, keys in workspace.keys().items()
+        for key in keys
+    )
+
+
 def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) -> int:
     """Keep a video out of every later build and dataset; with `purge` delete what was made of it as well.
 
