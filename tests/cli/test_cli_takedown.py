@@ -15,6 +15,9 @@ from typer.testing import CliRunner, Result
 import fimad as package
 from fimad.cli import app
 from fimad.dataset.verify import verify
+from fimad.pipeline.acquire.given import Given
+from fimad.pipeline.contract import Video
+from fimad.pipeline.state.workspace import Workspace
 
 SETTINGS = dataset_fakes.SETTINGS
 
@@ -250,3 +253,21 @@ def test_a_takedown_from_a_dataset_that_a_build_publishes_meanwhile_loses_neithe
     assert [each["video_id"] for each in json.loads((folder / "dataset" / "manifest.json").read_text())["removed"]] == [
         "video000001"
     ]
+
+
+def test_purging_leaves_no_name_in_the_workspace(folder: Path) -> None:
+    place = Workspace("workspace")
+    said = Given(person="Jane Doe", label="Deadlifts").to_text()
+    place.add_batch(
+        Video(
+            f"video{at:06d}", "url", str(folder / "server" / f"video{at:06d}"), said if at == 1 else "", "f" * (at == 1)
+        )
+        for at in range(3)
+    )
+    build()
+    assert fimad("remove", "video000001", "--purge", "--reason", "asked").exit_code == 0
+    for path in (folder / "workspace").rglob("*"):
+        assert path.is_dir() or b"Jane Doe" not in path.read_bytes(), path
+    assert fimad("retry", "--workers", "0").exit_code == 0
+    build()
+    assert videos("dataset") == {"video000000", "video000002"}

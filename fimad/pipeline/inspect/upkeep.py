@@ -233,5 +233,6 @@ def purge_videos(workspace: Workspace, video_ids: Iterable[str]) -> int:
             for key in keys:
                 deleted += workspace.purge(stage, key, video_id)
         index.purge(workspace, video_id)
+        workspace.forget_source(video_id)
         workspace.store.delete_folder("packed")
     return deleted

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -53,18 +54,21 @@ class Batches:
     def add_batch(self, videos: Iterable[Video]) -> tuple[str, int]:
         """Store an expansion of sources; returns its name and the number of videos. The same videos give the same name.
 
-        Addresses are stored without secrets; see `secrets`.
+        Addresses are stored without secrets; see `secrets`. Videos of which nothing may be kept count, and are left out.
         """
+        purged = self.purged()
         scratch = self.store.scratch_root() / "batch.jsonl"
         digest = hashlib.sha256()
         count = 0
         try:
             with scratch.open("wb") as file:
                 for video in videos:
+                    count += 1
+                    if video.video_id in purged:
+                        continue
                     line = json.dumps(self._row(video), ensure_ascii=False).encode() + b"\n"
                     digest.update(line)
                     file.write(line)
-                    count += 1
             name = f"sources/{digest.hexdigest()[:16]}.jsonl"
             if count and not self.store.exists(name):
                 self.store.put(scratch, name)
@@ -79,6 +83,58 @@ class Batches:
             scratch.unlink(missing_ok=True)
         self.secrets.save()
         return name, count
+
+    def forget_source(self, video_id: str) -> None:
+        """Write the batches that name a video anew without it, and without what was said of it.
+
+        A batch is named after its content. Under its old name it is still found: a build that is on has it, and so have notes.
+        """
+        places = {video_id}
+        for name in self.batches():
+            scratch = self.store.scratch_root() / "batch.jsonl"
+            digest = hashlib.sha256()
+            dropped = False
+            try:
+                with scratch.open("wb") as file:
+                    for line in self._lines(name):
+                        # Ids stand in JSON as they are.
+                        if video_id.encode() in line and (row := json.loads(line))[0] == video_id:
+                            places.add(row[2])
+                            dropped = True
+                            continue
+                        digest.update(line)
+                        file.write(line)
+                if dropped:
+                    self._replace_batch(name, scratch, f"sources/{digest.hexdigest()[:16]}.jsonl")
+            finally:
+                scratch.unlink(missing_ok=True)
+        self._forget_problems(places)
+
+    def _replace_batch(self, old: str, path: Path, new: str) -> None:
+        """Publish a batch in place of another: it is there before the other goes, in the same place of the order."""
+        problems = self._problems_of(old)
+        latest = self._latest()
+        self.store.put(path, new)
+        self.write_problems(new, problems)
+        if old in latest:
+            names = dict.fromkeys(new if each == old else each for each in latest)
+            self.store.write("sources/latest.json", json.dumps(list(names)).encode())
+        renamed = {before: new if after == old else after for before, after in self._renamed().items()}
+        self.store.write("sources/renamed.json", json.dumps({**renamed, old: new}).encode())
+        self.write_problems(old, [])
+        self.store.delete(old)
+
+    def _renamed(self) -> dict[str, str]:
+        """Batches that were written anew, and their names of now."""
+        try:
+            data = json.loads(self.store.read("sources/renamed.json"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {str(old): str(new) for old, new in data.items()} if isinstance(data, dict) else {}
+
+    def current(self, batch: str) -> str:
+        """The name that a batch has now."""
+        return batch if self.store.exists(batch) else self._renamed().get(batch, batch)
 
     def _row(self, video: Video) -> list[str]:
         """A line of the corpus; what most videos lack is left out."""
@@ -129,6 +185,24 @@ class Batches:
         names = sorted(name for name in self.store.files("sources") if name.endswith(".problems.json"))
         return [each for name in names for each in json.loads(self.store.read(f"sources/{name}"))]
 
+    def _problems_of(self, batch: str) -> list[dict[str, str]]:
+        try:
+            found: list[dict[str, str]] = json.loads(self.store.read(batch.replace(".jsonl", ".problems.json")))
+        except (FileNotFoundError, ValueError):
+            return []
+        return found
+
+    def _forget_problems(self, places: Iterable[str]) -> None:
+        """Drop what is told of a video, given by its id and addresses."""
+        named = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, places))})(?![\w-])")
+        for name in self.store.files("sources"):
+            if name.endswith(".problems.json"):
+                batch = f"sources/{name.replace('.problems.json', '.jsonl')}"
+                told = self._problems_of(batch)
+                kept = [each for each in told if not any(named.search(text) for text in each.values())]
+                if len(kept) < len(told):
+                    self.write_problems(batch, kept)
+
     def videos(self, batches: Iterable[str] | None = None) -> Iterator[Video]:
         """The videos of the given batches (by default of all), each once, a line at a time; without those taken down."""
         seen: list[Hashes] = []
@@ -152,6 +226,7 @@ class Batches:
             seen.append(np.sort(np.frombuffer(b"".join(mine), dtype=np.uint64)))
 
     def _lines(self, name: str) -> Iterator[bytes]:
+        name = self.current(name)
         if self.store.local is not None:
             with (self.store.local / name).open("rb") as file:
                 yield from file

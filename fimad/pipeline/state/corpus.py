@@ -62,7 +62,7 @@ def corpus(
     wanted = tuple(sources) or config.sources
     if not wanted:
         known = known_videos(workspace)
-        chosen = tuple(batches)
+        chosen = tuple(workspace.current(batch) for batch in batches)
         if chosen and set(chosen) <= set(workspace.batches()):
             return Corpus(up_to_date(lambda: workspace.videos(chosen)), chosen)
         return Corpus(up_to_date(known))

@@ -10,7 +10,7 @@
     parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
     removed/<video_id>.json    taken down: no build takes it on again (and .purged: nothing of it is kept)
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
-    sources/latest.json        names of the expansions, the latest first
+    sources/latest.json        names of the expansions, the latest first (renamed.json: of those that were written anew)
     listings/                  listings of an expansion that was broken off (`listings`)
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
