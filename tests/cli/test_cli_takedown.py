@@ -271,3 +271,25 @@ def test_purging_leaves_no_name_in_the_workspace(folder: Path) -> None:
     assert fimad("retry", "--workers", "0").exit_code == 0
     build()
     assert videos("dataset") == {"video000000", "video000002"}
+
+
+@pytest.mark.parametrize("why", ["failed", "filtered", "not in the corpus", "taken down", "waiting"])
+def test_gc_frees_media_that_no_artifact_names(folder: Path, why: str) -> None:
+    build()
+    stages = folder / "workspace" / "stages"
+    (lost,) = stages.glob("download-*/*/video000001.parquet")
+    lost.unlink()
+    (media,) = stages.rglob("video000001.*.mp4")
+    if why in ("failed", "filtered"):
+        lost.with_suffix(f".{why}.json").write_text(
+            json.dumps({"state": why, "stage": "download", "video_id": "video000001", "reason": "x", "what": "y"})
+        )
+    elif why == "not in the corpus":
+        for path in (folder / "workspace" / "sources").iterdir():
+            path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[::2]))
+    elif why == "taken down":
+        fimad("remove", "video000001")
+    fimad("gc", "--yes", *SETTINGS[-2:])
+    # What waits to be downloaded may be just about to get its artifact.
+    assert media.exists() == (why == "waiting")
+    assert len(list(stages.rglob("*.mp4"))) == 2 + (why == "waiting")
