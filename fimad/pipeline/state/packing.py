@@ -264,14 +264,23 @@ class WorkspaceSource(Source):
             return Excluded(video_id, stage, STATES[PENDING], "pending", "")
         return Excluded(video_id, stage, record.state, record.reason, record.what)
 
+    def _files(self) -> dict[str, str]:
+        """SHA-256 of the files that options of `pack` name: they may be edited and keep their names."""
+        named = {"split_file": Path(self.config.pack.split_file), "label_map": Path(self.config.pack.label_map)}
+        return {
+            option: hashlib.sha256(path.read_bytes()).hexdigest() for option, path in named.items() if path.is_file()
+        }
+
     def fingerprint(self) -> str:
         """Changes whenever packing would give another dataset: corpus, what is done, keys, or options of `pack`."""
         digest = hashlib.sha256()
-        head = {
+        head: dict[str, Any] = {
             "pack": section_json(self.config.pack),
             "stages": self.stage_info(),
             "unavailable": self.unavailable,
         }
+        if files := self._files():
+            head["files"] = files
         digest.update(json.dumps(head, sort_keys=True).encode())
         ids = self.video_ids()
         for start in range(0, len(ids), 4096):
