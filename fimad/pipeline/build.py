@@ -27,7 +27,7 @@ from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import AGREED, StagePlan
 from fimad.pipeline.state.changed import find_changed, forget
-from fimad.pipeline.state.corpus import Corpus, corpus
+from fimad.pipeline.state.corpus import Corpus, begun_with, corpus, note_begun, packed_name
 from fimad.pipeline.state.index import Index, void
 from fimad.pipeline.state.packing import Damage, WorkspaceSource
 from fimad.pipeline.state.records import Record
@@ -62,7 +62,7 @@ def build(
     stage : build this stage and what is upstream of it. What lies downstream and was built before is brought up to date
         as well, unless `only` is set.
     pack : whether to pack the dataset at the end.
-    again : without sources, build what the dataset was last made of rather than all that the workspace knows.
+    again : without sources, build what the dataset was last built from rather than all that the workspace knows.
     show : ``auto`` (bars on a terminal, else lines), ``lines``, ``none``, or an observer of your own.
     stage_paths : import paths ``module:Class`` of the stages, upstream first; by default all of them.
 
@@ -78,7 +78,7 @@ def build(
     try:
         names = choose_stages(plan, workspace, stage, only=only)
         purged = workspace.purged()
-        before = _packed_before(workspace, config) if again else ()
+        before = begun_with(workspace, config) if again else ()
         chosen = corpus(workspace, config, sources, before, say=observer.note)
         for problem in chosen.problems:
             observer.note(f"{problem.source}: {problem.what}")
@@ -86,6 +86,8 @@ def build(
         _forget_changed(workspace, plan, chosen, observer)
         log.event("begin", stages=names, sources=[redacted(each) for each in sources or config.sources])
         packs = pack and _wants_pack(config, stage, only=only)
+        if packs:
+            note_begun(workspace, config, chosen)
         summary = _run_and_pack(workspace, config, plan, names, chosen, observer, log, stage=stage, packs=packs)
         # What was being made of them while they were purged.
         purge_videos(workspace, workspace.purged() - purged)
@@ -334,15 +336,6 @@ def _dataset_exists(config: Config) -> bool:
     return open_store(config.dataset).exists("manifest.json")
 
 
-def _packed_name(store: Store) -> str:
-    """Name of the note of what a dataset was last packed from."""
-    return "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]
-
-
-def _packed_before(workspace: Workspace, config: Config) -> list[str]:
-    return [str(each) for each in workspace.read_state(_packed_name(open_store(config.dataset))).get("batches", ())]
-
-
 def _pack(
     workspace: Workspace,
     config: Config,
@@ -373,7 +366,7 @@ def _pack(
         return True
     fingerprint = source.fingerprint()
     store = open_store(config.dataset, config.run.scratch)
-    memory = _packed_name(store)
+    memory = packed_name(store)
     before = workspace.read_state(memory)
     summary.dataset = store.url
     if before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store):
