@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fimad.cli.options import ConfigOption, DatasetOption, WorkspaceOption, read_config
 from fimad.cli.output import out, print_json, printable
 from fimad.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fimad.config import Config
+    from fimad.pipeline.state.workspace import Workspace
 
 Where = Annotated[str, typer.Argument(help="Folder or URL of the dataset.")]
 
@@ -47,13 +51,16 @@ def verify(
 
 
 def remove(
-    video: Annotated[str, typer.Argument(help="Id of the video, or its YouTube address.")],
+    video: Annotated[str, typer.Argument(help="Id of the video, its address, or its file.")],
     dataset: DatasetOption = None,
     workspace: WorkspaceOption = None,
     config: ConfigOption = None,
     reason: Annotated[str, typer.Option(help="Kept in the manifest and in the workspace; name no person.")] = "",
     purge: Annotated[
         bool, typer.Option("--purge", help="Also delete what the workspace holds of it: media, transcript, pose, all.")
+    ] = False,
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Keep it out although no such video is known here yet; by id or address.")
     ] = False,
 ) -> None:
     """Take a video down: its rows leave the dataset, and no later build or dataset of this workspace brings it back.
@@ -62,14 +69,13 @@ def remove(
     """
     from fimad.dataset.packing.remove import remove as take_down
     from fimad.errors import DatasetError
-    from fimad.pipeline.acquire.addresses import youtube_id
     from fimad.pipeline.inspect.upkeep import take_down as keep_out
     from fimad.pipeline.state.workspace import Workspace
 
-    video = youtube_id(video) or video
     chosen = read_config(config, workspace, dataset)
     place = Workspace(chosen.workspace)
-    known = bool(place.batches())
+    known = ahead or bool(place.batches())
+    video = _meant(place, chosen, video, ahead=ahead)
     if known:
         files = keep_out(place, video, reason, purge=purge)
         gone = f", and {files} files of it are deleted" if purge else "; --purge deletes what was made of it"
@@ -82,6 +88,32 @@ def remove(
         out.print(f"{chosen.dataset} has no clips of {video}", markup=False)
     else:
         out.print(f"{count} clips of {video} removed from {chosen.dataset}", markup=False)
+
+
+def _meant(place: Workspace, config: Config, typed: str, *, ahead: bool) -> str:
+    """The id of the video that is to be taken down; a name that nobody knows would keep nothing out, and is an error."""
+    from fimad.dataset.packing.remove import holds as is_in_dataset
+    from fimad.pipeline.acquire.addresses import IS_URL, url_id, youtube_id
+    from fimad.pipeline.inspect.upkeep import holds
+    from fimad.pipeline.inspect.videos import find_video
+    from fimad.pipeline.stages.registry import plan_stages
+
+    video_id = youtube_id(typed) or (url_id(typed) if IS_URL.match(typed) else typed)
+    known = ahead or is_in_dataset(config.dataset, video_id) or holds(place, video_id)
+    if known or not place.batches():
+        return video_id
+    try:
+        video_id = find_video(place, plan_stages(config), typed).video_id
+    except ConfigError as error:
+        fix = f"{error.fix} To keep out a video that is still to come, say --ahead."
+        raise ConfigError(error.what, error.why, fix) from error
+    if typed.rpartition("___")[0] == video_id:
+        raise ConfigError(
+            f"{typed} is one clip of {video_id}.",
+            "What is taken down are whole videos.",
+            f"If all of it is to go: fimad remove {video_id}",
+        )
+    return video_id
 
 
 def export(

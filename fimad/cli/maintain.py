@@ -45,7 +45,7 @@ def retry(
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try failed videos again, and bring the dataset up to date: with the configured sources, or those it was last made of.
+    """Try failed videos again, and bring the dataset up to date: with the configured sources, or those it was last built from.
 
     What was filtered stays filtered.
     """
@@ -53,12 +53,16 @@ def retry(
     from fimad.pipeline.build import build as run_build
     from fimad.pipeline.inspect.upkeep import clear_failures
     from fimad.pipeline.stages.registry import plan_stages
+    from fimad.pipeline.state.corpus import begun_with
     from fimad.pipeline.state.workspace import Workspace
 
     chosen = with_run(
         read_config(config, workspace, dataset, settings), workers=workers, scheduler=scheduler, without=without
     )
     place = Workspace(chosen.workspace)
+    if build:
+        # Before anything is cleared: what it is to be built from must be known.
+        begun_with(place, chosen)
     cleared = clear_failures(place, plan_stages(chosen), stage, reason)
     place.close()
     if not as_json:

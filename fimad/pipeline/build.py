@@ -18,6 +18,7 @@ from fimad.pipeline.contract import Video
 from fimad.pipeline.inspect import progress
 from fimad.pipeline.inspect.readiness import prepared
 from fimad.pipeline.inspect.summary import Summary, summarise
+from fimad.pipeline.inspect.upkeep import purge_videos
 from fimad.pipeline.run.executor import Executor, InProcess, run_spec
 from fimad.pipeline.run.hooks import MediaRemover, stopped_by_signals
 from fimad.pipeline.run.local import LocalExecutor
@@ -26,7 +27,7 @@ from fimad.pipeline.run.run_types import Observer, RunResult
 from fimad.pipeline.run.runner import Runner
 from fimad.pipeline.stages.registry import AGREED, StagePlan
 from fimad.pipeline.state.changed import find_changed, forget
-from fimad.pipeline.state.corpus import Corpus, corpus
+from fimad.pipeline.state.corpus import Corpus, begun_with, corpus, note_begun, packed_name
 from fimad.pipeline.state.index import Index, void
 from fimad.pipeline.state.packing import Damage, WorkspaceSource
 from fimad.pipeline.state.records import Record
@@ -64,7 +65,7 @@ def build(
     stage : build this stage and what is upstream of it. What lies downstream and was built before is brought up to date
         as well, unless `only` is set.
     pack : whether to pack the dataset at the end.
-    again : without sources, build what the dataset was last made of rather than all that the workspace knows.
+    again : without sources, build what the dataset was last built from rather than all that the workspace knows.
     show : ``auto`` (bars on a terminal, else lines), ``lines``, ``none``, or an observer of your own.
     stage_paths : import paths ``module:Class`` of the stages, upstream first; by default all of them.
 
@@ -79,7 +80,8 @@ def build(
     log = RunLog(workspace)
     try:
         names = choose_stages(plan, workspace, stage, only=only)
-        before = _packed_before(workspace, config) if again else ()
+        purged = workspace.purged()
+        before = begun_with(workspace, config) if again else ()
         chosen = corpus(workspace, config, sources, before, say=observer.note)
         for problem in chosen.problems:
             observer.note(f"{problem.source}: {problem.what}")
@@ -87,7 +89,11 @@ def build(
         _forget_changed(workspace, plan, chosen, observer)
         log.event("begin", stages=names, sources=[redacted(each) for each in sources or config.sources])
         packs = pack and _wants_pack(config, stage, only=only)
+        if packs:
+            note_begun(workspace, config, chosen)
         summary = _run_and_pack(workspace, config, plan, names, chosen, observer, log, stage=stage, packs=packs)
+        # What was being made of them while they were purged.
+        purge_videos(workspace, workspace.purged() - purged)
         summary.problems = list(chosen.problems)
         summary.seconds = time.monotonic() - began
         log.event("end", stopped=summary.stopped, seconds=round(summary.seconds, 3))
@@ -183,14 +189,15 @@ def _run_and_pack(
     stage: str | None,
     packs: bool,
 ) -> Summary:
-    """Run, look whether everything is there, pack; again where packing meets damaged artifacts, which it deletes."""
+    """Run, look whether everything is there, pack; again where packing meets damaged artifacts, which it deletes, or a takedown."""
+    removed = workspace.removed()
     result = _run(workspace, config, plan, names, chosen.videos, observer, log)
     jobs = _pack_jobs(workspace, config, plan, observer)
     for rounds_left in reversed(range(_ROUNDS)):
         if result.stopped:
             break
         source = WorkspaceSource(workspace, config, plan, chosen.videos, jobs=jobs)
-        if missing := source.missing(result.done):
+        if missing := source.missing(result.done, len(workspace.removed() - removed)):
             result.error = _not_there(missing)
             result.stopped = result.error.reason
             break
@@ -198,9 +205,11 @@ def _run_and_pack(
             break
         summary = summarise(workspace, plan, result)
         try:
-            _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
+            holds = _pack(workspace, config, source, chosen, summary, observer, stage, whole=rounds_left > 0)
         finally:
             jobs.close(kill=True)
+        if not holds:
+            continue
         if summary.packed is not None:
             jobs.clear()
         if source.damaged:
@@ -332,15 +341,6 @@ def _dataset_exists(config: Config) -> bool:
     return publication.is_dataset(open_store(config.dataset))
 
 
-def _packed_name(store: Store) -> str:
-    """Name of the note of what a dataset was last packed from."""
-    return "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]
-
-
-def _packed_before(workspace: Workspace, config: Config) -> list[str]:
-    return [str(each) for each in workspace.read_state(_packed_name(open_store(config.dataset))).get("batches", ())]
-
-
 def _pack(
     workspace: Workspace,
     config: Config,
@@ -351,9 +351,10 @@ def _pack(
     stage: str | None,
     *,
     whole: bool,
-) -> None:
+) -> bool:
     """Pack the dataset, unless it is the one that packing would give, would lack what was not tried yet, or (`whole`)
-    artifacts turn out to be damaged.
+    artifacts turn out to be damaged. False where it has to be packed anew, because a video was taken down meanwhile or
+    somebody else published; the last time (not `whole`) that is an error.
     """
     from fimad.dataset.pages.text import counted
 
@@ -366,16 +367,16 @@ def _pack(
         )
     if pending:
         observer.note(f"The dataset stays as it is: {pending} is still to be done. `fimad build` does it, and packs.")
-        return
+        return True
     fingerprint = source.fingerprint()
     store = open_store(config.dataset, config.run.scratch)
-    memory = _packed_name(store)
+    memory = packed_name(store)
     before = workspace.read_state(memory)
     summary.dataset = store.url
     known = before.get("fingerprint") == fingerprint and before.get("manifest") == _manifest_hash(store)
     # Its shards may be lost or cut all the same.
     if known and publication.is_complete(store, publication.peek(store)):
-        return
+        return True
     observer.note(f"packing {store.url}")
     try:
         summary.packed = _packed(source, config, store, observer, whole=whole)
@@ -383,8 +384,15 @@ def _pack(
         # Which they are, the source has noted.
         if not source.damaged:
             raise
+    except (FimadError, OSError) as error:
+        # What a purge deleted is not there to be packed, either.
+        if not whole or not (getattr(error, "reason", "") == publication.CHANGED or source.outdated()):
+            raise
     finally:
         store.tidy()
+    if whole and ((summary.packed is None and not source.damaged) or source.outdated()):
+        observer.note("A video was taken down, or the dataset changed, while it was packed: packed anew.")
+        return False
     if not source.damaged:
         note = {
             "fingerprint": fingerprint,
@@ -393,6 +401,7 @@ def _pack(
             "dataset": store.url,
         }
         workspace.write_state(memory, note)
+    return True
 
 
 def _packed(source: WorkspaceSource, config: Config, store: Store, observer: Observer, *, whole: bool) -> PackResult:

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from fimad.errors import FimadError, SetupError
 
-#: What the system says where a file does not find room, or may not be so large.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OWNER = re.compile(r"^(?P<machine>[0-9a-f]{12})-(?P<pid>\d+)-(?P<start>\d+)$")
+# Numbers that tell of the disk, whatever was written to it.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # A folder of a process on another machine can't be asked for; nothing that lives writes so rarely.
 _FOREIGN_AGE_S = 3 * 24 * 3600.0
 
@@ -160,14 +160,21 @@ def publish_bytes(data: bytes, target: Path, temporary: Path) -> None:
 def storage_error(error: OSError, where: str) -> SetupError | None:
     """The three-part form of an error that no item is to blame for: full disk, no write access, broken disk."""
     number = error.errno
-    if number in NO_ROOM:
+    if number in (errno.ENOSPC, errno.EDQUOT):
         return SetupError(
             f"There is no room left at {where} ({os.strerror(number)}).",
-            "The disk, or your share of it, is full, or a file is larger than may be there (`ulimit -f`, 4 GB on FAT). What "
-            "was published so far is complete.",
+            "The disk, or your share of it, is full. What was published so far is complete.",
             "Make room (`fimad gc` lists what no current configuration uses; `http.keep_media = false` deletes "
             "media after use), then repeat the command: it goes on where it stopped.",
             reason="disk_full",
+        )
+    if number == errno.EFBIG:
+        return SetupError(
+            f"A file at {where} can't become as large as it has to ({os.strerror(number)}).",
+            "The file system has a largest size of files (FAT: 4 GiB), or this account has (`ulimit -f`).",
+            "Put the workspace on another file system, raise the limit (`ulimit -f unlimited`), or keep what is large out "
+            "(`download.max_bytes`), then repeat the command: it goes on where it stopped.",
+            reason="file_too_large",
         )
     if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return SetupError(
@@ -194,7 +201,7 @@ def find_storage_error(error: BaseException, where: str) -> FimadError | None:
         seen.add(id(current))
         if isinstance(current, SetupError):
             return current
-        if isinstance(current, OSError) and current.errno in (*NO_ROOM, errno.EROFS):
+        if isinstance(current, OSError) and current.errno in _OF_THE_DISK:
             return storage_error(current, where)
         current = current.__cause__ or current.__context__
     return None

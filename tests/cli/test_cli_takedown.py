@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import dataset_fakes
 import pytest
@@ -12,6 +15,7 @@ from typer.testing import CliRunner, Result
 import fimad as package
 from fimad.cli import app
 from fimad.dataset.verify import verify
+from fimad.pipeline.acquire.given import Given
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.workspace import Workspace
 
@@ -157,3 +161,172 @@ def test_gc_frees_earlier_versions_of_media(folder: Path) -> None:
     fimad("gc", "--yes", *SETTINGS[-2:])
     assert len(list((folder / "workspace" / "stages").rglob("video000001.*.mp4"))) == 1
     build("--set", "pose.model=heavy")
+
+
+@pytest.mark.parametrize("typed", ["video00001", "Video000001", "video000010", "vide0000001", "nobody-at-all"])
+@pytest.mark.parametrize("built", [True, False])
+def test_a_misspelt_id_is_no_takedown(folder: Path, typed: str, built: bool) -> None:
+    if built:
+        build()
+    result = fimad("remove", typed, "--purge")
+    assert result.exit_code == 2
+    shown = " ".join(result.stderr.split())
+    assert f"knows no video '{typed}'" in shown
+    assert ("video000001" in shown) == (typed != "nobody-at-all")
+    assert "--ahead" in shown
+    assert not (folder / "workspace" / "removed").exists()
+    build()
+    assert len(videos("dataset")) == 3
+
+
+def test_what_is_still_to_come_is_kept_out_on_purpose(folder: Path) -> None:
+    assert fimad("remove", "video000003", "--ahead", "--reason", "asked").exit_code == 0
+    assert fimad("remove", "https://youtu.be/dQw4w9WgXcQ", "--ahead", "--workspace", "new").exit_code == 0
+    assert (folder / "new" / "removed" / "dQw4w9WgXcQ.json").exists()
+    dataset_fakes.corpus(folder, 4)
+    build()
+    assert videos("dataset") == {"video000000", "video000001", "video000002"}
+    # Once more, with more.
+    assert fimad("remove", "video000003", "--purge").exit_code == 0
+
+
+def test_it_is_named_by_its_file_too_and_not_by_one_of_its_clips(folder: Path) -> None:
+    dataset_fakes.corpus(folder, 3, "file")
+    build()
+    result = fimad("remove", "video000001___0", "--purge")
+    assert result.exit_code == 2
+    assert "one clip of video000001" in " ".join(result.stderr.split())
+    assert len(videos("dataset")) == 3
+    assert "video000001" in fimad("remove", str(folder / "server" / "video000001")).stdout
+    assert videos("dataset") == {"video000000", "video000002"}
+
+
+def test_what_only_the_dataset_or_an_artifact_knows_is_taken_down_as_well(folder: Path) -> None:
+    build()
+    for path in (folder / "workspace" / "sources").iterdir():
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
+    assert fimad("remove", "video000001", "--purge").exit_code == 0
+    assert files_of(folder, "video000001") == []
+    assert videos("dataset") == {"video000000", "video000002"}
+    assert fimad("remove", "video000002", "--purge", "--dataset", "another").exit_code == 0
+    assert files_of(folder, "video000002") == []
+
+
+# Beside a build
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, where: str, act: Callable[[], object]) -> None:
+    """Let something happen once, just before a function is called."""
+    place, _, name = where.rpartition(".")
+    module = import_module(place)
+    real, acted = getattr(module, name), []
+
+    def do(*values: Any, **options: Any) -> Any:
+        if not acted:
+            acted.append(name)
+            act()
+        return real(*values, **options)
+
+    monkeypatch.setattr(module, name, do)
+
+
+@pytest.mark.parametrize("purge", [(), ("--purge",)], ids=["kept", "purged"])
+@pytest.mark.parametrize("before", [True, False], ids=["again", "first"])
+@pytest.mark.parametrize(
+    "where", ["run.packjobs.write_shard", "run.packjobs.video_facts", "packing.pack.publish", "packing.publication.card"]
+)
+def test_a_takedown_while_a_build_packs_holds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: str, before: bool, purge: tuple[str, ...]
+) -> None:
+    if before:
+        build()
+    place = "fimad.pipeline." if where.startswith("run") else "fimad.dataset."
+    with monkeypatch.context() as patch:
+        at_once(patch, place + where, lambda: fimad("remove", "video000001", "--reason", "asked", *purge))
+        build("--set", "pose.model=heavy")
+    for _ in range(2):
+        assert videos("dataset") == {"video000000", "video000002"}
+        assert verify("dataset") == []
+        manifest = json.loads((folder / "dataset" / "manifest.json").read_text())
+        told = [(each["video_id"], each["reason"]) for each in manifest["removed"]]
+        # What no version of the dataset held was not removed from it.
+        assert told == [("video000001", "asked")] or (told == [] and not before)
+        assert not purge or files_of(folder, "video000001") == []
+        build("--set", "pose.model=heavy")
+
+
+@pytest.mark.parametrize("stage", ["download", "segment", "pose"])
+@pytest.mark.parametrize("purge", [(), ("--purge",)], ids=["kept", "purged"])
+def test_a_takedown_while_a_build_runs_is_no_loss(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, stage: str, purge: tuple[str, ...]
+) -> None:
+    kind: Any = getattr(dataset_fakes, stage.capitalize())
+    real, acted = kind.run, []
+
+    def run(self: Any, item: Any) -> Any:
+        if item.video.video_id == "video000001" and not acted:
+            acted.append(stage)
+            fimad("remove", "video000001", *purge)
+        return real(self, item)
+
+    monkeypatch.setattr(kind, "run", run)
+    # A stage whose media goes while it looks at it fails, and says so.
+    assert fimad("build", "--workers", "0", *SETTINGS).exit_code in (0, 1)
+    assert videos("dataset") == {"video000000", "video000002"}
+    assert not purge or files_of(folder, "video000001") == []
+    assert verify("dataset") == []
+
+
+def test_a_takedown_from_a_dataset_that_a_build_publishes_meanwhile_loses_neither(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    dataset_fakes.corpus(folder, 4)
+    with monkeypatch.context() as patch:
+        at_once(patch, "fimad.dataset.packing.remove.ShardWriter", build)
+        assert fimad("remove", "video000001").exit_code == 0
+    assert videos("dataset") == {"video000000", "video000002", "video000003"}
+    assert verify("dataset") == []
+    assert [each["video_id"] for each in json.loads((folder / "dataset" / "manifest.json").read_text())["removed"]] == [
+        "video000001"
+    ]
+
+
+def test_purging_leaves_no_name_in_the_workspace(folder: Path) -> None:
+    place = Workspace("workspace")
+    said = Given(person="Jane Doe", label="Deadlifts").to_text()
+    place.add_batch(
+        Video(
+            f"video{at:06d}", "url", str(folder / "server" / f"video{at:06d}"), said if at == 1 else "", "f" * (at == 1)
+        )
+        for at in range(3)
+    )
+    build()
+    assert fimad("remove", "video000001", "--purge", "--reason", "asked").exit_code == 0
+    for path in (folder / "workspace").rglob("*"):
+        assert path.is_dir() or b"Jane Doe" not in path.read_bytes(), path
+    assert fimad("retry", "--workers", "0").exit_code == 0
+    build()
+    assert videos("dataset") == {"video000000", "video000002"}
+
+
+@pytest.mark.parametrize("why", ["failed", "filtered", "not in the corpus", "taken down", "waiting"])
+def test_gc_frees_media_that_no_artifact_names(folder: Path, why: str) -> None:
+    build()
+    stages = folder / "workspace" / "stages"
+    (lost,) = stages.glob("download-*/*/video000001.parquet")
+    lost.unlink()
+    (media,) = stages.rglob("video000001.*.mp4")
+    if why in ("failed", "filtered"):
+        lost.with_suffix(f".{why}.json").write_text(
+            json.dumps({"state": why, "stage": "download", "video_id": "video000001", "reason": "x", "what": "y"})
+        )
+    elif why == "not in the corpus":
+        for path in (folder / "workspace" / "sources").iterdir():
+            path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[::2]))
+    elif why == "taken down":
+        fimad("remove", "video000001")
+    fimad("gc", "--yes", *SETTINGS[-2:])
+    # What waits to be downloaded may be just about to get its artifact.
+    assert media.exists() == (why == "waiting")
+    assert len(list(stages.rglob("*.mp4"))) == 2 + (why == "waiting")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ from fimad.pipeline.run.failures import describe_failure
 from fimad.pipeline.run.packjobs import PackJobs
 from fimad.pipeline.run.sandbox import Sandbox, _Watch
 from fimad.pipeline.stages.registry import plan_stages
-from fimad.pipeline.state.corpus import corpus
+from fimad.pipeline.state.corpus import Corpus, corpus
 from fimad.pipeline.state.records import Record
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import Task
@@ -358,21 +359,6 @@ def test_problems_that_can_not_be_read_are_a_problem(folder: Path, raw: bytes) -
     assert fimad("status", *dataset_fakes.SETTINGS[-2:]).exit_code == 0
 
 
-@pytest.mark.parametrize("name", [b"k\xe4se.mp4", b"\xff\xfe.mp4", b"caf\xe9/squats.mp4"])
-def test_a_file_whose_name_is_not_utf_8_is_a_video_like_others(folder: Path, name: bytes) -> None:
-    """It once ended the expansion of its whole folder in a traceback."""
-    place = os.fsencode(folder / "videos") + b"/" + name
-    os.makedirs(os.path.dirname(place))
-    for path in (place, os.fsencode(folder / "videos") + b"/other.mp4"):
-        with open(path, "wb") as file:
-            file.write(path)
-    found = corpus(Workspace("ws"), Config(), ("videos",))
-    assert sorted(os.fsencode(video.location) for video in found.videos()) == sorted(
-        [place, os.fsencode(folder / "videos") + b"/other.mp4"]
-    )
-    assert found.problems == ()
-
-
 @pytest.mark.parametrize("size_bytes", [None, 0, 100])
 @pytest.mark.parametrize("videos", [2, 3])
 def test_a_shard_that_was_lost_or_cut_comes_back(folder: Path, size_bytes: int | None, videos: int) -> None:
@@ -439,18 +425,6 @@ def test_a_video_of_which_nothing_could_be_told_is_not_left_out_in_silence(
     assert (folder / "dataset" / "manifest.json").read_bytes() == manifest
 
 
-def test_an_edited_split_file_is_followed(folder: Path) -> None:
-    """Its path was looked at, and not what is in it."""
-    dataset_fakes.corpus(folder, 2)
-    ids = ["video000000", "video000001"]
-    splits = folder / "splits.json"
-    for order in (ids, ids[::-1], ids):
-        splits.write_text(json.dumps({"train": order[:1], "test": order[1:]}))
-        assert build("--set", f"pack.split_file={splits}").exit_code == 0
-        found = package.open_dataset(str(folder / "dataset")).manifest["splits"]
-        assert [found[name]["videos"] for name in ("train", "test")] == [order[:1], order[1:]]
-
-
 def test_linked_folders_of_a_source_are_followed_once(folder: Path) -> None:
     """They were left out without a word; a link may lead back, or to a folder that is found anyway."""
     for name in ("in/a", "in/b", "elsewhere/deep"):
@@ -497,3 +471,125 @@ def test_another_build_that_packs_at_once_takes_nothing_away(
     assert verify(str(folder / "dataset")) == []
     assert {row["video_id"] for row in rows(folder)} == {f"video{at:06d}" for at in range(3)}
     assert not list((folder / "dataset").glob("manifest.*.json"))
+
+
+def add(folder: Path, *numbers: int) -> str:
+    """One more list, of videos that the server has, or (from 90) has not; its name."""
+    for number in numbers:
+        if number < 90:
+            (folder / "server" / f"video{number:06d}").write_bytes(b"%d" % number * 10)
+    ids = [f"video{number:06d}" for number in numbers]
+    return Workspace("workspace").add_batch(Video(each, "url", str(folder / "server" / each)) for each in ids)[0]
+
+
+def test_retry_after_a_build_that_stopped_before_it_packed_keeps_to_its_videos(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_fakes.corpus(folder, 2)
+    assert build().exit_code == 0
+    mine = add(folder, 7, 90)
+    chosen = Corpus(lambda: Workspace("workspace").videos([mine]), (mine,))
+    with monkeypatch.context() as patch:
+        patch.setattr("fimad.pipeline.build.corpus", lambda *arguments, **options: chosen)
+        assert build("--dataset", "other", "--fail-fast").exit_code != 0
+    assert not (folder / "other").exists()
+    assert fimad("retry", "--dataset", "other", "--workers", "0", *dataset_fakes.SETTINGS).exit_code == 1
+    assert {each["video_id"] for each in package.open_dataset("other").table(["video_id"]).to_pylist()} == {
+        "video000007"
+    }
+
+
+@pytest.mark.parametrize("known", ["nothing", "sources", "one list"])
+def test_retry_of_a_dataset_that_was_never_built(folder: Path, known: str) -> None:
+    """It once put all that the workspace knew into it."""
+    workspace = dataset_fakes.corpus(folder, 2)
+    assert build().exit_code == 0
+    if known != "one list":
+        add(folder, 7)
+    if known == "sources":
+        (folder / "mine.mp4").write_bytes(b"mine")
+        (folder / "fimad.toml").write_text('sources = ["mine.mp4"]\n')
+    key = workspace.keys()["simulate"][0]
+    workspace.write_record(key, Record("failed", "simulate", "video000000", "unexpected", "What."))
+    artifact(folder, "simulate", "video000000").unlink()
+    settings = dataset_fakes.SETTINGS[-2:]
+    with mock.patch("fimad.pipeline.build.build", side_effect=RuntimeError("called")):
+        if known == "nothing":
+            result = fimad("retry", "--dataset", "mispelt", "--workers", "0", *settings)
+            assert result.exit_code == 2
+            assert "never built" in " ".join(result.stderr.split())
+            assert workspace.read_record("simulate", key, "video000000") is not None
+            assert json.loads(fimad("retry", "--dataset", "mispelt", "--no-build", "--json", *settings).stdout) == {
+                "cleared": 1
+            }
+        else:
+            with pytest.raises(RuntimeError, match="called"):
+                fimad("retry", "--dataset", "mispelt", "--workers", "0", *settings)
+
+
+def test_a_split_file_that_is_edited(folder: Path) -> None:
+    dataset_fakes.corpus(folder, 3)
+    path = folder / "splits.json"
+    option = ("--set", f"pack.split_file={path.name}")
+
+    def packed(**splits: list[int]) -> dict[str, str]:
+        path.write_text(json.dumps({name: [f"video{at:06d}" for at in numbers] for name, numbers in splits.items()}))
+        result = build(*option)
+        assert result.exit_code == 0, result.output
+        return {each["video_id"][-1]: each["split"] for each in package.open_dataset("dataset").table().to_pylist()}
+
+    assert packed(train=[0, 1], test=[2]) == {"0": "train", "1": "train", "2": "test"}
+    assert packed(train=[2, 1], test=[0]) == {"0": "test", "1": "train", "2": "train"}
+    assert packed(train=[2], test=[0]) == {"0": "test", "2": "train"}
+    assert verify("dataset") == []
+    manifest = (folder / "dataset" / "manifest.json").read_bytes()
+    os.utime(path, (1, 1))
+    assert "(unchanged)" in build(*option).stdout
+    assert (folder / "dataset" / "manifest.json").read_bytes() == manifest
+    path.unlink()
+    assert build(*option).exit_code == 2
+
+
+def test_a_label_map_that_is_edited(folder: Path) -> None:
+    dataset_fakes.corpus(folder, 2)
+    path = folder / "map.toml"
+
+    def packed(text: str) -> set[str]:
+        path.write_text(text)
+        assert build("--set", f"pack.label_map={path.name}").exit_code == 0
+        return set(package.open_dataset("dataset").table(["class_label"]).column(0).to_pylist())
+
+    assert packed('title = "x"\n[classes]\nlegs = "squat"\n') == {"legs"}
+    assert packed('title = "x"\n[classes]\nthighs = "squat"\n') == {"thighs"}
+
+
+# What a file system has no room for
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("stage", ["download", "pose", "pack"])
+def test_a_file_that_may_not_be_so_large_is_no_videos_fault(wrapped: bool, stage: str) -> None:
+    error: Exception = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    if wrapped:
+        outer = ValueError("could not write")
+        outer.__cause__ = error
+        error = outer
+    result = describe_failure(stage, error, ".")
+    assert (result.kind, result.reason) == ("fatal", "file_too_large")
+    assert "ulimit" in result.fix
+
+
+@pytest.mark.parametrize("most_bytes", [2_000, 12_000, 40_000, 60_000])
+def test_a_limit_of_the_size_of_files_stops_the_build_and_blames_nobody(folder: Path, most_bytes: int) -> None:
+    dataset_fakes.corpus(folder, 6)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        result = build()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 3, result.output
+    assert "can't become as large" in " ".join(result.output.split())
+    assert not list((folder / "workspace" / "stages").rglob("*.failed.json"))
+    assert build().exit_code == 0
+    assert len(rows(folder)) == 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ class Reasons(Protocol):
     @property
     def unavailable(self) -> dict[str, str]: ...
     def stage_info(self) -> dict[str, dict[str, Any]]: ...
+    def takedowns(self, video_ids: Set[str]) -> Mapping[str, str]: ...
     def excluded(self) -> Iterable[Any]: ...
     def incomplete(self) -> Iterable[Any]: ...
 
@@ -72,7 +73,7 @@ def describe(
         "incomplete_videos": _reasons(source.incomplete()),
         "videos_without_split": without_split,
         **({"splits_given": True} if splits_given else {}),
-        "removed": previous.get("removed", []),
+        "removed": _removed(previous, source),
         "tools": dict(tools),
         "config": _published(config, stages),
     }
@@ -123,10 +124,22 @@ def same(previous: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
 
 
 def _history(previous: Mapping[str, Any], videos: set[str]) -> dict[str, Any]:
-    old = {video for info in previous.get("splits", {}).values() for video in info["videos"]}
+    old = _videos(previous)
     version = previous.get("version", 0) + 1
     entry = {"version": version, "videos": len(videos), "added": len(videos - old), "removed": len(old - videos)}
     return {"version": version, "changes": [*previous.get("changes", []), entry]}
+
+
+def _removed(previous: Mapping[str, Any], source: Reasons) -> list[dict[str, Any]]:
+    """What was taken down from the dataset: also what a takedown could not write into it, because a build did just then."""
+    version = previous.get("version", 0) + 1
+    fresh = source.takedowns(_videos(previous))
+    entries = [{"video_id": each, "reason": fresh[each], "version": version} for each in sorted(fresh)]
+    return [*previous.get("removed", []), *entries]
+
+
+def _videos(manifest: Mapping[str, Any]) -> set[str]:
+    return {video for info in manifest.get("splits", {}).values() for video in info["videos"]}
 
 
 def _split(name: str, shards: list[Shard], videos: Iterable[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ what is new.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +22,7 @@ from fimad.dataset.manifest import canonical
 from fimad.dataset.packing.allot import allot, plan_shards
 from fimad.dataset.packing.describe import describe, same
 from fimad.dataset.packing.facts import Facts, video_facts
-from fimad.dataset.packing.publication import finish, is_complete, publish, scratch_folder, standing
+from fimad.dataset.packing.publication import changed_meanwhile, finish, is_complete, publish, scratch_folder, standing
 from fimad.dataset.packing.shards import Shard, ShardMade, ShardPlan, write_shard
 from fimad.errors import DamagedArtifactError
 from fimad.schema import dataset_schema
@@ -62,6 +62,10 @@ class Source(ABC):
     @abstractmethod
     def incomplete(self) -> Iterator[Any]:
         """Videos that lack a stage, the same way."""
+
+    def takedowns(self, video_ids: Set[str]) -> dict[str, str]:
+        """Those of some videos that were taken down by now, and the reason that was given."""
+        return {}
 
     def facts(self) -> tuple[Facts, set[str]]:
         """What has to be known of each video, and the videos that can't be told of because an artifact is damaged."""
@@ -110,6 +114,9 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
 
     A video one of whose artifacts is damaged is left out; with `whole` nothing is published then: once all was looked at,
     `DamagedArtifactError` is raised.
+
+    Raises `DatasetError` with the reason ``changed_meanwhile`` where a video was taken down while shards were written, and
+    `TransientError` where somebody else published: what was decided before is out of date.
     """
     schema = dataset_schema(config.simulate.placements)
     before = standing(store)
@@ -156,6 +163,8 @@ def pack(source: Source, config: Config, store: Store, *, whole: bool = False) -
         if same(previous, data):
             data = dict(previous)
         if data["version"] != previous.get("version") or not is_complete(store, data):
+            if source.takedowns(allotment.splits.keys()):
+                raise changed_meanwhile(store)
             publish(store, shards, data, previous)
         else:
             finish(store, data)

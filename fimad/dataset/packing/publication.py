@@ -32,6 +32,8 @@ NEXT = "manifest.next.json"
 PREVIOUS = "manifest.previous.json"
 #: Reason of the error that another build packed at the same time.
 BY_ANOTHER = "packed_by_another"
+#: Reason of the error that a video was taken down while the dataset was packed with it.
+CHANGED = "changed_meanwhile"
 _CARD, _CROISSANT = "README.md", "croissant.json"
 
 
@@ -199,6 +201,16 @@ def _superseded(store: Store) -> TransientError:
         "Two builds of one workspace run at once.",
         "Wait for the other one, and run the command again: it goes on where it stopped.",
         reason=BY_ANOTHER,
+    )
+
+
+def changed_meanwhile(store: Store) -> DatasetError:
+    """What is said where the next version of a dataset was made with a video that was taken down meanwhile."""
+    return DatasetError(
+        f"{store.url} was to be written anew, and changed meanwhile.",
+        "A video of it was taken down.",
+        "Run the command again.",
+        reason=CHANGED,
     )
 
 

@@ -9,11 +9,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fimad.dataset.packing.describe import figures
-from fimad.dataset.packing.publication import last_version, publish, scratch_folder
+from fimad.dataset.packing.publication import BY_ANOTHER, last_version, peek, publish, scratch_folder
 from fimad.dataset.packing.rows import VideoRows
 from fimad.dataset.packing.shards import Shard, ShardWriter
-from fimad.errors import DatasetError
-from fimad.storage.store import open_store
+from fimad.errors import DatasetError, TransientError
+from fimad.storage.store import Store, open_store
+
+# So often it begins again because a build published meanwhile.
+_TRIES = 5
 
 
 def remove(path: str, video_id: str, reason: str = "") -> int:
@@ -22,6 +25,21 @@ def remove(path: str, video_id: str, reason: str = "") -> int:
     Returns the number of clips removed. Raises `DatasetError` if the dataset does not hold the video.
     """
     store = open_store(path)
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return _remove(store, video_id, reason)
+        except TransientError as error:
+            if error.reason != BY_ANOTHER or not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def holds(path: str, video_id: str) -> bool:
+    """Whether there is a dataset that has a video."""
+    return any(video_id in each["videos"] for each in peek(open_store(path)).get("shards", ()))
+
+
+def _remove(store: Store, video_id: str, reason: str) -> int:
     previous = last_version(store)
     holder = next((each for each in previous["shards"] if video_id in each["videos"]), None)
     if holder is None:

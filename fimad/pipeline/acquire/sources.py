@@ -169,6 +169,29 @@ def _unreadable(path: Path, why: str) -> PermanentError:
     )
 
 
+def _is_text(path: Path) -> bool:
+    """Whether a path is UTF-8, as all that names it in the workspace and in the dataset has to be."""
+    try:
+        os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _shown(path: Path) -> str:
+    """A path for people: bytes that are no UTF-8 as ``\\xe9``."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _not_text(path: Path) -> PermanentError:
+    return PermanentError(
+        f"The name of {_shown(path)} is not UTF-8.",
+        "It, or its folder, comes from a system with another encoding of names (an old archive, a USB stick).",
+        "Rename it; `convmv -f latin1 -t utf8 --notest -r FOLDER` does that for a whole folder.",
+        reason="file_name",
+    )
+
+
 class _Expansion:
     def __init__(self, config: Config, listings: Listings | None) -> None:
         self.config = config
@@ -287,6 +310,9 @@ class _Expansion:
             self._listings.write(url, found)
 
     def _local(self, path: Path, given: str = "") -> Iterator[Video | SourceFailure]:
+        if not _is_text(path):
+            yield SourceFailure(_shown(path), _not_text(path))
+            return
         make = _info_video if path.name.lower().endswith(INFO_SUFFIX) else file_video
         try:
             video = make(path, given)
@@ -402,7 +428,7 @@ def _walk(folder: Path, links: deque[Path], seen: set[str]) -> Iterator[Path | S
             found = sorted(entries, key=lambda entry: entry.name)
         listing = Folder(folder)
     except OSError as error:
-        yield SourceFailure(str(folder), _unreadable(folder, error.strerror or str(error)))
+        yield SourceFailure(_shown(folder), _unreadable(folder, error.strerror or str(error)))
         return
     for entry in found:
         name = entry.name

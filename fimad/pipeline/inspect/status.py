@@ -77,10 +77,13 @@ def status(workspace: Workspace, config: Config, plan: StagePlan, videos: Videos
     total = urls = 0
     videos = videos or up_to_date(workspace.videos)
     download = plan.keys.get("download")
+    told = workspace.told()
     for chunk in chunks(videos(), 4096):
         hashes = id_hashes(video.video_id for video in chunk)
         states = survey.states(hashes)
-        changed = changed_of(workspace, download, survey.indexes["download"], chunk) if download is not None else []
+        changed = []
+        if download is not None:
+            changed = changed_of(workspace, download, survey.indexes["download"], told, chunk)
         # What was made of another state of its source is made anew.
         outdated = np.isin(hashes, id_hashes(changed))[:, np.newaxis] & (states != PENDING)
         states[outdated] = PENDING

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+import numpy as np
 
 from fimad.config import Config
 from fimad.dataset.manifest import read_manifest
@@ -12,7 +14,7 @@ from fimad.errors import DamagedArtifactError, FimadError
 from fimad.pipeline.stages.registry import StagePlan, plan_stages
 from fimad.pipeline.state import index
 from fimad.pipeline.state.bundles import Compaction
-from fimad.pipeline.state.records import DONE, PENDING
+from fimad.pipeline.state.records import DONE, PENDING, Hashes, id_hashes, member
 from fimad.pipeline.state.survey import Survey
 from fimad.pipeline.state.workspace import Workspace, media_of
 from fimad.storage.store import open_store
@@ -124,7 +126,11 @@ def _packed(workspace: Workspace, configs: Sequence[Config]) -> dict[tuple[str, 
 
 
 def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *, keep_media: bool) -> list[Unused]:
-    """Media that no `download` artifact names any more; and all that is not needed any more, if none is to be kept."""
+    """Media that no `download` artifact names any more; and all that is not needed any more, if none is to be kept.
+
+    Media without an artifact may be about to get one while its video waits to be downloaded. It is an orphan once the video failed,
+    or is not in the corpus.
+    """
     surveys = []
     for plan in plans:
         consumers = [name for name in plan.media_consumers() if name in plan.keys]
@@ -133,14 +139,22 @@ def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *,
     old: list[tuple[str, int]] = []
     done: list[tuple[str, int]] = []
     sizes: dict[str, list[tuple[str, int]]] = {}
-    made = {video_id for video_id, code in workspace.entries("download", key) if code == DONE}
+    made: set[str] = set()
+    failed: set[str] = set()
+    for each, code in workspace.entries("download", key):
+        (made if code == DONE else failed).add(each)
+    waiting = _InCorpus(workspace, failed)
     for name, size in workspace.store.sizes(workspace.stage_folder("download", key)):
         sizes.setdefault(name.rpartition("/")[0], []).append((name, size))
     for files in sizes.values():
         base = {name.rpartition("/")[2]: (name, size) for name, size in files}
         for name in base:
+            if name.endswith((".parquet", ".json", ".gone", ".zip")):
+                continue
             video_id = next((each for each in _owners(name) if each in made), None)
-            if video_id is None or name.endswith((".parquet", ".json", ".gone", ".zip")):
+            if video_id is None:
+                if not any(map(waiting, _owners(name))):
+                    old.append(base[name])
                 continue
             try:
                 table = workspace.read("download", key, video_id, columns=["media"])
@@ -160,6 +174,25 @@ def _unused_media(workspace: Workspace, key: str, plans: Sequence[StagePlan], *,
             files_ = tuple(name for name, _ in names)
             found.append(Unused("download", key, folder, len(names), total, breaks, names=files_))
     return found
+
+
+class _InCorpus:
+    """Tells whether a video of the corpus is still to be downloaded; reads the corpus once it is asked.
+
+    Parameters
+    ----------
+    failed : videos that could not be downloaded, or were left out.
+    """
+
+    def __init__(self, workspace: Workspace, failed: set[str]) -> None:
+        self._workspace = workspace
+        self._failed = failed
+        self._known: Hashes | None = None
+
+    def __call__(self, video_id: str) -> bool:
+        if self._known is None:
+            self._known = np.sort(id_hashes(video.video_id for video in self._workspace.videos()))
+        return video_id not in self._failed and bool(member(id_hashes([video_id]), self._known)[0])
 
 
 def _owners(name: str) -> list[str]:
@@ -216,17 +249,34 @@ def _media_of(workspace: Workspace, video_id: str) -> Iterator[str]:
             yield media
 
 
+def holds(workspace: Workspace, video_id: str) -> bool:
+    """Whether a workspace has anything of a video, or a note that it was taken down."""
+    if video_id in workspace.removed():
+        return True
+    return any(
+        workspace.exists(stage, key, video_id) or workspace.read_record(stage, key, video_id) is not None
+        for stage, keys in workspace.keys().items()
+        for key in keys
+    )
+
+
 def take_down(workspace: Workspace, video_id: str, reason: str, *, purge: bool) -> int:
     """Keep a video, and copies of its file, out of every later build and dataset; with `purge` delete what was made of it as well.
 
     Returns the number of files deleted. The note of it holds the day and the reason, and no more.
     """
+    workspace.remove_video(video_id, reason, _media_of(workspace, video_id), purge=purge)
+    return purge_videos(workspace, {video_id}) if purge else 0
+
+
+def purge_videos(workspace: Workspace, video_ids: Iterable[str]) -> int:
+    """Delete all that was made of videos; returns the number of files deleted."""
     deleted = 0
-    workspace.remove_video(video_id, reason, _media_of(workspace, video_id))
-    if purge:
+    for video_id in sorted(video_ids):
         for stage, keys in workspace.keys().items():
             for key in keys:
                 deleted += workspace.purge(stage, key, video_id)
         index.purge(workspace, video_id)
+        workspace.forget_source(video_id)
         workspace.store.delete_folder("packed")
     return deleted

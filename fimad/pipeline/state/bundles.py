@@ -1,22 +1,27 @@
 """Artifacts of many videos in one file: what `fimad compact` makes, and how it is read.
 
     stages/<stage>-<key>/bundles/<2 hex>-<16 hex of its sha256>.zip    artifacts of videos of one folder, as members
-    stages/<stage>-<key>/<2 hex>/<video_id>.gone                       the bundle's artifact of this video counts no more
+    stages/<stage>-<key>/<2 hex>/<video_id>.gone                       a bundle's artifact of this video counts no more
 
 A million videos are ten million artifacts, and shared file systems have limits of files. A bundle is a ZIP file whose members
 are stored as they are, so that one is read by one request, and any tool can unpack it. It never changes: bundles are published
-whole, and only then is deleted what they replace. An artifact by itself wins over one in a bundle, so a kill at any moment
-leaves all artifacts readable, and the next `compact` goes on.
+whole, and only then is deleted what they replace: older bundles, then marks, and last the artifacts by themselves. One by itself
+wins over one in a bundle, so a kill at any moment leaves all artifacts readable, and the next `compact` goes on.
+
+Nothing is locked. Whoever deletes an artifact marks it as gone first, in a bundle or not, and no two marks are the same: so
+`compact` sees what was deleted, or deleted and made again, since it read it. What was purged is told by its note for good.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
+import uuid
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,10 +80,16 @@ class Compaction:
 
 
 class Bundles:
-    """The bundles of a store."""
+    """The bundles of a store.
 
-    def __init__(self, store: Store) -> None:
+    Parameters
+    ----------
+    purged : tells the ids of the videos of which nothing may be kept.
+    """
+
+    def __init__(self, store: Store, purged: Callable[[], set[str]]) -> None:
         self.store = store
+        self._purged = purged
         self._directories: OrderedDict[str, Directory] = OrderedDict()
 
     def names(self, folder: str) -> list[str]:
@@ -109,6 +120,10 @@ class Bundles:
         """Where an artifact lies, from its name: bundle, first byte of its header, size. None if it is in no bundle."""
         found = self.holds(name)
         return None if found is None or self.store.exists(name.removesuffix(_ARTIFACT) + GONE) else found
+
+    def mark(self, name: str) -> None:
+        """Note that an artifact is about to be deleted: one in a bundle, now or soon, counts no more."""
+        self.store.write(name.removesuffix(_ARTIFACT) + GONE, uuid.uuid4().bytes)
 
     def holds(self, name: str) -> tuple[str, int, int] | None:
         """As `find`, whether the artifact counts or is marked as gone."""
@@ -198,37 +213,70 @@ class Bundles:
         Only small bundles are made anew, so that a few videos more cost a few bytes more.
         """
         place = f"{folder}/{bucket}"
+        purged = self._purged()
         sizes = {name.rpartition("/")[2]: size for name, size in self.store.sizes(place)}
-        loose = {name: size for name, size in sizes.items() if name.endswith(_ARTIFACT) and size <= _MOST_BYTES}
+        loose = {
+            name: size
+            for name, size in sizes.items()
+            if name.endswith(_ARTIFACT) and size <= _MOST_BYTES and _video_id(name) not in purged
+        }
         gone = {name.removesuffix(GONE) for name in sizes if name.endswith(GONE)}
+        dropped = gone | purged
         whole, damaged = self._of_bucket(folder, bucket)
-        opened = [
-            name for name, members in whole.items() if self.store.size(name) < _SMALL_BYTES or gone & members.keys()
-        ]
+        holders = {name for name, members in whole.items() if not dropped.isdisjoint(members)}
+        opened = [name for name in whole if name in holders or self.store.size(name) < _SMALL_BYTES]
         before = len(loose) + len(whole) + len(damaged)
-        if not damaged and not gone and len(loose) + len(opened) < 2:
+        if not damaged and not gone and not holders and len(loose) + len(opened) < 2:
             return Compaction(files_before=before, files_after=before)
         members: dict[str, Callable[[], bytes]] = {}
         for bundle in opened:
             for video_id, (at, size) in whole[bundle].items():
-                if video_id not in gone:
+                if video_id not in dropped:
                     members[video_id + _ARTIFACT] = partial(self._bytes, bundle, at, size, video_id)
-        members |= {name: partial(self.store.read, f"{place}/{name}") for name in loose}
+        members |= {name: partial(self._loose, f"{place}/{name}", members.get(name)) for name in loose}
         after = len(whole) - len(opened)
         if dry_run:
             return Compaction(len(loose), before, after + bool(members), sum(loose.values()), len(damaged))
-        made = self._write(place, members)
-        for name, size in loose.items():
-            # What was published since it was read stays by itself, and wins.
-            if self.store.size(f"{place}/{name}") == size:
-                self.store.delete(f"{place}/{name}")
+        marks = self._marks(place, {_video_id(name) for name in loose} & gone)
+        made, written = self._write(place, members)
+        kept = self._marked_since(place, gone, marks)
         for name in (*opened, *damaged):
             if name not in made:
                 self._directories.pop(name, None)
                 self.store.delete(name)
-        for video_id in gone:
+        for video_id in gone - kept:
             self.store.delete(f"{place}/{video_id}{GONE}")
-        return Compaction(len(loose), before, after + len(made), sum(loose.values()), len(damaged))
+        for name in sorted(loose.keys() & written):
+            # What was published since it was read stays by itself, and wins.
+            if _video_id(name) not in kept and self.store.size(f"{place}/{name}") == loose[name]:
+                self.store.delete(f"{place}/{name}")
+        files_after = after + len(made)
+        if not self._purged().isdisjoint(map(_video_id, written)):
+            files_after = self.compact(folder, bucket).files_after
+        return Compaction(len(loose), before, files_after, sum(loose.values()), len(damaged))
+
+    def _loose(self, name: str, bundled: Callable[[], bytes] | None) -> bytes:
+        """An artifact by itself; that of a bundle if another `compact` has deleted it since, or a build, which marks it."""
+        try:
+            return self.store.read(name)
+        except FileNotFoundError:
+            if bundled is None:
+                raise
+            return bundled()
+
+    def _marks(self, place: str, video_ids: Iterable[str]) -> dict[str, bytes]:
+        """What the marks of some videos hold, where there are any."""
+        found = {}
+        for video_id in video_ids:
+            with suppress(FileNotFoundError):
+                found[video_id] = self.store.read(f"{place}/{video_id}{GONE}")
+        return found
+
+    def _marked_since(self, place: str, gone: set[str], marks: Mapping[str, bytes]) -> set[str]:
+        """Videos that were marked, or marked again, since they were `gone`, when their marks held `marks`."""
+        now = {name.removesuffix(GONE) for name in self.store.files(place) if name.endswith(GONE)}
+        again = {video_id for video_id, mark in self._marks(place, marks).items() if mark != marks[video_id]}
+        return (now - gone) | again
 
     def _of_bucket(self, folder: str, bucket: str) -> tuple[dict[str, Directory], list[str]]:
         """The bundles of one folder with their directories, and those that can't be read."""
@@ -248,10 +296,11 @@ class Bundles:
     def _bytes(self, bundle: str, at: int, size: int, video_id: str) -> bytes:
         return bytes(self._member(bundle, at, size, video_id))
 
-    def _write(self, place: str, members: Mapping[str, Callable[[], bytes]]) -> set[str]:
-        """Publish members as bundles, in the order of their names; returns the bundles' names."""
+    def _write(self, place: str, members: Mapping[str, Callable[[], bytes]]) -> tuple[set[str], set[str]]:
+        """Publish members as bundles, in the order of their names; returns the bundles' names, and those of what is in them."""
         made: set[str] = set()
-        scratch = self.store.scratch_root() / f"{place.replace('/', '.')}.zip"
+        written: set[str] = set()
+        scratch = self.store.scratch_root() / f"{place.replace('/', '.')}.{uuid.uuid4().hex}.zip"
         try:
             archive: zipfile.ZipFile | None = None
             total = count = 0
@@ -264,6 +313,7 @@ class Bundles:
                     archive, total, count = zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED, allowZip64=False), 0, 0
                 # All members have the day on which ZIP's calendar begins: the same artifacts give the same bytes.
                 archive.writestr(zipfile.ZipInfo(name), data)
+                written.add(name)
                 total, count = total + len(data), count + 1
             if archive is not None:
                 archive.close()
@@ -272,7 +322,7 @@ class Bundles:
             raise atomic.storage_error(error, self.store.url) or error from error
         finally:
             scratch.unlink(missing_ok=True)
-        return made
+        return made, written
 
     def _read_ahead(self, members: Mapping[str, Callable[[], bytes]]) -> Iterator[tuple[str, bytes]]:
         """Members in the order of their names; a store is asked for several at once.
@@ -301,3 +351,8 @@ class Bundles:
         name = f"{folder}/{FOLDER}/{bucket}-{digest}.zip"
         self.store.put(path, name)
         return name
+
+
+def _video_id(name: str) -> str:
+    """Of an artifact's file name."""
+    return name.removesuffix(_ARTIFACT)

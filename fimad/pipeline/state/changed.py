@@ -14,30 +14,34 @@ from fimad.errors import PermanentError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.stages.registry import StagePlan
 from fimad.pipeline.state.batches import chunks
-from fimad.pipeline.state.records import DONE, FAILED, FILTERED, StageIndex, id_hashes
+from fimad.pipeline.state.records import DONE, FAILED, FILTERED, Hashes, StageIndex, id_hashes, member
 from fimad.pipeline.state.workspace import Workspace
 
 _COLUMN = "source_fingerprint"
 
 
 def find_changed(workspace: Workspace, plan: StagePlan, videos: Callable[[], Iterable[Video]]) -> list[str]:
-    """Ids of the videos that were built from another state of their source. Only sources that can change are looked at."""
+    """Ids of the videos that were built from another state of their source. Only those of which something is or was said are
+    looked at.
+    """
     key = plan.keys.get("download")
     if key is None:
         return []
     index = workspace.index("download", key)
-    chosen = chunks((video for video in videos() if video.fingerprint), 4096)
-    return [video_id for chunk in chosen for video_id in changed_of(workspace, key, index, chunk)]
+    told = workspace.told()
+    return [video_id for chunk in chunks(videos(), 4096) for video_id in changed_of(workspace, key, index, told, chunk)]
 
 
-def changed_of(workspace: Workspace, key: str, index: StageIndex, videos: Sequence[Video]) -> list[str]:
+def changed_of(workspace: Workspace, key: str, index: StageIndex, told: Hashes, videos: Sequence[Video]) -> list[str]:
     """Those of some videos that were built from another state of their source.
 
     Parameters
     ----------
     key, index : of `download`.
+    told : sorted hashes of the ids of which something was said before (`Workspace.told`); there may be nothing any more.
     """
-    videos = [video for video in videos if video.fingerprint]
+    earlier = member(id_hashes(video.video_id for video in videos), told).tolist()
+    videos = [video for video, before in zip(videos, earlier, strict=True) if video.fingerprint or before]
     states = index.states(id_hashes(video.video_id for video in videos)).tolist()
     known = [video for video, state in zip(videos, states, strict=True) if state in (DONE, FAILED, FILTERED)]
     if not known:

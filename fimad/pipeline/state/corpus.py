@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from fimad.errors import ConfigError
 from fimad.pipeline.contract import Video
 from fimad.pipeline.state.listings import StoredListings
 from fimad.pipeline.state.workspace import Workspace
+from fimad.storage.store import Store, open_store
 
 # Between two words about a long expansion.
 _SAY_S = 10.0
@@ -62,7 +64,7 @@ def corpus(
     wanted = tuple(sources) or config.sources
     if not wanted:
         known = known_videos(workspace)
-        chosen = tuple(batches)
+        chosen = tuple(workspace.current(batch) for batch in batches)
         if chosen and set(chosen) <= set(workspace.batches()):
             return Corpus(up_to_date(lambda: workspace.videos(chosen)), chosen)
         return Corpus(up_to_date(known))
@@ -75,6 +77,38 @@ def corpus(
     if not count:
         raise _no_videos(wanted, problems)
     return Corpus(lambda: workspace.videos([name]), (name,), tuple(problems))
+
+
+def packed_name(store: Store) -> str:
+    """Name of the note of what a dataset was last built and packed from."""
+    return "packed-" + hashlib.sha256(store.url.encode()).hexdigest()[:12]
+
+
+def begun_with(workspace: Workspace, config: Config) -> list[str]:
+    """The expansions of sources that the dataset was last built from, whether it came to be packed or not; empty for all that
+    the workspace knows.
+
+    Raises `ConfigError` where that can't be told: videos of other datasets must not get into this one.
+    """
+    store = open_store(config.dataset)
+    note = workspace.read_state(packed_name(store))
+    if "batches" not in note and not config.sources and len(workspace.batches()) > 1:
+        raise ConfigError(
+            f"{store.url} was never built from {workspace.url}.",
+            "The dataset's name is misspelt, or it was built from another workspace; this one has videos of several builds.",
+            "Name the dataset with `--dataset`, or what is to be in it: fimad build SOURCES",
+        )
+    return [str(each) for each in note.get("batches", ())]
+
+
+def note_begun(workspace: Workspace, config: Config, chosen: Corpus) -> None:
+    """Before the first task: what stops before it is packed is tried again with the same videos."""
+    store = open_store(config.dataset)
+    memory = packed_name(store)
+    note = workspace.read_state(memory)
+    begun = {**note, "batches": list(chosen.batches), "dataset": store.url}
+    if begun != note:
+        workspace.write_state(memory, begun)
 
 
 def up_to_date(videos: Callable[[], Iterable[Video]]) -> Callable[[], Iterable[Video]]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -217,11 +217,28 @@ class WorkspaceSource(Source):
             self.damaged.extend(damages)
             yield made
 
-    def missing(self, expected: Mapping[str, int]) -> list[str]:
-        """Stages of which the listing has fewer of the corpus' artifacts than there must be, with the numbers."""
+    def takedowns(self, video_ids: Set[str]) -> dict[str, str]:
+        """By the notes of now."""
+        return {each: self.workspace.removal_reason(each) for each in self.workspace.removed() & video_ids}
+
+    def outdated(self) -> bool:
+        """Whether a video of the corpus was taken down since it was listed."""
+        return bool(self.takedowns(set(self.video_ids())))
+
+    def missing(self, expected: Mapping[str, int], taken_down: int = 0) -> list[str]:
+        """Stages of which the listing has fewer of the corpus' artifacts than there must be, with the numbers.
+
+        Parameters
+        ----------
+        taken_down : videos that may have left the corpus since they were done.
+        """
         _, counts = self._survey.count(self._videos)
         found = {name: int(row[DONE]) for name, row in zip(self.stages, counts, strict=True)}
-        return [f"{name} ({count - found[name]} of {count})" for name, count in expected.items() if found[name] < count]
+        return [
+            f"{name} ({count - found[name]} of {count})"
+            for name, count in expected.items()
+            if found[name] + taken_down < count
+        ]
 
     def excluded(self) -> Iterator[Excluded]:
         """Each video that is left out, with the stage that it stopped in and the reason."""
@@ -267,10 +284,17 @@ class WorkspaceSource(Source):
             return Excluded(video_id, stage, STATES[PENDING], "pending", "")
         return Excluded(video_id, stage, record.state, record.reason, record.what)
 
+    def _files(self) -> dict[str, str]:
+        """SHA-256 of the files that options of `pack` name: they may be edited and keep their names."""
+        named = {"split_file": Path(self.config.pack.split_file), "label_map": Path(self.config.pack.label_map)}
+        return {
+            option: hashlib.sha256(path.read_bytes()).hexdigest() for option, path in named.items() if path.is_file()
+        }
+
     def fingerprint(self) -> str:
         """Changes whenever packing would give another dataset: corpus, what is done or was made again, keys, or options of `pack`."""
         digest = hashlib.sha256()
-        head = {
+        head: dict[str, Any] = {
             "pack": section_json(self.config.pack),
             "stages": self.stage_info(),
             "unavailable": self.unavailable,
@@ -278,6 +302,8 @@ class WorkspaceSource(Source):
             "removed": sorted(self.workspace.removed_media()),
             "made_again": notes_of_stale(self.workspace),
         }
+        if files := self._files():
+            head["files"] = files
         digest.update(json.dumps(head, sort_keys=True).encode())
         ids = self.video_ids()
         for start in range(0, len(ids), 4096):

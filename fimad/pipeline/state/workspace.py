@@ -8,9 +8,9 @@
                    bundles/                                                artifacts of many videos in one file
                                                                            (`bundles`)
     parts/<stage>-<key>/<video_id>/<part>.parquet                              part of an artifact of a long video
-    removed/<video_id>.json    taken down: no build takes it on again
+    removed/<video_id>.json    taken down: no build takes it on again (and .purged: nothing of it is kept)
     sources/<sha256>.jsonl     videos that one expansion of sources gave (and .problems.json: what in it was none)
-    sources/latest.json        names of the expansions, the latest first
+    sources/latest.json        names of the expansions, the latest first (renamed.json: of those that were written anew)
     listings/                  listings of an expansion that was broken off (`listings`)
     runs/<start>-<owner>.jsonl what past runs did and how long it took; nothing but messages and estimates rests on it
     tmp/<owner>/               temporary files of a living process
@@ -78,7 +78,7 @@ class Workspace(Batches):
     def __init__(self, url: str, scratch: str = "") -> None:
         self.store = open_store(url, scratch)
         self.url = self.store.url
-        self.bundles = Bundles(self.store)
+        self.bundles = Bundles(self.store, self.purged)
         self.secrets = Secrets(self.url)
         self.removed_notes = {}
         self._proofs: list[str] = []
@@ -173,9 +173,10 @@ class Workspace(Batches):
     def discard(self, stage: str, key: str, video_id: str) -> None:
         """Delete an artifact that has to be made again: it is damaged, or made from other media than there is now."""
         name = self.name(stage, key, video_id)
-        if self.bundles.find(name) is not None:
-            self.store.write(self.name(stage, key, video_id, GONE), b"")
-        self.store.delete(name)
+        if self.exists(stage, key, video_id):
+            # First, and where it is in no bundle as well: it may be on its way into one.
+            self.bundles.mark(name)
+            self.store.delete(name)
 
     def exists(self, stage: str, key: str, video_id: str) -> bool:
         name = self.name(stage, key, video_id)
@@ -184,6 +185,7 @@ class Workspace(Batches):
     def purge(self, stage: str, key: str, video_id: str) -> int:
         """Delete all that a stage holds of a video: artifact, records, parts, media; returns the number of files."""
         bundled = self.bundles.holds(self.name(stage, key, video_id)) is not None
+        marked = self.store.exists(self.name(stage, key, video_id, GONE))
         folder, _, artifact = self.name(stage, key, video_id).rpartition("/")
         own = re.compile(re.escape(video_id) + r"([.][0-9a-f]{16})?([.](failed|filtered))?[.][a-z0-9]{2,7}")
         names = [f"{folder}/{each}" for each in self.store.files(folder) if own.fullmatch(each) or each == artifact]
@@ -192,10 +194,10 @@ class Workspace(Batches):
         names += [f"{parts}/{each}" for each in self.store.files(parts)]
         if bundled:
             # First: the bundle is written anew without what is marked so.
-            self.store.write(self.name(stage, key, video_id, GONE), b"")
+            self.bundles.mark(self.name(stage, key, video_id))
         for name in names:
             self.store.delete(name)
-        if bundled:
+        if bundled or marked:
             self.bundles.compact(*folder.rsplit("/", 1))
         return len(names) + bundled
 

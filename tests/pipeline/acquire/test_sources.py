@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 from makers import config
 from servers import WebServer
 
+from fimad.config import Config
 from fimad.errors import ConfigError
 from fimad.pipeline.acquire import infojson
 from fimad.pipeline.acquire.addresses import SAFE_ID
 from fimad.pipeline.acquire.sources import SourceFailure, expand, safe_id, url_video, youtube_id
 from fimad.pipeline.contract import Video
+from fimad.pipeline.state.corpus import corpus
+from fimad.pipeline.state.workspace import Workspace
 
 WATCH = "https://www.youtube.com/watch?v="
 
@@ -293,3 +296,19 @@ def test_pages_and_feeds_are_listings(tmp_path: Path) -> None:
         assert [each.error.reason for each in failures(site.url + "/status/404/page")] == ["http_404"]
         blocked = failures(site.url + "/page.html", http={"allow_private_addresses": False})
         assert [each.error.reason for each in blocked] == ["blocked_address"]
+
+
+def test_names_that_are_no_utf8_cost_their_files_and_no_others(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "in")
+    os.makedirs(folder + b"/d\xfcrfen")
+    for name in (b"ok.mp4", b"caf\xe9.mp4", b"d\xfcrfen/ok.mp4", b"\xff.info.json", "käse.mp4".encode()):
+        with open(folder + b"/" + name, "wb") as file:
+            file.write(b"{}" + name)
+    workspace = Workspace(str(tmp_path / "ws"))
+    found = corpus(workspace, Config(), [os.fsdecode(folder)])
+    assert sorted(Path(video.location).name for video in found.videos()) == ["käse.mp4", "ok.mp4"]
+    told = {problem["source"].rpartition("in/")[2]: problem["reason"] for problem in workspace.problems()}
+    assert told == {r"caf\xe9.mp4": "file_name", r"d\xfcrfen/ok.mp4": "file_name", r"\xff.info.json": "file_name"}
+    assert all("Rename" in problem["fix"] for problem in workspace.problems())
+    with pytest.raises(ConfigError, match=r"caf\\xe9.mp4 is not UTF-8"):
+        corpus(workspace, Config(), [os.fsdecode(folder + b"/caf\xe9.mp4")])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from fimad.errors import DamagedArtifactError
+from fimad.pipeline.inspect.upkeep import take_down
 from fimad.pipeline.state import bundles
 from fimad.pipeline.state.bundles import Compaction
 from fimad.pipeline.state.records import DONE
@@ -41,11 +44,11 @@ def compact(workspace: Workspace) -> Compaction:
     return total
 
 
-def check(workspace: Workspace, ids: list[str]) -> None:
-    """By this process, and by one that comes new to it."""
+def check(workspace: Workspace, ids: list[str], also: Sequence[str] = ()) -> None:
+    """By this process, and by one that comes new to it; `also` is there as well, with other content."""
     for each in (workspace, Workspace(workspace.url, str(workspace.store.scratch_root()))):
         listed = [video_id for video_id, code in each.entries("pose", "k") if code == DONE]
-        assert sorted(set(listed)) == sorted(ids)
+        assert sorted(set(listed)) == sorted([*ids, *also])
         for video_id in ids:
             assert each.exists("pose", "k", video_id)
             assert each.read("pose", "k", video_id).equals(row(video_id))
@@ -137,18 +140,13 @@ def test_what_is_purged_is_in_no_file(workspace: Workspace) -> None:
     check(workspace, ids[2:])
 
 
-@pytest.mark.parametrize("after", range(9))
-def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    ids = same_bucket(8)
-    workspace = Workspace(str(tmp_path / "ws"))
-    fill(workspace, ids[:4])
-    compact(workspace)
-    workspace.discard("pose", "k", ids[0])
-    fill(workspace, ids[4:])
-    changes = []
+class Killed(BaseException):
+    """What nothing catches."""
 
-    class Killed(BaseException):
-        pass
+
+def kill_after(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Let so many changes of the store happen, and no more."""
+    changes = []
 
     def counted(action: str) -> None:
         real = getattr(workspace.store, action)
@@ -163,6 +161,17 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path, monkeypatch: pytest.
 
     counted("put")
     counted("delete")
+
+
+@pytest.mark.parametrize("after", range(9))
+def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    ids = same_bucket(8)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids[:4])
+    compact(workspace)
+    workspace.discard("pose", "k", ids[0])
+    fill(workspace, ids[4:])
+    kill_after(workspace, monkeypatch, after)
     try:
         compact(workspace)
     except Killed:
@@ -300,3 +309,124 @@ def test_a_bundle_that_goes_between_its_listing_and_its_reading(
     else:
         getattr(reader, what)("pose", "k", ids[0])
         check(workspace, ids[1:])
+
+
+def during_put(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let something happen once, just before the next bundle appears."""
+    real, acted = workspace.store.put, []
+
+    def put(source: Path, name: str) -> None:
+        if name.endswith(".zip") and not acted:
+            acted.append(name)
+            act()
+        real(source, name)
+
+    monkeypatch.setattr(workspace.store, "put", put)
+
+
+@pytest.mark.parametrize("lay", ["by itself", "in a bundle", "in both"])
+def test_what_is_purged_while_it_is_put_together_does_not_come_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, lay: str
+) -> None:
+    ids = same_bucket(6)
+    fill(workspace, ids[:3])
+    compact(workspace)
+    fill(workspace, ids[3:])
+    gone = ids[4] if lay == "by itself" else ids[1]
+    if lay == "in both":
+        fill(workspace, [gone])
+    other = Workspace(workspace.url, str(workspace.store.scratch_root()))
+    with monkeypatch.context() as patch:
+        during_put(workspace, patch, lambda: take_down(other, gone, "", purge=True))
+        compact(workspace)
+    assert not any(gone.encode() in workspace.store.read(name) for name in files(workspace))
+    assert not any(gone in name for name in files(workspace))
+    check(workspace, [each for each in ids if each != gone])
+
+
+def test_what_was_purged_and_left_in_a_bundle_goes_with_the_next_compact(tmp_path: Path) -> None:
+    ids = same_bucket(4)
+    workspace = Workspace(str(tmp_path / "ws"))
+    fill(workspace, ids)
+    compact(workspace)
+    workspace.remove_video(ids[0], "", purge=True)
+    compact(workspace)
+    check(workspace, ids[1:])
+    assert not any(ids[0].encode() in workspace.store.read(name) for name in files(workspace))
+    # Who takes a note away wants the video back.
+    workspace.store.delete(f"removed/{ids[0]}.json")
+    fill(workspace, ids[:1])
+    compact(workspace)
+    check(workspace, ids)
+
+
+@pytest.mark.parametrize("remade", ["not yet", "the same size", "another size"])
+@pytest.mark.parametrize("lay", ["by itself", "remade before"])
+def test_what_is_discarded_while_it_is_put_together_does_not_come_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, lay: str, remade: str
+) -> None:
+    ids = same_bucket(6)
+    fill(workspace, ids[:3])
+    compact(workspace)
+    fill(workspace, ids[3:])
+    changed = ids[4] if lay == "by itself" else ids[1]
+    if lay == "remade before":
+        workspace.discard("pose", "k", changed)
+        fill(workspace, [changed])
+    newer = pa.table({"value": [f"OF {changed}" if remade == "the same size" else "of another source"], "more": [1]})
+
+    def act() -> None:
+        workspace.discard("pose", "k", changed)
+        if remade != "not yet":
+            workspace.publish("pose", "k", changed, newer)
+
+    with monkeypatch.context() as patch:
+        during_put(workspace, patch, act)
+        compact(workspace)
+    for _ in range(2):
+        check(workspace, [each for each in ids if each != changed], also=[] if remade == "not yet" else [changed])
+        if remade != "not yet":
+            assert workspace.read("pose", "k", changed).equals(newer)
+        compact(workspace)
+
+
+@pytest.mark.parametrize("after", range(14))
+def test_a_kill_keeps_what_was_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    ids = same_bucket(4)
+    workspace = Workspace(str(tmp_path / "ws"))
+    for video_id in ids:
+        workspace.publish("pose", "k", video_id, pa.table({"value": ["older"]}))
+    compact(workspace)
+    for video_id in ids[:3]:
+        workspace.discard("pose", "k", video_id)
+    fill(workspace, [*ids[:2], ids[3]])
+    with suppress(Killed), monkeypatch.context() as patch:
+        kill_after(workspace, patch, after)
+        compact(workspace)
+    for _ in range(3):
+        check(workspace, [ids[0], ids[1], ids[3]])
+        compact(workspace)
+    assert len(files(workspace)) == 1
+
+
+@pytest.mark.parametrize("moment", ["get", "read", "put", "delete"])
+def test_two_that_put_the_same_together(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    ids = same_bucket(8)
+    fill(workspace, ids[:3])
+    compact(workspace)
+    fill(workspace, ids[2:])
+    other = Workspace(workspace.url, str(workspace.store.scratch_root()))
+    real, acted = getattr(workspace.store, moment), []
+
+    def do(*values: object) -> object:
+        if not acted:
+            acted.append(values)
+            compact(other)
+        return real(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.store, moment, do)
+        compact(workspace)
+    for _ in range(2):
+        check(workspace, ids)
+        compact(workspace)

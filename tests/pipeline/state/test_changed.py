@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from makers import config, video
+from servers import WebServer
 
 from fimad.dataset.reader import open_dataset
 from fimad.dataset.verify import verify
@@ -17,6 +18,8 @@ from fimad.pipeline.build import build
 from fimad.pipeline.inspect.status import status
 from fimad.pipeline.inspect.summary import Summary
 from fimad.pipeline.stages.registry import plan_stages
+from fimad.pipeline.state.changed import find_changed
+from fimad.pipeline.state.corpus import find_videos
 from fimad.pipeline.state.workspace import Workspace
 
 STAGES = ["fimad.pipeline.stages.download:DownloadStage", "fimad.pipeline.stages.segment:SegmentStage"]
@@ -161,3 +164,46 @@ def test_a_list_with_other_labels(tmp_path: Path, run: Callable[..., Summary]) -
         (tmp_path / "in" / name).rename(tmp_path / "in" / "plank" / name)
     assert done(run(tmp_path / "in", labels_from_folders=True)) == [1, 1]
     assert labels(tmp_path) == {"a-id": ["squats"], "b-id": ["plank"]}
+
+
+@pytest.mark.parametrize("back", ["label", "person", "both", "everything"])
+def test_what_a_list_takes_back_of_videos_from_the_web(tmp_path: Path, back: str) -> None:
+    """What nothing is said of any more has no fingerprint, and kept its old label and name."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for name in ("a", "b", "c"):
+        video(site / f"{name}.mp4", 3, tone=False)
+    path = tmp_path / "list.csv"
+    settings = config(workspace=str(tmp_path / "w"), dataset=str(tmp_path / "d"), run={"workers": 0})
+
+    def go(*sources: Path) -> Summary:
+        return build(settings, [str(each) for each in sources], stage_paths=STAGES)
+
+    def said() -> dict[str, tuple[str | None, str | None]]:
+        rows = open_dataset(str(tmp_path / "d")).table(["video_id", "label", "person"]).to_pylist()
+        return {row["video_id"][:1]: (row["label"], row["person"]) for row in rows}
+
+    with WebServer(site) as server:
+        lines = [f"{server.url}/{name}.mp4,{{}}" for name in ("a", "b", "c")]
+        told = ["Deadlifts,Jane Doe", "Lunges,Bo", ","]
+        path.write_text("\n".join(["url,label,person", *map(str.format, lines, told)]))
+        assert done(go(path)) == [3, 3]
+        before = said()
+        assert (before["a"][1], before["c"]) == ("Jane Doe", ("c", None))
+        now = {"label": ",Jane Doe", "person": "Deadlifts,", "both": ",", "everything": ","}[back]
+        path.write_text("\n".join(["url,label,person", *map(str.format, lines, [now, *told[1:]])]))
+        if back == "everything":
+            path.write_text(f"{server.url}/a.mp4\n{server.url}/b.mp4\n{server.url}/c.mp4\n")
+        place = Workspace(settings.workspace)
+        plan = plan_stages(settings, STAGES)
+        expected = 2 if back == "everything" else 1
+        assert len(find_changed(place, plan, find_videos(place, settings, [str(path)]))) == expected
+        assert done(go(path)) == [expected, expected]
+        after = said()
+        # Without a label in the list it is called as its file.
+        assert after["a"] == (
+            "a" if back != "person" else before["a"][0],
+            None if back != "label" else "Jane Doe",
+        )
+        assert after["b"] == (("b", None) if back == "everything" else before["b"])
+        assert done(go(path)) == done(go()) == [0, 0]
