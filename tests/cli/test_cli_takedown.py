@@ -233,7 +233,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch, where: str, act: Callable[[], objec
 @pytest.mark.parametrize("purge", [(), ("--purge",)], ids=["kept", "purged"])
 @pytest.mark.parametrize("before", [True, False], ids=["again", "first"])
 @pytest.mark.parametrize(
-    "where", ["run.packjobs.write_shard", "run.packjobs.video_facts", "packing.pack.publish", "packing.publication.card"]
+    "where",
+    ["run.packjobs.write_shard", "run.packjobs.video_facts", "packing.pack.publish", "packing.publication.card"],
 )
 def test_a_takedown_while_a_build_packs_holds(
     folder: Path, monkeypatch: pytest.MonkeyPatch, where: str, before: bool, purge: tuple[str, ...]
