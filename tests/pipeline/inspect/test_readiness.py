@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,11 +18,13 @@ from test_build import go, make_config
 import fimad
 from fimad import libraries, models
 from fimad.config import Config, RunConfig, load_config
+from fimad.dataset.manifest import FORMAT, sealed
 from fimad.errors import ConfigError, SetupError
 from fimad.model_sources import SourceError
 from fimad.pipeline.build import _left_out_before, build
 from fimad.pipeline.inspect.readiness import prepared
 from fimad.pipeline.stages.registry import AGREED, STAGES, load_stage
+from fimad.schema import SCHEMA_VERSION
 
 PACKAGE = Path(fimad.__file__).parent
 WEIGHTS = b"weights" * 1000
@@ -142,7 +143,8 @@ def test_what_the_dataset_was_built_without_need_not_be_said_again(
     (tmp_path / "ds").mkdir()
     said: list[str] = []
     for what, agreed in ((f"pose {AGREED}", ["pose"]), ("The weights are not on this machine.", [])):
-        (tmp_path / "ds" / "manifest.json").write_text(json.dumps({"unavailable": {"pose": what}}))
+        manifest = sealed({"format": FORMAT, "schema_version": SCHEMA_VERSION, "unavailable": {"pose": what}})
+        (tmp_path / "ds" / "manifest.json").write_bytes(manifest)
         assert _left_out_before(make_config(tmp_path)) == agreed
     config, plan = prepared(
         make_config(tmp_path), paths("NeedsWeights"), lambda plan: list(plan.stages), agreed=["pose"], say=said.append
