@@ -26,6 +26,7 @@ from fimad.pipeline.acquire.addresses import (
     YOUTUBE_ID,
     identity,
     is_youtube,
+    redacted,
     safe_id,
     short_hash,
     slug,
@@ -83,7 +84,13 @@ def expand(sources: Sequence[str], config: Config, listings: Listings | None = N
     """
     expansion = _Expansion(config, listings)
     for source in sources:
-        yield from expansion.source(source)
+        before, told = expansion.named, False
+        for each in expansion.source(source):
+            told |= isinstance(each, SourceFailure)
+            yield each
+        if expansion.named == before and not told:
+            # A list that was cut to nothing, say: without a word its videos would leave the dataset.
+            yield SourceFailure(redacted(source), _empty(redacted(source)))
 
 
 def url_video(url: str, given: str = "") -> Video:
@@ -169,6 +176,15 @@ def _unreadable(path: Path, why: str) -> PermanentError:
     )
 
 
+def _empty(source: str) -> PermanentError:
+    return PermanentError(
+        f"There are no videos in {source}.",
+        "The folder, list or listing is empty, or nothing in it is a video.",
+        "Take it off the sources if it is to be so; else mend it, or name a video, a folder of videos, a list, or a URL.",
+        reason="no_videos",
+    )
+
+
 def _is_text(path: Path) -> bool:
     """Whether a path is UTF-8, as all that names it in the workspace and in the dataset has to be."""
     try:
@@ -198,6 +214,8 @@ class _Expansion:
         self._listings = listings
         self._guard = Guard(config.http)
         self._seen: dict[str, tuple[str, str, str]] = {}
+        #: How many videos sources named so far, those that came before included.
+        self.named = 0
 
     def source(self, source: str) -> Iterator[Video | SourceFailure]:
         text = with_scheme(source.strip())
@@ -322,6 +340,7 @@ class _Expansion:
 
     def _once(self, video: Video, identity: str) -> Iterator[Video | SourceFailure]:
         """A video, unless it came before; a failure if another one has its name, or if more is said of it than before."""
+        self.named += 1
         known = self._seen.get(video.video_id.casefold())
         if known is None:
             self._seen[video.video_id.casefold()] = (video.video_id, identity, video.given)

@@ -75,7 +75,7 @@ def corpus(
     listings.clear()
     workspace.write_problems(name, [asdict(problem) for problem in problems])
     if not count:
-        raise _no_videos(wanted, problems)
+        raise _no_videos(problems)
     return Corpus(lambda: workspace.videos([name]), (name,), tuple(problems))
 
 
@@ -168,7 +168,7 @@ def find_videos(workspace: Workspace, config: Config, sources: Sequence[str]) ->
     problems: list[SourceProblem] = []
     found = list(expand_sources(wanted, config, problems))
     if not found:
-        raise _no_videos(wanted, problems)
+        raise _no_videos(problems)
     return lambda: found
 
 
@@ -183,13 +183,7 @@ def known_videos(workspace: Workspace) -> Callable[[], Iterable[Video]]:
     return lambda: workspace.videos()
 
 
-def _no_videos(wanted: Sequence[str], problems: Sequence[SourceProblem]) -> ConfigError:
-    if problems:
-        first = problems[0]
-        more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
-        return ConfigError(f"{first.what}{more}", first.why, first.fix, reason=first.reason)
-    return ConfigError(
-        f"There are no videos in {', '.join(wanted)}.",
-        "The folder or list is empty, or nothing in it is a video.",
-        "Name a video, a folder of videos, a list, or a URL.",
-    )
+def _no_videos(problems: Sequence[SourceProblem]) -> ConfigError:
+    first = problems[0]
+    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
+    return ConfigError(f"{first.what}{more}", first.why, first.fix, reason=first.reason)

@@ -243,6 +243,39 @@ def test_two_videos_with_one_name_are_told(tmp_path: Path) -> None:
     assert [each.error.reason for each in failures(path)] == ["id_collision"]
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("empty.txt", b""),
+        ("remarks.txt", b"# squats\n\n# lunges\n"),
+        ("head.csv", b"url,label\n"),
+        ("head.tsv", b"url\tlabel\n"),
+        ("empty.jsonl", b""),
+        ("empty.json", b"[]"),
+        ("folder", None),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_source_without_videos_is_a_failure_beside_others(
+    tmp_path: Path, name: str, data: bytes | None, first: bool
+) -> None:
+    """It once took its videos out of the dataset, with exit code 0."""
+    source, other = tmp_path / name, tmp_path / "other.txt"
+    source.mkdir() if data is None else source.write_bytes(data)
+    other.write_text(f"{WATCH}aaaaaaaaaaa\n")
+    sources = [str(source), str(other)] if first else [str(other), str(source)]
+    found = list(expand(sources, config()))
+    assert [each.video_id for each in found if isinstance(each, Video)] == ["aaaaaaaaaaa"]
+    (failure,) = (each for each in found if isinstance(each, SourceFailure))
+    assert failure.source == str(source)
+
+
+def test_a_source_whose_videos_another_one_named_is_not_without_any(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(f"{WATCH}aaaaaaaaaaa\n")
+    assert [each.video_id for each in videos(tmp_path / "a.txt", tmp_path / "b.txt")] == ["aaaaaaaaaaa"]
+
+
 def test_hostile_names_make_safe_ids(tmp_path: Path) -> None:
     names = ["-rf.mp4", "a\nb.mp4", "\u202egnp.mp4", "$(touch x).mp4", "'; drop.mp4", "日本.mp4", "x" * 240 + ".mp4"]
     for at, name in enumerate(names):
