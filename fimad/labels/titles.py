@@ -40,6 +40,8 @@ from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
 from fimad.labels.text import Token, clean, tokens
 
 _BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
+# "4x(20 s burpees, 10 s rest), 2 min rest": what is done so often stands in brackets.
+_TIMES = re.compile(r"(\b\d+ ?x ?)[(\[]([^()\[\]{}]*)[)\]]")
 _MAX_ASIDES = 4
 _LONG_ASIDE = 10
 _MAX_TOKENS = 64
@@ -48,10 +50,14 @@ _STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
 # "Deadlift 405" is a weight.
 _MOST_TRAILING = 120
+# "20s work", "40 sec on": the time of one exercise that is not named.
+_ON = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)\W*(?:on|work)\W*$")
 # "10s off": a rest between two.
 _OFF = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)?\W*off\W*$")
 _REPS = re.compile(r"\breps?\b|repetition")
+_LEFT = re.compile(r"\d ?(?:s|secs?|seconds?|mins?|minutes?) left\b|\bleft to go\b")
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
+_WAYS = frozenset(["way", "variation"])
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
@@ -128,6 +134,8 @@ def _prepared() -> Lexicon:
 def _label(title: str) -> TitleLabel:
     found = _prepared()
     text = one_after_the_other(clean(title))
+    if "x(" in text or "x (" in text:
+        text = _TIMES.sub(_times, text)
     main, asides = _without_brackets(_STAMP.sub(r"\1 ", text))
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
@@ -146,6 +154,8 @@ def _label(title: str) -> TitleLabel:
         verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
     if verdict.method == "none" and _OFF.match(text):
         verdict = Verdict("rest", 0.9, "words", evidence=["off"])
+    if verdict.method == "none" and _ON.match(text):
+        verdict = Verdict("section", 0.8, "words", evidence=["on"])
     everything = [reading, *notes]
     repetitions, duration_s = _counts(reading, verdict, found)
     sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
@@ -168,7 +178,8 @@ def _label(title: str) -> TitleLabel:
     # Long ones in brackets say how: "(one push up, then rotate; alternate sides)".
     said = [reading, *(note for note in notes if len(note.words) < _LONG_ASIDE)]
     side = next((each for each in (side_of(part.words, part.matches, found, language) for part in said) if each), None)
-    if verdict.kind == "talk":
+    if verdict.kind == "talk" or (side == "left" and not verdict.exercises and _LEFT.search(text)):
+        # "10 seconds left".
         side = None
     if verdict.kind in ("section", "other") and side and not reading.stated.repetitions:
         stretched = stretch_of(reading.words, found)
@@ -219,6 +230,11 @@ def _label(title: str) -> TitleLabel:
         language,
         tuple(verdict.evidence),
     )
+
+
+def _times(match: re.Match[str]) -> str:
+    inside = match.group(2)
+    return f"{match.group(1)} {inside}" if "," in inside or any(char.isdigit() for char in inside) else match.group()
 
 
 def _without_brackets(text: str) -> tuple[str, list[str]]:
@@ -371,7 +387,7 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         }
         values = []
         for at, value in stated.bare:
-            if at in covered or not 2 <= value <= 1000:
+            if at in covered or not 2 <= value <= 1000 or _of_ways(reading.words, at):
                 continue
             leading = (
                 not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()
@@ -385,6 +401,16 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         if repetitions is None and values and len(set(values)) == 1:
             repetitions = values[0]
     return repetitions, stated.duration_s
+
+
+def _of_ways(words: Sequence[str], at: int) -> bool:
+    """Whether a number is one of exercises: "mountain climbers – *5 ways*", "*3* plank *variations*"; not "10 each way"."""
+    for word in words[at + 1 : at + 5]:
+        if not word[0].isalpha() or word in ("each", "both", "every", "per", "either"):
+            return False
+        if word in _WAYS:
+            return True
+    return False
 
 
 def _is_held(verdict: Verdict, found: Lexicon) -> bool:

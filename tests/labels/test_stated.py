@@ -120,6 +120,10 @@ def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
         ("Rest (10)", None, None, 10, None),
         ("Minute rest", None, None, 60, None),
         ("Repeat x3", None, 3, None, None),
+        ("Mountain climbers - 5 ways", None, None, None, None),
+        ("Squats 3x (10 reps)", 10, 3, None, None),
+        ("4x(20 sec burpees, 10 sec rest)", None, 4, 20, 10),
+        ("5000 steps", None, None, None, None),
     ],
 )
 def test_numbers_are_taken_off(
@@ -134,6 +138,9 @@ def test_numbers_are_taken_off(
     [
         ("Side Plank (L)", "left"),
         ("Lunges - R", "right"),
+        ("Lunges, 30 seconds left", "left"),
+        ("30 seconds left", None),
+        ("30s left to go", None),
         ("Lunges R leg", "right"),
         ("Kettlebell press L arm, slow", "left"),
         ("R5 heavy bag work", None),
@@ -166,3 +173,18 @@ def test_the_side_is_kept(title: str, side: str | None) -> None:
 def test_rounds_that_are_counted_are_no_repetitions() -> None:
     label = label_title("Round 3 of 4")
     assert (label.kind, label.repetitions) == ("section", None)
+
+
+@pytest.mark.parametrize(
+    ("title", "equipment"),
+    [
+        ("Calf raises off the step", ("box",)),
+        ("Mountain climbers (hands on step)", ("box",)),
+        ("Push-ups (step)", ("box",)),
+        ("Step clap", ()),
+        ("Cross step", ()),
+        ("Small step-out squats", ()),
+    ],
+)
+def test_a_step_is_something_to_stand_on_or_one_of_the_feet(title: str, equipment: tuple[str, ...]) -> None:
+    assert label_title(title).equipment == equipment

@@ -18,6 +18,10 @@ _IN_NAMES = frozenset([
 
 # Short for a side in one language, a word of its own in others: "auf *der* Stelle", "*re*: squats".
 _SHORT = {"der": "es", "re": "de", "li": "de"}
+# Before a step that one stands on: "push-ups on a step", "hands on step"; a "cross step" is one of the feet.
+_LEADS_STEP = frozenset([
+    "on", "off", "onto", "from", "over", "with", "using", "against", "a", "the", "auf", "mit", "vom", "sur", "avec", "con", "su", "al",
+])  # fmt: skip
 _ACROSS = frozenset([("l", "to", "r"), ("r", "to", "l"), ("left", "to", "right"), ("right", "to", "left")])
 
 
@@ -94,9 +98,17 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
             for length in (3, 2, 1):
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
                 if value:
-                    if at not in named or (value in _IN_NAMES and not (stretch and value == "band")):
+                    own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
+                    if own and (words[at : at + length] != ["step"] or _stood_on(words, at)):
                         taken.append(value)
                     step = length
                     break
         at += step
     return taken
+
+
+def _stood_on(words: Sequence[str], at: int) -> bool:
+    """Whether a step is one to stand on, and none of the feet ("step clap", "twist step")."""
+    if at and words[at - 1] in _LEADS_STEP:
+        return True
+    return not any(word[0].isalnum() for word in (*words[max(at - 1, 0) : at], *words[at + 1 : at + 2]))

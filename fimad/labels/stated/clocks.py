@@ -50,6 +50,9 @@ def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, in
         if at + 1 < len(found) and found[at + 1].text == "'":
             return "second", at + 2
         return "minute", at + 1
+    if text == "inch" and at + 1 < len(found) and found[at + 1].text.startswith("worm"):
+        # "5 inch worms".
+        return "", at
     if text in MEASURES:
         return "measure", at + 1
     if text == "round" and at + 1 < len(found) and found[at + 1].text.startswith(("kick", "house")):

@@ -428,4 +428,7 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
             return at + 2
         into.bare.append((len(words), int(value)))
         words.append(text)
+    if value > 1000 and following == "steps":
+        # "5000 steps": how far one walks.
+        return at + 2
     return at + 1
