@@ -99,9 +99,13 @@ def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
 
 
 def _one_in_parts(words: Sequence[str], made: list[Phrase], found: Lexicon) -> bool:
-    """ "Squat, curl & press": what is one exercise by all of its words, three or more, whatever signs stand between them."""
+    """ "Squat, curl & press": what is one exercise by all of its words, each a part of its own; "push-ups, plank" are two."""
     named = [word for word in words if word[0].isalpha() and word not in AND]
     if len(named) != 3 or len(set(named)) != 3 or any("," not in words[each.end : each.end + 1] for each in made[:-1]):
+        return False
+    # "Squat, knee up".
+    limb = words[made[-1].start] in _LIMBS and words[made[-1].end - 1] in _WAYS
+    if len(made) + sum(word in AND for word in words) < 3 and not limb:
         return False
     entry = found.bags.get(frozenset(named))
     if entry is None:
@@ -182,6 +186,9 @@ def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> N
         ]
         before = before or list(words[first.start : first.end])
         if last is None or not 1 <= len(before) <= 2 or _circumstance(words, second, found):
+            continue
+        if words[first.end] == "," and first.start and words[first.start - 1] in "+/&":
+            # "Jab + cross, high knees": it belongs to what is before.
             continue
         for length in (1, 2):
             entry = exact([*before, *words[max(last.start, last.end - length) : last.end]], found)
