@@ -15,6 +15,7 @@ from fimad.labels.matching import Match
 from fimad.labels.parts import Phrase
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.taxonomy import Lexicon
+from fimad.labels.text import canonical
 
 #: Evidence of a label that rests on one word of many meanings: "Bounce", "Bridge". See `context.lists`.
 ONE_WORD = "one word of many meanings"
@@ -29,7 +30,7 @@ _WEAK_TALK = frozenset(
     "difference|background|coming up|preview|cues|voiceover|nutrition|solution|talking|chat|discussion|wrap up|set up|"
     "modification options|facts|cómo|comment|как|como hacer|para|why"
     .replace(" ", "|").split("|")
-) | {"well done", "good job", "great job", "nice work", "congratulations", "congrats", "you did it"} | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
+) | {"well done", "good job", "great job", "nice work", "great work", "good work", "keep going", "keep it up", "keep pushing", "finish strong", "you can do it", "you can do this", "congratulations", "congrats", "you did it"} | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
 # Said of a pause, but parts of other things too.
 _WEAK_REST = frozenset([
     "water", "pause", "switch", "breath", "chill", "relax", "transition", "recover", "breathe", "ruhe",
@@ -38,6 +39,12 @@ _WEAK_REST = frozenset([
     "vila",
 ])  # fmt: skip
 _CHANGES = frozenset(["switch", "change", "swap"])
+_RECOVERY = frozenset(["recovery", "active recovery"])
+_WHOLE = frozenset(["full", "total", "whole"])
+_NEEDED = frozenset(["equipment", "equipment needed", "gear", "materials", "material", "matériel"])
+_NONE = frozenset(
+    canonical(word)[0] for word in ["no", "zero", "without", "minimal", "ohne", "sans", "sin", "sem", "senza", "zonder"]
+)
 _ASKS = frozenset([
     "how", "why", "what", "which", "should", "when", "who", "where", "is", "are", "does", "can", "did",
     "wie", "warum", "cómo", "como", "comment", "pourquoi", "come", "perché", "porque", "por", "как",
@@ -138,10 +145,15 @@ def decide(
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
     if greets(words, named, exercises, found):
         return Verdict("talk", 0.85, "words", evidence=["good morning"])
+    if exercises or by_type["section"]:
+        by_type["talk"] = [match for match in by_type["talk"] if not _none_needed(words, match)]
     talk = _talk(words, by_type["talk"], exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
     rest = _rest(words, by_type["rest"], bool(exercises), named)
+    if rest and _RECOVERY.issuperset(rest) and _whole_workout(words, by_type["section"]):
+        # "Recovery circuit", "active recovery workout".
+        rest = []
     both = stated.duration_s is not None and stated.rest_s is not None
     if rest and both and not exercises:
         return Verdict("section", 0.85, "words", evidence=rest)
@@ -252,9 +264,31 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
     return []
 
 
+def _none_needed(words: Sequence[str], match: Match) -> bool:
+    """Whether it is said that nothing is needed: "home workout, *no equipment*", "equipment-free squats"."""
+    if match.entry.id == "free":
+        return words[match.start - 1 : match.start] == ["equipment"]
+    none = bool(match.start) and words[match.start - 1] in _NONE
+    return match.entry.id in _NEEDED and (none or words[match.end : match.end + 1] == ["free"])
+
+
+def _whole_workout(words: Sequence[str], sections: list[Match]) -> bool:
+    """Whether a title ends with a word for a workout ("circuit", "routine", "day") or a kind of one."""
+    last = next((at for at in range(len(words) - 1, -1, -1) if words[at][0].isalpha()), -1)
+    return any(match.start <= last < match.end for match in sections) and (
+        words[last] in SECTION_HEADS or words[last] in ("flow", "yoga", "week")
+    )
+
+
 def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated) -> str:
     """The word behind an exercise that makes it a part of the workout; "" if there is none."""
-    if stated.repetitions or len(parts) != 1 or stated.bare or not found_matches:
+    named = [part for part in parts if part.exercises]
+    if stated.repetitions or len(named) != 1 or stated.bare:
+        return ""
+    if len(parts) > 1:
+        # "Walking workout | 5000 steps".
+        found_matches = [match for match in found_matches if named[0].start <= match.start < named[0].end]
+    if not found_matches:
         return ""
     last = found_matches[-1]
     if last.entry.type == "section" and last.entry.id.startswith("warm up") and last.end == len(words):
@@ -335,7 +369,12 @@ def _unlisted(
         # "Swing swing swing".
         return []
     heads = [word for word in letters if word in HEADS]
-    body = [word for word in letters if word in BODY]
+    # "Full body stretch & flow": all of it is no part of it.
+    body = [
+        word
+        for at, word in enumerate(letters)
+        if word in BODY and not (word == "body" and at and letters[at - 1] in _WHOLE)
+    ]
     if not heads or (not body and (_VAGUE | LOOSE).issuperset(heads)):
         return []
     counted = bool(stated_counts(words)) and not LOOSE.issuperset(heads)

@@ -9,7 +9,7 @@ CONJUNCTIONS = frozenset(["and", "or", "then", "but", "plus", "until", "til", "s
 # Behind an exercise they make a part of the workout of it: "squat circuit".
 SECTION_HEADS = frozenset([
     "circuit", "workout", "serie", "interval", "routine", "series", "complex", "program", "programme", "session", "class",
-    "day", "training", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
+    "day", "training", "hiit", "entrenamiento", "rutina", "circuito", "allenamento", "treino", "séance",
     "seance", "entrainement", "zirkel",
 ])  # fmt: skip
 HEADS = frozenset([
