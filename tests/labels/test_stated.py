@@ -124,6 +124,16 @@ def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
         ("Squats 3x (10 reps)", 10, 3, None, None),
         ("4x(20 sec burpees, 10 sec rest)", None, 4, 20, 10),
         ("5000 steps", None, None, None, None),
+        ("Side plank 3x30-45s", None, 3, 30, None),
+        ("Side plank 3 x 30 - 45 sec", None, 3, 30, None),
+        ("Squat 3x1 - 2 min rest", 1, 3, None, None),
+        ("Side plank – 30s/side x3", None, 3, 30, None),
+        ("Plank 30s each side x 3", None, 3, 30, None),
+        ("Lunges x 12", 12, None, None, None),
+        ("3-way lunges", None, None, None, None),
+        ("Lunges – 4 directions", None, None, None, None),
+        ("0640-0650: Cool Down", None, None, None, None),
+        ("10-12 push-ups", 10, None, None, None),
     ],
 )
 def test_numbers_are_taken_off(
@@ -168,6 +178,13 @@ def test_numbers_are_taken_off(
 )
 def test_the_side_is_kept(title: str, side: str | None) -> None:
     assert label_title(title).side == side
+
+
+def test_the_iliotibial_band_is_no_equipment() -> None:
+    assert (
+        label_title("IT band stretch with band").equipment == label_title("Pull-apart with band").equipment == ("band",)
+    )
+    assert not label_title("Foam roll quads / IT band").equipment
 
 
 def test_rounds_that_are_counted_are_no_repetitions() -> None:

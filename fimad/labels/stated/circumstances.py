@@ -99,7 +99,7 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
                 if value:
                     own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
-                    if own and (words[at : at + length] != ["step"] or _stood_on(words, at)):
+                    if own and _is_gear(words, at, length, value):
                         taken.append(value)
                     step = length
                     break
@@ -107,8 +107,12 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
     return taken
 
 
-def _stood_on(words: Sequence[str], at: int) -> bool:
-    """Whether a step is one to stand on, and none of the feet ("step clap", "twist step")."""
+def _is_gear(words: Sequence[str], at: int, length: int, value: str) -> bool:
+    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap"), no iliotibial band."""
+    if value == "band" and words[at - 1 : at] == ["it"]:
+        return False
+    if words[at : at + length] != ["step"]:
+        return True
     if at and words[at - 1] in _LEADS_STEP:
         return True
     return not any(word[0].isalnum() for word in (*words[max(at - 1, 0) : at], *words[at + 1 : at + 2]))

@@ -95,6 +95,8 @@ def _is_time_stamp(found: list[Token], at: int, parts: list[str], seconds: float
     return at + 1 < len(found) and (padded or seconds > 360 or seconds % 5 != 0)
 
 
+# Counted as a tempo is: "4-7-8 breathing".
+_BREATHS = frozenset(["breath", "breaths", "breathing"])
 # No part of a repetition takes so long, and none has more parts; of no set there are more repetitions.
 _LEAST_OF_SETS, _MOST_OF_TEMPO, _MOST_OF_SETS = 10, 4, 100
 
@@ -117,6 +119,10 @@ def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> i
         if end < len(found) and found[end].text == "-":
             end += 1
     values = [int(value_of(each)) for each in digits]
+    if end < len(found) and found[end].text in _BREATHS:
+        # "4-7-8 breathing": how deep.
+        words.append("deep")
+        return end
     slow = words[-1:] == ["tempo"]
     if not slow and _are_sets(values):
         into.sets = into.sets or len(values)

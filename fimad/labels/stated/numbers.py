@@ -27,6 +27,7 @@ from fimad.labels.stated.counted_words import (
     NUMBERS,
     ON_GROUND,
     ORDER,
+    REST,
     SLOWLY,
     WAYS,
     is_counted_step,
@@ -40,6 +41,10 @@ from fimad.labels.text import Token, canonical
 
 # What comes more often is a weight; effort is told of ten.
 _MOST_SETS, _MOST_EFFORT = 30, 10
+# "0640-0650" says when.
+_CLOCK_DIGITS = 4
+# So many ways to do it, not so often: "3-way crunch", "hops in 4 directions".
+_IN_WAYS = frozenset(["way", "ways", "direction", "directions"])
 # As often as can be.
 _UNTIL_NO_MORE = frozenset(["amrap", "max", "maximum", "failure", "f"])
 _OF_ROUNDS = frozenset(["of", "for", "quality", "the", "following", "each", "this"])
@@ -139,9 +144,8 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
                 pass
             else:
                 end = end if kind == "repetition" else at + 2
-                timed = into.duration_s is not None and (
-                    found[at - 1].text in "\"'" or units.get(found[at - 1].text) in SECONDS
-                )
+                last = found[_before_sides(found, at)].text
+                timed = into.duration_s is not None and (last in "\"'" or units.get(last) in SECONDS)
                 if (
                     (into.repetitions or timed)
                     and into.sets is None
@@ -187,6 +191,14 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
     words.extend(canonical(text))
     # "12 ea. leg": no end of a phrase.
     return at + 2 if text == "ea" and at + 1 < size and found[at + 1].text == "." else at + 1
+
+
+def _before_sides(found: list[Token], at: int) -> int:
+    """The last token before `at` that does not say of which side a number is: of "30 s/side" the unit."""
+    at -= 1
+    while at > 0 and (found[at].text in EACH or found[at].text in EACH_OF or found[at].text == "/"):
+        at -= 1
+    return at
 
 
 def _times_times(found: list[Token], at: int, units: dict[str, str], into: Stated) -> int:
@@ -244,6 +256,15 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     if following.text == "x" and at + 2 < size and found[at + 2].kind == "n":
         second = value_of(found[at + 2].text)
         kind, end = unit_at(found, at + 3, units)
+        until, stop = unit_at(found, at + 5, units)
+        if (
+            not kind
+            and until in SECONDS
+            and _is_range(found, at + 2)
+            and not {each.text for each in found[stop : stop + 1]} & REST
+        ):
+            # "2 x 30-40 s"; in "3 x 1 - 2 min rest" the time is another.
+            kind, end = until, stop
         unit = found[end - 1].text
         if unit in WAYS or (unit == "m" and second > 15):
             # "10 x 20 m": so often so far.
@@ -285,7 +306,8 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         if kind:
             return _with_unit(found, at, end, words, into, value, kind)
         if not words and found[at + 2].glued:
-            into.repetitions.append(int(value))
+            if len(text) < _CLOCK_DIGITS:
+                into.repetitions.append(int(value))
             return at + 3
     kind, end = unit_at(found, at + 1, units)
     if kind:
@@ -364,6 +386,14 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     return _bare(found, at, words, lexicon, into, value)
 
 
+def _is_range(found: list[Token], at: int) -> bool:
+    """Whether a number goes on to a greater one: "30-40"."""
+    ahead = found[at + 1 : at + 3]
+    if len(ahead) < 2 or ahead[0].text != "-" or ahead[1].kind != "n":
+        return False
+    return value_of(found[at].text) < value_of(ahead[1].text)
+
+
 def _past_range(found: list[Token], at: int) -> int:
     if at + 1 < len(found) and found[at].text == "-" and found[at + 1].kind == "n":
         return at + 2
@@ -426,6 +456,9 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
         if following == "-" and at + 2 < len(found) and found[at + 2].text in LIMBS:
             words.append(text)
             return at + 2
+        if following in _IN_WAYS or (following == "-" and at + 2 < len(found) and found[at + 2].text in _IN_WAYS):
+            words.append(text)
+            return at + 1 if following in _IN_WAYS else at + 2
         into.bare.append((len(words), int(value)))
         words.append(text)
     if value > 1000 and following == "steps":
