@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from itertools import pairwise
 
 from fimad.labels.compounds import content
 from fimad.labels.context.elsewhere import greets, of_a_song
@@ -12,7 +13,7 @@ from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE
 from fimad.labels.context.sentences import come_to
 from fimad.labels.context.subjects import about
 from fimad.labels.matching import Match
-from fimad.labels.parts import Phrase
+from fimad.labels.parts import BREAKS, Phrase
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.taxonomy import Lexicon
 from fimad.labels.text import canonical
@@ -80,6 +81,8 @@ _REPORTS = frozenset(
 )
 _VERSUS = frozenset(["vs", "versus"])
 _OPENS = frozenset(["warm up", "warmup", "warming up", "cool down", "cooldown", "cooling down"])
+# What follows is no part of the body, but how often it is done.
+_OF_BOTH = frozenset(["each", "per", "both", "either", "every"])
 # Without a part of the body they name no exercise: "partner stretches", "pulses & holds".
 _VAGUE = frozenset(["stretch", "pulse", "hold", "drill", "flow", "release", "pose", "balance"])
 _OF = frozenset(
@@ -155,7 +158,7 @@ def decide(
         # "Recovery circuit", "active recovery workout".
         rest = []
     both = stated.duration_s is not None and stated.rest_s is not None
-    if rest and both and not exercises:
+    if rest and not exercises and (both or _of_sets(words, by_type["rest"][0], stated)):
         return Verdict("section", 0.85, "words", evidence=rest)
     # "20 s work, 10 s rest: squats" says when the rest is.
     if rest and not (exercises and both):
@@ -177,6 +180,11 @@ def decide(
             verdict.confidence, verdict.evidence = min(0.75, verdict.confidence), [*verdict.evidence, ONE_WORD]
         return verdict
     return _without_names(words, by_type, parts, stated, found, uncovered)
+
+
+def _of_sets(words: Sequence[str], rest: Match, stated: Stated) -> bool:
+    """Whether a rest stands behind the sets that it is between: "5 sets | 30 s rest", "circuit, 3 rounds, 60 s rest"."""
+    return bool(stated.sets) and any(word in BREAKS and word != ":" for word in words[: rest.start])
 
 
 def _counts(stated: Stated) -> bool:
@@ -370,12 +378,14 @@ def _unlisted(
         return []
     heads = [word for word in letters if word in HEADS]
     # "Full body stretch & flow": all of it is no part of it.
-    body = [
-        word
-        for at, word in enumerate(letters)
-        if word in BODY and not (word == "body" and at and letters[at - 1] in _WHOLE)
+    limbs = [
+        (before, word)
+        for before, word in pairwise(["", *letters])
+        if word in BODY and not (word == "body" and before in _WHOLE)
     ]
-    if not heads or (not body and (_VAGUE | LOOSE).issuperset(heads)):
+    # "Hold 90 s each side".
+    body, done = [word for _, word in limbs], [word for before, word in limbs if before not in _OF_BOTH]
+    if not heads or (not (body if "balance" in heads else done) and (_VAGUE | LOOSE).issuperset(heads)):
         return []
     counted = bool(stated_counts(words)) and not LOOSE.issuperset(heads)
     last = next((word for word in reversed(letters) if word not in found.fillers), "")

@@ -27,11 +27,12 @@ from fimad.labels.context.reading import (
     lone_seconds,
     of_something_else,
 )
-from fimad.labels.context.stretched import is_combo, stretch_of
+from fimad.labels.context.stretched import is_combo, raise_of, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
 from fimad.labels.matching import MAX_WORDS, bag_match, is_cjk, matches, mend, mend_beside, segment, spellings
 from fimad.labels.pairs import known_pairs
+from fimad.labels.parts import BESIDE
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.stated.numbers import take_numbers
@@ -60,6 +61,9 @@ _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _WAYS = frozenset(["way", "variation"])
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
+# On a mat; in water nobody is done so soon.
+_ON_A_MAT_S = 60.0
+_COUNTED = frozenset(["pose", "asana", "exercise", "move", "movement", "drill"])
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -185,6 +189,8 @@ def _label(title: str) -> TitleLabel:
         stretched = stretch_of(reading.words, found)
         if stretched:
             verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
+    if verdict.kind == "section" and repetitions and raise_of(reading.words, found):
+        verdict = Verdict("exercise", 0.6, "words", [raise_of(reading.words, found)], evidence=["calf"])
     if not verdict.exercises and is_combo(tempo, reading.words):
         verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
     if verdict.kind == "rest" and duration_s is None:
@@ -213,6 +219,10 @@ def _label(title: str) -> TitleLabel:
         verdict.exercises = [
             "rowing" if each == "bent_over_row" and is_bare(reading) else each for each in verdict.exercises
         ]
+    if verdict.exercises == ["swimming"] and "swimming" in reading.words and is_bare(reading):
+        # "Swimming 30 s".
+        soon = not reading.stated.measured and 0 < (duration_s or 0.0) <= _ON_A_MAT_S
+        verdict.exercises = ["prone_swimming"] if soon else verdict.exercises
     equipment = dict.fromkeys(each for part in everything for each in equipment_of(part.words, part.matches, found))
     return TitleLabel(
         verdict.kind,
@@ -333,6 +343,8 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
                     return inside
     if verdict.kind not in ("exercise", "other"):
         return verdict
+    if BESIDE.issuperset(verdict.exercises) and any(_counts_poses(note) for note in notes):
+        return Verdict("section", 0.75, "words", evidence=["poses"])
     if ONE_WORD in verdict.evidence and any(of_something_else(note) for note in notes):
         # "Jump (For My Love)".
         return Verdict("other", 0.4, "none")
@@ -361,6 +373,11 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
             verdict.exercises = named[:1]
             verdict.method = "exact"
     return verdict
+
+
+def _counts_poses(note: Reading) -> bool:
+    """Whether an aside says how many of them there are: "Inversions & arm balances (10 poses)"."""
+    return len(note.words) == 2 and note.words[0].isdigit() and note.words[1] in _COUNTED
 
 
 def _method(verdict: Verdict, reading: Reading) -> str:

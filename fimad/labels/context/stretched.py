@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fimad.labels.compounds import content
 from fimad.labels.taxonomy import Lexicon
@@ -11,8 +12,8 @@ from fimad.labels.taxonomy import Lexicon
 _STRETCH_OF = {
     "quad": "quad_stretch", "quadricep": "quad_stretch", "hamstring": "hamstring_stretch", "calf": "calf_stretch",
     "glute": "glute_stretch", "piriformis": "glute_stretch", "hip flexor": "hip_flexor_stretch", "psoas": "hip_flexor_stretch",
-    "groin": "groin_stretch", "adductor": "groin_stretch", "inner thigh": "groin_stretch", "lat": "back_stretch",
-    "pec": "chest_stretch", "neck": "neck_roll",
+    "groin": "groin_stretch", "adductor": "groin_stretch", "inner thigh": "groin_stretch", "lat": "lat_stretch",
+    "pec": "chest_stretch", "neck": "neck_stretch", "it band": "it_band_stretch", "it band tfl": "it_band_stretch", "itb": "it_band_stretch",
 }  # fmt: skip
 _LIMBS = frozenset(["arm", "leg", "side"])
 _COMBINED = frozenset(["combo", "combination", "punch", "drill"])
@@ -28,7 +29,14 @@ def stretch_of(words: Sequence[str], found: Lexicon) -> str:
     (('hamstring_stretch',), 'section')
     """
     named = [word for word in content(words, found) if word not in _LIMBS]
+    if ("it", "band") in pairwise(words):
+        named.insert(0, "it band")
     return _STRETCH_OF.get(" ".join(named), "")
+
+
+def raise_of(words: Sequence[str], found: Lexicon) -> str:
+    """The exercise of a muscle that is all that is counted: "Calves 3x15"; "" if there is none."""
+    return "calf_raise" if content(words, found) == ["calf"] else ""
 
 
 def is_combo(tempo: str | None, words: Sequence[str]) -> bool:

@@ -100,6 +100,7 @@ _AIMS = _words(
     "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults dummies"
 )
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
+_SO = frozenset(["high", "low", "wide", "narrow", "close", "neutral"])
 _OR_BAD = frozenset(["bad", "myth", "overrated", "foe", "fiction", "hype", "fad", "waste", "bust", "scam", "die"])
 _RELATIVE = frozenset(["that", "which", "who"])
 _LEADING_ON = frozenset(
@@ -254,8 +255,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
     following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"], [","]) else []
-    if following and following[-1] in _POSITIONS and not any(match.start > end for match in named):
-        # "Bench press: elbow position".
+    spoken = following and following[-1] in _POSITIONS and following[0] not in _SO
+    if spoken and not any(match.start > end for match in named):
+        # "Bench press: elbow position"; "leg press, high foot position" says how.
         return "talk", [following[-1]]
     before = words[start : inside[0].start]
     kind, told = _before(words, before, start, end, inside[0])
