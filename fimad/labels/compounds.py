@@ -155,6 +155,13 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             continue
         if link == "next" and of_a_pose(words, groups[-1][-1], match, found):
             continue
+        if (
+            link == "with"
+            and words[match.start : match.end] == ["twist"]
+            and of_a_pose(words, groups[-1][-1], match, found)
+        ):
+            # "Wide-legged fold with twists".
+            continue
         again = link == "next" and words[groups[-1][-1].start : groups[-1][-1].end] == words[match.start : match.end]
         if link == "next" and not strong and (again or not alike(groups[-1][-1], match)):
             # "Hammer throw", "swing swing": two words of many meanings say together something else.
@@ -193,6 +200,8 @@ def _posture(words: Sequence[str], match: Match, found: Lexicon) -> bool:
     return found.exercises[match.entry.id].pattern == "posture"
 
 
+# Before "box" they make a thing of it: "sit on a box", "short box flat back".
+_A_THING = frozenset(["a", "the", "on", "onto", "off", "over", "from", "short", "long", "plyo"])
 # Names that are numbers, or that section words stand before, are names only of their own.
 _ALONE = frozenset(["21", "360", "split"])
 
@@ -201,6 +210,12 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
     """Whether a name that counts only alone has company that says that something else is meant: "box opening", "core 360"."""
     if named.end - named.start == 1 and words[named.start] in _ALONE:
         return end - start > 1
+    before = words[start : named.start]
+    if before and (words[named.start : named.end] == ["box"] and before[-1] in _A_THING):
+        return True
+    if "repeat" in before and words[named.start : named.end] == ["cycle"]:
+        # "Repeat 8 cycles".
+        return True
     posture = lexicon().exercises[named.entry.id].pattern == "posture"
     return any(
         (
@@ -254,17 +269,19 @@ def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, 
     if not ands or only.end - only.start < 1:
         return
     before = list(words[start : ands[-1]])
-    while before and (before[0][0].isdigit() or (before[0] in found.fillers and len(before) > 1)):
-        before.pop(0)
-    if not 1 <= len(before) <= 3:
-        return
-    for length in (1, 2):
-        head = list(words[only.end - length : only.end])
-        entry = exact([*before, *head], found)
-        if entry and entry.id != only.entry.id and not entry.weak:
-            phrase.exercises.insert(0, entry.id)
-            phrase.uncovered = 0
+    while before:
+        if len(before) <= 3:
+            for length in (1, 2):
+                head = list(words[only.end - length : only.end])
+                entry = exact([*before, *head], found)
+                if entry and entry.id != only.entry.id and not entry.weak:
+                    phrase.exercises.insert(0, entry.id)
+                    phrase.uncovered = 0
+                    return
+        # "Gentle neck and shoulder rolls".
+        if before[0] not in found.fillers and before[0] not in found.modifiers and not before[0][0].isdigit():
             return
+        before.pop(0)
 
 
 def _compound(words: Sequence[str], group: list[Match], found: Lexicon) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from itertools import pairwise
 
 from fimad.labels.compounds import content
 from fimad.labels.context.elsewhere import greets, of_a_song

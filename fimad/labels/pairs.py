@@ -35,9 +35,11 @@ def kinds_of(exercise: str, found: Lexicon) -> list[str]:
 
 
 def held_with(first: Match, match: Match, found: Lexicon) -> bool:
-    """Whether a pose is held with a stretch: "sphinx with neck stretch" is one."""
-    other = found.exercises[match.entry.id].pattern in ("stretch", "mobility")
-    return other and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+    """Whether a pose is held with a stretch or another pose: "sphinx with neck stretch", "shoulder stand with lotus legs" are one."""
+    pose, other = found.exercises[first.entry.id].pattern, found.exercises[match.entry.id].pattern
+    # "Side plank with half lotus": how the legs are held.
+    legs = match.entry.id == "easy_pose" and pose == "hold"
+    return legs or (pose in ("yoga", "stretch") and other in ("stretch", "mobility", "yoga"))
 
 
 def alike(first: Match, match: Match) -> bool:

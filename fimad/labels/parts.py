@@ -20,7 +20,7 @@ _GAITS = frozenset(["walk", "run", "jog", "sprint"])
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
-BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose"])
+BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose", "cross_arms"])
 
 
 _LIMBS = frozenset(["arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "foot", "chest", "head"])
@@ -61,7 +61,9 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
             if len(phrase.exercises) == 1 and (phrase.exercises[0] in BESIDE or _circumstance(words, phrase, found)):
                 # "Lying: leg raises", "with chair: dips".
                 phrase.exercises = []
+    _without_either(words, made)
     _said_behind(words, made, found_matches, found)
+    _joined_by_a_stroke(words, made, found)
     _shared_heads(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and _one_in_parts(words, made, found):
@@ -114,6 +116,31 @@ def _one_in_parts(words: Sequence[str], made: list[Phrase], found: Lexicon) -> b
     for phrase in made[1:]:
         phrase.exercises = []
     return True
+
+
+def _without_either(words: Sequence[str], made: list[Phrase]) -> None:
+    """ "No squats/lunges": what is not done goes on behind the stroke."""
+    for first, second in pairwise(made):
+        if words[first.end] == "/" and words[first.start] in WITHOUT:
+            second.exercises, first.exercises = [], []
+
+
+def _joined_by_a_stroke(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Cat/cow" within a list, "up/down plank": one name. "Chair/bench dips": equipment that the head of the next one belongs to."""
+    for first, second in pairwise(made):
+        if words[first.end] != "/":
+            continue
+        before, behind = list(words[first.start : first.end]), list(words[second.start : second.end])
+        if not first.exercises and not _WAYS.issuperset((*before, *behind)):
+            entry = exact([*before, *behind], found)
+            kinds = list(found.ancestors(entry.id))[1:] if entry and not entry.weak else []
+            if entry and not entry.weak and all(each in kinds for each in second.exercises):
+                first.exercises, first.method, first.uncovered = [entry.id], "exact", 0
+                second.exercises, second.uncovered = [], 0
+        elif first.weak and (before[-1],) in found.equipment and len(second.exercises) == 1 and not second.weak:
+            entry = exact([*before, behind[-1]], found)
+            if (behind[0],) in found.equipment or (entry and entry.id == second.exercises[0]):
+                first.exercises = []
 
 
 def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:
@@ -189,6 +216,9 @@ def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> N
             continue
         if words[first.end] == "," and first.start and words[first.start - 1] in "+/&":
             # "Jab + cross, high knees": it belongs to what is before.
+            continue
+        if words[first.end] == "/" and all((word,) in found.equipment for word in (*before, words[second.start])):
+            # "Rope/band face pulls".
             continue
         for length in (1, 2):
             entry = exact([*before, *words[max(last.start, last.end - length) : last.end]], found)

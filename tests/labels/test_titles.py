@@ -500,10 +500,59 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Gate swings: hop, land and drop your hips into a low squat with feet wide apart", ("hip_opener",)),
         ("Warm-up stretch", ()),
         ("Up stretch", ("plank_pike",)),
+        # What stands on both sides of a stroke may be one name, or one thing to do it on.
+        ("Child's pose, cat/cow, bird dog", ("childs_pose", "cat_cow", "bird_dog")),
+        ("Up/down plank", ("plank_to_push_up",)),
+        ("Side-lying: up/down (right)", ("side_leg_raise",)),
+        ("Chair/bench dips", ("tricep_dip",)),
+        ("Rope/band face pulls", ("face_pull",)),
+        ("Bench/incline press", ("bench_press", "incline_bench_press")),
+        ("Squats/lunges", ("squat", "lunge")),
+        ("Abs, no squats/lunges", ()),
+        # A pose with another is one, and so is one with a twist.
+        ("Shoulder stand with lotus legs", ("shoulder_stand",)),
+        ("Side plank with half lotus", ("side_plank",)),
+        ("Sun A with chair pose", ("sun_salutation",)),
+        ("Chair pose with twist", ("chair_pose",)),
+        ("Squat with twist", ("squat_with_twist",)),
+        ("Squats with arms crossed", ("squat",)),
+        ("Arms crossed", ("cross_arms",)),
+        ("Gentle neck and shoulder rolls", ("neck_roll", "shoulder_roll")),
+        ("Sit on a box", ()),
+        ("Step on a box", ("step_up",)),
+        ("Repeat 8 cycles", ()),
+        ("Cycle 20 min", ("cycling",)),
+        ("4-7-8 breathing", ("deep_breathing",)),
+        ("Deep breathing reset", ("deep_breathing",)),
+        ("Lats – right", ("lat_stretch",)),
+        ("IT band – 60s each side", ("it_band_stretch",)),
+        ("Calves 3x15", ("calf_raise",)),
+        ("Swimming 30s", ("prone_swimming",)),
+        ("Swimming 20 min", ("swimming",)),
     ],
 )
 def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> None:
     assert label_title(title).exercises == exercises
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Inversions & arm balances (10 poses)", "section"),
+        ("Sun salutation (12 poses)", "exercise"),
+        ("5 sets | 30 sec rest", "section"),
+        ("Rest 1 min between 5 sets", "rest"),
+        ("Hold 30s each side", "other"),
+        ("Balance each leg", "exercise"),
+        ("Leg press, high foot position", "exercise"),
+        ("Leg press, foot position", "talk"),
+        ("Chair yoga flow", "section"),
+        ("Core – Anti-Extension", "section"),
+        ("Anti-rotation press", "exercise"),
+    ],
+)
+def test_what_is_counted_and_where_it_is_done_tells_the_kind(title: str, kind: str) -> None:
+    assert label_title(title).kind == kind
 
 
 @pytest.mark.parametrize(
