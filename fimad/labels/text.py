@@ -110,6 +110,9 @@ _FOURS = re.compile(r"\ball 4'?s\b", re.I)
 _CLEAN_AND = re.compile(r"\bc ?\+ ?([pj])\b", re.I)
 _BELL = re.compile(r"\b(kettle|dumb|bar|club) (?=bells?\b)bell", re.I)
 _SWINGS = re.compile(r"\bKBS\b")
+# "Squat | 3 | 10", "| 3 | 8-12 |": sets and repetitions in a table.
+_COLUMNS = re.compile(r"(?<=[^\W\d_]|\)) ?\| ?([1-9]|10) ?\| ?(\d{1,3}(?:-\d{1,3})?)(?= ?(?:\||$))")
+_REST_PAUSE = re.compile(r"\brest-pause\b")
 # "Bob n weave", "clean 'n' press".
 _N = re.compile(r"(?<=[^\W\d_]) '?n'? (?=[^\W\d_]{2})")
 # In names of files: what stands before is who, or where from.
@@ -178,6 +181,10 @@ def clean(title: str) -> str:
     if '"' in text:
         # '"A" skips'.
         text = _QUOTED.sub(r"\1", text)
+    if "|" in text:
+        text = _COLUMNS.sub(r" \1x\2", text)
+    if "rest-" in text:
+        text = _REST_PAUSE.sub("restpause", text)
     if "." in text:
         text = _SHORTENED.sub(r"\1 ", _DOTTED.sub(_joined, text))
     return _APART.sub(_joined, text) if len(text) < _SPELT_OUT else text
@@ -224,7 +231,13 @@ _WORDS = {
     "singlearm": "1arm", "singleleg": "1leg", "onearm": "1arm", "oneleg": "1leg", "jjs": "jumping jack",
     "jj": "jump jack", "mtn": "mountain", "mt": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
     "dus": "double under", "hspus": "hspu", "tgus": "tgu", "mus": "mu", "ply": "plie", "rev": "reverse", "switching": "switch", "fig": "figure", "pulldowns": "pulldown", "dl": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
-    "jaks": "jack", "tris": "tricep", "trice": "tricep",
+    "jaks": "jack", "tris": "tricep", "trice": "tricep", "inclined": "incline", "declined": "decline", "rvs": "reverse",
+    "deg": "degree", "degs": "degree",
+    # "New PR" is no news.
+    "news": "news",
+    # Makers of machines.
+    "cybex": "machine", "panatta": "machine", "nautilus": "machine", "icarian": "machine", "gymleco": "machine",
+    "technogym": "machine", "precor": "machine",
 }  # fmt: skip
 _KEEP_S = ("ss", "us", "is")
 

@@ -56,6 +56,27 @@ def test_numbers_that_belong_to_names_stay(title: str, name: str) -> None:
         ("400m run", None, None, None, None),
         ("7. Squats", None, None, None, None),
         ("Squats (20)", 20, None, None, None),
+        ("Dips 8-12", 8, None, None, None),
+        ("Curls 2-3sets x10-12", 10, 2, None, None),
+        ("2-3 sets x 8-12 curls", 8, 2, None, None),
+        ("1-2 punch", None, None, None, None),
+        ("Squats 10 to 12 reps", 10, None, None, None),
+        ("Bench 4 sets of 6 to 8", 6, 4, None, None),
+        ("Squats five sets of five", 5, 5, None, None),
+        ("Squats, resting 2 min", None, None, None, 120),
+        ("Bench 3x10 @ 70s", 10, 3, None, None),
+        ("Curls 3x10 30s", 10, 3, None, None),
+        ("Squat 3x10, 30s rest", 10, 3, None, 30),
+        ("Press 4 sets 12 10 8 8 at 50 55 60 60", None, 4, None, None),
+        ("Squat 3x5 at 100", 5, 3, None, None),
+        ("Did 3 sets of 5 at 185 on bench", 5, 3, None, None),
+        ("Flies 12 12 12", 12, 3, None, None),
+        ("Curls 12, 10, 8", None, 3, None, None),
+        ("Curls 12,10,8", None, 3, None, None),
+        ("Push 12/10/08", None, None, None, None),
+        ("Split squat | 3 | 10", 10, 3, None, None),
+        ("| Squat (high bar) | 4 | 8-10 | 90s |", 8, 4, 90, None),
+        ("Squats | 30 | 10", None, None, None, None),
         ("Affondi 12 per gamba", 12, None, None, None),
         ("Thirty second plank", None, None, 30, None),
         ("Kniebeugen 3 Sätze 12 Wiederholungen", 12, 3, None, None),
@@ -205,3 +226,21 @@ def test_rounds_that_are_counted_are_no_repetitions() -> None:
 )
 def test_a_step_is_something_to_stand_on_or_one_of_the_feet(title: str, equipment: tuple[str, ...]) -> None:
     assert label_title(title).equipment == equipment
+
+
+@pytest.mark.parametrize(
+    ("title", "equipment"),
+    [
+        ("Body weight squats", ()),
+        ("Squats with weights", ("weight",)),
+        ("Walking lunges - 3x12 steps each leg", ()),
+        ("Plate loaded shoulder press", ("machine",)),
+    ],
+)
+def test_what_it_is_done_with(title: str, equipment: tuple[str, ...]) -> None:
+    assert label_title(title).equipment == equipment
+
+
+def test_a_tempo_alone_is_no_punches() -> None:
+    assert label_title("Tempo 3-1-1").exercises == ()
+    assert label_title("1-1-2").exercises == ("punch",)

@@ -97,6 +97,12 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
         if words[at] in found.first_words:
             for length in (3, 2, 1):
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
+                if value == "weight" and words[at - 1 : at] == ["body"]:
+                    # "Body weight squats".
+                    break
+                if value == "box" and words[at] == "step" and words[at + 1 : at + 2] in (["each"], ["per"], ["total"]):
+                    # "12 steps each leg".
+                    break
                 if value:
                     own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
                     if own and _is_gear(words, at, length, value):

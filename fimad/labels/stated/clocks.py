@@ -133,7 +133,7 @@ def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> i
         # "26-11-2025", "555-123-4567".
         return end
     into.tempo = "-".join(digits)[:16]
-    if words and words[-1] == "tempo":
+    if len(words) > 1 and words[-1] == "tempo":
         words.pop()
     return end
 

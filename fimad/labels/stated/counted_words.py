@@ -30,7 +30,7 @@ WAYS = frozenset([
 ])  # fmt: skip
 REST = frozenset([
     "rest", "off", "recovery", "break", "recover", "pause", "pausa", "descanso", "repos", "riposo",
-    "recupero", "repous", "intervalo", "rust",
+    "recupero", "repous", "intervalo", "rust", "resting",
 ])  # fmt: skip
 NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -42,6 +42,11 @@ NUMBERS = {
     "dieci": 10, "venti": 20, "trenta": 30, "quaranta": 40, "half": 0.5, "halbe": 0.5, "medio": 0.5, "demi": 0.5,
     "meia": 0.5, "mezzo": 0.5, "a": 1, "an": 1, "another": 1,
 }  # fmt: skip
+# Numbers in words, which mean nothing else: "bench one eighty five for five".
+CARDINALS = frozenset([
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
+    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+])  # fmt: skip
 EACH = frozenset(["per", "each", "ea", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
 EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
 _ON_EACH = frozenset(["on", "de", "auf", "su", "em", "en"])

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from fimad.labels.stated.clocks import (
     SECONDS,
     Stated,
@@ -49,6 +51,10 @@ _IN_WAYS = frozenset(["way", "ways", "direction", "directions"])
 _UNTIL_NO_MORE = frozenset(["amrap", "max", "maximum", "failure", "f"])
 _OF_ROUNDS = frozenset(["of", "for", "quality", "the", "following", "each", "this"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
+_TOLD_OF = frozenset([*SECONDS, "set", "repetition"])
+# Repetitions told set by set; what is less or more is said of other things.
+_LEAST_SETS, _LEAST_ALIKE, _LEAST_FALLING, _MOST_IN_A_ROW = 3, 3, 6, 50
+_BETWEEN_SETS = frozenset(",/")
 
 
 def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str]:
@@ -177,6 +183,12 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
         if kind in ("repetition", "set") and len(found[at + 1].text) > 2 and value >= 2:
             if kind == "set":
                 into.sets = into.sets or int(value)
+                if end + 1 < size and found[end].text == "of" and NUMBERS.get(found[end + 1].text, 0) >= 2:
+                    # "Five sets of five".
+                    counts, after = unit_at(found, end + 2, units)
+                    if counts in ("", "repetition"):
+                        into.repetitions.append(int(NUMBERS[found[end + 1].text]))
+                        return after if counts else end + 2
             else:
                 into.repetitions.append(int(value))
             return end
@@ -243,12 +255,20 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "P90X": a name of its own.
         return at + 1
     effort = words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])
-    if effort and (value <= _MOST_EFFORT or words[-1] == "@") and not unit_at(found, at + 1, units)[0]:  # "@8", "@ 100"
+    heavy = words[-1:] == ["@"] and bool(into.repetitions) and _is_plural(found, at + 1)
+    if effort and (value <= _MOST_EFFORT or words[-1] == "@") and (heavy or not unit_at(found, at + 1, units)[0]):
+        # "@8", "@ 100", "3x10 @ 70s".
         while words and words[-1] in ("@", "rpe", ":"):
             words.pop()
+        return at + 2 if heavy else at + 1
+    if words[-1:] == ["at"] and (into.sets or into.repetitions) and not unit_at(found, at + 1, units)[0]:
+        # "3x10 at 60", "4 sets at 50 55 60": so heavy.
         return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
+    end = _of_each_set(found, at, words, units, into)
+    if end:
+        return end
     if following.text == "rd" and following.glued and text.endswith("3") and not text.endswith("13"):
         # "Every 3rd step" is no round; "3rd round" is one.
         return at + 2
@@ -286,7 +306,10 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             into.sets = into.sets or int(value)
         if second <= 1000:
             into.repetitions.append(int(second))
-        return _past_range(found, end if kind == "repetition" else at + 3)
+        end = _past_range(found, end if kind == "repetition" else at + 3)
+        # "3x10 40s": with two of so many pounds.
+        heavy = end + 2 == size and found[end].kind == "n" and _is_plural(found, end + 1)
+        return end + 2 if heavy else end
     if following.text == "x" and at + 2 < size and found[at + 2].text in _UNTIL_NO_MORE and value <= _MOST_SETS:
         # "3 x AMRAP", "4xF".
         into.sets = into.sets or int(value)
@@ -295,8 +318,8 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     if following.text == "-" and at + 2 < size and found[at + 2].kind == "n":
         dash = at + 3 < size and found[at + 3].text == "-"
         named = at + 3 + dash
-        timed = unit_at(found, at + 3, units)[0] in SECONDS
-        if (text, found[at + 2].text) in lexicon.pairs and named < size and found[named].kind == "w" and not timed:
+        told = named < size and found[named].text != "x" and unit_at(found, at + 3, units)[0] in _TOLD_OF
+        if (text, found[at + 2].text) in lexicon.pairs and named < size and found[named].kind == "w" and not told:
             # "1-2 combo", "90-90 switch", "1-2-hook".
             words += [text, found[at + 2].text]
             return named
@@ -309,6 +332,18 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             if len(text) < _CLOCK_DIGITS:
                 into.repetitions.append(int(value))
             return at + 3
+        last = at + 3 == size and found[at + 2].glued and value < value_of(found[at + 2].text)
+        if last and words and words[-1].isalpha() and words[-1] not in ORDER:
+            # "Dips 8-12".
+            return _bare(found, at, words, lexicon, into, value) + 2
+    if following.text == "to" and at + 2 < size and found[at + 2].kind == "n" and value < value_of(found[at + 2].text):
+        kind, end = unit_at(found, at + 3, units)
+        if kind in _TOLD_OF and words[-1:] != ["from"]:
+            # "10 to 12 reps".
+            return _with_unit(found, at, end, words, into, value, kind)
+        if not kind and at and found[at - 1].text == "of":
+            # "4 sets of 6 to 8".
+            return _bare(found, at, words, lexicon, into, value) + 2
     kind, end = unit_at(found, at + 1, units)
     if kind:
         unit = found[end - 1].text
@@ -394,6 +429,37 @@ def _is_range(found: list[Token], at: int) -> bool:
     return value_of(found[at].text) < value_of(ahead[1].text)
 
 
+def _is_plural(found: list[Token], at: int) -> bool:
+    """Whether an s stands right behind a number: "70s"."""
+    return at < len(found) and found[at].text == "s" and found[at].glued
+
+
+def _of_each_set(found: list[Token], at: int, words: list[str], units: dict[str, str], into: Stated) -> int:
+    """ "Bench 10 10 8", "curls 12, 10, 8", "12/10/8": the repetitions of each set; where they end, 0 if they are none."""
+    if words[-1:] and words[-1] in ORDER:
+        return 0
+    values: list[float] = []
+    end = at
+    while end < len(found) and found[end].kind == "n" and len(values) < _MOST_SETS:
+        values += map(value_of, found[end].text.split(","))
+        end += 1
+        if end + 1 < len(found) and found[end].text in _BETWEEN_SETS and found[end + 1].kind == "n":
+            end += 1
+    kind, after = unit_at(found, end, units)
+    falling = all(first >= second for first, second in pairwise(values))
+    if len(values) < _LEAST_SETS or not falling or kind not in ("", "repetition") or not (words or into.sets):
+        return 0
+    # "5/3/1" is a programme, "12/10/08" a date.
+    dated = any(each.text[0] == "0" for each in found[at:end])
+    least = _LEAST_ALIKE if values[0] == values[-1] else _LEAST_FALLING
+    if dated or not least <= values[0] <= _MOST_IN_A_ROW or any(each % 1 for each in values):
+        return 0
+    into.sets = into.sets or len(values)
+    if values[0] == values[-1]:
+        into.repetitions.append(int(values[0]))
+    return after if kind else end
+
+
 def _past_range(found: list[Token], at: int) -> int:
     if at + 1 < len(found) and found[at].text == "-" and found[at + 1].kind == "n":
         return at + 2
@@ -429,6 +495,10 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
             and found[end].text in ("of", "de", "a", "von", "da", "di", "x")
             and found[end + 1].kind == "n"
         ):
+            if found[end + 2 : end + 3] and found[end + 2].text in ("at", "@") and found[end + 1].text.isdigit():
+                # "3 sets of 5 at 185".
+                into.repetitions.append(int(found[end + 1].text))
+                return end + 2
             return end + 1 if found[end].text != "x" else end
         if not words and all(token.kind == "p" or token.text in _OF_ROUNDS for token in found[end:]):
             # "5 rounds of:", "3 rounds for quality".
@@ -445,7 +515,7 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
 def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated, value: float) -> int:
     text = found[at].text.lstrip("0") or "0"
     following = found[at + 1].text if at + 1 < len(found) else ""
-    if text.isdigit() and value <= 1000 and words[-1:] != ["every"]:
+    if text.isdigit() and value <= 1000 and words[-1:] not in (["every"], ["at"]):
         each, alone = of_each(found, at + 1)
         if value == 1 and following not in LIMBS and following != "-" and not each:
             # "1 plank": one of it; a place in a list more often than not.
