@@ -12,6 +12,7 @@ from fimad.labels.context.movements import HOW
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
 from fimad.labels.parts import AND, BESIDE, BREAKS, WITHOUT, Phrase, put_together, upright
+from fimad.labels.stated.counted_words import CARDINALS
 from fimad.labels.taxonomy import Lexicon, lexicon
 
 _TO = frozenset(["to", "into", "zu", "zum", "a", "al"])
@@ -72,6 +73,7 @@ def content(words: Sequence[str], found: Lexicon) -> list[str]:
         and word not in _TO
         and word not in _OR
         and word not in found.units
+        and word not in CARDINALS
     ]
 
 
@@ -97,7 +99,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         return phrase
     joined = _joined(words, named) if len(named) > 1 else None
     if not strong and not (named and not rest) and joined is None:
-        entry = bag_match(words[start:end], found) if end - start <= 8 else None
+        # "Squat rack" is no rack squat.
+        thing = any(match.entry.type == "other" and match.used >= 2 for match in inside)
+        entry = bag_match(words[start:end], found) if end - start <= 8 and not thing else None
         if entry:
             phrase.exercises, phrase.method, phrase.used, phrase.uncovered = [entry.id], "reordered", 2, 0
         elif named:

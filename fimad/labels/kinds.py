@@ -38,6 +38,9 @@ _WEAK_REST = frozenset([
     "wissel", "reposo", "entspannung", "relajación", "relaxamento", "rilassamento", "respiration",
     "vila",
 ])  # fmt: skip
+# A verb and so many words, some of which name nothing, make a sentence.
+_FINITE = frozenset(["is", "are", "was", "were", "can", "will", "should", "must", "may", "has", "have"])
+_STRANGE, _LONG = 3, 6
 _CHANGES = frozenset(["switch", "change", "swap"])
 _RECOVERY = frozenset(["recovery", "active recovery"])
 _WHOLE = frozenset(["full", "total", "whole"])
@@ -140,6 +143,10 @@ def decide(
         exercises = []
     if exercises and not _counts(stated) and of_a_song(words, found_matches, parts, found):
         exercises = []
+    if exercises and not _counts(stated) and _of_muscles(words, found_matches):
+        exercises = []
+    if not _counts(stated) and _of_patterns(words, parts):
+        return Verdict("section", 0.75, "words", evidence=["push" if "push" in words else "pull"])
     if exercises == ["deep_breathing"] and not _CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
@@ -171,14 +178,47 @@ def decide(
         if strange:
             return Verdict("other", 0.45, "words", evidence=[strange])
     if exercises:
-        head = _section_head(words, found_matches, parts, stated)
+        head = _section_head(words, found_matches, parts, stated, found)
         if head:
             return Verdict("section", 0.75, "words", evidence=[head])
         verdict = _exercise(parts, exercises, uncovered)
         if by_type["exercise"] and all(match.entry.weak for match in by_type["exercise"]) and not _counts(stated):
             verdict.confidence, verdict.evidence = min(0.75, verdict.confidence), [*verdict.evidence, ONE_WORD]
         return verdict
-    return _without_names(words, by_type, parts, stated, found, uncovered)
+    verdict = _without_names(words, by_type, parts, stated, found, uncovered)
+    if verdict.kind == "section" and language in (None, "en") and uncovered >= _STRANGE and not by_type["exercise"]:
+        # "A deload every 6 weeks is recommended: ...".
+        long = sum(word[0].isalpha() for word in words) >= _LONG
+        verb = next((word for word in words if word in _FINITE), "") if long else ""
+        return Verdict("talk", 0.6, "words", evidence=[verb]) if verb else verdict
+    return verdict
+
+
+# Names of exercises may end with them: "rear delts", "calves".
+_MUSCLES = frozenset(
+    ["delt", "calf", "tibialis", "trap", "lat", "pec", "oblique", "bicep", "tricep", "quad", "hamstring", "glute"]
+)
+
+
+def _of_muscles(words: Sequence[str], found_matches: list[Match]) -> bool:
+    """Whether an exercise that is called as its muscle stands beside other parts of the body: "back & rear delts"."""
+    named = [match for match in found_matches if match.entry.type in ("exercise", "section")]
+    return len({match.entry.type for match in named}) > 1 and all(
+        BODY.issuperset(words[match.start : match.end])
+        and (match.entry.type == "section" or words[match.end - 1] in _MUSCLES)
+        for match in named
+    )
+
+
+# What training is made of, in one word each.
+_PATTERNS = frozenset(["squat", "hinge", "lunge", "push", "pull", "carry", "rotation", "overhead", "core", "leg"])
+
+
+def _of_patterns(words: Sequence[str], parts: list[Phrase]) -> bool:
+    """Whether patterns of movement are listed: "Full body: squat / push / pull"."""
+    told = [words[part.start] for part in parts if part.end - part.start == 1 and words[part.start] in _PATTERNS]
+    others = any(part.exercises and part.end - part.start > 1 for part in parts)
+    return len(set(told)) >= 3 and not others and not {"push", "pull"}.isdisjoint(told)
 
 
 def _of_sets(words: Sequence[str], rest: Match, stated: Stated) -> bool:
@@ -287,7 +327,9 @@ def _whole_workout(words: Sequence[str], sections: list[Match]) -> bool:
     )
 
 
-def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated) -> str:
+def _section_head(
+    words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated, found: Lexicon
+) -> str:
     """The word behind an exercise that makes it a part of the workout; "" if there is none."""
     named = [part for part in parts if part.exercises]
     if stated.repetitions or len(named) != 1 or stated.bare:
@@ -304,6 +346,9 @@ def _section_head(words: Sequence[str], found_matches: list[Match], parts: list[
     before = [match for match in found_matches if match.entry.type == "exercise"]
     # "Freestyle round": a word of many meanings before a round is no exercise; "jump rope round" may be.
     heads = SECTION_HEADS | {"round"} if all(match.entry.weak for match in before) else SECTION_HEADS
+    if before and all(tuple(words[match.start : match.end]) in found.equipment for match in before):
+        # "Bench flow"; "cobra flow" is a cobra.
+        heads = heads | {"flow"}
     if last.entry.type != "section" or words[last.end - 1] not in heads:
         return ""
     # "Squat warm-up routine".

@@ -50,5 +50,5 @@ HOW = frozenset([
     "combination", "sequence", "transition", "grip", "stance", "bar", "ring", "block", "chair", "sofa", "couch",
     "towel", "bottle", "pad", "disc", "pole", "stick", "plates", "handle", "handles", "pin", "safety",
     "facing", "unbroken", "degree", "hurdle", "cone", "line", "ladder", "bosu", "and", "or", "then", "bell", "pair", "weight", "weighted", "load",
-    "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "track", "jam", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist", "reset", "integration",
+    "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "track", "jam", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist", "reset", "integration", "new",
 ])  # fmt: skip

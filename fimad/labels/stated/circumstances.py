@@ -97,12 +97,6 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
         if words[at] in found.first_words:
             for length in (3, 2, 1):
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
-                if value == "weight" and words[at - 1 : at] == ["body"]:
-                    # "Body weight squats".
-                    break
-                if value == "box" and words[at] == "step" and words[at + 1 : at + 2] in (["each"], ["per"], ["total"]):
-                    # "12 steps each leg".
-                    break
                 if value:
                     own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
                     if own and _is_gear(words, at, length, value):
@@ -114,8 +108,9 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
 
 
 def _is_gear(words: Sequence[str], at: int, length: int, value: str) -> bool:
-    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap"), no iliotibial band."""
-    if value == "band" and words[at - 1 : at] == ["it"]:
+    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap", "12 steps each leg")."""
+    if (value, words[at - 1 : at]) in (("band", ["it"]), ("weight", ["body"])):
+        # The iliotibial band; "body weight squats".
         return False
     if words[at : at + length] != ["step"]:
         return True
