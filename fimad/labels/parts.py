@@ -17,6 +17,8 @@ _SOFT = frozenset("-,/:+")
 _DASHES = frozenset("-!.")
 WITHOUT = frozenset(["no", "without", "not", "minus"])
 _GAITS = frozenset(["walk", "run", "jog", "sprint"])
+# A name with a stroke in it has fewer words.
+_MOST_OF_HALVES = 4
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
@@ -62,6 +64,7 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
                 # "Lying: leg raises", "with chair: dips".
                 phrase.exercises = []
     _without_either(words, made)
+    _halves(words, made, found)
     _said_behind(words, made, found_matches, found)
     _joined_by_a_stroke(words, made, found)
     _shared_heads(words, made, found)
@@ -69,7 +72,9 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
     if len(made) > 1 and _one_in_parts(words, made, found):
         return
     count = sum(len(each.exercises) for each in made)
-    if len(made) > 1 and (count <= 1 or (count == 2 and words[made[0].end] in ":-")):
+    # "Squat: 5x5, bench: 3x5": of two parts with a sign more between them the numbers are off.
+    adjoining = len(made) > 1 and made[1].start - made[0].end == 1
+    if len(made) > 1 and (count <= 1 or (count == 2 and adjoining and words[made[0].end] in ":-")):
         other = {
             at
             for match in found_matches
@@ -77,6 +82,21 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
             for at in range(match.start, match.end)
         }
         _across(words, made, found, other)
+
+
+def _halves(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "*Cat/cow*: spinal mobility": one name with a stroke in it, before other parts."""
+    for first, second in list(pairwise(made)):
+        halves = [*words[first.start : first.end], *words[second.start : second.end]]
+        # "Push/pull/legs" is a list.
+        alone = "/" not in (*words[first.start - 1 : first.start], *words[second.end : second.end + 1])
+        short = len(halves) < _MOST_OF_HALVES and words[first.end] == "/" and alone
+        if len(made) > 2 and short and not first.exercises and not second.exercises and not _WAYS.issuperset(halves):
+            entry = bag_match(halves, found, whole=True)
+            if entry:
+                first.exercises, first.method, first.used = [entry.id], "reordered", 2.0
+                first.end, first.uncovered = second.end, 0
+                made.remove(second)
 
 
 def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:

@@ -28,7 +28,7 @@ def of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phra
         not part.exercises
         and not part.used
         and (
-            (part.uncovered and not _said_how(words, part, found))
+            (part.uncovered and not _said_how(words, part, found) and not _leads_on(words, part, parts))
             or any(part.start <= match.start < part.end for match in others)
         )
         for part in parts
@@ -45,6 +45,12 @@ def greets(words: Sequence[str], named: Match | None, exercises: list[str], foun
         # "Good morning yogis!"; "good morning squats!" are done.
         return words[2] not in HOW and words[2] not in HEADS and words[2] not in BODY
     return words[2:3] in (["!"], [","]) and any(word[0].isalpha() for word in words[3:])
+
+
+def _leads_on(words: Sequence[str], part: Phrase, parts: list[Phrase]) -> bool:
+    """Whether a part stands before a colon that names follow: "*The three "wet ones"*: swimming, mermaid & seal"."""
+    colon = list(words).index(":") if ":" in words else 0
+    return part.end <= colon and all(each.start > colon for each in parts if each.exercises)
 
 
 def _said_how(words: Sequence[str], part: Phrase, found: Lexicon) -> bool:

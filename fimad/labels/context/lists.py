@@ -1,6 +1,7 @@
-"""A title among the others of its list: one word of many meanings is an exercise only beside others.
+"""A title among the others of its list: what only may be an exercise is one only beside others.
 
-"Bounce", "Fly", "Bridge" are exercises in a workout and songs in a track list. What the neighbours are tells which.
+"Bounce", "Fly", "Bridge" are exercises in a workout and songs in a track list. What the neighbours are tells which. So it is of
+names that stand in longer sentences, misspelt or not at all ("Git push"), where a list has none that is sure.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fimad.labels.context.neighbours import ON_THE_MAT
 from fimad.labels.kinds import ONE_WORD
 from fimad.labels.titles import TitleLabel
 
@@ -15,6 +17,11 @@ from fimad.labels.titles import TitleLabel
 _LEAST_SHARE = 0.15
 # Lists of nothing but such words ("Row", "Press", "Curl") are workouts.
 _ALIKE_SHARE = 0.6
+# Beside fewer titles a name among other words, or one misspelt, counts as it does alone.
+_LEAST_OTHERS = 5
+_LEAST_ON_THE_MAT = 2
+# An exercise of which more words name nothing is no surer.
+_FULL_OF_OTHERS = 0.83
 
 
 def in_list(label: TitleLabel, others: Sequence[TitleLabel]) -> TitleLabel:
@@ -25,10 +32,15 @@ def in_list(label: TitleLabel, others: Sequence[TitleLabel]) -> TitleLabel:
     >>> in_list(songs[1], songs[:1] + songs[2:]).kind
     'other'
     """
-    if ONE_WORD not in label.evidence or not others:
+    if label.exercises == ("swimming",) and ONE_WORD in label.evidence:
+        # Among exercises of Pilates.
+        beside = sum(not ON_THE_MAT.isdisjoint(each.exercises) for each in others)
+        if beside >= _LEAST_ON_THE_MAT:
+            return replace(label, exercises=("prone_swimming",), evidence=(*label.evidence, "on the mat"))
+    if not others or not _may_be(label) or (ONE_WORD not in label.evidence and len(others) < _LEAST_OTHERS):
         return label
     sure = sum(_of_a_workout(each) for each in others)
-    alike = sum(ONE_WORD in each.evidence for each in others)
+    alike = sum(_may_be(each) for each in others)
     if sure and sure >= _LEAST_SHARE * len(others):
         return label
     if alike and alike >= _ALIKE_SHARE * len(others):
@@ -44,7 +56,19 @@ def in_list(label: TitleLabel, others: Sequence[TitleLabel]) -> TitleLabel:
     )
 
 
+def _may_be(label: TitleLabel) -> bool:
+    """Whether an exercise is named by a word of many meanings, among other words, misspelt or not at all."""
+    if ONE_WORD in label.evidence:
+        return True
+    if label.kind != "exercise" or label.repetitions or label.sets or label.duration_s:
+        return False
+    if label.method in ("exact", "compound"):
+        return label.confidence <= _FULL_OF_OTHERS
+    return label.method in ("fuzzy", "unlisted")
+
+
 def _of_a_workout(label: TitleLabel) -> bool:
     if label.kind == "exercise":
-        return bool(label.exercises) and ONE_WORD not in label.evidence and label.method != "embedding"
+        sure = label.method not in ("embedding", "fuzzy") and label.confidence > _FULL_OF_OTHERS
+        return bool(label.exercises) and ONE_WORD not in label.evidence and sure
     return label.kind == "rest" or (label.kind == "section" and label.confidence >= 0.9)

@@ -8,7 +8,16 @@ from fimad.labels.compounds import by_one_limb
 from fimad.labels.context.reading import Reading
 from fimad.labels.kinds import Verdict
 from fimad.labels.pairs import known_pairs
+from fimad.labels.parts import BREAKS
+from fimad.labels.taxonomy import lexicon
 
+# Where they are done, swimming is done on the belly.
+ON_THE_MAT = frozenset([
+    "pilates_hundred", "pilates_teaser", "pilates_saw", "pilates_swan", "pilates_seal", "pilates_side_kick", "pilates_rollover",
+    "rolling_like_a_ball", "open_leg_rocker", "corkscrew", "double_leg_stretch", "single_leg_stretch", "leg_pull_front",
+])  # fmt: skip
+# A stroke of the water beside what lies on the belly.
+_SWUM_ON_THE_MAT = {"swimming", "superman"}
 _COMBO = frozenset(["combo", "combination", "combos"])
 _BEHIND = frozenset(["glute", "booty", "butt", "bum", "hip", "leg"])
 _UP_AND_DOWN = {"sitting", "standing"}
@@ -38,9 +47,19 @@ _BOXED = frozenset(["punch", "bob_and_weave"])
 def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str | None) -> None:
     """Put the exercises of a verdict right by all words of the title."""
     words, parts = readings[0].words, readings[0].phrases
-    if len(words) >= _DESCRIBED and parts[0].exercises and words[parts[0].end : parts[0].end + 1] in ([":"], ["-"]):
+    if set(verdict.exercises) == _SWUM_ON_THE_MAT:
+        # "Swimming: prone back extension".
+        verdict.exercises = ["prone_swimming"]
+    if not ON_THE_MAT.isdisjoint(verdict.exercises):
+        # "Swimming & seal".
+        verdict.exercises = ["prone_swimming" if each == "swimming" else each for each in verdict.exercises]
+    described = len(words) >= _DESCRIBED and bool(parts) and words[parts[0].end : parts[0].end + 1] in ([":"], ["-"])
+    if parts and parts[0].exercises and (described or _says_what_it_does(readings[0])):
         # "Gate swings: hop, land and drop into a low squat ...": what follows says how.
-        verdict.exercises = [each for each in verdict.exercises if each in parts[0].exercises] or verdict.exercises
+        special = [each for each in verdict.exercises if _is_a(each, parts[0].exercises[0])]
+        # "Push-ups: knee push-ups".
+        kept = special if special and not described else parts[0].exercises
+        verdict.exercises = [each for each in verdict.exercises if each in kept] or verdict.exercises
     if len(verdict.exercises) == 2 and not _COMBO.isdisjoint(words):
         pair = known_pairs().get((verdict.exercises[0], verdict.exercises[1]))
         if pair:
@@ -59,6 +78,24 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
             else []
         )
         verdict.exercises = [by_one_limb(each, words, side) for each in dict.fromkeys([*verdict.exercises, *struck])]
+
+
+def _is_a(exercise: str, other: str) -> bool:
+    return exercise != other and other in lexicon().ancestors(exercise)
+
+
+def _says_what_it_does(reading: Reading) -> bool:
+    """Whether a name, a colon and one more name are all there is: "Cat-cow: *spinal mobility*", "plank: *core hold*"."""
+    first, stated = reading.phrases[0], reading.stated
+    signs = [word for word in reading.words[first.end :] if word in BREAKS]
+    others = [each for phrase in reading.phrases[1:] for each in phrase.exercises]
+    if signs[:1] != [":"] or signs.count(":") > 1 or len(first.exercises) != 1 or len(others) != 1:
+        return False
+    if first.weak or stated.repetitions or stated.sets or stated.bare:
+        return False
+    # "Plank series: side plank".
+    inside = [match for match in reading.matches if first.start <= match.start < first.end]
+    return all(match.entry.type == "exercise" for match in inside)
 
 
 def _struck(reading: Reading) -> list[str]:
