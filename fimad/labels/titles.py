@@ -25,6 +25,7 @@ from fimad.labels.context.reading import (
     is_bare,
     lone_number,
     lone_seconds,
+    names_by_chance,
     of_something_else,
 )
 from fimad.labels.context.stretched import is_combo, raise_of, stretch_of
@@ -55,10 +56,14 @@ _MOST_TRAILING = 120
 _ON = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)\W*(?:on|work)\W*$")
 # "10s off": a rest between two.
 _OFF = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)?\W*off\W*$")
+# "Step 3: squats" counts; nothing is stepped on.
+_STEP = re.compile(r"^\W*step (\d{1,2}) ?(?:[:.|)]|-+ )(?=.*[^\W\d])")
+_MARCH = re.compile(r"^\W*(?:\d{1,2}(?:st|nd|rd|th)? )?march,? (?:\d{1,2}(?:st|nd|rd|th)?,? )?(?:19|20)\d\d\W*$")
 _REPS = re.compile(r"\breps?\b|repetition")
 _LEFT = re.compile(r"\d ?(?:s|secs?|seconds?|mins?|minutes?) left\b|\bleft to go\b")
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _WAYS = frozenset(["way", "variation"])
+_ORDINALS = (["st"], ["nd"], ["rd"], ["th"])
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
 # On a mat; in water nobody is done so soon.
@@ -137,7 +142,7 @@ def _prepared() -> Lexicon:
 @lru_cache(maxsize=16384)
 def _label(title: str) -> TitleLabel:
     found = _prepared()
-    text = one_after_the_other(clean(title))
+    text = _STEP.sub(r"\1. ", one_after_the_other(clean(title)))
     if "x(" in text or "x (" in text:
         text = _TIMES.sub(_times, text)
     main, asides = _without_brackets(_STAMP.sub(r"\1 ", text))
@@ -153,6 +158,11 @@ def _label(title: str) -> TitleLabel:
     notes = [_read(aside, found, frozenset((language, "en") if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
+        verdict = Verdict("other", 0.3, "none")
+    if verdict.exercises == ["march"] and _MARCH.match(text):
+        verdict = Verdict("other", 0.7, "words", evidence=["march"])
+    if reading.mended and ONE_WORD in verdict.evidence:
+        # "Marco" is no march, a "footbridge" no bridge: a word of many meanings has to be that word.
         verdict = Verdict("other", 0.3, "none")
     if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not counted(reading.stated):
         verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
@@ -182,7 +192,10 @@ def _label(title: str) -> TitleLabel:
     # Long ones in brackets say how: "(one push up, then rotate; alternate sides)".
     said = [reading, *(note for note in notes if len(note.words) < _LONG_ASIDE)]
     side = next((each for each in (side_of(part.words, part.matches, found, language) for part in said) if each), None)
-    if verdict.kind == "talk" or (side == "left" and not verdict.exercises and _LEFT.search(text)):
+    if verdict.kind == "talk":
+        # "Can rep ranges of 4-6 reps ...?"
+        side = repetitions = sets = None
+    elif side == "left" and not verdict.exercises and _LEFT.search(text):
         # "10 seconds left".
         side = None
     if verdict.kind in ("section", "other") and side and not reading.stated.repetitions:
@@ -368,6 +381,8 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
                 verdict.exercises = [entry.id]
                 verdict.method = "reordered"
         elif not verdict.exercises and named and "next" not in note.words and verdict.method == "none":
+            if names_by_chance(note):
+                continue
             return decide(note.words, note.matches, note.phrases, note.stated, found)
         elif verdict.kind == "exercise" and not verdict.exercises and named and "next" not in note.words:
             verdict.exercises = named[:1]
@@ -405,6 +420,9 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         values = []
         for at, value in stated.bare:
             if at in covered or not 2 <= value <= 1000 or _of_ways(reading.words, at):
+                continue
+            if reading.words[at + 1 : at + 2] in _ORDINALS:
+                # "2nd squat".
                 continue
             leading = (
                 not any(word[0].isalpha() for word in reading.words[:at]) or not reading.words[at - 1][0].isalnum()

@@ -8,6 +8,7 @@ from fimad.labels.context.subjects import SOUNDS
 from fimad.labels.matching import Match
 from fimad.labels.parts import Phrase
 from fimad.labels.stated.clocks import Stated
+from fimad.labels.taxonomy import lexicon
 
 # What is held is held for seconds: "side plank 30".
 HELD_S = frozenset((10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 75, 90, 120, 180))
@@ -42,6 +43,12 @@ def far_fetched(reading: Reading) -> bool:
     """A single misspelt word among others that mean something: more likely another word, spelt right."""
     used = sum(phrase.used for phrase in reading.phrases)
     return used <= 1 and any(phrase.uncovered for phrase in reading.phrases)
+
+
+def names_by_chance(note: Reading) -> bool:
+    """Whether an aside of one word names an exercise only if it is misspelt: "Selwyn (the *Gallows*)"."""
+    fillers = lexicon().fillers
+    return "fuzzy" in note.mended and sum(word not in fillers for word in note.words) <= 1
 
 
 def lone_seconds(reading: Reading) -> float | None:
