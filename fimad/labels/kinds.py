@@ -9,8 +9,8 @@ from itertools import pairwise
 from fimad.labels.compounds import content
 from fimad.labels.context.elsewhere import greets, of_a_song
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
-from fimad.labels.context.sentences import come_to
-from fimad.labels.context.subjects import about
+from fimad.labels.context.sentences import AMOUNTS, come_to
+from fimad.labels.context.subjects import about, is_told
 from fimad.labels.matching import Match
 from fimad.labels.parts import BREAKS, Phrase
 from fimad.labels.stated.clocks import Stated
@@ -28,7 +28,7 @@ _WEAK_TALK = frozenset(
     "warning|motivation|technique|introducing|como|come|wie|was|jak|co|hur|cum|objectif|objetivo|goal|technik|ausführung|"
     "technique|problem|problems|key points|pain|injury|purpose|comparison|versus|breakdown|walkthrough|results|"
     "difference|background|coming up|preview|cues|voiceover|nutrition|solution|talking|chat|discussion|wrap up|set up|"
-    "modification options|facts|cómo|comment|как|como hacer|para|why"
+    "modification options|facts|tool|tools|cómo|comment|как|como hacer|para|why"
     .replace(" ", "|").split("|")
 ) | {"well done", "good job", "great job", "nice work", "great work", "good work", "keep going", "keep it up", "keep pushing", "finish strong", "you can do it", "you can do this", "congratulations", "congrats", "you did it"} | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
 # Said of a pause, but parts of other things too.
@@ -78,6 +78,8 @@ _PERSONS = frozenset(
 )
 _WEEKDAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 _MAX_UNLISTED = 8
+# Of a rest little is said; where more words mean something it is spoken of.
+_MOST_BESIDE_REST = 3
 _REPORTS = frozenset(
     ["review", "results", "study", "update", "history", "comparison", "science", "news", "topic", "story"]
 )
@@ -159,7 +161,7 @@ def decide(
     talk = _talk(words, by_type["talk"], exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
-    rest = _rest(words, by_type["rest"], bool(exercises), named)
+    rest = _rest(words, by_type["rest"], bool(exercises), named, uncovered)
     if rest and _RECOVERY.issuperset(rest) and _whole_workout(words, by_type["section"]):
         # "Recovery circuit", "active recovery workout".
         rest = []
@@ -244,7 +246,7 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         return ""
     for at in range(last.end, len(words)):
         if (
-            len(words[at]) == 1
+            (len(words[at]) == 1 and not _of_something(words, at, last.end))
             or not words[at][0].isalpha()
             or words[at] in PREPOSITIONS
             or words[at] in CONJUNCTIONS
@@ -255,6 +257,11 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         if not known and not (sure and words[at] in found.words) and content([words[at]], found):
             return words[at]
     return ""
+
+
+def _of_something(words: Sequence[str], at: int, end: int) -> bool:
+    """Whether a name is followed by what it is done with: "running *a business*"; "running a mile" says how far."""
+    return words[at] == "a" and at == end and AMOUNTS.isdisjoint(words[at + 1 : at + 2])
 
 
 def _exercise(parts: list[Phrase], exercises: list[str], uncovered: int) -> Verdict:
@@ -288,8 +295,9 @@ def _talk(
     return []
 
 
-def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match | None) -> list[str]:
-    if not said:
+def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match | None, uncovered: int) -> list[str]:
+    if not said or (not exercises and (uncovered >= _MOST_BESIDE_REST or not _VERSUS.isdisjoint(words))):
+        # "Hydration, sodium & fasting", "REST vs GraphQL".
         return []
     first = said[0]
     if exercises and list(words[first.start : first.start + 2]) == ["rest", "pause"]:
@@ -332,7 +340,7 @@ def _section_head(
 ) -> str:
     """The word behind an exercise that makes it a part of the workout; "" if there is none."""
     named = [part for part in parts if part.exercises]
-    if stated.repetitions or len(named) != 1 or stated.bare:
+    if stated.repetitions or len(named) != 1:
         return ""
     if len(parts) > 1:
         # "Walking workout | 5000 steps".
@@ -340,6 +348,9 @@ def _section_head(
     if not found_matches:
         return ""
     last = found_matches[-1]
+    # "Heavy bag round 2".
+    if stated.bare and not (len(stated.bare) == 1 and stated.bare[0][0] == last.end == len(words) - 1):
+        return ""
     if last.entry.type == "section" and last.entry.id.startswith("warm up") and last.end == len(words):
         # "Squat warm-up sets".
         return last.entry.id
@@ -373,6 +384,9 @@ def _without_names(
     unlisted = _unlisted(words, letters, parts, found, by_type)
     if not by_type["exercise"] and not _VERSUS.isdisjoint(words):
         return Verdict("talk", 0.8, "words", evidence=["versus"])
+    told = is_told(words) if sections and not by_type["exercise"] else ""
+    if told:
+        return Verdict("talk", 0.7, "words", evidence=[told])
     if unlisted and _OPENS.intersection(match.entry.id for match in sections):
         # "Bells down, warm up".
         unlisted = []

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import known_pairs
-from fimad.labels.taxonomy import Lexicon
+from fimad.labels.taxonomy import Entry, Lexicon
 
 AND = frozenset(["and", "y", "e", "et", "und", "i", "og", "och", "ve", "и", "та", "kai", "en", "ed", "и", "і"])
 BREAKS = frozenset('|,;:>+/.?!-"')
@@ -64,9 +64,8 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
                 # "Lying: leg raises", "with chair: dips".
                 phrase.exercises = []
     _without_either(words, made)
-    _halves(words, made, found)
-    _said_behind(words, made, found_matches, found)
     _joined_by_a_stroke(words, made, found)
+    _said_behind(words, made, found_matches, found)
     _shared_heads(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and _one_in_parts(words, made, found):
@@ -82,21 +81,6 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
             for at in range(match.start, match.end)
         }
         _across(words, made, found, other)
-
-
-def _halves(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
-    """ "*Cat/cow*: spinal mobility": one name with a stroke in it, before other parts."""
-    for first, second in list(pairwise(made)):
-        halves = [*words[first.start : first.end], *words[second.start : second.end]]
-        # "Push/pull/legs" is a list.
-        alone = "/" not in (*words[first.start - 1 : first.start], *words[second.end : second.end + 1])
-        short = len(halves) < _MOST_OF_HALVES and words[first.end] == "/" and alone
-        if len(made) > 2 and short and not first.exercises and not second.exercises and not _WAYS.issuperset(halves):
-            entry = bag_match(halves, found, whole=True)
-            if entry:
-                first.exercises, first.method, first.used = [entry.id], "reordered", 2.0
-                first.end, first.uncovered = second.end, 0
-                made.remove(second)
 
 
 def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
@@ -146,8 +130,8 @@ def _without_either(words: Sequence[str], made: list[Phrase]) -> None:
 
 
 def _joined_by_a_stroke(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
-    """ "Cat/cow" within a list, "up/down plank": one name. "Chair/bench dips": equipment that the head of the next one belongs to."""
-    for first, second in pairwise(made):
+    """ "*Cat/cow*: spinal mobility", "up/down plank": one name. "Chair/bench dips": equipment that the head of the next one belongs to."""
+    for first, second in list(pairwise(made)):
         if words[first.end] != "/":
             continue
         before, behind = list(words[first.start : first.end]), list(words[second.start : second.end])
@@ -155,12 +139,28 @@ def _joined_by_a_stroke(words: Sequence[str], made: list[Phrase], found: Lexicon
             entry = exact([*before, *behind], found)
             kinds = list(found.ancestors(entry.id))[1:] if entry and not entry.weak else []
             if entry and not entry.weak and all(each in kinds for each in second.exercises):
-                first.exercises, first.method, first.uncovered = [entry.id], "exact", 0
+                first.method = "exact"
+            else:
+                entry = None if second.exercises or len(made) == 2 else _halves(words, first, second, found)
+                first.method = "reordered" if entry else first.method
+            if entry:
+                first.exercises, first.used, first.uncovered = [entry.id], 2.0, 0
                 second.exercises, second.uncovered = [], 0
+                if len(made) > 2:
+                    first.end = second.end
+                    made[:] = [each for each in made if each is not second]
         elif first.weak and (before[-1],) in found.equipment and len(second.exercises) == 1 and not second.weak:
             entry = exact([*before, behind[-1]], found)
             if (behind[0],) in found.equipment or (entry and entry.id == second.exercises[0]):
                 first.exercises = []
+
+
+def _halves(words: Sequence[str], first: Phrase, second: Phrase, found: Lexicon) -> Entry | None:
+    """The name whose few words stand around a stroke, in any order; "push/pull/legs" is a list."""
+    halves = [*words[first.start : first.end], *words[second.start : second.end]]
+    alone = "/" not in (*words[first.start - 1 : first.start], *words[second.end : second.end + 1])
+    short = len(halves) < _MOST_OF_HALVES and WITHOUT.isdisjoint(halves)
+    return bag_match(halves, found, whole=True) if short and alone else None
 
 
 def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:

@@ -382,6 +382,14 @@ def test_songs_and_lectures_are_no_exercises(title: str) -> None:
         ("20s work", "section"),
         ("Keep going!", "talk"),
         ("Jumping jacks HD", "exercise"),
+        ("Tool: Jumping Rope", "talk"),
+        ("Tools: Walking, Running & Zone 2", "talk"),
+        ("Pro or con: the squat", "talk"),
+        ("The requirements needed to perform a squat", "talk"),
+        ("Sit-ups, crunches, and spinal health", "talk"),
+        ("Squats, deadlifts & back pain", "talk"),
+        ("The most overrated exercise: upright rows", "talk"),
+        ("Running a business", "other"),
     ],
 )
 def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
@@ -550,6 +558,28 @@ def test_what_speaks_of_an_exercise_is_none(title: str, kind: str) -> None:
         ("Calves 3x15", ("calf_raise",)),
         ("Swimming 30s", ("prone_swimming",)),
         ("Swimming 20 min", ("swimming",)),
+        # A name and what it does; a name and a more special one.
+        ("Mountain climbers: fast feet!", ("mountain_climber",)),
+        ("Cat/Cow: Spinal Mobility", ("cat_cow",)),
+        ("Push-ups: knee push-ups", ("knee_push_up",)),
+        ("Squat: 5x5, Bench: 3x5", ("squat", "bench_press")),
+        ("Deadlift: 3x5, rows: 3x8", ("deadlift", "bent_over_row")),
+        ("Push/pull/legs", ()),
+        ("Swimming: Prone Back Extension", ("prone_swimming",)),
+        ('The Three "Wet Ones": Swimming & Seal', ("prone_swimming", "pilates_seal")),
+        ("Boxing round 3", ()),
+        ("Jump rope round 2", ("jump_rope",)),
+        ("Running a mile", ("running",)),
+        ("March 2023", ()),
+        ("March 20", ("march",)),
+        ("Step 3: Squat", ("squat",)),
+        ("Step 1: Hand placement", ()),
+        ("Third attempt deadlift", ("deadlift",)),
+        # A word of many meanings has to be that word, and an aside has to be spelt right.
+        ("Marcoz", ()),
+        ("Footbridge", ()),
+        ("Selwyn (The Gallowp)", ()),
+        ("Squat (goblett)", ("goblet_squat",)),
     ],
 )
 def test_what_words_belong_together(title: str, exercises: tuple[str, ...]) -> None:
@@ -591,7 +621,20 @@ def test_names_of_files_have_parts(name: str, exercise: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["trial", "rational", "poker", "highlights", "crash", "salvation", "eternal", "launch"]
+    "word",
+    [
+        "trial",
+        "rational",
+        "poker",
+        "highlights",
+        "crash",
+        "salvation",
+        "eternal",
+        "launch",
+        "gallon",
+        "hiring",
+        "eleven",
+    ],
 )
 def test_common_words_are_spelt_right(word: str) -> None:
     assert label_title(f"{word} squats").exercises == ("squat",)
@@ -625,6 +668,52 @@ def test_one_word_of_many_meanings_needs_a_workout_around_it() -> None:
     assert set(kinds("Row", "Press", "Curl", "Swing")) == {"exercise"}
     assert kinds("Bridge") == ["exercise"]
     assert kinds("Rows 3x10", "Paper Moon", "Slow Rain")[0] == "exercise"
+
+
+def test_what_may_be_an_exercise_needs_one_beside_it() -> None:
+    def kinds(*titles: str) -> list[str]:
+        labels = [label_title(title) for title in titles]
+        return [in_list(label, [*labels[:at], *labels[at + 1 :]]).kind for at, label in enumerate(labels)]
+
+    course = ("Intro", "Installing the tools", "Git push", "Branches", "Conflicts of many people", "Summary")
+    assert label_title("Git push").kind == "exercise"
+    assert "exercise" not in kinds(*course)
+    assert "exercise" in kinds(*course, "Squats", "Lunges")
+    # Of a list of nothing else it is no sign.
+    assert set(kinds("Keg toss", "Log lift", "Axle lift", "Stone lift", "Keg lift", "Tyre lift")) == {"exercise"}
+    # Of few titles none is a sign.
+    assert kinds("Intro", "Sqauts", "Outro")[1] == "exercise"
+
+
+def test_swimming_among_exercises_of_pilates_is_on_the_mat() -> None:
+    labels = [label_title(title) for title in ("The Hundred", "Swimming", "Teaser", "Corkscrew")]
+    assert in_list(labels[1], [labels[0], *labels[2:]]).exercises == ("prone_swimming",)
+    laps = [label_title(title) for title in ("Warm up", "Swimming", "Running", "Cycling")]
+    assert in_list(laps[1], [laps[0], *laps[2:]]).exercises == ("swimming",)
+
+
+def test_questions_state_no_numbers() -> None:
+    label = label_title('If you had to add one lift to the "Big 4” for 8 reps, which would it be?')
+    assert (label.kind, label.repetitions, label.duration_s) == ("talk", None, None)
+    assert label_title('Plank 30"').duration_s == 30
+    assert label_title("2nd squat").repetitions is None
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Hydration, sodium, magnesium & fasting", "other"),
+        ("REST vs GraphQL", "talk"),
+        ("Recovery tools", "talk"),
+        ("Water break", "rest"),
+        ("Have a little sip of water", "rest"),
+        ("The importance of core strength", "talk"),
+        ("Core strength", "section"),
+        ("Everyone has a weak core that does not respond to training", "talk"),
+    ],
+)
+def test_what_is_told_of_is_no_rest_and_no_part(title: str, kind: str) -> None:
+    assert label_title(title).kind == kind
 
 
 def test_a_plain_name_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:

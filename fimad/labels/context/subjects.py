@@ -34,7 +34,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines compilation throwback joke jokes bloopers blooper experiment experiments misconception misconceptions hater haters fan fans"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines compilation throwback joke jokes bloopers blooper experiment experiments misconception misconceptions hater haters fan fans requirement requirements prerequisite prerequisites"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -58,7 +58,7 @@ _THEIRS = frozenset(["his", "her", "their"])
 # Before a colon they say what the title is: "Today's plan: heavy squats". Others lead on to what is done: "alternative: planks".
 _NOTES = _words(
     "plan goal goals question questions problem myth tip tips trick hack mistake mistakes fault error reason fact facts myths topic lesson story "
-    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record mail message inbox rant spoiler psa disclaimer vlog confession hype"
+    "journey history update news review results science study research analysis debate opinion advice rule rules reminder record mail message inbox rant spoiler psa disclaimer vlog confession hype tool con"
 )
 _DONE_BY_ME = frozenset(
     canonical(word)[0]
@@ -96,12 +96,20 @@ _LEADING = frozenset(
 _FORBIDDING = frozenset(["don't", "don", "dont", "avoid", "never", "quit"])
 # What others do with an exercise: "dog joins the plank".
 _TOLD = _words("joins explains invented teaches interrupts attempts ruins demonstrates reviews reacts says")
+# "*Third* attempt deadlift" is one of a meet.
+_ATTEMPTED = (["first"], ["second"], ["third"], ["st"], ["nd"], ["rd"], ["last"], ["final"])
 _AIMS = _words(
     "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults dummies"
 )
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
 _SO = frozenset(["high", "low", "wide", "narrow", "close", "neutral"])
 _OR_BAD = frozenset(["bad", "myth", "overrated", "foe", "fiction", "hype", "fad", "waste", "bust", "scam", "die"])
+# From so many words on a verb makes a sentence; "the benefits of" stands at a beginning.
+_SENTENCE, _OPENING = 6, 4
+_PREDICATES = frozenset(
+    ["is", "are", "isn't", "aren't", "has", "have", "can", "can't", "doesn't", "don't", "should", "cause", "promote"]
+)
+_DISMISSED = frozenset(["avoid", "overrated", "underrated", "worst"])
 _RELATIVE = frozenset(["that", "which", "who"])
 _LEADING_ON = frozenset(
     ["starting", "beginning", "finishing", "ending", "moving", "going", "coming", "continuing", "opening", "closing", "warming",
@@ -171,6 +179,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if len(words) > 1 and words[0] in SOUNDS and (words[1] in _BREAKS or words[1].isdigit()):
         # "Music: Run the World", "Track 4: Jump Around".
         return "other", [words[0]]
+    if words[-1] in _ENDS | _AILING and _joined_to(words, named[-1].end):
+        # "Sit-ups, crunches and spinal health".
+        return "talk", [words[-1]]
     first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
     start, end = _stretch(words, named[0])
     if start >= 2 and words[start - 1] == ":" and words[start - 2] in _NOTES:
@@ -179,6 +190,13 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         # "Hip mobility for better squats".
         if match.start >= 2 and words[match.start - 1] in _BETTER and words[match.start - 2] == "for":
             return "section", ["for", words[match.start - 1]]
+    if words[first] in _NOTES and words[first + 1 : first + 2] == [":"]:
+        # "Tools: walking, running & zone 2".
+        return "talk", [words[first]]
+    colon = words.index(":") if ":" in words[first:] else 0
+    if first < colon < named[0].start and not _DISMISSED.isdisjoint(words[first:colon]):
+        # "The most overrated exercise: upright rows".
+        return "talk", [":"]
     if words[first] == "if" and named[0].start > first + 1:
         return "talk", ["if"]
     if named[0].start > first:
@@ -267,6 +285,28 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     return kind, told
 
 
+def is_told(words: Sequence[str]) -> str:
+    """The word that tells that a title without an exercise is a sentence or a topic; "" if it is a heading.
+
+    >>> from fimad.labels import label_title
+    >>> [label_title(title).kind for title in ("The importance of core strength", "Core strength")]
+    ['talk', 'section']
+    """
+    letters = [word for word in words if word[0].isalpha()]
+    for at, word in enumerate(letters[:_OPENING]):
+        if word in _ABOUT and letters[at + 1 : at + 2] == ["of"]:
+            return word
+    if len(letters) < _SENTENCE:
+        return ""
+    return next((word for word in letters[1:-1] if word in _PREDICATES), "")
+
+
+def _joined_to(words: Sequence[str], at: int) -> bool:
+    """Whether from a position on nothing follows but "and" with at most two words: "squats *and back pain*"."""
+    behind = [word for word in words[at:] if word != ","]
+    return 2 <= len(behind) <= 3 and behind[0] == "and"
+
+
 def _asks(words: Sequence[str], first: int, size: int) -> str:
     word, following = words[first], words[first + 1] if first + 1 < size else ""
     if size - first < 3 and word not in _QUESTIONS:
@@ -274,6 +314,9 @@ def _asks(words: Sequence[str], first: int, size: int) -> str:
     if word == "is":
         # "(Next up) is squats" is no question.
         return word if following in _DETERMINERS else ""
+    if word == "did" and following in PREPOSITIONS:
+        # "Did 3x5 on bench" is told in a log.
+        return ""
     if word in _ASKING or word in _QUESTIONS:
         return word
     return word if word in _CAN and following in _PERSONS else ""
@@ -289,7 +332,7 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
                 for each in before[at + 1 :]
             ):
                 return "talk", [word]
-        elif word in _JUDGED or word in _TOLD:
+        elif word in _JUDGED or (word in _TOLD and before[at - 1 : at] not in _ATTEMPTED):
             return "talk", [word]
         elif word in _THEIRS:
             # "His 300 kg squat".

@@ -45,7 +45,12 @@ def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, in
         return "", at
     text = found[at].text
     if text == '"':
-        return "second", at + 1
+        # The "Big 4": of a quotation that began before it is the end.
+        quoted = any(
+            each.text == '"' and not (before and found[before - 1].kind == "n")
+            for before, each in enumerate(found[:at])
+        )
+        return ("", at) if quoted else ("second", at + 1)
     if text == "'" and found[at].glued:
         if at + 1 < len(found) and found[at + 1].text == "'":
             return "second", at + 2
