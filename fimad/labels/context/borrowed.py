@@ -15,10 +15,12 @@ _ENGLISH = frozenset([
     "barra", "ballon", "como", "cap", "mos", "ore", "most", "deska", "asse", "coupe", "tree", "child",
     "course", "scale", "boot", "bike", "corda", "dip", "ring", "ab", "kor", "del", "hip", "jak", "hur",
     "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
-    "bar", "sit", "talk", "plan", "sol", "free", "start", "flexion", "abdominal", "abduction", "abductor", "aperture", "direct",
+    "bar", "sit", "talk", "plan", "sol", "free", "start", "flexion", "abdominal", "abduction", "abductor", "adduction", "aperture", "direct",
     "gang", "infra", "pulley", "repulsion", "sidekick", "sidestep", "spacer", "stiff", "tap", "torsion", "traction", "papillon",
     "stage", "mono", "calf", "rock", "ponte", "canoe", "ours", "enfant",
 ])  # fmt: skip
+# Signs of print, which tell no language: "elbow stretch – flexion".
+_TYPED = dict.fromkeys(map(ord, "–—−‐‑’‘“”…•·→×"), " ")
 
 
 def unborrowed(words: Sequence[str], matches: list[Match], title: str, language: str | None) -> list[Match]:
@@ -30,6 +32,7 @@ def unborrowed(words: Sequence[str], matches: list[Match], title: str, language:
     """
     if language not in (None, "en") and len(matches) > 1:
         return matches
+    foreign = not title.isascii() and not title.translate(_TYPED).isascii()
     alone = sum(word[0].isalpha() for word in words) == 1
     spoken = language or "" if language not in (None, "en") and _spoken(words, matches, language or "") else ""
     return [
@@ -39,7 +42,7 @@ def unborrowed(words: Sequence[str], matches: list[Match], title: str, language:
         or match.used > 1
         or words[match.start] not in _ENGLISH
         or spoken in match.entry.languages
-        or not title.isascii()
+        or foreign
         or alone
     ]
 

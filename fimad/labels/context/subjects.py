@@ -34,7 +34,7 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines compilation throwback joke jokes bloopers blooper experiment experiments misconception misconceptions hater haters fan fans requirement requirements prerequisite prerequisites"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines compilation throwback joke jokes bloopers blooper experiment experiments launch misconception misconceptions hater haters fan fans requirement requirements prerequisite prerequisites"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
@@ -274,8 +274,8 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         return "talk", [behind[0]]
     following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"], [","]) else []
     spoken = following and following[-1] in _POSITIONS and following[0] not in _SO
-    if spoken and not any(match.start > end for match in named):
-        # "Bench press: elbow position"; "leg press, high foot position" says how.
+    if spoken and (following[-1],) not in lexicon().equipment and not any(match.start > end for match in named):
+        # "Bench press: elbow position"; "leg press, high foot position" says how, "clamshells - band" with what.
         return "talk", [following[-1]]
     before = words[start : inside[0].start]
     kind, told = _before(words, before, start, end, inside[0])
