@@ -130,7 +130,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             # "Lying", "bench" beside a name: how, where or with what it is done.
             continue
         if link in ("in", "on") and not (
-            named_together(groups[-1][-1], match)
+            (match.start - groups[-1][-1].end == 1 and named_together(groups[-1][-1], match))
             or bag_match(words[groups[-1][-1].start : match.end], found, whole=True)
         ):
             continue
@@ -247,7 +247,7 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
         return "or"
     if between & _TO and not (between & _TO == {"a"} and len(between) > 1):
         return "to"
-    if between & _WITH:
+    if between & _WITH and words[start - 1] not in _HELD:
         return "with"
     if between & _WHILE:
         return "on"

@@ -21,7 +21,7 @@ _GAITS = frozenset(["walk", "run", "jog", "sprint"])
 _MOST_OF_HALVES = 4
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
-# Said of how something else is done: "child's pose with deep breaths", "step touch + clap".
+# Said of how something else is done: "child's pose with deep breaths", "step touch + clap", "bridge (arms crossed)".
 BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose", "cross_arms"])
 
 
@@ -261,16 +261,14 @@ def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set
         # "Burpee – no push-up" is a name; "lunges, no jump" is not what it would be with one.
         entry = found.bags.get(frozenset(left))
     if several and (
-        entry is None
-        or entry.id in named[1].exercises
-        or named[0].exercises[0] not in list(found.ancestors(entry.id))[1:]
+        entry is None or entry.id in named[1].exercises or named[0].exercises[0] not in found.ancestors(entry.id)
     ):
         return
     if ":" in signs and named and named[0].used > 1:
         # "Chest: push-ups".
         return
     loose = named and named[0].used <= 1 and named[0].weak
-    if entry and (not named or loose or named[0].exercises[0] in list(found.ancestors(entry.id))[1:]):
+    if entry and (not named or loose or named[0].exercises[0] in found.ancestors(entry.id)):
         target = named[0] if named else made[0]
         target.exercises = [entry.id]
         target.method = "reordered"

@@ -16,6 +16,7 @@ from typing import Any
 
 from fimad.labels.compounds import phrases
 from fimad.labels.context.borrowed import unborrowed
+from fimad.labels.context.instructions import instructed
 from fimad.labels.context.neighbours import by_their_neighbours
 from fimad.labels.context.reading import (
     HELD_S,
@@ -153,7 +154,9 @@ def _label(title: str) -> TitleLabel:
     kept = unborrowed(reading.words, reading.matches, title, language)
     if len(kept) < len(reading.matches):
         reading.matches, reading.phrases = kept, phrases(reading.words, kept, found)
-    verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
+    verdict = _of_its_name(reading, found, language) or decide(
+        reading.words, reading.matches, reading.phrases, reading.stated, found, language
+    )
     # "Setu Bandha (bridge pose)": English beside another language.
     notes = [_read(aside, found, frozenset((language, "en") if language else ())) for aside in asides[:_MAX_ASIDES]]
     verdict = _with_asides(verdict, reading, notes, found)
@@ -363,6 +366,9 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
         return Verdict("other", 0.4, "none")
     for note in notes:
         named = [each for phrase in note.phrases for each in phrase.exercises]
+        if ONE_WORD in verdict.evidence and len(named) == 1 and (BESIDE.issuperset(named) or note.phrases[0].uncovered):
+            # "Bridge (arms crossed)", "nordic (push-up return)": how it is done.
+            continue
         if ONE_WORD in verdict.evidence and len(named) == 1 and not any(match.entry.weak for match in note.matches):
             # "Butterfly (pec deck)".
             verdict.exercises, verdict.confidence, verdict.evidence = named, 0.9, list(named)
@@ -393,6 +399,16 @@ def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found
 def _counts_poses(note: Reading) -> bool:
     """Whether an aside says how many of them there are: "Inversions & arm balances (10 poses)"."""
     return len(note.words) == 2 and note.words[0].isdigit() and note.words[1] in _COUNTED
+
+
+def _of_its_name(reading: Reading, found: Lexicon, language: str | None) -> Verdict | None:
+    """What the name says alone where only instructions follow it, if it is an exercise's."""
+    end = instructed(reading.words, reading.phrases)
+    if not end:
+        return None
+    named = [match for match in reading.matches if match.end <= end]
+    verdict = decide(reading.words[:end], named, reading.phrases[:1], reading.stated, found, language)
+    return verdict if verdict.kind == "exercise" else None
 
 
 def _method(verdict: Verdict, reading: Reading) -> str:
