@@ -112,6 +112,8 @@ def _is_gear(words: Sequence[str], at: int, length: int, value: str) -> bool:
     if (value, words[at - 1 : at]) in (("band", ["it"]), ("weight", ["body"])):
         # The iliotibial band; "body weight squats".
         return False
+    if words[at : at + 2] == ["weight", "bearing"]:
+        return False
     if words[at : at + length] != ["step"]:
         return True
     if at and words[at - 1] in _LEADS_STEP:

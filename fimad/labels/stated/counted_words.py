@@ -58,6 +58,8 @@ LIMBS = frozenset(
 )
 # Joined by "+" they are one word's: "opposite arm + leg".
 JOINED_LIMBS = frozenset(["arm", "leg", "hand", "foot", "knee", "elbow"])
+# Of these, arms and legs beside them are one movement's.
+ON_ALL_FOURS = frozenset(["kneeling", "quadruped", "fours", "opposite", "contralateral"])
 # Behind some seconds they say how each one is done.
 SLOWLY = frozenset([
     "pause", "paused", "negative", "negatives", "eccentric", "eccentrics", "down", "descent", "lower", "lowering", "squeeze",
@@ -66,7 +68,7 @@ SLOWLY = frozenset([
 # What is done over ground: 15 m of it are metres.
 ON_GROUND = frozenset([
     "crawl", "crawls", "carry", "carries", "sled", "prowler", "sprint", "sprints", "hs", "handstand", "farmer", "farmers",
-    "bounds", "bounding", "skips", "lunges",
+    "bounds", "bounding", "skips", "lunges", "shuttle", "shuttles", "return",
 ])  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from fimad.labels.stated.counted_words import (
     JOINED_LIMBS,
     LIMBS,
     NUMBERS,
+    ON_ALL_FOURS,
     ON_GROUND,
     ORDER,
     REST,
@@ -70,8 +71,8 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         elif kind == "p":
             if text == "#" and at + 1 < size and found[at + 1].kind == "n":
                 at = after_hash(found, at, words, into)
-            elif text == "&" or (text == "+" and words and words[-1] in JOINED_LIMBS and is_limb(found, at + 1)):
-                # "Opposite arm + leg".
+            elif text == "&" or (_joins_limbs(text, words) and is_limb(found, at + 1)):
+                # "Opposite arm + leg", "kneeling leg/arm extension".
                 words.append("and")
                 at += 1
             elif text == "/" and at + 1 < size and found[at + 1].text in EACH_OF and _counted(found, at, units):
@@ -113,6 +114,13 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         else:
             at = _number(found, at, words, lexicon, into)
     return words
+
+
+def _joins_limbs(sign: str, words: list[str]) -> bool:
+    """Whether two limbs beside a sign move as one. "Arm/leg raises" are two exercises, unless on all fours."""
+    if not words or words[-1] not in JOINED_LIMBS:
+        return False
+    return sign == "+" or (sign == "/" and not ON_ALL_FOURS.isdisjoint(words))
 
 
 def _counted(found: list[Token], at: int, units: dict[str, str]) -> bool:
@@ -495,9 +503,11 @@ def _with_unit(found: list[Token], at: int, end: int, words: list[str], into: St
             and found[end].text in ("of", "de", "a", "von", "da", "di", "x")
             and found[end + 1].kind == "n"
         ):
-            if found[end + 2 : end + 3] and found[end + 2].text in ("at", "@") and found[end + 1].text.isdigit():
-                # "3 sets of 5 at 185".
-                into.repetitions.append(int(found[end + 1].text))
+            behind = found[end + 2].text if end + 2 < size else ""
+            told = behind in ("at", "@") or (not words and of_each(found, end + 2)[0])
+            if told and value_of(found[end + 1].text) <= 1000:
+                # "3 sets of 5 at 185", "(3 sets of 12 each)".
+                into.repetitions.append(int(value_of(found[end + 1].text)))
                 return end + 2
             return end + 1 if found[end].text != "x" else end
         if not words and all(token.kind == "p" or token.text in _OF_ROUNDS for token in found[end:]):
