@@ -156,9 +156,11 @@ def decide(
     named = next((match for match in found_matches if match.entry.type == "exercise"), None)
     if greets(words, named, exercises, found):
         return Verdict("talk", 0.85, "words", evidence=["good morning"])
+    said = by_type["talk"]
     if exercises or by_type["section"]:
-        by_type["talk"] = [match for match in by_type["talk"] if not _none_needed(words, match)]
-    talk = _talk(words, by_type["talk"], exercises, first, uncovered)
+        said = [each for each in said if not _none_needed(words, each)]
+    said = [each for each in said if not _is_for_an_ill(words, each, by_type["section"])]
+    talk = _talk(words, said, exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
     rest = _rest(words, by_type["rest"], bool(exercises), named, uncovered)
@@ -295,6 +297,13 @@ def _talk(
     return []
 
 
+def _is_for_an_ill(words: Sequence[str], match: Match, sections: list[Match]) -> bool:
+    """Whether a pain is only what a part of a workout is good for: "yoga for back *pain*"."""
+    if match.entry.id not in ("pain", "injury", "injuries") or not sections:
+        return False
+    return "for" in words[sections[0].end : match.start]
+
+
 def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match | None, uncovered: int) -> list[str]:
     if not said or (not exercises and (uncovered >= _MOST_BESIDE_REST or not _VERSUS.isdisjoint(words))):
         # "Hydration, sodium & fasting", "REST vs GraphQL".
@@ -378,10 +387,17 @@ def _without_names(
     found: Lexicon,
     uncovered: int,
 ) -> Verdict:
-    sections, others = by_type["section"], by_type["other"]
+    # "8 each leg": no leg day.
+    sections = [each for each in by_type["section"] if not _is_counted_on(words, each)]
+    others = by_type["other"]
     letters = [word for word in words if word[0].isalpha()]
     covered, numbered = sum(match.used for match in sections), "#" in words
     unlisted = _unlisted(words, letters, parts, found, by_type)
+    if numbered and list(words[1:3]) == ["#", ":"] and words[0] in ("exercise", "move", "movement"):
+        # "Exercise 7: sideways roll".
+        behind = list(words[3:])
+        unlisted = _unlisted(behind, [word for word in behind if word[0].isalpha()], parts, found, by_type)
+        sections, numbered = ([], False) if unlisted else (sections, numbered)
     if not by_type["exercise"] and not _VERSUS.isdisjoint(words):
         return Verdict("talk", 0.8, "words", evidence=["versus"])
     told = is_told(words) if sections and not by_type["exercise"] else ""
@@ -410,6 +426,11 @@ def _without_names(
     if said and len(letters) > 2:
         return Verdict("talk", 0.6, "words", evidence=[said])
     return Verdict("other", 0.3, "none")
+
+
+def _is_counted_on(words: Sequence[str], match: Match) -> bool:
+    """Whether a part of the body only says on what is counted: "each *leg*", "per *arm*"."""
+    return match.start > 0 and match.end - match.start == 1 and words[match.start - 1] in ("each", "per", "either")
 
 
 def _ends_in_a_head(words: Sequence[str], sections: list[Match]) -> bool:

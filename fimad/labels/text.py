@@ -215,7 +215,7 @@ _WORDS = {
     "lunging": "lunge", "planking": "plank", "swinging": "swing", "pressing": "press", "lifting": "lift",
     "crunching": "crunch", "curling": "curl", "climbing": "climb", "crawling": "crawl", "hopping": "hop",
     "pulling": "pull", "pushing": "push", "reaching": "reach", "tapping": "tap", "stepping": "step",
-    "bouncing": "bounce", "rolling": "roll", "rotating": "rotation", "dipping": "dip", "bridging": "bridge",
+    "bouncing": "bounce", "gliding": "glide", "bending": "bend", "sliding": "slide", "cervical": "neck", "rolling": "roll", "rotating": "rotation", "dipping": "dip", "bridging": "bridge",
     "clapping": "clap", "shrugging": "shrug", "balancing": "balance", "hanging": "hang", "thrusting": "thrust",
     "raising": "raise", "circling": "circle", "bounding": "bound", "breathing": "breathe", "rowing": "rowing",
     "stretches": "stretch", "pushup": "push up", "pushups": "push up", "pressup": "press up", "situp": "sit up",

@@ -21,7 +21,7 @@ HEADS = frozenset([
     "jack", "deadlift", "thrust", "hinge", "march", "skip", "bound", "toss", "flick", "flip",
     "pushdown", "pulldown", "rollout", "hang", "abduction", "abd", "adduction", "flexion", "clap",
     "strike", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
-    "down", "whip", "handed", "spin", "tuck", "fold", "slide", "glide",
+    "down", "whip", "retraction", "protraction", "pronation", "supination", "dorsiflexion", "plantarflexion", "eversion", "rom", "arom", "aarom", "handed", "spin", "tuck", "fold", "slide", "glide",
 ])  # fmt: skip
 # Heads of much else: "peak pose", "slow it down". With a part of the body or another head only.
 LOOSE = frozenset(["pose", "down", "up", "handed", "flow", "pass", "drag", "release", "drive", "block", "step", "drop"])
@@ -50,5 +50,5 @@ HOW = frozenset([
     "combination", "sequence", "transition", "grip", "stance", "bar", "ring", "block", "chair", "sofa", "couch",
     "towel", "bottle", "pad", "disc", "pole", "stick", "plates", "handle", "handles", "pin", "safety",
     "facing", "unbroken", "degree", "hurdle", "cone", "line", "ladder", "bosu", "and", "or", "then", "bell", "pair", "weight", "weighted", "load",
-    "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "track", "jam", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist", "reset", "integration", "new",
+    "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "track", "jam", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "pattern", "revisit", "revisited", "ahead", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist", "reset", "integration", "new",
 ])  # fmt: skip
