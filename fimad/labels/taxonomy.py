@@ -87,7 +87,7 @@ def _words(token: Any) -> Iterable[str]:
 
 
 # Words of small letters, none of them spelt out, shortened or joined by `text.clean`.
-_PLAIN = re.compile(r"(?!.* (?:as|bell|if))[a-z]{2,}(?: [a-z]{2,})*")
+_PLAIN = re.compile(r"(?!.* (?:as|bag|bell|if))[a-z]{2,}(?: [a-z]{2,})*")
 _ONE = frozenset(("single", "1", "one"))
 
 
@@ -210,7 +210,7 @@ _AMBIGUOUS = frozenset([
     "flamingo", "flutter", "mermaid", "cannonball", "cocoon", "helicopter", "gate", "bird", "planche",
     "pistol", "zottman", "bowl", "serve", "clap", "walk", "oyster", "spidermans", "bridge", "row",
     "fly", "press", "swing", "curl", "twist", "hop", "skip", "chop", "shuffle", "scissor", "bicycle",
-    "pull", "push", "rowing", "cycling", "swimming", "21", "360", "split", "frog",
+    "pull", "push", "rowing", "cycling", "swimming", "21", "360", "split", "frog", "beast",
 ])  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 

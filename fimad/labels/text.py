@@ -40,7 +40,7 @@ _SIGNS = {
     "’": "'", "‘": "'", "´": "'", "`": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "″": '"', "′": "'",
     "×": "x", "✕": "x", "✖": "x", "х": "х", "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "―": "-", "→": ">", "➡": ">",
     "►": ">", "▶": ">", "•": "|", "·": "|", "●": "|", "▪": "|", "│": "|", "⁄": "/", "，": ",", "、": ",", "。": ".", "・": "|",
-    "「": '"', "」": '"', "【": "(", "】": ")", "〜": "-", "～": "-", "+": "+", "_": " ", "=": " ", "*": " ", "¿": " ", "¡": " ", "°": "°",
+    "「": '"', "」": '"', "【": "(", "】": ")", "〜": "-", "~": "-", "～": "-", "+": "+", "_": " ", "=": " ", "*": " ", "¿": " ", "¡": " ", "°": "°",
 }  # fmt: skip
 
 #: A table for `str.translate`: letters and marks of which nothing is seen, though they are no format characters. The Hangul fillers
@@ -109,6 +109,8 @@ _FOURS = re.compile(r"\ball 4'?s\b", re.I)
 # "C+P", "C + J".
 _CLEAN_AND = re.compile(r"\bc ?\+ ?([pj])\b", re.I)
 _BELL = re.compile(r"\b(kettle|dumb|bar|club) (?=bells?\b)bell", re.I)
+# A sandbag with handles; by itself "Bulgarian" is a squat.
+_BULGARIAN_BAG = re.compile(r"\bbulgarian (?:training )?bag(?=s?\b)", re.I)
 _SWINGS = re.compile(r"\bKBS\b")
 # "Squat | 3 | 10", "| 3 | 8-12 |": sets and repetitions in a table.
 _COLUMNS = re.compile(r"(?<=[^\W\d_]|\)) ?\| ?([1-9]|10) ?\| ?(\d{1,3}(?:-\d{1,3})?)(?= ?(?:\||$))")
@@ -118,6 +120,10 @@ _N = re.compile(r"(?<=[^\W\d_]) '?n'? (?=[^\W\d_]{2})")
 # In names of files: what stands before is who, or where from.
 _NAMES_APART = re.compile(r"(?<=[^\W_])__+(?=[^\W_])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# "?kg": a weight that everybody chooses; nothing is asked.
+_ANY_WEIGHT = re.compile(r"\? ?(?=(?:kgs?|lbs?)\b)", re.I)
+# "250 m row": on a machine.
+_ROWED = re.compile(r"(?<=\d)( ?(?:m|km|k|met(?:er|re)s?|cals?|calories?) )rows?\b")
 _LISTED = re.compile(r"^\s*[\[(](\d{1,2})[\])]\s*(?=[^\W\d])")
 _TOKEN = re.compile(
     r"(?P<c>(?<![\d:])\d{0,3}:\d{2}(?::\d{2})?(?![\d:]))"
@@ -159,10 +165,14 @@ def clean(title: str) -> str:
         text = _FOURS.sub("all fours", text)
     if " bell" in text.lower():
         text = _BELL.sub(r"\1bell", text)
+    if "garian" in text.lower():
+        text = _BULGARIAN_BAG.sub("sandbag", text)
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text and ";" in text:
         text = html.unescape(text)
+    if "?" in text:
+        text = _ANY_WEIGHT.sub("", text)
     if "http" in text or "www." in text or "@" in text:
         text = _LINK.sub(" ", text)
     text = _LISTED.sub(r"\1. ", _PLURAL_NUMBER.sub("s", text))
@@ -176,6 +186,8 @@ def clean(title: str) -> str:
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE].translate(FILLERS))
     text = text.translate(_FOLD)[:MAX_TITLE]
+    if " row" in text:
+        text = _ROWED.sub(r"\1rowing machine", text)
     if " n" in text or " '" in text:
         text = _N.sub(" and ", text)
     if '"' in text:

@@ -13,6 +13,18 @@ _SIGN_WITH = re.compile(r"\s-\s+(?=w(?:ith\b|/))")
 # "1a Push-up 1b Row", "A1. Press A2. Row": two places of a list in one title.
 _PLACED = re.compile(r"^\W*(?:\d{1,2}[a-d]|[a-d]\d)\b")
 _NEXT_PLACE = re.compile(r"(?<=\w)[\s,;/|+-]+(?:\d{1,2}[a-d]|[a-d]\d)\b[.):\]]*\s+(?=[^\W\d])")
+# "8 front squats - 10 cal row - 6 pull-ups": what is counted is done; a time or a number of sets behind a dash says how long or how often.
+_COUNTED = re.compile(r"^\W*\d")
+_NEXT_COUNTED = re.compile(
+    r"(?<=[^\W\d]|\)) +- +(?=\d+(?:/\d+)?[ -]?(?:(?:m|km|k|ft|yds?|met(?:er|re)s?|cals?|calories?|ea) +)?"
+    r"(?!(?:x|sets?|reps?|rounds?|rds?|s|secs?|seconds?|m|min|mins|minutes?|hours?|each|per|kgs?|lbs?|times|of|to|more|days?|weeks?)\b)"
+    r"[^\W\d]{2,})"
+)
+# "21 deadlifts 400 m run 12 pull-ups": what begins with a way or an energy is the next of a list.
+_NEXT_MEASURED = re.compile(
+    r"(?<=[^\W\d]|[)\]]) +(?=\d+(?:/\d+)?[ -]?(?:m|km|k|ft|foot|feet|yds?|yards?|miles?|met(?:er|re)s?|cals?|calories?) +"
+    r"(?!(?:x|each|per|of|at|to|in|and|or|with|from|for|box|total)\b)[^\W\d]{2,})"
+)
 
 
 def one_after_the_other(text: str) -> str:
@@ -21,6 +33,8 @@ def one_after_the_other(text: str) -> str:
         text = _AFTERWARDS.sub(" | ", text)
     if " - w" in text:
         text = _SIGN_WITH.sub(" ", text)
+    if _COUNTED.match(text):
+        text = _NEXT_MEASURED.sub(" | ", _NEXT_COUNTED.sub(" | ", text) if " - " in text else text)
     if _PLACED.match(text):
         text = _NEXT_PLACE.sub(" | ", text)
     return _BOTH.sub(" | ", _PAIRED.sub(" | ", text)) if _SUPERSET.search(text) else text
