@@ -60,6 +60,8 @@ _OFF = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)?\W*off\W*
 # "Step 3: squats" counts; nothing is stepped on.
 _STEP = re.compile(r"^\W*step (\d{1,2}) ?(?:[:.|)]|-+ )(?=.*[^\W\d])")
 _MARCH = re.compile(r"^\W*(?:\d{1,2}(?:st|nd|rd|th)? )?march,? (?:\d{1,2}(?:st|nd|rd|th)?,? )?(?:19|20)\d\d\W*$")
+# "A heavy set of 5" is one.
+_SET_OF = re.compile(r"\bset of \d")
 _REPS = re.compile(r"\breps?\b|repetition")
 _LEFT = re.compile(r"\d ?(?:s|secs?|seconds?|mins?|minutes?) left\b|\bleft to go\b")
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
@@ -228,6 +230,7 @@ def _label(title: str) -> TitleLabel:
             and repetitions > 1
             and not _OF.search(text)
             and not _REPS.search(text)
+            and not _SET_OF.search(text)
         ):
             sets = repetitions
         repetitions = None
@@ -430,7 +433,8 @@ def _counts(reading: Reading, verdict: Verdict, found: Lexicon) -> tuple[int | N
         covered = {
             at
             for match in reading.matches
-            if match.entry.type == "exercise" and (not match.entry.weak or match.entry.id in verdict.exercises)
+            if match.entry.type == "exercise"
+            and (not match.entry.weak or match.entry.id in verdict.exercises or match.entry.id in verdict.components)
             for at in range(match.start, match.end)
         }
         values = []

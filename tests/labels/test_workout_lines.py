@@ -23,3 +23,26 @@ from fimad.labels import label_title
 )  # fmt: skip
 def test_a_counted_list_needs_no_commas(title: str, exercises: tuple[str, ...]) -> None:
     assert label_title(title).exercises == exercises
+
+
+@pytest.mark.parametrize(
+    ("title", "repetitions", "sets", "duration_s", "tempo"),
+    [
+        ("10~15 face pulls @ 21X0 tempo", 10, None, None, "2-1-x-0"),
+        ("Squat 3x8 @ 31X1", 8, 3, None, "3-1-x-1"),
+        ("Split squat 30X0", None, None, None, "3-0-x-0"),
+        ("Round 7-8: double unders", None, None, None, None),
+        ("5 v-ups every 10 reps", 5, None, None, None),
+        ("Every 2:30 x 4: squats", None, 4, 150.0, None),
+        ("8 RFT: 5 squats", 5, 8, None, None),
+        ("Kettlebell swing - 2 arm", None, None, None, None),
+        ("360 to squat", None, None, None, None),
+        ("Build to a heavy set of 5", None, None, None, None),
+        ("Block start 3m", None, None, None, None),
+    ],
+)
+def test_numbers_of_lines(
+    title: str, repetitions: int | None, sets: int | None, duration_s: float | None, tempo: str | None
+) -> None:
+    label = label_title(title)
+    assert (label.repetitions, label.sets, label.duration_s, label.tempo) == (repetitions, sets, duration_s, tempo)

@@ -68,7 +68,7 @@ SLOWLY = frozenset([
 # What is done over ground: 15 m of it are metres.
 ON_GROUND = frozenset([
     "crawl", "crawls", "carry", "carries", "sled", "prowler", "sprint", "sprints", "hs", "handstand", "farmer", "farmers",
-    "bounds", "bounding", "skips", "lunges", "shuttle", "shuttles", "return",
+    "bounds", "bounding", "skips", "lunges", "shuttle", "shuttles", "return", "start", "starts",
 ])  # fmt: skip
 
 

@@ -158,8 +158,12 @@ def _word(found: list[Token], at: int, words: list[str], units: dict[str, str], 
                 pass
             else:
                 end = end if kind == "repetition" else at + 2
-                last = found[_before_sides(found, at)].text
-                timed = into.duration_s is not None and (last in "\"'" or units.get(last) in SECONDS)
+                last = _before_sides(found, at)
+                timed = into.duration_s is not None and (
+                    found[last].text in "\"'"
+                    or units.get(found[last].text) in SECONDS
+                    or (found[last].kind == "c" and last > 0 and found[last - 1].text == "every")
+                )
                 if (
                     (into.repetitions or timed)
                     and into.sets is None
@@ -263,6 +267,14 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "P90X": a name of its own.
         return at + 1
     effort = words[-1:] in (["@"], ["rpe"]) or words[-2:] in (["rpe", "@"], ["rpe", ":"])
+    if following is not None and following.text == "x" and at + 2 < size and _explodes(found, at, words):
+        into.tempo = "-".join([*text, "x", found[at + 2].text])
+        while words and words[-1] in ("@", "tempo"):
+            words.pop()
+        return at + 4 if at + 3 < size and found[at + 3].text == "tempo" else at + 3
+    if at and found[at - 1].text == "every" and unit_at(found, at + 1, units)[0] == "repetition":
+        # "5 V-ups every 10 reps".
+        return at + 2
     heavy = words[-1:] == ["@"] and bool(into.repetitions) and _is_plural(found, at + 1)
     if effort and (value <= _MOST_EFFORT or words[-1] == "@") and (heavy or not unit_at(found, at + 1, units)[0]):
         # "@8", "@ 100", "3x10 @ 70s".
@@ -390,7 +402,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     if leading and following.kind == "p" and following.text in (".", ")", ":", "-", "]", "|", ">") and at + 2 < size:
         limb = found[at + 2].text in LIMBS and following.text == "-"
         name = f"{text}-{found[at + 2].text}" if following.text == "-" and found[at + 2].glued else ""
-        if not limb and not (name and value > 100) and not (name and found[at + 2].text in ("count", "minute")):
+        if not limb and not (name and value > 100) and not (name and found[at + 2].text in ("count", "minute", "to")):
             into.prefixed = True
             words.append(":")
             return at + 2
@@ -403,7 +415,11 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             if end < size:
                 words.append(":")
             return end
-        if following.text in (".", ")", "-", ":", "|", ","):
+        if _is_range(found, at) and found[at + 2].glued and (at + 3 == size or found[at + 3].text == ":"):
+            # "Round 7-8: double unders".
+            end = at + 3
+            following = found[end] if end < size else following
+        if end < size and following.text in (".", ")", "-", ":", "|", ","):
             end += 1
         if end < size:
             words.append(":")
@@ -466,6 +482,16 @@ def _of_each_set(found: list[Token], at: int, words: list[str], units: dict[str,
     if values[0] == values[-1]:
         into.repetitions.append(int(values[0]))
     return after if kind else end
+
+
+def _explodes(found: list[Token], at: int, words: list[str]) -> bool:
+    """Whether "21X0" is a tempo with an upward part as fast as can be: nothing is done no times, and the rest is said to be one."""
+    last = found[at + 2]
+    if len(found[at].text) != 2 or len(last.text) != 1 or last.kind != "n" or not (found[at + 1].glued and last.glued):
+        return False
+    return (
+        last.text == "0" or words[-1:] in (["@"], ["tempo"]) or (at + 3 < len(found) and found[at + 3].text == "tempo")
+    )
 
 
 def _past_range(found: list[Token], at: int) -> int:
@@ -539,6 +565,9 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
         if following in _IN_WAYS or (following == "-" and at + 2 < len(found) and found[at + 2].text in _IN_WAYS):
             words.append(text)
             return at + 1 if following in _IN_WAYS else at + 2
+        if value == 2 and following in ("arm", "arms") and (at + 2 == len(found) or found[at + 2].kind == "p"):
+            # "Swing - 2 arm": with both.
+            return at + 2
         into.bare.append((len(words), int(value)))
         words.append(text)
     if value > 1000 and following == "steps":

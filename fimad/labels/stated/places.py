@@ -66,6 +66,12 @@ def of_a_clock(found: list[Token], at: int, words: list[str], units: dict[str, s
             set_duration(into, value_of(found[at + 1].text) * SECONDS[kind])
             words.append("interval")
             return end
+    if text == "every" and at + 1 < size and found[at + 1].kind == "c" and found[at + 1].text.count(":") == 1:
+        # "Every 2:30 x 4".
+        minutes, seconds = found[at + 1].text.split(":")
+        set_duration(into, 60.0 * int(minutes or 0) + int(seconds))
+        words.append("interval")
+        return at + 2
     return 0
 
 
