@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fimad.labels.context.movements import HOW
+from fimad.labels.context.movements import BODY, HOW
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
 from fimad.labels.parts import AND, BESIDE, BREAKS, WITHOUT, Phrase, put_together, upright
@@ -37,9 +37,11 @@ _ONE_LIMB = {
 }
 
 
-def by_one_limb(exercise: str, words: Sequence[str], side: str | None) -> str:
-    """What an exercise is when one limb does it: "DB row right arm" is a single-arm row."""
+def by_one_limb(exercise: str, words: Sequence[str], side: str | None, alone: bool = False) -> str:
+    """What an exercise is when one limb does it: "DB row right arm" is a single-arm row; where it is `alone`, "RDL - single leg" too."""
     limb, other = _ONE_LIMB.get(exercise, ("", exercise))
+    if alone and limb and f"1{limb}" in words:
+        return other
     return other if side in ("left", "right") and (not limb or limb in words) else exercise
 
 
@@ -89,6 +91,8 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     if len(named) > 1:
         # "Lying flies": how the body is held is nothing done beside it.
         named = [match for match in named if not _posture(words, match, found)] or named
+        # "*Snatch*-grip push press": how the bar is held isn't either.
+        named = [match for match in named[:-1] if not _grip(words, match)] + named[-1:]
     covered = {at for match in inside for at in range(match.start, match.end)}
     rest = content([words[at] for at in range(start, end) if at not in covered], found)
     phrase.uncovered = len(rest)
@@ -119,7 +123,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     links: list[str] = []
     for at, match in enumerate(named):
         link = _link(words, groups[-1][-1].end, match.start) if groups else "new"
-        gear = match.end - match.start == 1 and (words[match.start],) in found.equipment
+        gear = tuple(words[match.start : match.end]) in found.equipment
         onward = _link(words, match.end, named[at + 1].start) if at + 1 < len(named) else ""
         if (
             match.entry.weak
@@ -146,6 +150,14 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             continue
         if link == "next" and match.entry.id == "running" and words[match.start] == "sprint":
             # "Bike sprint", "mountain climber sprint": as fast as one can.
+            continue
+        if link == "next" and _hung(words, groups[-1][-1]) and found.exercises[match.entry.id].pattern == "olympic":
+            # "*Hang* power clean and jerk": from where it is lifted.
+            groups[-1][-1] = match
+            continue
+        if link == "next" and not match.entry.weak and _held_thing(words, groups[-1][-1], found):
+            # "*Slam ball* burpee".
+            groups[-1][-1] = match
             continue
         if (
             link == "next"
@@ -204,6 +216,20 @@ def _posture(words: Sequence[str], match: Match, found: Lexicon) -> bool:
     return found.exercises[match.entry.id].pattern == "posture"
 
 
+def _hung(words: Sequence[str], match: Match) -> bool:
+    return match.end - match.start == 1 and words[match.start] == "hang"
+
+
+def _held_thing(words: Sequence[str], match: Match, found: Lexicon) -> bool:
+    """Whether a name is what is held in the hands or moved in, and an exercise only where it stands alone: "slam ball", "hula hoop"."""
+    return found.equipment.get(tuple(words[match.start : match.end])) in ("medicine_ball", "hoop", "mace", "club")
+
+
+def _grip(words: Sequence[str], match: Match) -> bool:
+    """Whether a name only says how the hands or the feet are placed, as those of an exercise are: "snatch grip", "sumo stance"."""
+    return match.end < len(words) and words[match.end] in ("grip", "stance") and match.end - match.start == 1
+
+
 # Before "box" they make a thing of it: "sit on a box", "short box flat back".
 _A_THING = frozenset(["a", "the", "on", "onto", "off", "over", "from", "short", "long", "plyo"])
 # Names that are numbers, or that section words stand before, are names only of their own.
@@ -221,6 +247,7 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
         # "Repeat 8 cycles".
         return True
     posture = lexicon().exercises[named.entry.id].pattern == "posture"
+    thrown = named.entry.id == "throw" and words[named.start - 1 : named.start] != ["arm"]
     return any(
         (
             match.entry.type in ("talk", "other", "rest")
@@ -229,6 +256,8 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
             and not (match.entry.type == "rest" and words[match.start - 1] == "with" and match.start > named.start)
         )
         or (posture and match.entry.type == "section")
+        # "*Leg* throws", "*hip* throw": nothing is thrown with the hand.
+        or (thrown and match.entry.type == "section" and match.end == named.start and words[match.start] in BODY)
         for match in inside
     )
 
@@ -260,6 +289,9 @@ def _link(words: Sequence[str], end: int, start: int) -> str:
 
 def _more_special(words: Sequence[str], start: int, end: int, only: Match, phrase: Phrase, found: Lexicon) -> None:
     """ "Squat sumo", "lunge reverse": the same words in the order of a longer name."""
+    while start < only.start and words[start].isdigit():
+        # "7 knees to elbows" are what "knees to elbows" are.
+        start += 1
     if only.end - only.start >= end - start or end - start > 8:
         return
     entry = bag_match(words[start:end], found)

@@ -93,6 +93,8 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
         else:
             if taken and taken[-1].end == at:
                 chosen = _right_headed(words, taken, chosen, found)
+            elif taken and taken[-1].end == at - 1 and words[at - 1] == "and":
+                chosen = _whole_lift(words, taken, chosen, found)
             taken.append(chosen)
             at = chosen.end
     return taken
@@ -113,6 +115,18 @@ def _right_headed(words: Sequence[str], taken: list[Match], match: Match, found:
             taken.pop()
             return Match(start, match.end, longer, float(match.end - start))
     return match
+
+
+def _whole_lift(words: Sequence[str], taken: list[Match], match: Match, found: Lexicon) -> Match:
+    """ "Double kettlebell *clean and jerk*": the second half of a lift isn't cut off where its first has a longer name."""
+    before = taken[-1]
+    if not match.entry.weak or before.entry.type != "exercise" or found.exercises[before.entry.id].pattern != "olympic":
+        return match
+    whole = exact(words[before.end - 1 : match.end], found)
+    if whole is None or whole.weak or not found.quiet.issuperset(words[before.start : before.end - 1]):
+        return match
+    taken.pop()
+    return Match(before.end - 1, match.end, whole, float(match.end - before.end + 1))
 
 
 def _walk(

@@ -60,16 +60,16 @@ def known_pairs() -> dict[tuple[str, str], str]:
     for exercise in found.exercises.values():
         for name in (exercise.id.replace("_", " "), *exercise.names.get("en", ())):
             words = words_of(name)
-            for at in range(1, len(words) - 1):
-                if words[at] in ("to", "with", "and", "into"):
-                    left, right = exact(words[:at], found), exact(words[at + 1 :], found)
-                    if left and right and exercise.id not in (left.id, right.id):
-                        pairs.setdefault((left.id, right.id), exercise.id)
-            for at in range(1, len(words)):
-                if tuple(words[:at]) in found.equipment or tuple(words[at:]) in found.equipment:
-                    # A "box squat" is no boxing.
+            cuts = [(at, at + 1) for at in range(1, len(words) - 1) if words[at] in ("to", "with", "and", "into")]
+            for end, start in cuts + [(at, at) for at in range(1, len(words))]:
+                if tuple(words[:end]) in found.equipment or tuple(words[start:]) in found.equipment:
+                    # A "box squat" is no boxing, and neither is a "squat to box".
                     continue
-                left, right = exact(words[:at], found), exact(words[at:], found)
-                if left and right and exercise.id not in (left.id, right.id):
-                    pairs.setdefault((left.id, right.id), exercise.id)
+                left, right = exact(words[:end], found), exact(words[start:], found)
+                if left is None or right is None or exercise.id in (left.id, right.id):
+                    continue
+                if found.exercises[left.id].pattern == found.exercises[right.id].pattern == "strike":
+                    # A "hook kick" is no hook and a kick: strikes follow each other.
+                    continue
+                pairs.setdefault((left.id, right.id), exercise.id)
     return pairs

@@ -67,6 +67,7 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
     _joined_by_a_stroke(words, made, found)
     _said_behind(words, made, found_matches, found)
     _shared_heads(words, made, found)
+    _shared_beginnings(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and _one_in_parts(words, made, found):
         return
@@ -232,6 +233,9 @@ def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> N
             word for word in words[first.start : first.end] if word not in found.fillers and not word[0].isdigit()
         ]
         before = before or list(words[first.start : first.end])
+        if all((word,) in found.equipment for word in before):
+            # "DB/KB split squats": a choice of what to hold.
+            continue
         if last is None or not 1 <= len(before) <= 2 or _circumstance(words, second, found):
             continue
         if words[first.end] == "," and first.start and words[first.start - 1] in "+/&":
@@ -246,6 +250,20 @@ def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> N
                 first.exercises, first.method, first.used, first.uncovered = [entry.id], "exact", 1.0, 0
                 first.borrowed = True
                 break
+
+
+def _shared_beginnings(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Leg extension/curl": the beginning of the first name belongs to a word of many meanings behind the sign as well."""
+    for first, second in pairwise(made):
+        if words[first.end] != "/" or len(first.exercises) != 1 or second.end - second.start != 1:
+            continue
+        if first.end - first.start < 2 or not second.exercises or not second.weak:
+            continue
+        one = exact(words[first.end - 2 : first.end], found)
+        other = exact([words[first.end - 2], words[second.start]], found)
+        if one and other and one.id == first.exercises[0] != other.id and not other.weak:
+            second.exercises, second.method, second.used, second.uncovered = [other.id], "exact", 1.0, 0
+            second.weak = False
 
 
 def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set[int]) -> None:

@@ -26,6 +26,40 @@ def test_a_counted_list_needs_no_commas(title: str, exercises: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize(
+    ("title", "exercise"),
+    [
+        ("Double KB clean and jerk", "clean_and_jerk"),
+        ("Medicine ball clean & press", "clean_and_press"),
+        ("Hang power clean & jerk", "clean_and_jerk"),
+        ("Hang muscle clean", "power_clean"),
+        ("Snatch-grip push press", "push_press"),
+        ("Snatch grip bent over row", "bent_over_row"),
+        ("Slam ball burpee", "burpee"),
+        ("Slam ball", "medicine_ball_slam"),
+        ("Hula hoop squat", "squat"),
+        ("Bulgarian bag lunge", "lunge"),
+        ("Bulgarian lunge", "bulgarian_split_squat"),
+        ("DB/KB single-arm row", "single_arm_row"),
+        ("Barbell/dumbbell Romanian deadlift", "romanian_deadlift"),
+        ("DB/KB RDL-1 leg- 2 arm", "single_leg_romanian_deadlift"),
+        ("Barbell glute bridge - single leg", "single_leg_glute_bridge"),
+        ("Horse stance punches", "squat_punch"),
+    ],
+)
+def test_what_is_held_and_how_is_not_done_beside_it(title: str, exercise: str) -> None:
+    assert label_title(title).exercises == (exercise,)
+
+
+def test_the_beginning_of_a_name_is_shared_with_a_word_behind_the_sign() -> None:
+    assert label_title("Leg extension/curl").exercises == ("leg_extension", "leg_curl")
+    assert label_title("Side lunge/squat").exercises == ("lateral_lunge", "squat")
+
+
+def test_a_number_before_a_name_makes_no_other_of_it() -> None:
+    assert label_title("7 knees to elbows").exercises == label_title("Knees to elbows").exercises
+
+
+@pytest.mark.parametrize(
     ("title", "repetitions", "sets", "duration_s", "tempo"),
     [
         ("10~15 face pulls @ 21X0 tempo", 10, None, None, "2-1-x-0"),

@@ -77,7 +77,8 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
             if _STRIKES.issuperset(verdict.exercises)
             else []
         )
-        verdict.exercises = [by_one_limb(each, words, side) for each in dict.fromkeys([*verdict.exercises, *struck])]
+        named = list(dict.fromkeys([*verdict.exercises, *struck]))
+        verdict.exercises = [by_one_limb(each, words, side, len(named) == 1) for each in named]
 
 
 def _is_a(exercise: str, other: str) -> bool:
