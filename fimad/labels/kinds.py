@@ -170,6 +170,8 @@ def decide(
     both = stated.duration_s is not None and stated.rest_s is not None
     if rest and not exercises and (both or _of_sets(words, by_type["rest"][0], stated)):
         return Verdict("section", 0.85, "words", evidence=rest)
+    if not exercises and language in (None, "en") and _states(words, stated) and not by_type["other"]:
+        return Verdict("talk", 0.75, "words", evidence=["is"])
     # "20 s work, 10 s rest: squats" says when the rest is.
     if rest and not (exercises and both):
         return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
@@ -308,6 +310,10 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
     if not said or (not exercises and (uncovered >= _MOST_BESIDE_REST or not _VERSUS.isdisjoint(words))):
         # "Hydration, sodium & fasting", "REST vs GraphQL".
         return []
+    # "3 second pause in the bottom": where each one is held.
+    said = [match for match in said if match.entry.id != "pause" or not _of_a_movement(words, match.end)]
+    if not said:
+        return []
     first = said[0]
     if exercises and list(words[first.start : first.start + 2]) == ["rest", "pause"]:
         # "Rest-pause curls": a way to do them.
@@ -326,6 +332,16 @@ def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match
     if strong and named is not None and first.start < named.start and "no" not in words[: first.start + 1]:
         return [match.entry.id for match in strong]
     return []
+
+
+def _states(words: Sequence[str], stated: Stated) -> bool:
+    """Whether a title says what something is: "Recovery is part of training"."""
+    return len(words) >= 4 and "is" in words[1:-1] and stated.duration_s is None and stated.rest_s is None
+
+
+def _of_a_movement(words: Sequence[str], at: int) -> bool:
+    behind = [word for word in words[at : at + 4] if word != "the"]
+    return behind[:1] in (["at"], ["in"]) and behind[1:2] in (["bottom"], ["top"], ["hole"], ["middle"])
 
 
 def _none_needed(words: Sequence[str], match: Match) -> bool:
@@ -420,8 +436,10 @@ def _without_names(
         return Verdict("other", 0.9 if not uncovered else 0.6, "words", evidence=[match.entry.id for match in others])
     if sections:
         return Verdict("section", 0.5, "words", evidence=[match.entry.id for match in sections])
-    if not letters and stated.sets:
+    if stated.sets and not content(letters, found):
         return Verdict("section", 0.7, "words", evidence=["sets"])
+    if len(letters) == 1 and letters[0] in _WEEKDAYS:
+        return Verdict("section", 0.6, "words", evidence=letters)
     said = next((word for word in letters if word in _PERSONS), "")
     if said and len(letters) > 2:
         return Verdict("talk", 0.6, "words", evidence=[said])

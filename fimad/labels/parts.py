@@ -234,15 +234,12 @@ def _shared_heads(words: Sequence[str], made: list[Phrase], found: Lexicon) -> N
         ]
         before = before or list(words[first.start : first.end])
         if all((word,) in found.equipment for word in before):
-            # "DB/KB split squats": a choice of what to hold.
+            # "DB/KB split squats", "rope/band face pulls": a choice of what to hold.
             continue
         if last is None or not 1 <= len(before) <= 2 or _circumstance(words, second, found):
             continue
         if words[first.end] == "," and first.start and words[first.start - 1] in "+/&":
             # "Jab + cross, high knees": it belongs to what is before.
-            continue
-        if words[first.end] == "/" and all((word,) in found.equipment for word in (*before, words[second.start])):
-            # "Rope/band face pulls".
             continue
         for length in (1, 2):
             entry = exact([*before, *words[max(last.start, last.end - length) : last.end]], found)

@@ -80,3 +80,31 @@ def test_numbers_of_lines(
 ) -> None:
     label = label_title(title)
     assert (label.repetitions, label.sets, label.duration_s, label.tempo) == (repetitions, sets, duration_s, tempo)
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Every 2:30 x 4", "section"),
+        ("3 sets of 5 reps each side", "section"),
+        ("5 rounds. 2 min rest between rounds.", "section"),
+        ("Rest 2 min between sets", "rest"),
+        ("Thursday", "section"),
+        ("Thai pads", "section"),
+        ("Slam ball power session", "section"),
+        ("Recovery is part of training", "talk"),
+        ("Rest is 60 seconds", "rest"),
+        ("5:00 100 KB swings ?kg", "exercise"),
+        ("Where are my kettlebells?", "talk"),
+    ],
+)
+def test_kinds_of_lines(title: str, kind: str) -> None:
+    assert label_title(title).kind == kind
+
+
+def test_neither_side_nor_gear_is_read_into_other_words() -> None:
+    assert label_title("Right into the next").side is None
+    assert label_title("Right lunges").side == "right"
+    assert label_title("Walking lunges, 20 steps").equipment == ()
+    assert label_title("Step push-ups").equipment == ("box",)
+    assert label_title("Leg throws").exercises != ("throw",)

@@ -17,7 +17,7 @@ _ENGLISH = frozenset([
     "cum", "set", "ride", "camp", "pause", "po", "no", "on", "son", "case", "crow", "mill", "taco",
     "bar", "sit", "talk", "plan", "sol", "free", "start", "flexion", "abdominal", "abduction", "abductor", "adduction", "aperture", "direct",
     "gang", "infra", "pulley", "repulsion", "sidekick", "sidestep", "spacer", "stiff", "tap", "torsion", "traction", "papillon",
-    "stage", "mono", "calf", "rock", "ponte", "canoe", "ours", "enfant",
+    "stage", "cast", "mono", "calf", "rock", "ponte", "canoe", "ours", "enfant",
 ])  # fmt: skip
 # Signs of print, which tell no language: "elbow stretch – flexion".
 _TYPED = dict.fromkeys(map(ord, "–—−‐‑’‘“”…•·→×"), " ")

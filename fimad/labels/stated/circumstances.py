@@ -20,8 +20,9 @@ _IN_NAMES = frozenset([
 _SHORT = {"der": "es", "re": "de", "li": "de"}
 # Before a step that one stands on: "push-ups on a step", "hands on step"; a "cross step" is one of the feet.
 _LEADS_STEP = frozenset([
-    "on", "off", "onto", "from", "over", "with", "using", "against", "a", "the", "auf", "mit", "vom", "sur", "avec", "con", "su", "al",
+    "on", "off", "onto", "from", "over", "with", "using", "against", "a", "the", "low", "high", "aerobic", "and", "auf", "mit", "vom", "sur", "avec", "con", "su", "al",
 ])  # fmt: skip
+_AT_ONCE = frozenset(["into", "after", "away"])
 _ACROSS = frozenset([("l", "to", "r"), ("r", "to", "l"), ("left", "to", "right"), ("right", "to", "left")])
 
 
@@ -36,7 +37,7 @@ def side_of(
     while at < size:
         word = words[at]
         step = 1
-        if word in _SHORT and language != _SHORT[word]:
+        if (word in _SHORT and language != _SHORT[word]) or _at_once(words, at):
             pass
         elif word in ("l", "r", "left", "right") and tuple(words[at : at + 3]) in _ACROSS:
             # "Shuffle right to left" goes both ways and is done on neither side.
@@ -81,6 +82,13 @@ def side_of(
     return sides[0]
 
 
+def _at_once(words: Sequence[str], at: int) -> bool:
+    """Whether "right" begins a title and is no side: "right into the next"."""
+    if words[at] != "right" or not words[at + 1 : at + 2] or words[at + 1] not in _AT_ONCE:
+        return False
+    return not any(word[0].isalnum() for word in words[:at])
+
+
 def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon) -> list[str]:
     """Equipment that is stated, in order."""
     if not any(word in found.first_words for word in words):
@@ -99,7 +107,7 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
                 if value:
                     own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
-                    if own and _is_gear(words, at, length, value):
+                    if own and _is_gear(words, at, length, value, found_matches):
                         taken.append(value)
                     step = length
                     break
@@ -107,15 +115,19 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
     return taken
 
 
-def _is_gear(words: Sequence[str], at: int, length: int, value: str) -> bool:
+def _is_gear(words: Sequence[str], at: int, length: int, value: str, found_matches: Sequence[Match]) -> bool:
     """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap", "12 steps each leg")."""
     if (value, words[at - 1 : at]) in (("band", ["it"]), ("weight", ["body"])):
         # The iliotibial band; "body weight squats".
         return False
     if words[at : at + 2] == ["weight", "bearing"]:
         return False
-    if words[at : at + length] != ["step"]:
+    if words[at : at + length] != ["step"] or (at and words[at - 1] in _LEADS_STEP):
         return True
-    if at and words[at - 1] in _LEADS_STEP:
-        return True
-    return not any(word[0].isalnum() for word in (*words[max(at - 1, 0) : at], *words[at + 1 : at + 2]))
+    if at and words[at - 1][0].isalnum():
+        return False
+    # "Step push-ups".
+    named = any(
+        match.start == at + 1 for match in found_matches if match.entry.type == "exercise" and not match.entry.weak
+    )
+    return named or not any(word[0].isalnum() for word in words[at + 1 : at + 2])

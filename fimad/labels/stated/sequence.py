@@ -20,9 +20,9 @@ _NEXT_COUNTED = re.compile(
     r"(?!(?:x|sets?|reps?|rounds?|rds?|s|secs?|seconds?|m|min|mins|minutes?|hours?|each|per|kgs?|lbs?|times|of|to|more|days?|weeks?)\b)"
     r"[^\W\d]{2,})"
 )
-# "21 deadlifts 400 m run 12 pull-ups": what begins with a way or an energy is the next of a list.
+# "21 deadlifts 400 m run 12 pull-ups": what begins with a way or an energy is the next of a list; "10 x 20 m sprints" are one.
 _NEXT_MEASURED = re.compile(
-    r"(?<=[^\W\d]|[)\]]) +(?=\d+(?:/\d+)?[ -]?(?:m|km|k|ft|foot|feet|yds?|yards?|miles?|met(?:er|re)s?|cals?|calories?) +"
+    r"(?<=[^\W\d]|[)\]])(?<!\bx)(?<!\bof)(?<!\bfor) +(?=\d+(?:/\d+)?[ -]?(?:m|km|k|ft|foot|feet|yds?|yards?|miles?|met(?:er|re)s?|cals?|calories?) +"
     r"(?!(?:x|each|per|of|at|to|in|and|or|with|from|for|box|total)\b)[^\W\d]{2,})"
 )
 
