@@ -117,7 +117,8 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         phrase.exercises, phrase.method, phrase.used = [only.entry.id], "exact", only.used
         phrase.weak = only.entry.weak
         _more_special(words, start, end, only, phrase, found)
-        _distributed(words, start, only, phrase, found)
+        if phrase.method != "reordered":
+            _distributed(words, start, only, phrase, found)
         return phrase
     groups: list[list[Match]] = []
     links: list[str] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fimad.labels.compounds import content
-from fimad.labels.context.elsewhere import greets, of_a_song
+from fimad.labels.context.elsewhere import greets, in_the_morning, of_a_song
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
 from fimad.labels.context.sentences import AMOUNTS, come_to
 from fimad.labels.context.subjects import about, is_told
@@ -145,7 +145,7 @@ def decide(
         exercises = []
     if exercises and not _counts(stated) and of_a_song(words, found_matches, parts, found):
         exercises = []
-    if exercises and not _counts(stated) and _of_muscles(words, found_matches):
+    if exercises and not _counts(stated) and (_of_muscles(words, found_matches) or in_the_morning(words)):
         exercises = []
     if not _counts(stated) and _of_patterns(words, parts):
         return Verdict("section", 0.75, "words", evidence=["push" if "push" in words else "pull"])
@@ -307,7 +307,10 @@ def _is_for_an_ill(words: Sequence[str], match: Match, sections: list[Match]) ->
 
 
 def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match | None, uncovered: int) -> list[str]:
-    if not said or (not exercises and (uncovered >= _MOST_BESIDE_REST or not _VERSUS.isdisjoint(words))):
+    # "Rest 5 min. Then record your pulse."
+    alone = bool(said) and not said[0].start and words[said[0].end : said[0].end + 1] == ["."]
+    beside = uncovered >= _MOST_BESIDE_REST and not alone
+    if not said or (not exercises and (beside or not _VERSUS.isdisjoint(words))):
         # "Hydration, sodium & fasting", "REST vs GraphQL".
         return []
     # "3 second pause in the bottom": where each one is held.

@@ -270,14 +270,13 @@ def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set
     if not signs <= _SOFT:
         return
     left = [word for at, word in enumerate(words) if word not in BREAKS and at not in other]
-    several = sum(len(phrase.exercises) for phrase in made) > 1
+    exercises = [each for phrase in named for each in phrase.exercises]
+    several = len(exercises) > 1
     entry = bag_match(left, found, whole=several) if not _WAYS.issuperset(left) else None
     if not WITHOUT.isdisjoint(words):
         # "Burpee – no push-up" is a name; "lunges, no jump" is not what it would be with one.
         entry = found.bags.get(frozenset(left))
-    if several and (
-        entry is None or entry.id in named[1].exercises or named[0].exercises[0] not in found.ancestors(entry.id)
-    ):
+    if several and (entry is None or entry.id in exercises[1:] or exercises[0] not in found.ancestors(entry.id)):
         return
     if ":" in signs and named and named[0].used > 1:
         # "Chest: push-ups".

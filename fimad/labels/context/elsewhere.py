@@ -35,6 +35,17 @@ def of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phra
     )
 
 
+# What a class in the morning is called: "good morning yoga".
+_CLASSES = frozenset([
+    "yoga", "pilates", "stretch", "flow", "vinyasa", "meditation", "mobility", "pregnancy", "prenatal", "postnatal", "energy", "chair",
+])  # fmt: skip
+
+
+def in_the_morning(words: Sequence[str]) -> bool:
+    """Whether "good morning" says when a class is: "good morning prenatal yoga"."""
+    return list(words[:2]) == ["good", "morning"] and not _CLASSES.isdisjoint(words[2:3])
+
+
 def greets(words: Sequence[str], named: Match | None, exercises: list[str], found: Lexicon) -> bool:
     """ "Good morning! Let's move" is no exercise."""
     if named is None or named.start or len(exercises) > 1 or list(words[:2]) != ["good", "morning"]:

@@ -98,6 +98,12 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
         match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch"
         for match in found_matches
     )
+    done = frozenset(
+        match.start
+        for match in found_matches
+        if match.entry.type == "exercise" and not match.entry.weak
+        if found.exercises[match.entry.id].pattern not in ("jump", "locomotion")
+    )
     taken = []
     at = 0
     while at < len(words):
@@ -107,7 +113,7 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
                 if value:
                     own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
-                    if own and _is_gear(words, at, length, value, found_matches):
+                    if own and _is_gear(words, at, length, value, done):
                         taken.append(value)
                     step = length
                     break
@@ -115,8 +121,11 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
     return taken
 
 
-def _is_gear(words: Sequence[str], at: int, length: int, value: str, found_matches: Sequence[Match]) -> bool:
-    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap", "12 steps each leg")."""
+def _is_gear(words: Sequence[str], at: int, length: int, value: str, done: frozenset[int]) -> bool:
+    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap", "12 steps each leg").
+
+    What is done with it is named at `done`: "step push-ups".
+    """
     if (value, words[at - 1 : at]) in (("band", ["it"]), ("weight", ["body"])):
         # The iliotibial band; "body weight squats".
         return False
@@ -124,10 +133,7 @@ def _is_gear(words: Sequence[str], at: int, length: int, value: str, found_match
         return False
     if words[at : at + length] != ["step"] or (at and words[at - 1] in _LEADS_STEP):
         return True
-    if at and words[at - 1][0].isalnum():
+    if at and (words[at - 1][0].isalnum() or words[at - 1] in ",-"):
+        # "Lunges, 20 steps".
         return False
-    # "Step push-ups".
-    named = any(
-        match.start == at + 1 for match in found_matches if match.entry.type == "exercise" and not match.entry.weak
-    )
-    return named or not any(word[0].isalnum() for word in words[at + 1 : at + 2])
+    return at + 1 in done or not any(word[0].isalnum() for word in words[at + 1 : at + 2])
