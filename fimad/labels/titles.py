@@ -54,9 +54,9 @@ _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u
 # "Deadlift 405" is a weight.
 _MOST_TRAILING = 120
 # "20s work", "40 sec on": the time of one exercise that is not named.
-_ON = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)\W*(?:on|work)\W*$")
+_ON = re.compile(r"^\W*\d(?:[\d:]*\d)? ?(?:s|secs?|seconds?|min|mins|minutes?)\W*(?:on|work)\W*$")
 # "10s off": a rest between two.
-_OFF = re.compile(r"^\W*[\d:]+ ?(?:s|secs?|seconds?|min|mins|minutes?)?\W*off\W*$")
+_OFF = re.compile(r"^\W*\d(?:[\d:]*\d)? ?(?:s|secs?|seconds?|min|mins|minutes?)?\W*off\W*$")
 # "Step 3: squats" counts; nothing is stepped on.
 _STEP = re.compile(r"^\W*step (\d{1,2}) ?(?:[:.|)]|-+ )(?=.*[^\W\d])")
 _MARCH = re.compile(r"^\W*(?:\d{1,2}(?:st|nd|rd|th)? )?march,? (?:\d{1,2}(?:st|nd|rd|th)?,? )?(?:19|20)\d\d\W*$")
