@@ -8,14 +8,15 @@ from itertools import pairwise
 
 from fimad.labels.compounds import content
 from fimad.labels.context.elsewhere import greets, in_the_morning, of_a_song
-from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS, SECTION_HEADS
+from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS
+from fimad.labels.context.rests import CHANGES, VERSUS, none_needed, said_of_rest
+from fimad.labels.context.sections import OPENS, of_muscles, of_patterns, of_sets, section_head, whole_workout
 from fimad.labels.context.sentences import AMOUNTS, come_to
 from fimad.labels.context.subjects import about, is_told
 from fimad.labels.matching import Match
-from fimad.labels.parts import BREAKS, Phrase
+from fimad.labels.parts import Phrase
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.taxonomy import Lexicon
-from fimad.labels.text import canonical
 
 #: Evidence of a label that rests on one word of many meanings: "Bounce", "Bridge". See `context.lists`.
 ONE_WORD = "one word of many meanings"
@@ -31,23 +32,11 @@ _WEAK_TALK = frozenset(
     "modification options|facts|tool|tools|cómo|comment|как|como hacer|para|why"
     .replace(" ", "|").split("|")
 ) | {"well done", "good job", "great job", "nice work", "great work", "good work", "keep going", "keep it up", "keep pushing", "finish strong", "you can do it", "you can do this", "congratulations", "congrats", "you did it"} | {"set up", "step by step", "start here", "follow me", "the plan", "key points", "coming up", "wrap up", "modification options"}  # fmt: skip
-# Said of a pause, but parts of other things too.
-_WEAK_REST = frozenset([
-    "water", "pause", "switch", "breath", "chill", "relax", "transition", "recover", "breathe", "ruhe",
-    "wechsel", "cambio", "transición", "transizione", "ara", "mola", "água", "bere", "boire", "trinken",
-    "wissel", "reposo", "entspannung", "relajación", "relaxamento", "rilassamento", "respiration",
-    "vila",
-])  # fmt: skip
 # A verb and so many words, some of which name nothing, make a sentence.
 _FINITE = frozenset(["is", "are", "was", "were", "can", "will", "should", "must", "may", "has", "have"])
 _STRANGE, _LONG = 3, 6
-_CHANGES = frozenset(["switch", "change", "swap"])
 _RECOVERY = frozenset(["recovery", "active recovery"])
 _WHOLE = frozenset(["full", "total", "whole"])
-_NEEDED = frozenset(["equipment", "equipment needed", "gear", "materials", "material", "matériel"])
-_NONE = frozenset(
-    canonical(word)[0] for word in ["no", "zero", "without", "minimal", "ohne", "sans", "sin", "sem", "senza", "zonder"]
-)
 _ASKS = frozenset([
     "how", "why", "what", "which", "should", "when", "who", "where", "is", "are", "does", "can", "did",
     "wie", "warum", "cómo", "como", "comment", "pourquoi", "come", "perché", "porque", "por", "как",
@@ -78,13 +67,9 @@ _PERSONS = frozenset(
 )
 _WEEKDAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 _MAX_UNLISTED = 8
-# Of a rest little is said; where more words mean something it is spoken of.
-_MOST_BESIDE_REST = 3
 _REPORTS = frozenset(
     ["review", "results", "study", "update", "history", "comparison", "science", "news", "topic", "story"]
 )
-_VERSUS = frozenset(["vs", "versus"])
-_OPENS = frozenset(["warm up", "warmup", "warming up", "cool down", "cooldown", "cooling down"])
 # What follows is no part of the body, but how often it is done.
 _OF_BOTH = frozenset(["each", "per", "both", "either", "every"])
 # Without a part of the body they name no exercise: "partner stretches", "pulses & holds".
@@ -145,11 +130,11 @@ def decide(
         exercises = []
     if exercises and not _counts(stated) and of_a_song(words, found_matches, parts, found):
         exercises = []
-    if exercises and not _counts(stated) and (_of_muscles(words, found_matches) or in_the_morning(words)):
+    if exercises and not _counts(stated) and (of_muscles(words, found_matches) or in_the_morning(words)):
         exercises = []
-    if not _counts(stated) and _of_patterns(words, parts):
+    if not _counts(stated) and of_patterns(words, parts):
         return Verdict("section", 0.75, "words", evidence=["push" if "push" in words else "pull"])
-    if exercises == ["deep_breathing"] and not _CHANGES.isdisjoint(words):
+    if exercises == ["deep_breathing"] and not CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
     first = next((match for match in found_matches), None)
@@ -158,17 +143,17 @@ def decide(
         return Verdict("talk", 0.85, "words", evidence=["good morning"])
     said = by_type["talk"]
     if exercises or by_type["section"]:
-        said = [each for each in said if not _none_needed(words, each)]
+        said = [each for each in said if not none_needed(words, each)]
     said = [each for each in said if not _is_for_an_ill(words, each, by_type["section"])]
     talk = _talk(words, said, exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
-    rest = _rest(words, by_type["rest"], bool(exercises), named, uncovered)
-    if rest and _RECOVERY.issuperset(rest) and _whole_workout(words, by_type["section"]):
+    rest = said_of_rest(words, by_type["rest"], bool(exercises), named, uncovered)
+    if rest and _RECOVERY.issuperset(rest) and whole_workout(words, by_type["section"]):
         # "Recovery circuit", "active recovery workout".
         rest = []
     both = stated.duration_s is not None and stated.rest_s is not None
-    if rest and not exercises and (both or _of_sets(words, by_type["rest"][0], stated)):
+    if rest and not exercises and (both or of_sets(words, by_type["rest"][0], stated)):
         return Verdict("section", 0.85, "words", evidence=rest)
     if not exercises and language in (None, "en") and _states(words, stated) and not by_type["other"]:
         return Verdict("talk", 0.75, "words", evidence=["is"])
@@ -184,7 +169,7 @@ def decide(
         if strange:
             return Verdict("other", 0.45, "words", evidence=[strange])
     if exercises:
-        head = _section_head(words, found_matches, parts, stated, found)
+        head = section_head(words, found_matches, parts, stated, found)
         if head:
             return Verdict("section", 0.75, "words", evidence=[head])
         verdict = _exercise(parts, exercises, uncovered)
@@ -198,38 +183,6 @@ def decide(
         verb = next((word for word in words if word in _FINITE), "") if long else ""
         return Verdict("talk", 0.6, "words", evidence=[verb]) if verb else verdict
     return verdict
-
-
-# Names of exercises may end with them: "rear delts", "calves".
-_MUSCLES = frozenset(
-    ["delt", "calf", "tibialis", "trap", "lat", "pec", "oblique", "bicep", "tricep", "quad", "hamstring", "glute"]
-)
-
-
-def _of_muscles(words: Sequence[str], found_matches: list[Match]) -> bool:
-    """Whether an exercise that is called as its muscle stands beside other parts of the body: "back & rear delts"."""
-    named = [match for match in found_matches if match.entry.type in ("exercise", "section")]
-    return len({match.entry.type for match in named}) > 1 and all(
-        BODY.issuperset(words[match.start : match.end])
-        and (match.entry.type == "section" or words[match.end - 1] in _MUSCLES)
-        for match in named
-    )
-
-
-# What training is made of, in one word each.
-_PATTERNS = frozenset(["squat", "hinge", "lunge", "push", "pull", "carry", "rotation", "overhead", "core", "leg"])
-
-
-def _of_patterns(words: Sequence[str], parts: list[Phrase]) -> bool:
-    """Whether patterns of movement are listed: "Full body: squat / push / pull"."""
-    told = [words[part.start] for part in parts if part.end - part.start == 1 and words[part.start] in _PATTERNS]
-    others = any(part.exercises and part.end - part.start > 1 for part in parts)
-    return len(set(told)) >= 3 and not others and not {"push", "pull"}.isdisjoint(told)
-
-
-def _of_sets(words: Sequence[str], rest: Match, stated: Stated) -> bool:
-    """Whether a rest stands behind the sets that it is between: "5 sets | 30 s rest", "circuit, 3 rounds, 60 s rest"."""
-    return bool(stated.sets) and any(word in BREAKS and word != ":" for word in words[: rest.start])
 
 
 def _counts(stated: Stated) -> bool:
@@ -306,96 +259,9 @@ def _is_for_an_ill(words: Sequence[str], match: Match, sections: list[Match]) ->
     return "for" in words[sections[0].end : match.start]
 
 
-def _rest(words: Sequence[str], said: list[Match], exercises: bool, named: Match | None, uncovered: int) -> list[str]:
-    # "Rest 5 min. Then record your pulse."
-    alone = bool(said) and not said[0].start and words[said[0].end : said[0].end + 1] == ["."]
-    beside = uncovered >= _MOST_BESIDE_REST and not alone
-    if not said or (not exercises and (beside or not _VERSUS.isdisjoint(words))):
-        # "Hydration, sodium & fasting", "REST vs GraphQL".
-        return []
-    # "3 second pause in the bottom": where each one is held.
-    said = [match for match in said if match.entry.id != "pause" or not _of_a_movement(words, match.end)]
-    if not said:
-        return []
-    first = said[0]
-    if exercises and list(words[first.start : first.start + 2]) == ["rest", "pause"]:
-        # "Rest-pause curls": a way to do them.
-        return []
-    strong = [match for match in said if match.entry.id not in _WEAK_REST]
-    if exercises and first.entry.id == "other side" and words[first.end : first.end + 1] == [":"]:
-        # "Other side: reverse lunges".
-        return []
-    if not exercises:
-        if words[0] == "repeat" and all(match.entry.id == "other side" for match in said):
-            return []
-        # "Warm up & breathing" opens a workout.
-        opens = not strong and first.start > 2 and " ".join(words[:2]) in _OPENS
-        return [] if opens else [match.entry.id for match in said]
-    # "Rest: marching", "break (next: squats)": what comes first is what is done; "squats 40 s, rest 20 s" is squats.
-    if strong and named is not None and first.start < named.start and "no" not in words[: first.start + 1]:
-        return [match.entry.id for match in strong]
-    return []
-
-
 def _states(words: Sequence[str], stated: Stated) -> bool:
     """Whether a title says what something is: "Recovery is part of training"."""
     return len(words) >= 4 and "is" in words[1:-1] and stated.duration_s is None and stated.rest_s is None
-
-
-def _of_a_movement(words: Sequence[str], at: int) -> bool:
-    behind = [word for word in words[at : at + 4] if word != "the"]
-    return behind[:1] in (["at"], ["in"]) and behind[1:2] in (["bottom"], ["top"], ["hole"], ["middle"])
-
-
-def _none_needed(words: Sequence[str], match: Match) -> bool:
-    """Whether it is said that nothing is needed: "home workout, *no equipment*", "equipment-free squats"."""
-    if match.entry.id == "free":
-        return words[match.start - 1 : match.start] == ["equipment"]
-    none = bool(match.start) and words[match.start - 1] in _NONE
-    return match.entry.id in _NEEDED and (none or words[match.end : match.end + 1] == ["free"])
-
-
-def _whole_workout(words: Sequence[str], sections: list[Match]) -> bool:
-    """Whether a title ends with a word for a workout ("circuit", "routine", "day") or a kind of one."""
-    last = next((at for at in range(len(words) - 1, -1, -1) if words[at][0].isalpha()), -1)
-    return any(match.start <= last < match.end for match in sections) and (
-        words[last] in SECTION_HEADS or words[last] in ("flow", "yoga", "week")
-    )
-
-
-def _section_head(
-    words: Sequence[str], found_matches: list[Match], parts: list[Phrase], stated: Stated, found: Lexicon
-) -> str:
-    """The word behind an exercise that makes it a part of the workout; "" if there is none."""
-    named = [part for part in parts if part.exercises]
-    if stated.repetitions or len(named) != 1:
-        return ""
-    if len(parts) > 1:
-        # "Walking workout | 5000 steps".
-        found_matches = [match for match in found_matches if named[0].start <= match.start < named[0].end]
-    if not found_matches:
-        return ""
-    last = found_matches[-1]
-    # "Heavy bag round 2".
-    if stated.bare and not (len(stated.bare) == 1 and stated.bare[0][0] == last.end == len(words) - 1):
-        return ""
-    if last.entry.type == "section" and last.entry.id.startswith("warm up") and last.end == len(words):
-        # "Squat warm-up sets".
-        return last.entry.id
-    before = [match for match in found_matches if match.entry.type == "exercise"]
-    # "Freestyle round": a word of many meanings before a round is no exercise; "jump rope round" may be.
-    heads = SECTION_HEADS | {"round"} if all(match.entry.weak for match in before) else SECTION_HEADS
-    if before and all(tuple(words[match.start : match.end]) in found.equipment for match in before):
-        # "Bench flow"; "cobra flow" is a cobra.
-        heads = heads | {"flow"}
-    if last.entry.type != "section" or words[last.end - 1] not in heads:
-        return ""
-    # "Squat warm-up routine".
-    start = next((match.start for match in reversed(found_matches) if match.entry.type != "section"), last.start)
-    run = [match for match in found_matches if match.entry.type == "section" and match.start > start]
-    if not before or not run or before[-1].end != run[0].start or (len(run) > 1 and run[0].entry.id not in _OPENS):
-        return ""
-    return last.entry.id if all(first.end == second.start for first, second in pairwise(run)) else ""
 
 
 def _without_names(
@@ -417,12 +283,12 @@ def _without_names(
         behind = list(words[3:])
         unlisted = _unlisted(behind, [word for word in behind if word[0].isalpha()], parts, found, by_type)
         sections, numbered = ([], False) if unlisted else (sections, numbered)
-    if not by_type["exercise"] and not _VERSUS.isdisjoint(words):
+    if not by_type["exercise"] and not VERSUS.isdisjoint(words):
         return Verdict("talk", 0.8, "words", evidence=["versus"])
     told = is_told(words) if sections and not by_type["exercise"] else ""
     if told:
         return Verdict("talk", 0.7, "words", evidence=[told])
-    if unlisted and _OPENS.intersection(match.entry.id for match in sections):
+    if unlisted and OPENS.intersection(match.entry.id for match in sections):
         # "Bells down, warm up".
         unlisted = []
     if sections and not (unlisted and (uncovered or _ends_in_a_head(words, sections)) and not numbered):

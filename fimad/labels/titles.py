@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from fimad.labels.asides import TIMES, in_brackets, with_asides, without_brackets
 from fimad.labels.compounds import phrases
 from fimad.labels.context.borrowed import unborrowed
 from fimad.labels.context.instructions import instructed
@@ -26,15 +27,12 @@ from fimad.labels.context.reading import (
     is_bare,
     lone_number,
     lone_seconds,
-    names_by_chance,
-    of_something_else,
 )
 from fimad.labels.context.stretched import is_combo, raise_of, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
-from fimad.labels.matching import MAX_WORDS, bag_match, is_cjk, matches, mend, mend_beside, segment, spellings
+from fimad.labels.matching import MAX_WORDS, is_cjk, matches, mend, mend_beside, segment, spellings
 from fimad.labels.pairs import known_pairs
-from fimad.labels.parts import BESIDE
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.stated.numbers import take_numbers
@@ -42,9 +40,6 @@ from fimad.labels.stated.sequence import one_after_the_other
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
 from fimad.labels.text import Token, clean, tokens
 
-_BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
-# "4x(20 s burpees, 10 s rest), 2 min rest": what is done so often stands in brackets.
-_TIMES = re.compile(r"(\b\d+ ?x ?)[(\[]([^()\[\]{}]*)[)\]]")
 _MAX_ASIDES = 4
 _LONG_ASIDE = 10
 _MAX_TOKENS = 64
@@ -71,7 +66,6 @@ _ORDINALS = (["st"], ["nd"], ["rd"], ["th"])
 _ON_A_MACHINE_S = 180.0
 # On a mat; in water nobody is done so soon.
 _ON_A_MAT_S = 60.0
-_COUNTED = frozenset(["pose", "asana", "exercise", "move", "movement", "drill"])
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
@@ -147,8 +141,8 @@ def _label(title: str) -> TitleLabel:
     found = _prepared()
     text = _STEP.sub(r"\1. ", one_after_the_other(clean(title)))
     if "x(" in text or "x (" in text:
-        text = _TIMES.sub(_times, text)
-    main, asides = _without_brackets(_STAMP.sub(r"\1 ", text))
+        text = TIMES.sub(in_brackets, text)
+    main, asides = without_brackets(_STAMP.sub(r"\1 ", text))
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
     if language not in (None, "en"):
@@ -161,7 +155,7 @@ def _label(title: str) -> TitleLabel:
     )
     # "Setu Bandha (bridge pose)": English beside another language.
     notes = [_read(aside, found, frozenset((language, "en") if language else ())) for aside in asides[:_MAX_ASIDES]]
-    verdict = _with_asides(verdict, reading, notes, found)
+    verdict = with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")
     if verdict.exercises == ["march"] and _MARCH.match(text):
@@ -261,22 +255,6 @@ def _label(title: str) -> TitleLabel:
     )
 
 
-def _times(match: re.Match[str]) -> str:
-    inside = match.group(2)
-    return f"{match.group(1)} {inside}" if "," in inside or any(char.isdigit() for char in inside) else match.group()
-
-
-def _without_brackets(text: str) -> tuple[str, list[str]]:
-    if "(" not in text and "[" not in text and "{" not in text:
-        return text, []
-    asides = [next(part for part in match.groups() if part is not None) for match in _BRACKETS.finditer(text)]
-    main = _BRACKETS.sub(" ", text)
-    if not any(char.isalpha() for char in main):
-        # "(Squats)", "12 [push ups]".
-        return f"{main} {' '.join(asides)}", []
-    return main, [aside for aside in asides if aside.strip()]
-
-
 def _read(text: str, found: Lexicon, languages: frozenset[str]) -> Reading:
     stated = Stated()
     pieces = tokens(text)
@@ -334,74 +312,6 @@ def _moved(bare: list[tuple[int, int]], before: Sequence[str], after: Sequence[s
         if text in after:
             result.append((after.index(text), value))
     return result
-
-
-def _with_asides(verdict: Verdict, reading: Reading, notes: list[Reading], found: Lexicon) -> Verdict:
-    """What stands in brackets may name the exercise, or make it a more special one: "Squat (goblet)"."""
-    if not verdict.exercises and len(reading.words) <= 2:
-        for note in notes:
-            entry = bag_match([*note.words, *reading.words], found, whole=True)
-            if entry:
-                # "Circles (hips)", "stretch (hip flexor)".
-                return Verdict("exercise", 0.9, "reordered", [entry.id], evidence=[entry.id])
-    if verdict.kind == "rest":
-        # "Final relaxation (Shavasana)": a pose that is rested in.
-        held = [note.phrases[0].exercises for note in notes if len(note.phrases) == 1 and not note.phrases[0].uncovered]
-        posed = [each for each in held if len(each) == 1 and each[0] in found.exercises]
-        if posed and found.exercises[posed[0][0]].pattern == "yoga" and reading.stated.duration_s is None:
-            return Verdict("exercise", 0.9, "exact", posed[0], evidence=posed[0])
-        return verdict
-    if verdict.kind == "section":
-        # "Superset 1 (squats + rows)", "combo 2 (jab, cross, hook)".
-        for note in notes:
-            if any(phrase.exercises for phrase in note.phrases) and not any(
-                phrase.uncovered for phrase in note.phrases
-            ):
-                inside = decide(note.words, note.matches, note.phrases, note.stated, found)
-                if inside.exercises and (ONE_WORD not in inside.evidence or len(note.phrases) > 1):
-                    return inside
-    if verdict.kind not in ("exercise", "other"):
-        return verdict
-    if BESIDE.issuperset(verdict.exercises) and any(_counts_poses(note) for note in notes):
-        return Verdict("section", 0.75, "words", evidence=["poses"])
-    if ONE_WORD in verdict.evidence and any(of_something_else(note) for note in notes):
-        # "Jump (For My Love)".
-        return Verdict("other", 0.4, "none")
-    for note in notes:
-        named = [each for phrase in note.phrases for each in phrase.exercises]
-        if ONE_WORD in verdict.evidence and len(named) == 1 and (BESIDE.issuperset(named) or note.phrases[0].uncovered):
-            # "Bridge (arms crossed)", "nordic (push-up return)": how it is done.
-            continue
-        if ONE_WORD in verdict.evidence and len(named) == 1 and not any(match.entry.weak for match in note.matches):
-            # "Butterfly (pec deck)".
-            verdict.exercises, verdict.confidence, verdict.evidence = named, 0.9, list(named)
-            continue
-        if verdict.kind == "exercise" and len(verdict.exercises) == 1:
-            core = [
-                word
-                for match in reading.matches
-                if match.entry.type == "exercise"
-                for word in reading.words[match.start : match.end]
-            ]
-            entry = bag_match([*note.words, *core], found)
-            whole = [*note.words, *core]
-            special = entry and verdict.exercises[0] in list(found.ancestors(entry.id))[1:]
-            if entry and (special or (len(note.words) <= 2 and bag_match(whole, found, whole=True))):
-                verdict.exercises = [entry.id]
-                verdict.method = "reordered"
-        elif not verdict.exercises and named and "next" not in note.words and verdict.method == "none":
-            if names_by_chance(note):
-                continue
-            return decide(note.words, note.matches, note.phrases, note.stated, found)
-        elif verdict.kind == "exercise" and not verdict.exercises and named and "next" not in note.words:
-            verdict.exercises = named[:1]
-            verdict.method = "exact"
-    return verdict
-
-
-def _counts_poses(note: Reading) -> bool:
-    """Whether an aside says how many of them there are: "Inversions & arm balances (10 poses)"."""
-    return len(note.words) == 2 and note.words[0].isdigit() and note.words[1] in _COUNTED
 
 
 def _of_its_name(reading: Reading, found: Lexicon, language: str | None) -> Verdict | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fimad.labels.context.movements import BODY, HEADS, HOW, PREPOSITIONS
-from fimad.labels.context.sentences import AMOUNTS, PUT, said_of
+from fimad.labels.context.asked import PERSONS, QUESTIONS, in_an_exercise, is_asked, undertakes
+from fimad.labels.context.movements import BODY, PREPOSITIONS
+from fimad.labels.context.sentences import said_of
 from fimad.labels.matching import Match
 from fimad.labels.taxonomy import lexicon
 from fimad.labels.text import canonical
@@ -46,13 +47,6 @@ _ABOUT_BEFORE = _words(
 )
 _CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
 SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
-_ASKING = frozenset(
-    ["are", "is", "does", "did", "should", "could", "would", "will", "was", "were", "has", "have", "am"]
-)
-_QUESTIONS = frozenset(["how", "why", "when", "where", "which", "who", "whose", "whom", "what"])
-_DETERMINERS = frozenset(["the", "a", "an", "it", "this", "that", "your", "my", "there", "doing"])
-_CAN = frozenset(["can", "do"])
-_PERSONS = frozenset(["you", "i", "we", "they", "anyone", "women", "men", "beginner", "people", "the", "kid"])
 _MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
 _THEIRS = frozenset(["his", "her", "their"])
 # Before a colon they say what the title is: "Today's plan: heavy squats". Others lead on to what is done: "alternative: planks".
@@ -111,18 +105,12 @@ _PREDICATES = frozenset(
 )
 _DISMISSED = frozenset(["avoid", "overrated", "underrated", "worst"])
 _RELATIVE = frozenset(["that", "which", "who"])
-_LEADING_ON = frozenset(
-    ["starting", "beginning", "finishing", "ending", "moving", "going", "coming", "continuing", "opening", "closing", "warming",
-     "flowing", "transitioning", "switching", "working", "practicing", "practising", "doing", "using", "during", "including"]
-)  # fmt: skip
 _SPANS = frozenset(["day", "week", "month", "year"])
 _NEEDED = frozenset(["need", "should", "must", "can", "have", "haven't", "never", "don't", "didn't", "aren't"])
 _TURN = frozenset(["next", "up", "now", "first", "last", "it", "our", "final", "exercise", "move", "the", "coming"])
 _ENDS = frozenset(
     ["health", "longevity", "performance", "aging", "ageing", "hormone", "metabolism", "mortality", "posture"]
 )
-_AWAY = frozenset(["back", "out", "up", "over"])
-_IN = frozenset(["in", "during", "on", "of", "from"])
 _AILING = frozenset(["pain", "injury", "arthritis", "sciatica", "injuries", "tendonitis", "impingement", "scoliosis"])
 _BETTER = frozenset(
     ["better", "bigger", "stronger", "deeper", "faster", "improved", "perfect", "safer", "healthier", "heavier"]
@@ -165,7 +153,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     named = [match for match in named if not match.entry.weak] or named
     size = len(words)
     for at in range(1, size - 1):
-        if words[at - 1] in _BREAKS and words[at] in _QUESTIONS and words[at + 1] not in _BREAKS:
+        if words[at - 1] in _BREAKS and words[at] in QUESTIONS and words[at + 1] not in _BREAKS:
             # "Pull-ups: where to start".
             return "talk", [words[at]]
     if size > 2 and words[-2] in ("after", "over") and words[-1].isdigit() and int(words[-1]) in range(30, 100, 5):
@@ -200,7 +188,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if words[first] == "if" and named[0].start > first + 1:
         return "talk", ["if"]
     if named[0].start > first:
-        asked = _asks(words, first, size)
+        asked = is_asked(words, first, size)
         if asked:
             return "talk", [asked]
     for at in range(start, end - 1):
@@ -307,28 +295,13 @@ def _joined_to(words: Sequence[str], at: int) -> bool:
     return 2 <= len(behind) <= 3 and behind[0] == "and"
 
 
-def _asks(words: Sequence[str], first: int, size: int) -> str:
-    word, following = words[first], words[first + 1] if first + 1 < size else ""
-    if size - first < 3 and word not in _QUESTIONS:
-        return ""
-    if word == "is":
-        # "(Next up) is squats" is no question.
-        return word if following in _DETERMINERS else ""
-    if word == "did" and following in PREPOSITIONS:
-        # "Did 3x5 on bench" is told in a log.
-        return ""
-    if word in _ASKING or word in _QUESTIONS:
-        return word
-    return word if word in _CAN and following in _PERSONS else ""
-
-
 def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, named: Match) -> tuple[str, list[str]]:
     for at, word in enumerate(before):
         if word == "record" and before[at - 1 : at] == ["world"]:
             return "talk", [word]
         if word in _ABOUT or word in _ABOUT_BEFORE:
             if any(
-                each in PREPOSITIONS or each in _RELATIVE or each in _PERSONS or each in _MINE
+                each in PREPOSITIONS or each in _RELATIVE or each in PERSONS or each in _MINE
                 for each in before[at + 1 :]
             ):
                 return "talk", [word]
@@ -365,12 +338,12 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
         return "talk", letters[-1:]
     if letters and letters[0] in _FORBIDDING and len(letters) > 1:
         return "talk", [letters[0]]
-    spoken = _in_an_exercise(letters)
+    spoken = in_an_exercise(letters)
     if spoken:
         return "talk", [spoken]
     if letters and letters[0] in _LEARNING:
         return "talk", [letters[0]]
-    if letters and _undertakes(before, letters[0], named):
+    if letters and undertakes(before, letters[0], named):
         return "talk", [letters[0]]
     if letters[-2:] == ["no", "more"] or (letters and "instead" in letters):
         return "talk", letters[-2:]
@@ -393,37 +366,6 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
     if "stop" in before and "doing" in before:
         return "talk", ["stop doing"]
     return "", []
-
-
-def _undertakes(before: Sequence[str], word: str, named: Match) -> bool:
-    """Whether a title begins with what somebody goes through: "*losing* 40 lbs with", "*returning* to"; "floating lunges" are done."""
-    found = lexicon()
-    if not word.endswith("ing") or len(word) < 6 or word in HEADS or word in BODY or word in HOW or word in _LEADING_ON:
-        return False
-    if word in found.exercise_words or word in found.modifiers or word in found.fillers:
-        return False
-    if found.exercises[named.entry.id].pattern in ("yoga", "stretch"):
-        # "Returning to child's pose".
-        return False
-    following = before[before.index(word) + 1 :]
-    return bool(following) and (following[0] in PREPOSITIONS or following[0] in _DETERMINERS or following[0] in _AWAY)
-
-
-def _in_an_exercise(letters: Sequence[str]) -> str:
-    """The word of which something is said within an exercise ("butt *wink* in the squat"); "" where it is done."""
-    at = next((at for at, word in enumerate(letters) if word in _IN and at), 0)
-    if not at or any(word not in _DETERMINERS for word in letters[at + 1 :]):
-        return ""
-    if letters[at] == "during":
-        return letters[at - 1]
-    known = lexicon().words
-    if (at == 1 and letters[0] in PUT) or (letters[at : at + 1] == ["of"] and letters[at - 1] in AMOUNTS):
-        # "Add in squats", "finish on a plank", "a couple of squats".
-        return ""
-    strange = [
-        word for word in letters[:at] if word not in known and not (word in HEADS or word in BODY or word in HOW)
-    ]
-    return strange[0] if strange and at <= 4 else ""
 
 
 def _stretch(words: Sequence[str], match: Match) -> tuple[int, int]:
