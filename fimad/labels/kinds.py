@@ -47,7 +47,6 @@ _PERSONS = frozenset(
     [
         "i",
         "i'm",
-        "im",
         "i've",
         "you",
         "you're",
@@ -309,7 +308,8 @@ def _without_names(
         return Verdict("section", 0.7, "words", evidence=["sets"])
     if len(letters) == 1 and letters[0] in _WEEKDAYS:
         return Verdict("section", 0.6, "words", evidence=letters)
-    said = next((word for word in letters if word in _PERSONS), "")
+    # "Im fine" speaks; within a title "im" is German: "Gleiten im Ausfallschritt".
+    said = "im" if letters[:1] == ["im"] else next((word for word in letters if word in _PERSONS), "")
     if said and len(letters) > 2:
         return Verdict("talk", 0.6, "words", evidence=[said])
     return Verdict("other", 0.3, "none")

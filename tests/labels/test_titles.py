@@ -761,3 +761,12 @@ def test_how_long_takes_no_name_away(title: str) -> None:
 )
 def test_what_is_needed_is_talk_and_what_is_used_is_not(title: str, kind: str) -> None:
     assert label_title(title).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [("Ruhetag", "rest"), ("20s Recupera", "rest"), ("Seitliches Rutschen im Dunkeln", "other"), ("Spannung 5 Sekunden halten", "other")],
+)
+def test_german_and_italian_words_are_told(title: str, kind: str) -> None:
+    label = label_title(title)
+    assert (label.kind, label.exercises) == (kind, ())
