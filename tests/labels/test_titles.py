@@ -765,8 +765,25 @@ def test_what_is_needed_is_talk_and_what_is_used_is_not(title: str, kind: str) -
 
 @pytest.mark.parametrize(
     ("title", "kind"),
-    [("Ruhetag", "rest"), ("20s Recupera", "rest"), ("Seitliches Rutschen im Dunkeln", "other"), ("Spannung 5 Sekunden halten", "other")],
+    [
+        ("Ruhetag", "rest"),
+        ("20s Recupera", "rest"),
+        ("Seitliches Rutschen im Dunkeln", "other"),
+        ("Spannung 5 Sekunden halten", "other"),
+    ],
 )
 def test_german_and_italian_words_are_told(title: str, kind: str) -> None:
     label = label_title(title)
     assert (label.kind, label.exercises) == (kind, ())
+
+
+@pytest.mark.parametrize(
+    ("title", "side"),
+    [
+        ("Polichinelo leve", None),
+        ("Corrida leve", None),
+        ("Prancha lateral (esquerda)", "left"),
+    ],
+)
+def test_light_in_portuguese_is_not_left_in_czech(title: str, side: str | None) -> None:
+    assert (label_title(title).side or None) == side
