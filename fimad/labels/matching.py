@@ -357,7 +357,8 @@ def _nearest(word: str) -> str:
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
-    reach = 1 if len(word) < 8 else 2
+    # What all poses end with says nothing of which one it is: "simhasana" is no "sirsasana".
+    reach = 1 if len(word.removesuffix("asana")) < 8 else 2
     buckets = spellings()
     choices = [
         each
