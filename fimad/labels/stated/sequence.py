@@ -25,10 +25,21 @@ _NEXT_MEASURED = re.compile(
     r"(?<=[^\W\d]|[)\]])(?<!\bx)(?<!\bof)(?<!\bfor) +(?=\d+(?:/\d+)?[ -]?(?:m|km|k|ft|foot|feet|yds?|yards?|miles?|met(?:er|re)s?|cals?|calories?) +"
     r"(?!(?:x|each|per|of|at|to|in|and|or|with|from|for|box|total)\b)[^\W\d]{2,})"
 )
+# "Warrior 1 & 2", "Virabhadrasana I, II, III", "warrior pose 2": poses that are numbered; "warrior 2, 3 breaths" is one.
+_WHICH = (
+    r"(?:[123]|i{1,3}|one|two|three)\b"
+    r"(?![:.]?\d| ?(?:x|s|secs?|seconds?|m|mins?|minutes?|reps?|sets?|times|rounds?|breaths?|each|per|min)\b| ?x ?\d)"
+)
+_WARRIORS = re.compile(
+    rf"\b(warrior|vira|virabhadrasana)s?(?: poses?)? ({_WHICH})((?: ?(?:,? ?and |, ?& ?|[,/&+]|to ) ?{_WHICH})*)"
+)
+_OF_A_ROW = re.compile(r"\w+")
 
 
 def one_after_the_other(text: str) -> str:
     """A cleaned title with breaks where it says that exercises follow each other: "squats then curls", "a & b superset"."""
+    if "warrior" in text or "vira" in text:
+        text = _WARRIORS.sub(_warriors, text)
     if "then" in text or "followed by" in text:
         text = _AFTERWARDS.sub(" | ", text)
     if " - w" in text:
@@ -38,3 +49,8 @@ def one_after_the_other(text: str) -> str:
     if _PLACED.match(text):
         text = _NEXT_PLACE.sub(" | ", text)
     return _BOTH.sub(" | ", _PAIRED.sub(" | ", text)) if _SUPERSET.search(text) else text
+
+
+def _warriors(row: re.Match[str]) -> str:
+    numbers = [row[2], *(each for each in _OF_A_ROW.findall(row[3]) if each not in ("and", "to"))]
+    return " | ".join(f"{row[1]} {number}" for number in numbers)
