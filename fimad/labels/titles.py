@@ -28,6 +28,7 @@ from fimad.labels.context.reading import (
     lone_number,
     lone_seconds,
 )
+from fimad.labels.context.rests import breathes
 from fimad.labels.context.stretched import is_combo, raise_of, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
@@ -165,6 +166,8 @@ def _label(title: str) -> TitleLabel:
         verdict = Verdict("other", 0.3, "none")
     if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not counted(reading.stated):
         verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
+    if verdict.kind == "rest" and breathes(text):
+        verdict = Verdict("exercise", 0.75, "words", ["deep_breathing"], evidence=["breath"])
     if verdict.method == "none" and _OFF.match(text):
         verdict = Verdict("rest", 0.9, "words", evidence=["off"])
     if verdict.method == "none" and _ON.match(text):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fimad.labels.context.sections import OPENS
 from fimad.labels.matching import Match
+from fimad.labels.stated.counted_words import CARDINALS
 from fimad.labels.text import canonical
 
 # Said of a pause, but parts of other things too.
@@ -23,6 +25,21 @@ _NONE = frozenset(
 # Of a rest little is said; where more words mean something it is spoken of.
 _MOST_BESIDE_REST = 3
 VERSUS = frozenset(["vs", "versus"])
+# "Yogic breathing", "3-part breath", "nasal breathing 2 min": the words before it say which, and what is stated behind it how long.
+_BREATHING = re.compile(
+    r"^\W*((?:[a-z0-9][a-z0-9:'’]*[ -]){1,3})breath(?:s|ing)?(?: (?:exercises?|techniques?|practice))?(?:\W+\d.*|\W*x ?\d.*|\W*)$"
+)
+# "4-6 breathing", "478 breathing".
+_COUNTS = re.compile(r"\d(?:[:-]\d)+|\d{3,4}")
+_APART = re.compile(r"[ -]+")
+# Before a breath they tell no way to breathe: "catch your breath", "quick breath", "rest & breath".
+_ANY_BREATH = frozenset([
+    "catch", "catching", "take", "taking", "get", "getting", "have", "find", "finding", "your", "the", "my", "our", "and", "or",
+    "quick", "just", "one", "two", "few", "couple", "some", "more", "last", "final", "first", "next", "another", "each", "every",
+    "for", "to", "of", "with", "in", "on", "at", "by", "between", "rest", "break", "pause", "water", "relax", "recover", "stop",
+    "pranayama", "then", "opening", "closing", "long", "short", "no", "not", "out", "while", "keep", "watch", "mind", "about", "hold", "holding",
+    "under", "through", "into", "from", "during", "is", "are", "round", "rounds", "min", "mins", "minute", "minutes", "sec", "secs", "seconds",
+])  # fmt: skip
 
 
 def said_of_rest(
@@ -57,6 +74,18 @@ def said_of_rest(
     if strong and named is not None and first.start < named.start and "no" not in words[: first.start + 1]:
         return [match.entry.id for match in strong]
     return []
+
+
+def breathes(text: str) -> bool:
+    """Whether a cleaned title names a way to breathe: "nasal breathing", "elephant breath"."""
+    told = _BREATHING.match(text) if "breath" in text else None
+    if told is None:
+        return False
+    words = _APART.split(told[1].strip(" -"))
+    if _COUNTS.fullmatch(told[1].strip()):
+        return "breathing" in text
+    # "Plow pose 5 breaths": how long.
+    return words[-1][0].isalpha() and words[-1] not in CARDINALS and _ANY_BREATH.isdisjoint(words)
 
 
 def _of_a_movement(words: Sequence[str], at: int) -> bool:
