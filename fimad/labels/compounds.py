@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fimad.labels.context.movements import BODY, HOW
 from fimad.labels.matching import Match, bag_match, exact
-from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs
+from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs, turned
 from fimad.labels.parts import AND, BESIDE, BREAKS, WITHOUT, Phrase, put_together, upright
 from fimad.labels.stated.counted_words import CARDINALS
 from fimad.labels.taxonomy import Lexicon, lexicon
@@ -129,7 +129,12 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if (
             match.entry.weak
             and strong
-            and not (not gear and not rest and "and" in (link, onward) and _done(match, found))
+            and not (
+                not gear
+                and not rest
+                and "and" in (link, onward)
+                and (_done(match, found) or _posed(match, strong, found))
+            )
             and (gear or (link not in ("to", "with") and (groups or onward not in ("to", "with"))))
         ):
             # "Lying", "bench" beside a name: how, where or with what it is done.
@@ -172,12 +177,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
             continue
         if link == "next" and of_a_pose(words, groups[-1][-1], match, found):
             continue
-        if (
-            link == "with"
-            and words[match.start : match.end] == ["twist"]
-            and of_a_pose(words, groups[-1][-1], match, found)
-        ):
-            # "Wide-legged fold with twists".
+        if link == "with" and turned(words, groups[-1][-1], match, found):
             continue
         again = link == "next" and words[groups[-1][-1].start : groups[-1][-1].end] == words[match.start : match.end]
         if link == "next" and not strong and (again or not alike(groups[-1][-1], match)):
@@ -209,6 +209,15 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
 def _done(match: Match, found: Lexicon) -> bool:
     """Whether a word of many meanings says what one does: "*march* and punch"; "tree and bridge" may be much else."""
     return found.exercises[match.entry.id].pattern in ("locomotion", "strike", "jump")
+
+
+_POSED = frozenset(["yoga", "stretch", "hold", "hip_extension"])
+
+
+def _posed(match: Match, strong: Sequence[Match], found: Lexicon) -> bool:
+    """Whether a pose of many meanings stands in a list with others that are sure: "shoulder stand and *plow*", "*cobra* & child's pose"."""
+    sure = {found.exercises[each.entry.id].pattern for each in strong}
+    return found.exercises[match.entry.id].pattern in _POSED and sure <= _POSED | {"mobility"}
 
 
 def _posture(words: Sequence[str], match: Match, found: Lexicon) -> bool:

@@ -10,6 +10,10 @@ from fimad.labels.taxonomy import Lexicon, lexicon, words_of
 
 # What some poses are as well: "Malasana squat", "crescent lunge twist".
 _IN_A_POSE = frozenset(["squat", "lunge", "twist", "bridge", "backbend", "stretch"])
+# ... and what their names end with that say what they are good for: "down dog *calf stretch*", "bound angle *forward fold*".
+_GOOD_FOR = frozenset(["stretch", "fold", "bend", "opener"])
+# How one may turn in a pose: "low lunge with *side bend*".
+_TURNED = (["twist"], ["side", "bend"])
 _LIMBS = frozenset([
     "arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "lift", "raise", "extension", "reach", "circle", "swing",
     "tap", "pump", "drop", "1arm", "1leg", "alternating",
@@ -18,8 +22,19 @@ _LIMBS = frozenset([
 
 def of_a_pose(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
     """Whether a pose is followed by what it is as well."""
+    pose, other = found.exercises[first.entry.id].pattern, found.exercises[match.entry.id].pattern
     one = match.end - match.start == 1 and words[match.start] in _IN_A_POSE
-    return one and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
+    what = (
+        words[match.end - 1] in _GOOD_FOR
+        and words[first.end - 1] not in _GOOD_FOR
+        and other in ("yoga", "stretch", "mobility")
+    )
+    return (one or what) and pose in ("yoga", "stretch")
+
+
+def turned(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
+    """Whether it is only said which way one turns in a pose: "wide-legged fold with *twists*", "child's pose with *side bend*"."""
+    return words[match.start : match.end] in _TURNED and found.exercises[first.entry.id].pattern in ("yoga", "stretch")
 
 
 def of_limbs(words: Sequence[str], first: Match, match: Match, found: Lexicon) -> bool:
