@@ -14,6 +14,8 @@ _STRETCH_OF = {
     "glute": "glute_stretch", "piriformis": "glute_stretch", "hip flexor": "hip_flexor_stretch", "psoas": "hip_flexor_stretch",
     "groin": "groin_stretch", "adductor": "groin_stretch", "inner thigh": "groin_stretch", "lat": "lat_stretch",
     "pec": "chest_stretch", "neck": "neck_stretch", "it band": "it_band_stretch", "it band tfl": "it_band_stretch", "itb": "it_band_stretch",
+    # Without a side a pyramid is one of sets.
+    "pyramid": "pyramid_pose",
 }  # fmt: skip
 _LIMBS = frozenset(["arm", "leg", "side"])
 _COMBINED = frozenset(["combo", "combination", "punch", "drill"])

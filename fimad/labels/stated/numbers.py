@@ -222,7 +222,9 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         dash = at + 3 < size and found[at + 3].text == "-"
         named = at + 3 + dash
         told = named < size and found[named].text != "x" and unit_at(found, at + 3, units)[0] in _TOLD_OF
-        if (text, found[at + 2].text) in lexicon.pairs and named < size and found[named].kind == "w" and not told:
+        # A number up to itself is no range: "hip 90-90".
+        goes_on = found[named].kind == "w" if named < size else text == found[at + 2].text
+        if (text, found[at + 2].text) in lexicon.pairs and goes_on and not told:
             # "1-2 combo", "90-90 switch", "1-2-hook".
             words += [text, found[at + 2].text]
             return named
