@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PREPOSITIONS = frozenset(
-    ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between", "above", "below", "under", "against", "onto", "near", "over", "at", "across", "through", "off", "along", "around"]
+    ["for", "of", "in", "with", "on", "from", "to", "behind", "about", "after", "during", "while", "when", "by", "between", "above", "below", "under", "against", "onto", "near", "over", "at", "across", "through", "off", "along", "around", "using"]
 )  # fmt: skip
 CONJUNCTIONS = frozenset(["and", "or", "then", "but", "plus", "until", "til", "so"])
 # Behind an exercise they make a part of the workout of it: "squat circuit".

@@ -261,7 +261,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
     following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"], [","]) else []
-    spoken = following and following[-1] in _POSITIONS and following[0] not in _SO
+    # "Hamstring stretch, left leg with strap": what it is done with.
+    with_it = following[-2:-1] in (["with"], ["using"])
+    spoken = following and following[-1] in _POSITIONS and following[0] not in _SO and not with_it
     if spoken and (following[-1],) not in lexicon().equipment and not any(match.start > end for match in named):
         # "Bench press: elbow position"; "leg press, high foot position" says how, "clamshells - band" with what.
         return "talk", [following[-1]]
