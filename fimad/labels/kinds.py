@@ -308,6 +308,8 @@ def _without_names(
         return Verdict("section", 0.7, "words", evidence=["sets"])
     if len(letters) == 1 and letters[0] in _WEEKDAYS:
         return Verdict("section", 0.6, "words", evidence=letters)
+    if letters == ["namaste"]:
+        return Verdict("talk", 0.7, "words", evidence=letters)
     # "Im fine" speaks; within a title "im" is German: "Gleiten im Ausfallschritt".
     said = "im" if letters[:1] == ["im"] else next((word for word in letters if word in _PERSONS), "")
     if said and len(letters) > 2:
