@@ -28,6 +28,7 @@ WAYS = frozenset([
     "km", "mi", "mile", "miles", "meter", "meters", "metre", "metres", "cal", "cals", "calorie",
     "calories", "kcal", "kilometer", "kilometers", "k",
 ])  # fmt: skip
+FEET = frozenset(["ft", "feet", "foot", "yd", "yds", "yard", "yards"])
 REST = frozenset([
     "rest", "off", "recovery", "break", "recover", "pause", "pausa", "descanso", "repos", "riposo",
     "recupero", "repous", "intervalo", "rust", "resting",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fimad.labels.stated.clocks import SECONDS, Stated, set_duration, state_duration, unit_at, value_of
-from fimad.labels.stated.counted_words import EACH, EACH_OF, NUMBERS, of_many
+from fimad.labels.stated.counted_words import EACH, EACH_OF, MEASURES, NUMBERS, of_many
 from fimad.labels.stated.places import abbreviated, letter_order, of_a_clock
 from fimad.labels.stated.series import MOST_SETS
 from fimad.labels.text import Token, canonical
@@ -52,6 +52,8 @@ def take_word(found: list[Token], at: int, words: list[str], units: dict[str, st
                     and kind != "repetition"
                     and (end >= size or timed)
                     and value <= MOST_SETS
+                    # "60 kg x 10, 80 kg x 8": so heavy, so often.
+                    and found[at - 1].text not in MEASURES
                 ):
                     # "12 per side x 3", "every 90 s x 4: squats".
                     into.sets = int(value)

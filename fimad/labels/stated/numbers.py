@@ -20,6 +20,7 @@ from fimad.labels.stated.clocks import (
 from fimad.labels.stated.counted_words import (
     EACH,
     EACH_OF,
+    FEET,
     JOINED_LIMBS,
     LIMBS,
     ON_ALL_FOURS,
@@ -51,6 +52,8 @@ _CLOCK_DIGITS = 4
 # So many ways to do it, not so often: "3-way crunch", "hops in 4 directions".
 _IN_WAYS = frozenset(["way", "ways", "direction", "directions"])
 # As often as can be.
+# "45 degree back raises": at which angle.
+_OF_ANGLES = frozenset(["degree", "degrees", "deg"])
 _UNTIL_NO_MORE = frozenset(["amrap", "max", "maximum", "failure", "f"])
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 _TOLD_OF = frozenset([*SECONDS, "set", "repetition"])
@@ -194,6 +197,9 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             into.sets, into.measured = into.sets or int(value), True
             return end
         if kind == "measure":
+            if unit in FEET:
+                # "4 x 50 ft".
+                into.sets = into.sets or int(value)
             return end
         if kind in SECONDS and end > at + 3:
             into.sets = into.sets or int(value)
@@ -228,7 +234,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
             # "1-2 combo", "90-90 switch", "1-2-hook".
             words += [text, found[at + 2].text]
             return named
-        if at + 4 < size and found[at + 3].text == "-" and found[at + 4].kind == "n":
+        if dash and at + 4 < size and found[at + 4].kind == "n" and found[at + 3].glued == following.glued:
             return take_tempo(found, at, words, into)
         kind, end = unit_at(found, at + 3, units)
         if kind:
@@ -350,7 +356,8 @@ def _bare(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into:
         if value == 2 and following in ("arm", "arms") and (at + 2 == len(found) or found[at + 2].kind == "p"):
             # "Swing - 2 arm": with both.
             return at + 2
-        into.bare.append((len(words), int(value)))
+        if following not in _OF_ANGLES:
+            into.bare.append((len(words), int(value)))
         words.append(text)
     if value > 1000 and following == "steps":
         # "5000 steps": how far one walks.

@@ -118,10 +118,16 @@ def take_with_unit(
         ):
             behind = found[end + 2].text if end + 2 < size else ""
             told = behind in ("at", "@") or (not words and of_each(found, end + 2)[0])
+            stop = end + 4 if is_range(found, end + 1) and found[end + 2].glued else end + 2
+            if words and found[end - 1].text.startswith("set") and found[stop : stop + 1]:
+                # "Pulldown: 3 sets of 10-12, 60 s rest".
+                row = stop + 2 < size and found[stop + 1].kind == "n" and found[stop + 2].kind == "p"
+                ends = found[stop].text in (*",-|;(", "per", "each") and not row
+                told = told or (ends and value_of(found[end + 1].text) % 1 == 0)
             if told and value_of(found[end + 1].text) <= 1000:
                 # "3 sets of 5 at 185", "(3 sets of 12 each)".
                 into.repetitions.append(int(value_of(found[end + 1].text)))
-                return end + 2
+                return stop
             return end + 1 if found[end].text != "x" else end
         if not words and all(token.kind == "p" or token.text in _OF_ROUNDS for token in found[end:]):
             # "5 rounds of:", "3 rounds for quality".
