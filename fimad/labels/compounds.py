@@ -37,6 +37,11 @@ _ONE_LIMB = {
 }
 
 
+# What a press on the back is on a bench that is set at an angle.
+_LEVEL = frozenset(["bench_press", "chest_press"])
+_SLOPED = {"incline": "incline_bench_press", "decline": "decline_bench_press"}
+
+
 def by_one_limb(exercise: str, words: Sequence[str], side: str | None, alone: bool = False) -> str:
     """What an exercise is when one limb does it: "DB row right arm" is a single-arm row; where it is `alone`, "RDL - single leg" too."""
     limb, other = _ONE_LIMB.get(exercise, ("", exercise))
@@ -93,6 +98,9 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         named = [match for match in named if not _posture(words, match, found)] or named
         # "*Snatch*-grip push press": how the bar is held isn't either.
         named = [match for match in named[:-1] if not _grip(words, match)] + named[-1:]
+    if named and named[0].end == end - 1 and words[named[0].end] == "grip" and _lifted(named[0], found):
+        # "Front squat, clean grip".
+        return phrase
     covered = {at for match in inside for at in range(match.start, match.end)}
     rest = content([words[at] for at in range(start, end) if at not in covered], found)
     phrase.uncovered = len(rest)
@@ -116,6 +124,11 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         only = named[0]
         phrase.exercises, phrase.method, phrase.used = [only.entry.id], "exact", only.used
         phrase.weak = only.entry.weak
+        if only.entry.id in _LEVEL and not phrase.weak:
+            # "Incline paused bench press".
+            phrase.exercises = [
+                next((to for on, to in _SLOPED.items() if on in words[start : only.start]), only.entry.id)
+            ]
         _more_special(words, start, end, only, phrase, found)
         if phrase.method != "reordered":
             _distributed(words, start, only, phrase, found)
@@ -157,7 +170,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         if link == "next" and match.entry.id == "running" and words[match.start] == "sprint":
             # "Bike sprint", "mountain climber sprint": as fast as one can.
             continue
-        if link == "next" and _hung(words, groups[-1][-1]) and found.exercises[match.entry.id].pattern == "olympic":
+        if link == "next" and _hung(words, groups[-1][-1]) and _lifted(match, found):
             # "*Hang* power clean and jerk": from where it is lifted.
             groups[-1][-1] = match
             continue
@@ -233,6 +246,10 @@ def _hung(words: Sequence[str], match: Match) -> bool:
 def _held_thing(words: Sequence[str], match: Match, found: Lexicon) -> bool:
     """Whether a name is what is held in the hands or moved in, and an exercise only where it stands alone: "slam ball", "hula hoop"."""
     return found.equipment.get(tuple(words[match.start : match.end])) in ("medicine_ball", "hoop", "mace", "club")
+
+
+def _lifted(match: Match, found: Lexicon) -> bool:
+    return found.exercises[match.entry.id].pattern == "olympic"
 
 
 def _grip(words: Sequence[str], match: Match) -> bool:

@@ -83,7 +83,7 @@ _TAG = re.compile(
     r"</?(?:a|abbr|b|big|br|code|div|em|font|h[1-6]|i|li|mark|p|s|script|small|span|strong|sub|sup|u|ul)\b[^<>]*/?>",
     re.I,
 )
-_LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.]{2,}")
+_LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@(?!(?i:rpe|rir)[\d ])[\w.]{2,}")
 # "21's", "360's": plurals. "(3) Inchworms": a place in a list.
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
 # "In your 40s" is an age, "in 2024" a year: neither seconds nor a count.
@@ -242,14 +242,14 @@ _WORDS = {
     "inch": "inch", "rt": "right", "lt": "left", "squad": "squad", "hiits": "hiit", "hips": "hip",
     "singlearm": "1arm", "singleleg": "1leg", "onearm": "1arm", "oneleg": "1leg", "jjs": "jumping jack",
     "jj": "jump jack", "mtn": "mountain", "mt": "mountain", "mtc": "mountain climber", "mcs": "mountain climber",
-    "dus": "double under", "hspus": "hspu", "tgus": "tgu", "mus": "mu", "ply": "plie", "rev": "reverse", "switching": "switch", "fig": "figure", "pulldowns": "pulldown", "dl": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
+    "dus": "double under", "hspus": "hspu", "tgus": "tgu", "mus": "mu", "ply": "plie", "rev": "reverse", "switching": "switch", "fig": "figure", "pulldowns": "pulldown", "dl": "deadlift", "dls": "deadlift", "ext": "extension", "hammy": "hamstring", "hammie": "hamstring", "hams": "hamstring",
     "jaks": "jack", "tris": "tricep", "trice": "tricep", "inclined": "incline", "declined": "decline", "rvs": "reverse",
     "deg": "degree", "degs": "degree",
     # "New PR" is no news.
     "news": "news",
     # Makers of machines.
     "cybex": "machine", "panatta": "machine", "nautilus": "machine", "icarian": "machine", "gymleco": "machine",
-    "technogym": "machine", "precor": "machine",
+    "technogym": "machine", "precor": "machine", "keiser": "machine", "selectorized": "machine", "selectorised": "machine",
 }  # fmt: skip
 _KEEP_S = ("ss", "us", "is")
 

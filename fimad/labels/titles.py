@@ -36,6 +36,7 @@ from fimad.labels.matching import MAX_WORDS, is_cjk, matches, mend, mend_beside,
 from fimad.labels.pairs import known_pairs
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
+from fimad.labels.stated.logs import as_logged
 from fimad.labels.stated.numbers import take_numbers
 from fimad.labels.stated.sequence import one_after_the_other
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
@@ -65,6 +66,8 @@ _WAYS = frozenset(["way", "variation"])
 _ORDINALS = (["st"], ["nd"], ["rd"], ["th"])
 # Nobody rows a bar for so long.
 _ON_A_MACHINE_S = 180.0
+# Of weights, in a set.
+_MOST_ROWS = 30
 # On a mat; in water nobody is done so soon.
 _ON_A_MAT_S = 60.0
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
@@ -140,7 +143,7 @@ def _prepared() -> Lexicon:
 @lru_cache(maxsize=16384)
 def _label(title: str) -> TitleLabel:
     found = _prepared()
-    text = _STEP.sub(r"\1. ", one_after_the_other(clean(title)))
+    text = _STEP.sub(r"\1. ", one_after_the_other(as_logged(clean(title))))
     if "x(" in text or "x (" in text:
         text = TIMES.sub(in_brackets, text)
     main, asides = without_brackets(_STAMP.sub(r"\1 ", text))
@@ -204,8 +207,9 @@ def _label(title: str) -> TitleLabel:
         stretched = stretch_of(reading.words, found)
         if stretched:
             verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
-    if verdict.kind == "section" and repetitions and raise_of(reading.words, found):
-        verdict = Verdict("exercise", 0.6, "words", [raise_of(reading.words, found)], evidence=["calf"])
+    raised = raise_of(reading.words, found, sets) if verdict.kind == "section" and repetitions else ""
+    if raised:
+        verdict = Verdict("exercise", 0.6, "words", [raised], evidence=[reading.words[0]])
     if not verdict.exercises and is_combo(tempo, reading.words):
         verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
     if verdict.kind == "rest" and duration_s is None:
@@ -235,6 +239,10 @@ def _label(title: str) -> TitleLabel:
         verdict.exercises = [
             "rowing" if each == "bent_over_row" and is_bare(reading) else each for each in verdict.exercises
         ]
+    if verdict.exercises == ["rowing"] and sets and {"row", "machine"}.issubset(reading.words):
+        # "Row machine 3x12".
+        weighed = 0 < (repetitions or 0) <= _MOST_ROWS and duration_s is None and not reading.stated.measured
+        verdict.exercises = ["seated_row"] if weighed else verdict.exercises
     if verdict.exercises == ["swimming"] and "swimming" in reading.words and is_bare(reading):
         # "Swimming 30 s".
         soon = not reading.stated.measured and 0 < (duration_s or 0.0) <= _ON_A_MAT_S

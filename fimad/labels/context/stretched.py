@@ -36,9 +36,13 @@ def stretch_of(words: Sequence[str], found: Lexicon) -> str:
     return _STRETCH_OF.get(" ".join(named), "")
 
 
-def raise_of(words: Sequence[str], found: Lexicon) -> str:
-    """The exercise of a muscle that is all that is counted: "Calves 3x15"; "" if there is none."""
-    return "calf_raise" if content(words, found) == ["calf"] else ""
+_WORKED = {"adductor": "seated_hip_adduction", "abductor": "seated_hip_abduction"}
+
+
+def raise_of(words: Sequence[str], found: Lexicon, sets: int | None = None) -> str:
+    """The exercise of a muscle that is all that is counted: "Calves 3x15", "Adductors 3x15"; "" if there is none."""
+    named = " ".join(content(words, found))
+    return "calf_raise" if named == "calf" else _WORKED.get(named, "") if sets else ""
 
 
 def is_combo(tempo: str | None, words: Sequence[str]) -> bool:

@@ -7,7 +7,17 @@ import re
 _AFTERWARDS = re.compile(r"(?<!left )(?<!right )\b(?:then|followed by)\b")
 _SUPERSET = re.compile(r"\b(?:super|bi|tri|giant)[- ]?sets?\b|\w ss \w")
 _PAIRED = re.compile(r"\b((?:super|bi|tri|giant)[- ]?set(?:ted)?) with\b")
-_BOTH = re.compile(r"\s(?:and|und|y|e|et|x|ss|with|w/|into)\s|\s?[&+]\s?")
+# "Curl superset pushdown"; a "superset workout" is one.
+_BETWEEN = re.compile(
+    r"(?<=[^\W\d]{3}) (?:super|tri|giant)[- ]?set(?:ted)? "
+    r"(?!(?:workouts?|circuits?|finishers?|days?|training|routines?|sets?|rounds?|exercises?|for|of|and|on|in|to|one|two|three|[a-z])\b)(?=[^\W\d])"
+)
+# "Leg extension/curl superset".
+_BEHIND_STROKE = re.compile(r"(?<=\w)(/ ?[^\W\d]+) super[- ]?sets?(?=\W*$)")
+_BOTH = re.compile(
+    r"(?:(?<!clean)(?<!cleans)|(?!\s?\S+\s?(?:press|jerk)))"
+    r"(?:\s(?:and|und|y(?! raise)|e|et|x|ss|with|w/|into)\s|\s?[&+]\s?)"
+)
 # "Flyes - with a twist": how it is done, not what comes next.
 _SIGN_WITH = re.compile(r"\s-\s+(?=w(?:ith\b|/))")
 # "1a Push-up 1b Row", "A1. Press A2. Row": two places of a list in one title.
@@ -48,7 +58,9 @@ def one_after_the_other(text: str) -> str:
         text = _NEXT_MEASURED.sub(" | ", _NEXT_COUNTED.sub(" | ", text) if " - " in text else text)
     if _PLACED.match(text):
         text = _NEXT_PLACE.sub(" | ", text)
-    return _BOTH.sub(" | ", _PAIRED.sub(" | ", text)) if _SUPERSET.search(text) else text
+    if not _SUPERSET.search(text):
+        return text
+    return _BOTH.sub(" | ", _BEHIND_STROKE.sub(r"\1", _BETWEEN.sub(" | ", _PAIRED.sub(" | ", text))))
 
 
 def _warriors(row: re.Match[str]) -> str:
