@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fimad.labels.compounds import by_one_limb
 from fimad.labels.context.reading import Reading
@@ -36,12 +37,44 @@ _STRUCK = {
     "teep": "front_kick",
     "roundhouse": "roundhouse_kick",
 }
+# Beside a punch in one name: "jab cross *knee*".
+_WITH_A_PUNCH = frozenset(["slip", "duck", "weave", "knee"])
 # What may stand among strikes besides: "*Round 5:* slip, slip, cross".
-_BETWEEN_STRIKES = _COMBO | {"and", "round", "set"}
+_BETWEEN_STRIKES = _COMBO | {
+    "and",
+    "round",
+    "set",
+    "double",
+    "triple",
+    "lead",
+    "rear",
+    "left",
+    "right",
+    "l",
+    "r",
+    "alternating",
+    "fast",
+}
 # From so many words on a title describes what it names.
 _DESCRIBED = 14
 _STRIKES = frozenset(_STRUCK.values())
+_FOUGHT = _STRIKES | {"side_kick", "sprawl"}
 _BOXED = frozenset(["punch", "bob_and_weave"])
+# What hangs from straps is another exercise than what is done with weights; in rings, some of it.
+_STRAPS = frozenset(["trx", "suspension", "suspended"])
+_IN_RINGS = {
+    "tricep_extension": "bodyweight_tricep_extension",
+    "skull_crusher": "bodyweight_tricep_extension",
+    "leg_curl": "bridge_leg_curl",
+}
+_IN_STRAPS = _IN_RINGS | {
+    "crunch": "suspended_knee_tuck",
+    "reverse_crunch": "suspended_knee_tuck",
+    "oblique_crunch": "suspended_knee_tuck",
+    "knee_to_chest_stretch": "suspended_knee_tuck",
+}
+# A press of nothing beside them is one overhead.
+_OVERHEAD = frozenset(["push_press", "push_jerk", "power_clean", "snatch"])
 
 
 def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str | None) -> None:
@@ -71,12 +104,28 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
     if set(verdict.exercises) == _UP_AND_DOWN:
         # "Stand up, sit down".
         verdict.exercises, verdict.method = ["sit_to_stand"], "compound"
+    hung = _IN_STRAPS if not _STRAPS.isdisjoint(words) else _IN_RINGS if "ring" in words else {}
+    verdict.exercises = [hung.get(each, each) for each in verdict.exercises]
+    if hung is _IN_STRAPS and "squat_to_bent_over_row" in verdict.exercises:
+        verdict.exercises = [each.replace("bent_over_row", "inverted_row") for each in verdict.exercises]
+        verdict.components = [each.replace("bent_over_row", "inverted_row") for each in verdict.components]
+    bare = any(each.entry.id == "chest_press" and each.end - each.start == 1 for each in readings[0].matches)
+    if bare and not _OVERHEAD.isdisjoint(verdict.exercises):
+        # "Press, push press, jerk".
+        verdict.exercises = ["overhead_press" if each == "chest_press" else each for each in verdict.exercises]
+    if verdict.exercises and _FOUGHT.issuperset(verdict.exercises) and _numbered(words):
+        # "*1-2*, front kick", "1-2 sprawl".
+        verdict.exercises = list(dict.fromkeys(["punch", *verdict.exercises]))
+    if len(verdict.exercises) > 1:
+        verdict.exercises = [each for each in verdict.exercises if not _says_how(each, verdict.exercises, readings[0])]
     if verdict.kind == "exercise":
         struck = (
             [each for reading in readings for each in _struck(reading)]
             if _STRIKES.issuperset(verdict.exercises)
             else []
         )
+        if verdict.exercises and _FOUGHT.issuperset(verdict.exercises):
+            struck += _struck_alone(readings[0])
         named = list(dict.fromkeys([*verdict.exercises, *struck]))
         verdict.exercises = [by_one_limb(each, words, side, len(named) == 1) for each in named]
 
@@ -99,15 +148,42 @@ def _says_what_it_does(reading: Reading) -> bool:
     return all(match.entry.type == "exercise" for match in inside)
 
 
+def _says_how(exercise: str, named: Sequence[str], reading: Reading) -> bool:
+    """Whether an exercise that has a part of the title for itself says how another one begins or ends: "clean, *hang*", "box jump, *step down*"."""
+    alone = [reading.words[phrase.start : phrase.end] for phrase in reading.phrases if phrase.exercises == [exercise]]
+    if exercise == "dead_hang":
+        known = lexicon().exercises
+        lifted = any(known[each].pattern == "olympic" for each in named if each in known)
+        return lifted and alone == [["hang"]]
+    return exercise == "step_down" and "box_jump" in named and alone == [["step", "down"]]
+
+
+def _struck_alone(reading: Reading) -> list[str]:
+    """Strikes that have a part of the title for themselves: "*knee*, front kick", "*cross*, elbow strike"."""
+    alone = [reading.words[phrase.start] for phrase in reading.phrases if phrase.end - phrase.start == 1]
+    return [_STRUCK[word] for word in alone if word in _STRUCK]
+
+
+def _numbered(words: Sequence[str]) -> bool:
+    """Whether punches are said by their numbers: "*1-2*, hook", "front kick, 1-2"; "front kicks 1 2 3" are counted."""
+    return any(pair == ("1", "2") and (not at or words[at - 1] in BREAKS) for at, pair in enumerate(pairwise(words)))
+
+
 def _struck(reading: Reading) -> list[str]:
     """Strikes beside a punch or a slip: "hook, hook, *knee*", "slip, slip, *cross*"; not "*cross* kicks", "jab with the *elbow* in"."""
+    words = reading.words
     strikes = [match for match in reading.matches if match.entry.id in _STRIKES]
     if _BOXED.isdisjoint(match.entry.id for match in strikes):
         return []
-    covered = {at for match in strikes for at in range(match.start, match.end)}
+    covered = {
+        at
+        for match in strikes
+        for at in range(match.start, match.end)
+        if not match.entry.weak and not (match.entry.id == "punch" and words[at] in _WITH_A_PUNCH)
+    }
     others = [
         word
-        for at, word in enumerate(reading.words)
+        for at, word in enumerate(words)
         if at not in covered and word[0].isalpha() and word not in _BETWEEN_STRIKES
     ]
     return [_STRUCK[word] for word in others] if all(word in _STRUCK for word in others) else []

@@ -47,7 +47,11 @@ def raise_of(words: Sequence[str], found: Lexicon, sets: int | None = None) -> s
 
 def is_combo(tempo: str | None, words: Sequence[str]) -> bool:
     """Whether numbers with nothing beside them are punches: "1-1-2"; "3-2-1" counts down."""
-    if not tempo or any(word[0].isalpha() and word not in _COMBINED for word in words) or not _COMBO.fullmatch(tempo):
+    if not tempo or not _COMBO.fullmatch(tempo):
         return False
     digits = [int(digit) for digit in tempo.split("-")]
+    # "Round 3: 1-2-3-2"; "round 2: 2-4-6-8" counts.
+    numbered = {"round"} if digits[0] == 1 and len(set(digits)) < len(digits) else set()
+    if any(word[0].isalpha() and word not in _COMBINED | numbered for word in words):
+        return False
     return digits != list(range(digits[0], digits[-1] - 1, -1))
