@@ -34,6 +34,7 @@ _ONE_LIMB = {
     "deadlift": ("leg", "single_leg_deadlift"),
     "romanian_deadlift": ("leg", "single_leg_romanian_deadlift"),
     "glute_bridge": ("leg", "single_leg_glute_bridge"),
+    "pogo_hop": ("leg", "single_leg_hop"),
 }
 
 
@@ -96,6 +97,8 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     if len(named) > 1:
         # "Lying flies": how the body is held is nothing done beside it.
         named = [match for match in named if not _posture(words, match, found)] or named
+        # "Jump *to box*": nobody boxes.
+        named = [match for match in named if not _landed_on(words, match)] or named
         # "*Snatch*-grip push press": how the bar is held isn't either.
         named = [match for match in named[:-1] if not _grip(words, match)] + named[-1:]
     if named and named[0].end == end - 1 and words[named[0].end] == "grip" and _lifted(named[0], found):
@@ -221,7 +224,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
 
 def _done(match: Match, found: Lexicon) -> bool:
     """Whether a word of many meanings says what one does: "*march* and punch"; "tree and bridge" may be much else."""
-    return found.exercises[match.entry.id].pattern in ("locomotion", "strike", "jump")
+    return found.exercises[match.entry.id].pattern in ("locomotion", "strike", "jump", "throw", "olympic")
 
 
 _POSED = frozenset(["yoga", "stretch", "hold", "hip_extension"])
@@ -240,7 +243,7 @@ def _posture(words: Sequence[str], match: Match, found: Lexicon) -> bool:
 
 
 def _hung(words: Sequence[str], match: Match) -> bool:
-    return match.end - match.start == 1 and words[match.start] == "hang"
+    return list(words[match.start : match.end]) in (["hang"], ["dead", "hang"])
 
 
 def _held_thing(words: Sequence[str], match: Match, found: Lexicon) -> bool:
@@ -250,6 +253,11 @@ def _held_thing(words: Sequence[str], match: Match, found: Lexicon) -> bool:
 
 def _lifted(match: Match, found: Lexicon) -> bool:
     return found.exercises[match.entry.id].pattern == "olympic"
+
+
+def _landed_on(words: Sequence[str], match: Match) -> bool:
+    alone = match.end - match.start == 1 and words[match.start] == "box"
+    return alone and match.start > 0 and (words[match.start - 1] in _A_THING or words[match.start - 1] == "to")
 
 
 def _grip(words: Sequence[str], match: Match) -> bool:
@@ -266,7 +274,8 @@ _ALONE = frozenset(["21", "360", "split"])
 def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside: list[Match]) -> bool:
     """Whether a name that counts only alone has company that says that something else is meant: "box opening", "core 360"."""
     if named.end - named.start == 1 and words[named.start] in _ALONE:
-        return end - start > 1
+        # "Splits left".
+        return any((word,) not in lexicon().sides for word in (*words[start : named.start], *words[named.end : end]))
     before = words[start : named.start]
     if before and (words[named.start : named.end] == ["box"] and before[-1] in _A_THING):
         return True

@@ -74,6 +74,8 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
     count = sum(len(each.exercises) for each in made)
     # "Squat: 5x5, bench: 3x5": of two parts with a sign more between them the numbers are off.
     adjoining = len(made) > 1 and made[1].start - made[0].end == 1
+    if len(made) == 2 and count == 2 and words[made[0].end] == "," and _turned_round(words, made, found):
+        return
     if len(made) > 1 and (count <= 1 or (count == 2 and adjoining and words[made[0].end] in ":-")):
         other = {
             at
@@ -254,7 +256,7 @@ def _shared_beginnings(words: Sequence[str], made: list[Phrase], found: Lexicon)
     for first, second in pairwise(made):
         if words[first.end] != "/" or len(first.exercises) != 1 or second.end - second.start != 1:
             continue
-        if first.end - first.start < 2 or not second.exercises or not second.weak:
+        if first.end - first.start < 2 or (second.exercises and not second.weak):
             continue
         one = exact(words[first.end - 2 : first.end], found)
         other = exact([words[first.end - 2], words[second.start]], found)
@@ -291,6 +293,19 @@ def _across(words: Sequence[str], made: list[Phrase], found: Lexicon, other: set
             phrase.uncovered = 0
             if phrase is not target:
                 phrase.exercises = []
+
+
+def _turned_round(words: Sequence[str], made: list[Phrase], found: Lexicon) -> bool:
+    """ "Squat, goblet", "twist, Russian": a word of many meanings behind a comma, with which the name before it is another one's name."""
+    first, second = made
+    if second.end - second.start != 1 or not second.weak or len(first.exercises) != 1:
+        return False
+    entry = exact([words[second.start], *words[first.start : first.end]], found)
+    kinds = found.ancestors(entry.id) if entry and not entry.weak else ()
+    if entry is None or (entry.id != second.exercises[0] and first.exercises[0] not in kinds):
+        return False
+    first.exercises, first.method, first.weak, second.exercises = [entry.id], "reordered", False, []
+    return True
 
 
 def upright(exercise: str, found: Lexicon) -> bool:

@@ -94,8 +94,10 @@ _AT_WILL = re.compile(
     r"(?<=\S )(?:as (?:\w+ )?as (?:you can|possible)|if (?:you )?(?:can|need|need to|needed|possible)|as needed)(?=\s*(?:$|[,.;:!()-]))",
     re.I,
 )
-# "S2OH", "G2O": shoulder or ground to overhead.
-_OVERHEAD = re.compile(r"\b([sg])2oh?\b", re.I)
+# "S2OH", "G2O", "STOH": shoulder or ground to overhead.
+_OVERHEAD = re.compile(r"\b([sg])(?:2oh?|toh)\b", re.I)
+# "Spider-Man press-ups".
+_SPIDER = re.compile(r"\bspider[ -]man\b", re.I)
 # "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
 _APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
@@ -115,6 +117,8 @@ _SWINGS = re.compile(r"\bKBS\b")
 # "Squat | 3 | 10", "| 3 | 8-12 |": sets and repetitions in a table.
 _COLUMNS = re.compile(r"(?<=[^\W\d_]|\)) ?\| ?([1-9]|10) ?\| ?(\d{1,3}(?:-\d{1,3})?)(?= ?(?:\||$))")
 _REST_PAUSE = re.compile(r"\brest-pause\b")
+# "Farmers' walk".
+_OF_MANY = re.compile(r"(?<=[a-z]s)' (?=[a-z])")
 # "Bob n weave", "clean 'n' press".
 _N = re.compile(r"(?<=[^\W\d_]) '?n'? (?=[^\W\d_]{2})")
 # In names of files: what stands before is who, or where from.
@@ -157,8 +161,10 @@ def clean(title: str) -> str:
         text = _NAMES_APART.sub(" - ", text)
     if "KBS" in text:
         text = _SWINGS.sub("KB swings", text)
-    if "2o" in text.lower():
+    if "2o" in text.lower() or "toh" in text.lower():
         text = _OVERHEAD.sub(_spelt_out, text)
+    if "spider" in text.lower():
+        text = _SPIDER.sub("spiderman", text)
     if "+" in text:
         text = _CLEAN_AND.sub(_clean_and, text)
     if "4" in text:
@@ -188,6 +194,8 @@ def clean(title: str) -> str:
     text = text.translate(_FOLD)[:MAX_TITLE]
     if " row" in text:
         text = _ROWED.sub(r"\1rowing machine", text)
+    if "s' " in text:
+        text = _OF_MANY.sub(" ", text)
     if " n" in text or " '" in text:
         text = _N.sub(" and ", text)
     if '"' in text:
