@@ -144,6 +144,8 @@ def decide(
     if exercises or by_type["section"]:
         said = [each for each in said if not none_needed(words, each)]
     said = [each for each in said if not _is_for_an_ill(words, each, by_type["section"])]
+    # "Suspension *trainer* row".
+    said = [each for each in said if tuple(words[max(each.start - 1, 0) : each.end]) not in found.equipment]
     talk = _talk(words, said, exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)

@@ -57,6 +57,10 @@ _OFF = re.compile(r"^\W*\d(?:[\d:]*\d)? ?(?:s|secs?|seconds?|min|mins|minutes?)?
 # "Step 3: squats" counts; nothing is stepped on.
 _STEP = re.compile(r"^\W*step (\d{1,2}) ?(?:[:.|)]|-+ )(?=.*[^\W\d])")
 _MARCH = re.compile(r"^\W*(?:\d{1,2}(?:st|nd|rd|th)? )?march,? (?:\d{1,2}(?:st|nd|rd|th)?,? )?(?:19|20)\d\d\W*$")
+# "8 x 400 m", "5 x 1 km repeats": on the track.
+_REPEATS = re.compile(
+    r"^\W*\d{1,2} ?x ?(?:(?:[3-9]\d\d|1\d00) ?m|\d(?:\.\d)? ?(?:km?|miles?))(?: (?:repeats?|intervals?|reps))?\W*$"
+)
 # "A heavy set of 5" is one.
 _SET_OF = re.compile(r"\bset of \d")
 _REPS = re.compile(r"\breps?\b|repetition")
@@ -64,8 +68,10 @@ _LEFT = re.compile(r"\d ?(?:s|secs?|seconds?|mins?|minutes?) left\b|\bleft to go
 _OF = re.compile(r"\b\d+ (?:of|von|de|sur|di|out of) \d+\b")
 _WAYS = frozenset(["way", "variation"])
 _ORDINALS = (["st"], ["nd"], ["rd"], ["th"])
+# "Row 500 m", "15 cal ski".
+_BY_MACHINE = {"bent_over_row": "rowing", "lateral_hop": "ski_erg"}
 # Nobody rows a bar for so long.
-_ON_A_MACHINE_S = 180.0
+_ON_A_MACHINE_S = 120.0
 # Of weights, in a set.
 _MOST_ROWS = 30
 # On a mat; in water nobody is done so soon.
@@ -173,6 +179,8 @@ def _label(title: str) -> TitleLabel:
         verdict = Verdict("exercise", 0.75, "words", ["deep_breathing"], evidence=["breath"])
     if verdict.method == "none" and _OFF.match(text):
         verdict = Verdict("rest", 0.9, "words", evidence=["off"])
+    if not verdict.exercises and _REPEATS.match(text):
+        verdict = Verdict("exercise", 0.7, "words", ["running"], evidence=["x"])
     if verdict.method == "none" and _ON.match(text):
         verdict = Verdict("section", 0.8, "words", evidence=["on"])
     everything = [reading, *notes]
@@ -236,9 +244,8 @@ def _label(title: str) -> TitleLabel:
             sets = repetitions
         repetitions = None
     if reading.stated.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:
-        verdict.exercises = [
-            "rowing" if each == "bent_over_row" and is_bare(reading) else each for each in verdict.exercises
-        ]
+        bare = _BY_MACHINE if is_bare(reading) else {}
+        verdict.exercises = [bare.get(each, each) for each in verdict.exercises]
     if verdict.exercises == ["rowing"] and sets and {"row", "machine"}.issubset(reading.words):
         # "Row machine 3x12".
         weighed = 0 < (repetitions or 0) <= _MOST_ROWS and duration_s is None and not reading.stated.measured

@@ -21,7 +21,7 @@ HEADS = frozenset([
     "jack", "deadlift", "thrust", "hinge", "march", "skip", "bound", "toss", "flick", "flip",
     "pushdown", "pulldown", "rollout", "hang", "abduction", "abd", "adduction", "flexion", "clap",
     "strike", "chop", "climber", "crawler", "release", "mobilization", "cars", "flow", "up",
-    "down", "whip", "retraction", "protraction", "pronation", "supination", "dorsiflexion", "plantarflexion", "eversion", "rom", "arom", "aarom", "handed", "spin", "tuck", "fold", "slide", "glide",
+    "down", "whip", "retraction", "protraction", "pronation", "supination", "dorsiflexion", "plantarflexion", "eversion", "rom", "arom", "aarom", "handed", "spin", "tuck", "fold", "slide", "glide", "dribble",
 ])  # fmt: skip
 # Heads of much else: "peak pose", "slow it down". With a part of the body or another head only.
 LOOSE = frozenset(["pose", "down", "up", "handed", "flow", "pass", "drag", "release", "drive", "block", "step", "drop"])

@@ -35,11 +35,11 @@ _ABOUT = _words(
     "videos channel website blog article ebook book pdf preview announcement debate opinion thoughts advice facts secret secrets "
     "standards checklist faq demo explained overrated underrated ranked ranking recommendations goals expectations "
     "journal diary update updates news rant confession obsession addiction culture community shop deal giveaway unboxing haul "
-    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel band album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines compilation throwback joke jokes bloopers blooper experiment experiments launch misconception misconceptions hater haters fan fans requirement requirements prerequisite prerequisites"
+    "tracker statistics stats react reacts tour log compared year years assembly maintenance repair essentials highlights options installation warranty delivery vlog accessory accessories trend photo photos picture pictures scandal gameplay recipe sale wallpaper movie film trailer episode season scene costume meme drawing etiquette lore lockout tax photoshoot man woman inventor legend truth types brands racing trip laugh fail fails shampoo soap toy toys documentary museum restaurant cafe hotel album lyrics chords tattoo logo font knitting crochet fabric jacket shirt pants dress hat cake cookie soup salad sauce sandwich cocktail beer wine comic cartoon anime villain festival parade contest championship competition auction insurance law lawsuit election limit capacity storage footprint noise guideline guidelines evidence strategy selection torque kinematics kinetics velocity objectives comeback motivation mindset inspiration walkthrough fundamentals nutrition hormones health spreadsheet sheet list policy budget stock stocks market prank pranks infomercial advert timeline timelines compilation throwback joke jokes bloopers blooper experiment experiments launch misconception misconceptions hater haters fan fans requirement requirements prerequisite prerequisites"
 )  # fmt: skip
 # Of these only what stands right behind the name: "lat pulldown wide grip" is a pulldown.
 _ABOUT_BEHIND = _words(
-    "stance grip width depth form angle placement path cadence muscles rack weight weights volume intensity strength numbers max"
+    "stance grip width depth form angle placement path cadence muscles rack weight weights volume intensity strength numbers"
 )
 # And these only before it: "foot position for squats"; a plank position is a plank.
 _ABOUT_BEFORE = _words(
@@ -206,7 +206,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if len(tail) > 1 and tail[-1] == "day" and not {"every", "a", "per", "each", "for", "of"}.intersection(tail):
         # "Deadlift PR attempt day".
         return "section", ["day"]
-    if "during" in tail or ("for" in tail and tail[-1] in _SPANS):
+    if "during" in tail or ("for" in tail and tail[-1] in _SPANS and list(tail[-3:]) != ["for", "the", "day"]):
         # "Lunges during pregnancy", "planks for 30 days".
         return "talk", [tail[-1]]
     if list(tail[:2]) == ["and", "the"] and len(tail) > 2 and tail[-1] in BODY:
