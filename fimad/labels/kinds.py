@@ -212,6 +212,8 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         ):
             return ""
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
+        # "Squat *resistance* bands".
+        known = known or tuple(words[at : at + 2]) in found.equipment
         if not known and not (sure and words[at] in found.words) and content([words[at]], found):
             return words[at]
     return ""

@@ -96,6 +96,7 @@ _AIMS = _words(
     "weight fat beginners longevity runners hypertrophy growth mass everyone women men seniors athletes people adults dummies"
 )
 _POSITIONS = _words("position placement path depth alignment angle tempo") | _ABOUT
+_WORN = frozenset(["resistance", "mini", "loop", "elastic", "booty", "long", "light", "medium", "heavy", "yoga"])
 _SO = frozenset(["high", "low", "wide", "narrow", "close", "neutral"])
 _OR_BAD = frozenset(["bad", "myth", "overrated", "foe", "fiction", "hype", "fad", "waste", "bust", "scam", "die"])
 # From so many words on a verb makes a sentence; "the benefits of" stands at a beginning.
@@ -247,6 +248,9 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         # "Snatch technique work" is done.
         behind = []
     for at, word in enumerate(behind):
+        if word in ("band", "strap") and (last.used >= 2 or (at and behind[at - 1] in _WORN)):
+            # "Tricep pushdown bands", "plank yoga strap" say with what; a "squat band" plays.
+            continue
         if (
             word in _ABOUT
             or word in _CLAIMS
@@ -301,6 +305,9 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
     for at, word in enumerate(before):
         if word == "record" and before[at - 1 : at] == ["world"]:
             return "talk", [word]
+        if word == "band" and before[at + 1 : at + 2] and before[at + 1] in PREPOSITIONS:
+            # "Band around ankles side walks".
+            continue
         if word in _ABOUT or word in _ABOUT_BEFORE:
             if any(
                 each in PREPOSITIONS or each in _RELATIVE or each in PERSONS or each in _MINE
