@@ -250,6 +250,14 @@ def lexicon() -> Lexicon:
         for language, aliases in raw[name].get("names", {}).items():
             for alias in aliases:
                 add(alias.lstrip("~"), language, "exercise", name, alias.startswith("~"))
+    for key in [key for key in found if ("push", "up") in pairwise(key)]:
+        # British: "clapping press-ups".
+        at = next(at for at in range(len(key)) if key[at : at + 2] == ("push", "up"))
+        spoken = {
+            meaning: (set(languages), weak) for meaning, (languages, weak) in found[key].items() if "en" in languages
+        }
+        if spoken:
+            found.setdefault((*key[:at], "press", *key[at + 1 :]), spoken)
     for kind in KINDS[1:]:
         for language, phrases in vocabulary[kind].items():
             for phrase in phrases:
