@@ -22,7 +22,7 @@ _NO_SKIP = frozenset([
     "press", "reach", "touch", "up", "down", "out", "over", "front", "back", "side", "jump", "hop",
     "knee", "elbow", "toe", "heel", "hands", "core", "ab", "glute", "pulse", "hold", "walk", "march", "twisted",
     "butterfly", "pause", "power", "cardio", "upper", "lower", "full", "body", "to", "with", "and",
-    "in", "on", "each", "every", "per", "leg", "incline", "decline", "palm",
+    "in", "on", "each", "every", "per", "both", "leg", "incline", "decline", "palm", "impact",
 ])  # fmt: skip
 _DRAWN = re.compile(r"([a-z])\1{2,}")
 _CJK = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x0E00, 0x0E7F), (0x3040, 0x30FF))
@@ -71,6 +71,8 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
     for at in range(size - 1, -1, -1):
         score, chosen = best[at + 1][0], None
         first = root.next.get(words[at])
+        if at and words[at - 1] in _HELD_BY.get(words[at], ()):
+            first = None
         if first is not None:
             for end, node, used, skipped in _walk(first, words, at + 1, size, skippable):
                 entry, value = _pick(node.entries, languages, used)
@@ -184,6 +186,8 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
 
 
 _BOTH = frozenset(["each", "both", "per"])
+# No name begins with a word that belongs to the one before: "both *sides* squats", "push-*ups* on toes".
+_HELD_BY = {"side": _BOTH, "up": frozenset(["push", "press", "sit", "pull", "chin", "step"])}
 _SIDES = frozenset(["left", "right", "l", "r"]) | _BOTH
 
 

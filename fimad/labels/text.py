@@ -228,7 +228,7 @@ _WORDS = {
     "sa": "1arm", "sl": "1leg", "bw": "bodyweight", "oh": "overhead", "ghd": "ghd", "bwt": "bodyweight",
     "legged": "leg", "armed": "arm", "handed": "arm", "lateral": "side", "laterally": "side", "sideways": "side",
     "sideway": "side", "flye": "fly", "flie": "fly", "kicker": "kick", "toucher": "touch", "tapper": "tap",
-    "ups": "up", "calve": "calf", "calves": "calf", "abs": "ab", "abdominal": "abdominal", "tri": "tricep", "bi": "bicep",
+    "ups": "up", "ins": "in", "calve": "calf", "calves": "calf", "abs": "ab", "abdominal": "abdominal", "tri": "tricep", "bi": "bicep",
     "tyre": "tire", "burpies": "burpee", "burpie": "burpee", "burpe": "burpee", "jumpin": "jump", "curtsey": "curtsy",
     "jumping": "jump", "walking": "walk", "running": "run", "jogging": "jog", "marching": "march",
     "skipping": "skipping", "twisting": "twist", "punching": "punch", "kicking": "kick", "squatting": "squat",
