@@ -300,6 +300,9 @@ def _turned_round(words: Sequence[str], made: list[Phrase], found: Lexicon) -> b
     first, second = made
     if second.end - second.start != 1 or not second.weak or len(first.exercises) != 1:
         return False
+    if (words[second.start],) in found.equipment:
+        # "Squat, bench" are two lifts.
+        return False
     entry = exact([words[second.start], *words[first.start : first.end]], found)
     kinds = found.ancestors(entry.id) if entry and not entry.weak else ()
     if entry is None or (entry.id != second.exercises[0] and first.exercises[0] not in kinds):

@@ -87,7 +87,7 @@ def _words(token: Any) -> Iterable[str]:
 
 
 # Words of small letters, none of them spelt out, shortened or joined by `text.clean`.
-_PLAIN = re.compile(r"(?!.* (?:as|bag|bell|if))[a-z]{2,}(?: [a-z]{2,})*")
+_PLAIN = re.compile(r"(?!.* (?:as|bag|bell|if|man))[a-z]{2,}(?: [a-z]{2,})*")
 _ONE = frozenset(("single", "1", "one"))
 
 

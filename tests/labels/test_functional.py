@@ -14,7 +14,7 @@ from fimad.labels import label_title
         ("Ring tricep extension 3x8", ("bodyweight_tricep_extension",)),
         ("Suspension skull crusher", ("bodyweight_tricep_extension",)),
         ("TRX crunch", ("suspended_knee_tuck",)),
-        ("TRX squat to row", ("squat_to_inverted_row",)),
+        ("TRX squat to row", ("squat_with_row",)),
         # A ring of Pilates is held between the knees.
         ("Ring crunch", ("crunch",)),
         ("Leg curl", ("leg_curl",)),
