@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,10 @@ class MediaRemover:
 
 @contextmanager
 def stopped_by_signals(runner: Runner, *, raise_at_once: bool) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run cleanly; a second one ends it at once."""
+    """SIGINT and SIGTERM end the run cleanly; a second one ends it at once.
+
+    What is raised where nobody can catch it (a weak reference's callback, a finaliser) is not printed: the runner knows already.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -76,9 +80,17 @@ def stopped_by_signals(runner: Runner, *, raise_at_once: bool) -> Iterator[None]
         if raise_at_once:
             raise KeyboardInterrupt
 
+    told = sys.unraisablehook
+
+    def unraisable(what: sys.UnraisableHookArgs) -> None:
+        if not (asked and issubclass(what.exc_type, KeyboardInterrupt)):
+            told(what)
+
     before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    sys.unraisablehook = unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = told
         for each, handler in before.items():
             signal.signal(each, handler)
