@@ -13,6 +13,8 @@ from fimad.labels.taxonomy import Lexicon
 _BRACKETS = re.compile(r"\(([^()\[\]{}]*)\)|\[([^()\[\]{}]*)\]|\{([^()\[\]{}]*)\}")
 # "4x(20 s burpees, 10 s rest), 2 min rest": what is done so often stands in brackets.
 TIMES = re.compile(r"(\b\d+ ?x ?)[(\[]([^()\[\]{}]*)[)\]]")
+# A time stamp in brackets that a title begins with is one like any other.
+_STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _COUNTED = frozenset(["pose", "asana", "exercise", "move", "movement", "drill"])
 
 
@@ -26,6 +28,7 @@ def without_brackets(text: str) -> tuple[str, list[str]]:
     """A cleaned title without what stands in brackets, and what stands there."""
     if "(" not in text and "[" not in text and "{" not in text:
         return text, []
+    text = _STAMP.sub(r"\1 ", text)
     asides = [next(part for part in match.groups() if part is not None) for match in _BRACKETS.finditer(text)]
     main = _BRACKETS.sub(" ", text)
     if not any(char.isalpha() for char in main):

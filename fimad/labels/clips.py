@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fimad.labels.counting import Motion
@@ -53,8 +53,7 @@ def translated(label: TitleLabel, english: str) -> TitleLabel:
     found = label_title(english)
     if says_nothing(found):
         return label
-    return replace(
-        found,
+    return found._replace(
         language=label.language,
         method="translated",
         confidence=round(0.8 * found.confidence, 3),
@@ -77,19 +76,19 @@ def label_clip(title: str | None, shown: Shown, label: TitleLabel | None = None)
     talking = shown.words_per_s is not None and shown.words_per_s >= 2.0
     if label.kind == "exercise" and nobody:
         confidence = label.confidence * (0.6 if label.confidence < _UNSURE else 0.85)
-        return replace(label, confidence=round(confidence, 3), evidence=(*evidence, "nobody visible"))
+        return label._replace(confidence=round(confidence, 3), evidence=(*evidence, "nobody visible"))
     if label.kind == "exercise" and moving:
         confidence = 1 - (1 - label.confidence) * 0.6
-        return replace(label, confidence=round(confidence, 3), evidence=(*evidence, "motion repeats"))
+        return label._replace(confidence=round(confidence, 3), evidence=(*evidence, "motion repeats"))
     if label.kind != "other" or label.confidence > _UNSURE:
         return label
     if moving:
-        return replace(label, kind="exercise", confidence=0.5, method="motion", evidence=(*evidence, "motion repeats"))
+        return label._replace(kind="exercise", confidence=0.5, method="motion", evidence=(*evidence, "motion repeats"))
     if talking and (shown.first or shown.last or nobody or not repeating):
         place = ["first in the video"] if shown.first else ["last in the video"] if shown.last else []
-        return replace(label, kind="talk", confidence=0.5, method="speech", evidence=(*evidence, "speech", *place))
+        return label._replace(kind="talk", confidence=0.5, method="speech", evidence=(*evidence, "speech", *place))
     if nobody:
-        return replace(label, confidence=0.6, method="picture", evidence=(*evidence, "nobody visible"))
+        return label._replace(confidence=0.6, method="picture", evidence=(*evidence, "nobody visible"))
     return label
 
 

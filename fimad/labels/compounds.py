@@ -7,6 +7,7 @@ exercise each: it has an id of its own where the taxonomy knows it, else one mad
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from fimad.labels.context.movements import BODY, HOW
 from fimad.labels.matching import Match, bag_match, exact
@@ -53,6 +54,8 @@ def by_one_limb(exercise: str, words: Sequence[str], side: str | None, alone: bo
 
 def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> list[Phrase]:
     """The stretches between breaks with what they name."""
+    if BREAKS.isdisjoint(words):
+        return [_phrase(words, 0, len(words), found_matches, found)] if words else []
     made: list[Phrase] = []
     start = 0
     for at in range(len(words) + 1):
@@ -61,34 +64,32 @@ def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) ->
                 inside = [match for match in found_matches if match.start >= start and match.end <= at]
                 made.append(_phrase(words, start, at, inside, found))
             start = at + 1
-    put_together(words, made, found_matches, found)
+    if len(made) > 1:
+        put_together(words, made, found_matches, found)
     return made
 
 
-def content(words: Sequence[str], found: Lexicon) -> list[str]:
+def content(words: Sequence[str]) -> list[str]:
     """Words that mean something beside names, equipment, sides and fillers."""
-    return [
-        word
-        for word in words
-        if word[0].isalpha()
-        and len(word) > 1
-        and word not in found.fillers
-        and word not in found.modifiers
-        and (word,) not in found.equipment
-        and (word,) not in found.sides
-        and word not in AND
-        and word not in _WITH
-        and word not in _TO
-        and word not in _OR
-        and word not in found.units
-        and word not in CARDINALS
-    ]
+    empty = _empty()
+    return [word for word in words if word not in empty and len(word) > 1 and word[0].isalpha()]
+
+
+@cache
+def _empty() -> frozenset[str]:
+    """Words that mean nothing of their own beside a name."""
+    found = lexicon()
+    single = {key[0] for key in (*found.equipment, *found.sides) if len(key) == 1}
+    return frozenset(single.union(found.fillers, found.modifiers, found.units, AND, _WITH, _TO, _OR, CARDINALS))
 
 
 def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
     phrase = Phrase(start, end)
+    if len(inside) == 1 and is_whole(inside[0], start, end):
+        phrase.exercises, phrase.method, phrase.used = [inside[0].entry.id], "exact", inside[0].used
+        return phrase
     named = [match for match in inside if match.entry.type == "exercise"]
-    if any(word in WITHOUT for word in words[start:end]):
+    if not WITHOUT.isdisjoint(words[start:end]):
         # "Burpee – no push-up".
         done = [match for match in named if match.start == start or words[match.start - 1] not in WITHOUT]
         if named and not done:
@@ -104,10 +105,15 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     if named and named[0].end == end - 1 and words[named[0].end] == "grip" and _lifted(named[0], found):
         # "Front squat, clean grip".
         return phrase
-    covered = {at for match in inside for at in range(match.start, match.end)}
-    rest = content([words[at] for at in range(start, end) if at not in covered], found)
+    rest: list[str] = []
+    at = start
+    for match in inside:
+        rest += words[at : match.start]
+        at = match.end
+    rest = content([*rest, *words[at:end]])
     phrase.uncovered = len(rest)
-    rest = [word for word in rest if word not in HOW]
+    if rest:
+        rest = [word for word in rest if word not in HOW]
     strong = [match for match in named if not match.entry.weak]
     if named and not strong and _not_alone(words, start, end, named[0], inside):
         phrase.weak, phrase.used = True, named[0].used
@@ -127,7 +133,7 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         only = named[0]
         phrase.exercises, phrase.method, phrase.used = [only.entry.id], "exact", only.used
         phrase.weak = only.entry.weak
-        if only.entry.id in _LEVEL and not phrase.weak:
+        if only.start > start and only.entry.id in _LEVEL and not phrase.weak:
             # "Incline paused bench press".
             phrase.exercises = [
                 next((to for on, to in _SLOPED.items() if on in words[start : only.start]), only.entry.id)
@@ -220,6 +226,11 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
         phrase.used += sum(match.used for match in group)
     phrase.method = phrase.method or "exact"
     return phrase
+
+
+def is_whole(match: Match, start: int, end: int) -> bool:
+    """Whether these words are the name of an exercise and nothing else."""
+    return match.start == start and match.end == end and match.entry.type == "exercise" and not match.entry.weak
 
 
 def _done(match: Match, found: Lexicon) -> bool:
@@ -337,9 +348,9 @@ def _more_special(words: Sequence[str], start: int, end: int, only: Match, phras
 
 def _distributed(words: Sequence[str], start: int, only: Match, phrase: Phrase, found: Lexicon) -> None:
     """ "Front and lateral raises": the head belongs to both."""
-    ands = [at for at in range(start, only.start) if words[at] in AND]
-    if not ands or only.end - only.start < 1:
+    if AND.isdisjoint(words[start : only.start]):
         return
+    ands = [at for at in range(start, only.start) if words[at] in AND]
     before = list(words[start : ands[-1]])
     while before:
         if len(before) <= 3:

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,7 @@ def corrected(label: TitleLabel, clip_id: str, title: str | None, table: Mapping
     found = table.get(clip_id) or (table.get(f"title:{_key(title)}") if title else None)
     if found is None:
         return label
-    return replace(
-        label,
+    return label._replace(
         kind=found.kind,
         exercises=found.exercises,
         components=(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fimad.labels.compounds import content
+from fimad.labels.compounds import content, is_whole
 from fimad.labels.context.elsewhere import greets, in_the_morning, of_a_song
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS
 from fimad.labels.context.rests import CHANGES, VERSUS, none_needed, said_of_rest
@@ -97,7 +97,7 @@ _OF = frozenset(
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Verdict:
     """A kind with its confidence, and what it rests on."""
 
@@ -118,38 +118,44 @@ def decide(
     language: str | None = None,
 ) -> Verdict:
     """The kind of a title that was taken apart into words, names and phrases."""
+    if len(parts) == 1 and len(found_matches) == 1 and is_whole(found_matches[0], 0, len(words)):
+        # A name and nothing else.
+        return _exercise(parts, list(parts[0].exercises), 0)
     exercises = [each for part in parts for each in part.exercises]
     by_type: dict[str, list[Match]] = {"exercise": [], "rest": [], "section": [], "talk": [], "other": []}
     for match in found_matches:
         by_type[match.entry.type].append(match)
-    uncovered = sum(part.uncovered for part in parts)
-    used = sum(part.used for part in parts)
+    uncovered, used, counts = 0, 0.0, _counts(stated)
+    for part in parts:
+        uncovered += part.uncovered
+        used += part.used
     if exercises and uncovered >= 2 * used + 2 and not stated.prefixed:
         # A sentence in which a word happens to name an exercise.
         exercises = []
-    if exercises and not _counts(stated) and of_a_song(words, found_matches, parts, found):
-        exercises = []
-    if exercises and not _counts(stated) and (of_muscles(words, found_matches) or in_the_morning(words)):
-        exercises = []
-    if not _counts(stated) and of_patterns(words, parts):
+    if exercises and not counts:
+        said_otherwise = of_a_song(words, found_matches, parts, found) or of_muscles(words, found_matches)
+        if said_otherwise or in_the_morning(words):
+            exercises = []
+    if not counts and of_patterns(words, parts):
         return Verdict("section", 0.75, "words", evidence=["push" if "push" in words else "pull"])
     if exercises == ["deep_breathing"] and not CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
-    first = next((match for match in found_matches), None)
-    named = next((match for match in found_matches if match.entry.type == "exercise"), None)
+    first = found_matches[0] if found_matches else None
+    named = by_type["exercise"][0] if by_type["exercise"] else None
     if greets(words, named, exercises, found):
         return Verdict("talk", 0.85, "words", evidence=["good morning"])
     said = by_type["talk"]
-    if exercises or by_type["section"]:
-        said = [each for each in said if not none_needed(words, each)]
-    said = [each for each in said if not _is_for_an_ill(words, each, by_type["section"])]
-    # "Suspension *trainer* row".
-    said = [each for each in said if tuple(words[max(each.start - 1, 0) : each.end]) not in found.equipment]
+    if said:
+        if exercises or by_type["section"]:
+            said = [each for each in said if not none_needed(words, each)]
+        said = [each for each in said if not _is_for_an_ill(words, each, by_type["section"])]
+        # "Suspension *trainer* row".
+        said = [each for each in said if tuple(words[max(each.start - 1, 0) : each.end]) not in found.equipment]
     talk = _talk(words, said, exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
-    rest = said_of_rest(words, by_type["rest"], bool(exercises), named, uncovered)
+    rest = said_of_rest(words, by_type["rest"], bool(exercises), named, uncovered) if by_type["rest"] else []
     if rest and _RECOVERY.issuperset(rest) and whole_workout(words, by_type["section"]):
         # "Recovery circuit", "active recovery workout".
         rest = []
@@ -161,20 +167,21 @@ def decide(
     # "20 s work, 10 s rest: squats" says when the rest is.
     if rest and not (exercises and both):
         return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
-    if by_type["exercise"]:
+    more = _says_more(words, by_type["exercise"])
+    if more and by_type["exercise"]:
         kind, told = about(words, by_type["exercise"])
         if kind:
             return Verdict(kind, 0.85, "words", evidence=told)
-    if exercises and language == "en" and not _counts(stated):
+    if more and exercises and language == "en" and not counts:
         strange = _strange_head(words, found_matches, found)
         if strange:
             return Verdict("other", 0.45, "words", evidence=[strange])
     if exercises:
-        head = section_head(words, found_matches, parts, stated, found)
+        head = section_head(words, found_matches, parts, stated, found) if more else ""
         if head:
             return Verdict("section", 0.75, "words", evidence=[head])
         verdict = _exercise(parts, exercises, uncovered)
-        if by_type["exercise"] and all(match.entry.weak for match in by_type["exercise"]) and not _counts(stated):
+        if not counts and by_type["exercise"] and all(match.entry.weak for match in by_type["exercise"]):
             verdict.confidence, verdict.evidence = min(0.75, verdict.confidence), [*verdict.evidence, ONE_WORD]
         return verdict
     verdict = _without_names(words, by_type, parts, stated, found, uncovered)
@@ -186,17 +193,28 @@ def decide(
     return verdict
 
 
+def _says_more(words: Sequence[str], named: list[Match]) -> bool:
+    """Whether any word is none of an exercise's name."""
+    at = 0
+    for match in named:
+        for word in words[at : match.start]:
+            if word[0].isalpha():
+                return True
+        at = match.end
+    return any([word[0].isalpha() for word in words[at:]])
+
+
 def _counts(stated: Stated) -> bool:
     return bool(stated.repetitions or stated.sets or stated.duration_s or stated.prefixed or stated.bare)
 
 
 def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> str:
     """The word behind an exercise's name that no exercise ends with ("plank *walls*", "squat rack *tour*"); "" if there is none."""
-    covered = {at for match in found_matches for at in range(match.start, match.end)}
     named = [match for match in found_matches if match.entry.type == "exercise"]
     last = next((match for match in reversed(named) if not match.entry.weak), named[-1] if named else None)
-    if last is None:
+    if last is None or last.end == len(words):
         return ""
+    covered = {at for match in found_matches for at in range(match.start, match.end)}
     # A name of two words is an exercise whatever known word follows: "side lunge slides".
     sure = last.used >= 2 and not last.entry.weak
     if sure and tuple(words[last.start : last.end]) in found.equipment:
@@ -214,7 +232,7 @@ def _strange_head(words: Sequence[str], found_matches: list[Match], found: Lexic
         known = at in covered or words[at] in HEADS or words[at] in BODY or words[at] in HOW
         # "Squat *resistance* bands".
         known = known or tuple(words[at : at + 2]) in found.equipment
-        if not known and not (sure and words[at] in found.words) and content([words[at]], found):
+        if not known and not (sure and words[at] in found.words) and content([words[at]]):
             return words[at]
     return ""
 
@@ -225,16 +243,20 @@ def _of_something(words: Sequence[str], at: int, end: int) -> bool:
 
 
 def _exercise(parts: list[Phrase], exercises: list[str], uncovered: int) -> Verdict:
-    named = [part for part in parts if part.exercises]
-    method = next((part.method for part in named if part.method != "exact"), "exact")
-    confidence = {"exact": 0.98, "reordered": 0.9, "compound": 0.9}[method] - 0.08 * min(uncovered, 5)
-    components = [each for part in named for each in part.components]
+    method, components = "exact", []
+    for part in parts:
+        if part.exercises:
+            method = part.method if method == "exact" else method
+            components += part.components
+    confidence = (0.98 if method == "exact" else 0.9) - 0.08 * min(uncovered, 5)
     return Verdict("exercise", confidence, method, exercises, components, list(dict.fromkeys(exercises)))
 
 
 def _talk(
     words: Sequence[str], said: list[Match], exercises: list[str], first: Match | None, uncovered: int
 ) -> list[str]:
+    if not said and "?" not in words:
+        return []
     # "Come into a squat" is English, "come fare lo squat" Italian.
     asks = next((word for word in words if word[0].isalpha()), "") in _ASKS and not come_to(words)
     if "?" in words and (asks or not exercises or len(words) > 4):
@@ -308,7 +330,7 @@ def _without_names(
         return Verdict("other", 0.9 if not uncovered else 0.6, "words", evidence=[match.entry.id for match in others])
     if sections:
         return Verdict("section", 0.5, "words", evidence=[match.entry.id for match in sections])
-    if stated.sets and not content(letters, found):
+    if stated.sets and not content(letters):
         return Verdict("section", 0.7, "words", evidence=["sets"])
     if len(letters) == 1 and letters[0] in _WEEKDAYS:
         return Verdict("section", 0.6, "words", evidence=letters)
@@ -364,13 +386,11 @@ def _unlisted(
     known = len(heads) + len(body)
     if (last in HEADS and (known >= 2 or (len(letters) <= 4 and last not in LOOSE))) or counted:
         return [*heads, *body]
-    strange = [
-        word for word in content(letters, found) if word not in found.words and word not in HEADS and word not in BODY
-    ]
+    strange = [word for word in content(letters) if word not in found.words and word not in HEADS and word not in BODY]
     if len(strange) > 1:
         # "Swing Low Sweet Chariot".
         return []
-    return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters, found)) + 1 else []
+    return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters)) + 1 else []
 
 
 def stated_counts(words: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from fimad.labels.taxonomy import Lexicon
 
@@ -43,6 +43,7 @@ _COUNTING = {
 # Of two languages that share all words of a title the one that more titles are in.
 _COMMONEST = frozenset(("de", "es", "fr", "pt", "it"))
 _COUNTING_TABLE = {word: tuple(codes.split()) for word, codes in _COUNTING.items()}
+_FOREIGN_COUNTING = frozenset(word for word, codes in _COUNTING_TABLE.items() if "en" not in codes)
 _LETTER_TABLE = {letter: tuple(codes.split()) for letter, codes in _LETTERS.items()}
 
 
@@ -77,7 +78,9 @@ def letter_votes(text: str) -> Counter[str]:
     return votes
 
 
-def tell(title: str, text: str, words: Iterable[str], named: Iterable[frozenset[str]], lexicon: Lexicon) -> str | None:
+def tell(
+    title: str, text: str, words: Collection[str], named: Collection[frozenset[str]], lexicon: Lexicon
+) -> str | None:
     """The language's code, or None where nothing tells.
 
     Parameters
@@ -86,6 +89,13 @@ def tell(title: str, text: str, words: Iterable[str], named: Iterable[frozenset[
     words : canonical words; function words vote.
     named : for each name found, the languages that have it.
     """
+    english = title.isascii() and lexicon.foreign.isdisjoint(words) and _FOREIGN_COUNTING.isdisjoint(text.split())
+    for languages in named if english else ():
+        if "en" not in languages:
+            english = False
+    if english:
+        # Whatever votes for another language votes for English as well.
+        return "en" if named or any(char.isalpha() for char in title) else None
     votes: dict[str, float] = defaultdict(float)
     for languages in named:
         for each in languages:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from fimad.labels.taxonomy import Entry, Lexicon, Node, lexicon
 from fimad.labels.text import canonical
@@ -44,15 +44,13 @@ _JOINED = [
 ]
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """A name found: words `start` to `end`, of which `used` (joints count little) are its own."""
 
     start: int
     end: int
     entry: Entry
     used: float
-    others: tuple[Entry, ...] = ()
 
 
 @cache
@@ -64,42 +62,62 @@ def _skippable() -> frozenset[str]:
 
 def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = frozenset()) -> list[Match]:
     """The names among the words, in order, without overlaps."""
+    whole = _whole(words, found.root)
+    if whole:
+        return [whole]
     size = min(len(words), MAX_WORDS)
     skippable = _skippable()
-    best: list[tuple[float, Match | None]] = [(0.0, None)] * (size + 1)
-    root = found.root
+    scores = [0.0] * (size + 1)
+    best: list[Match | None] = [None] * (size + 1)
+    first_words = found.root.next
     for at in range(size - 1, -1, -1):
-        score, chosen = best[at + 1][0], None
-        first = root.next.get(words[at])
-        if at and words[at - 1] in _HELD_BY.get(words[at], ()):
-            first = None
-        if first is not None:
-            for end, node, used, skipped in _walk(first, words, at + 1, size, skippable):
-                entry, value = _pick(node.entries, languages, used)
-                # One long name rather than two short ones.
-                following = best[end][1]
-                if entry.headless and following is not None and following.entry.type == "exercise":
-                    # Before another name it says how that is done: "dumbbell *side lunge*".
-                    value *= _WEAK
-                total = value - 2.0 - 0.5 * skipped + best[end][0]
-                # Of two as good the one that begins earlier: "sumo squat" pulses.
-                if total >= score:
-                    score, chosen = total, Match(at, end, entry, used, tuple(node.entries))
-        best[at] = (score, chosen)
+        score, chosen = scores[at + 1], None
+        word = words[at]
+        first = first_words.get(word)
+        if first is None or (word in _HELD_BY and at and words[at - 1] in _HELD_BY[word]):
+            scores[at] = score
+            continue
+        for end, node, used, skipped in _walk(first, words, at + 1, size, skippable):
+            entry, value = _pick(node.entries, languages, used)
+            # One long name rather than two short ones.
+            following = best[end]
+            if entry.headless and following is not None and following.entry.type == "exercise":
+                # Before another name it says how that is done: "dumbbell *side lunge*".
+                value *= _WEAK
+            total = value - 2.0 - 0.5 * skipped + scores[end]
+            # Of two as good the one that begins earlier: "sumo squat" pulses.
+            if total >= score:
+                score, chosen = total, (end, entry, used)
+        scores[at] = score
+        if chosen is not None:
+            best[at] = Match(at, *chosen)
     taken: list[Match] = []
     at = 0
     while at < size:
-        chosen = best[at][1]
-        if chosen is None:
+        match = best[at]
+        if match is None:
             at += 1
         else:
             if taken and taken[-1].end == at:
-                chosen = _right_headed(words, taken, chosen, found)
+                match = _right_headed(words, taken, match, found)
             elif taken and taken[-1].end == at - 1 and words[at - 1] == "and":
-                chosen = _whole_lift(words, taken, chosen, found)
-            taken.append(chosen)
-            at = chosen.end
+                match = _whole_lift(words, taken, match, found)
+            taken.append(match)
+            at = match.end
     return taken
+
+
+def _whole(words: Sequence[str], node: Node) -> Match | None:
+    """The exercise that all words are the name of, if they say nothing else."""
+    used = 0.85 if words and words[0] in _JOINTS else 0.0
+    for word in words:
+        following = node.next.get(word)
+        if following is None:
+            return None
+        node = following
+        used += _CARRIED.get(word, 1.0)
+    entry = node.entries[0] if len(node.entries) == 1 else None
+    return Match(0, len(words), entry, used) if entry and entry.type == "exercise" and not entry.weak else None
 
 
 def _right_headed(words: Sequence[str], taken: list[Match], match: Match, found: Lexicon) -> Match:
@@ -134,23 +152,28 @@ def _whole_lift(words: Sequence[str], taken: list[Match], match: Match, found: L
 def _walk(
     first: Node, words: Sequence[str], start: int, size: int, skippable: frozenset[str]
 ) -> list[tuple[int, Node, float, int]]:
+    if start == size or (words[start] not in first.next and words[start] not in skippable):
+        # Nothing follows that belongs to it.
+        return [(start, first, 0.6 if words[start - 1] in _GEAR else 1.0, 0)] if first.entries else []
     ends = []
     pending = [(first, start, 0.6 if words[start - 1] in _GEAR else 1.0, 0)]
     while pending:
         node, at, used, skipped = pending.pop()
         if node.entries:
             ends.append((at, node, used, skipped))
-        hole = 0
-        here = at
-        while here < size and node.next:
-            following = node.next.get(words[here])
-            if following is not None:
-                more = 0.15 if words[here] in _JOINTS else 0.6 if words[here] in _GEAR else 1.0
-                pending.append((following, here + 1, used + more, skipped + hole))
-            if skipped + hole >= _MAX_SKIPPED or words[here] not in skippable:
-                break
-            hole += 1
+        behind = node.next
+        if not behind:
+            continue
+        here, passed = at, skipped
+        while here < size:
+            word = words[here]
             here += 1
+            following = behind.get(word)
+            if following is not None:
+                pending.append((following, here, used + _CARRIED.get(word, 1.0), passed))
+            if passed >= _MAX_SKIPPED or word not in skippable:
+                break
+            passed += 1
     return ends
 
 
@@ -160,6 +183,8 @@ _GEAR = frozenset([
     "dumbbell", "barbell", "kettlebell", "band", "cable", "machine", "bodyweight", "standing", "seated",
     "lying", "alternating",
 ])  # fmt: skip
+# How much of a name a word carries; all others 1.
+_CARRIED = dict.fromkeys(_GEAR, 0.6) | dict.fromkeys(_JOINTS, 0.15)
 # What a name that counts only alone is worth of one that counts.
 _WEAK = 0.35
 _VALUE = {"exercise": 10.0, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
@@ -167,6 +192,9 @@ _VALUE = {"exercise": 10.0, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4
 
 def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple[Entry, float]:
     """Of the meanings of one name: that of the title's language, else English, else any; and what it is worth."""
+    if len(entries) == 1 and entries[0].type == "exercise":
+        value = _VALUE["exercise"] * used
+        return entries[0], value * _WEAK if entries[0].weak else value
     best, best_rank, best_value = entries[0], -1.0, 0.0
     for entry in entries:
         value = _VALUE[entry.type] * used
@@ -188,28 +216,31 @@ def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple
 _BOTH = frozenset(["each", "both", "per"])
 # No name begins with a word that belongs to the one before: "both *sides* squats", "push-*ups* on toes".
 _HELD_BY = {"side": _BOTH, "up": frozenset(["push", "press", "sit", "pull", "chin", "step"])}
+_OF_BOTH = frozenset(["side", "arm", "leg"])
 _SIDES = frozenset(["left", "right", "l", "r"]) | _BOTH
 
 
 def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entry | None:
     """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
+    if len(words) < 2:
+        return None
     words = [
         word
         for at, word in enumerate(words)
         if word[0].isalnum()
         and word not in _SIDES
-        and not (word in ("side", "arm", "leg") and at and words[at - 1] in _BOTH)
+        and not (word in _OF_BOTH and at and words[at - 1] in _BOTH)
         and (not word.isdigit() or word in found.number_words)
     ]
     entry = found.bags.get(frozenset(words)) if 2 <= len(words) <= 6 else None
     if entry:
         return entry
-    content = [word for word in words if word not in found.fillers]
+    content = words if found.fillers.isdisjoint(words) else [word for word in words if word not in found.fillers]
     if not 2 <= len(content) <= 6:
         return None
-    entry = found.bags.get(frozenset(content))
+    entry = found.bags.get(frozenset(content)) if content is not words else None
     if entry is None and not whole:
-        plain = [word for word in content if word not in found.modifiers and (word,) not in found.equipment]
+        plain = [word for word in content if word not in found.modifiers and word not in found.gear]
         if len(plain) < len(content) and len(plain) >= 2:
             entry = found.bags.get(frozenset(plain))
     return entry
@@ -258,7 +289,7 @@ def mend(word: str) -> tuple[tuple[str, ...], str]:
 
 
 @cache
-def _neighbours() -> dict[tuple[str, ...], list[str]]:
+def neighbours() -> dict[tuple[str, ...], list[str]]:
     """Words of English names by what stands beside them: ("high", "") of "high knee", ("", "jack") of "jump jack"."""
     made: dict[tuple[str, ...], list[str]] = {}
     for key in lexicon().english_names:
@@ -276,7 +307,7 @@ def mend_beside(words: Sequence[str], at: int) -> str:
     if word in lexicon().spelt_right:
         return ""
     reach = 1 if len(word) < 6 else 2
-    table = _neighbours()
+    table = neighbours()
     for size in (4, 3, 2):
         for start in range(max(0, at - size + 1), min(at, len(words) - size) + 1):
             key = (*words[start:at], "", *words[at + 1 : start + size])

@@ -28,7 +28,7 @@ BESIDE = frozenset(["deep_breathing", "clap", "tabletop_pose", "cross_arms"])
 _LIMBS = frozenset(["arm", "leg", "knee", "hip", "heel", "toe", "hand", "elbow", "shoulder", "foot", "chest", "head"])
 
 
-@dataclass
+@dataclass(slots=True)
 class Phrase:
     """A stretch of a title between breaks.
 

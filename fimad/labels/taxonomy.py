@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -71,8 +72,8 @@ def words_of(name: str) -> tuple[str, ...]:
     """A name as its canonical words; numbers and fractions are words, signs are nothing."""
     if _PLAIN.fullmatch(name):
         # Nothing to clean, as in most names.
-        return join_limbs([word for each in name.split() for word in canonical(each)])
-    return join_limbs([word for token in tokens(clean(name)) for word in _words(token)])
+        return tuple(join_limbs([word for each in name.split() for word in canonical(each)]))
+    return tuple(join_limbs([word for token in tokens(clean(name)) for word in _words(token)]))
 
 
 def _words(token: Any) -> Iterable[str]:
@@ -91,7 +92,7 @@ _PLAIN = re.compile(r"(?!.* (?:as|bag|bell|if|man))[a-z]{2,}(?: [a-z]{2,})*")
 _ONE = frozenset(("single", "1", "one"))
 
 
-def join_limbs(words: list[str]) -> tuple[str, ...]:
+def join_limbs(words: list[str]) -> list[str]:
     """ "Single arm", "one arm", "1 arm" become one word, and so do legs."""
     if not _ONE.isdisjoint(words):
         joined: list[str] = []
@@ -100,8 +101,8 @@ def join_limbs(words: list[str]) -> tuple[str, ...]:
                 joined[-1] = "1leg" if word == "leg" else "1arm"
             else:
                 joined.append(word)
-        return tuple(joined)
-    return tuple(words)
+        return joined
+    return words
 
 
 @dataclass
@@ -124,9 +125,14 @@ class Lexicon:
     fillers: frozenset[str]
     equipment: dict[tuple[str, ...], str]
     sides: dict[tuple[str, ...], str]
-    first_words: frozenset[str]
+    # Equipment of one word; then what names of equipment and words for sides begin with.
+    gear: frozenset[str]
+    gear_words: frozenset[str]
+    side_words: frozenset[str]
     units: dict[str, str]
     languages: dict[str, frozenset[str]]
+    # Function words that English does not have.
+    foreign: frozenset[str]
     pairs: frozenset[tuple[str, str]]
     # Common words that are near to words of exercises and are no misspelt ones.
     spelt_right: frozenset[str]
@@ -217,7 +223,18 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": 
 
 @cache
 def lexicon() -> Lexicon:
-    """The index of taxonomy and vocabulary; made at the first call, in half a second."""
+    """The index of taxonomy and vocabulary; made at the first call, in about a second."""
+    collects = gc.isenabled()
+    # Half a million objects that all stay: looking for garbage among them takes a third of the time.
+    gc.disable()
+    try:
+        return _made()
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _made() -> Lexicon:
     version, exercises = load_taxonomy()
     vocabulary = _toml("vocabulary.toml")
     raw = _taxonomy_toml()["exercise"]
@@ -270,7 +287,6 @@ def lexicon() -> Lexicon:
     vocabulary_words: set[str] = set()
     exercise_words: set[str] = set()
     english_words: set[str] = set()
-    first_words: set[str] = set()
     pairs: set[tuple[str, str]] = set()
     for key, meanings in found.items():
         node = root
@@ -304,7 +320,6 @@ def lexicon() -> Lexicon:
                         languages_of.setdefault(word, set()).add(language)
     for key in (*equipment, *sides):
         vocabulary_words.update(key)
-        first_words.add(key[0])
     vocabulary_words |= small["modifiers"] | small["fillers"]
     units = {unit: kind for kind, names in vocabulary["units"].items() for name in names for unit in _unit_forms(name)}
     return Lexicon(
@@ -326,9 +341,13 @@ def lexicon() -> Lexicon:
         frozenset(small["fillers"] - {"up", "down", "out"}),
         equipment,
         sides,
-        frozenset(first_words),
+        frozenset(key[0] for key in equipment if len(key) == 1),
+        frozenset(key[0] for key in equipment),
+        frozenset(key[0] for key in sides),
         units,
         {word: frozenset(each) for word, each in languages_of.items()},
+        # "Clamshell L": of the left more often than French.
+        frozenset(word for word, each in languages_of.items() if "en" not in each and word != "l"),
         frozenset(pairs),
         frozenset(vocabulary["not_misspelt"]["en"].split()),
         quiet,

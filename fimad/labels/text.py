@@ -77,6 +77,8 @@ def _fold_char(char: str) -> str | None:
 
 
 _FOLD = _Fold()
+# All other characters of ASCII are only set in lower case by it.
+_ODD = re.compile(r"[\x00-\x1f\x7f_=*~`^]")
 _KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
 _KEYCAP_TEN = "\U0001f51f"
 _TAG = re.compile(
@@ -150,8 +152,17 @@ def _spelt_out(match: re.Match[str]) -> str:
     return ("shoulder" if match.group(1) in "sS" else "ground") + " to overhead"
 
 
+# Words of letters alone, to which nothing is to be done but lower their case, unless one of them is joined or rewritten below.
+_LETTERS = re.compile("(?:[A-Za-z]{2,} )+[A-Za-z]{2,}|[A-Za-z][a-z]+")
+_REWRITTEN = frozenset(["as", "bell", "bells", "bulgarian", "gtoh", "if", "kbs", "spider", "stoh"])
+
+
 def clean(title: str) -> str:
     """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
+    if len(title) <= MAX_TITLE and _LETTERS.fullmatch(title):
+        plain = title.lower()
+        if _REWRITTEN.isdisjoint(plain.split()):
+            return plain
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
         # Who, or where from, stays one word.
@@ -161,17 +172,18 @@ def clean(title: str) -> str:
         text = _NAMES_APART.sub(" - ", text)
     if "KBS" in text:
         text = _SWINGS.sub("KB swings", text)
-    if "2o" in text.lower() or "toh" in text.lower():
+    lower = text.lower()
+    if "2o" in lower or "toh" in lower:
         text = _OVERHEAD.sub(_spelt_out, text)
-    if "spider" in text.lower():
+    if "spider" in lower:
         text = _SPIDER.sub("spiderman", text)
     if "+" in text:
         text = _CLEAN_AND.sub(_clean_and, text)
     if "4" in text:
         text = _FOURS.sub("all fours", text)
-    if " bell" in text.lower():
+    if " bell" in lower:
         text = _BELL.sub(r"\1bell", text)
-    if "garian" in text.lower():
+    if "garian" in lower:
         text = _BULGARIAN_BAG.sub("sandbag", text)
     if "<" in text:
         text = _TAG.sub(" ", text)
@@ -181,7 +193,10 @@ def clean(title: str) -> str:
         text = _ANY_WEIGHT.sub("", text)
     if "http" in text or "www." in text or "@" in text:
         text = _LINK.sub(" ", text)
-    text = _LISTED.sub(r"\1. ", _PLURAL_NUMBER.sub("s", text))
+    if "'" in text or "’" in text:
+        text = _PLURAL_NUMBER.sub("s", text)
+    if "(" in text or "[" in text:
+        text = _LISTED.sub(r"\1. ", text)
     if " as " in text or " if " in text:
         text = _AT_WILL.sub(" optional ", text)
     if "0s" in text:
@@ -191,7 +206,7 @@ def clean(title: str) -> str:
     if not text.isascii():
         text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE].translate(FILLERS))
-    text = text.translate(_FOLD)[:MAX_TITLE]
+    text = (text.lower() if text.isascii() and not _ODD.search(text) else text.translate(_FOLD))[:MAX_TITLE]
     if " row" in text:
         text = _ROWED.sub(r"\1rowing machine", text)
     if "s' " in text:
@@ -212,13 +227,13 @@ def clean(title: str) -> str:
 
 def tokens(text: str) -> list[Token]:
     """The tokens of a cleaned text."""
-    found = []
-    last = -1
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "p"
-        found.append(Token(kind, match.group(), match.start() == last))
-        last = match.end()
-    return found
+    return [token for chunk in text.split() for token in _tokens(chunk)]
+
+
+@lru_cache(maxsize=65536)
+def _tokens(chunk: str) -> tuple[Token, ...]:
+    """The tokens of what stands between blanks: all of it is in one, and only the first is not glued."""
+    return tuple(Token(match.lastgroup or "p", match.group(), match.start() > 0) for match in _TOKEN.finditer(chunk))
 
 
 _WORDS = {

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from fimad.labels.asides import TIMES, in_brackets, with_asides, without_brackets
 from fimad.labels.compounds import phrases
@@ -32,21 +31,19 @@ from fimad.labels.context.rests import breathes
 from fimad.labels.context.stretched import is_combo, raise_of, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
-from fimad.labels.matching import MAX_WORDS, is_cjk, matches, mend, mend_beside, segment, spellings
+from fimad.labels.matching import MAX_WORDS, matches, mend, mend_beside, neighbours, spellings
 from fimad.labels.pairs import known_pairs
 from fimad.labels.stated.circumstances import equipment_of, side_of
 from fimad.labels.stated.clocks import Stated
 from fimad.labels.stated.logs import as_logged
-from fimad.labels.stated.numbers import take_numbers
+from fimad.labels.stated.numbers import take_words
 from fimad.labels.stated.sequence import one_after_the_other
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
-from fimad.labels.text import Token, clean, tokens
+from fimad.labels.text import clean
 
 _MAX_ASIDES = 4
 _LONG_ASIDE = 10
 _MAX_TOKENS = 64
-# A time stamp in brackets that a title begins with is one like any other.
-_STAMP = re.compile(r"^\s*[\[(](\d{1,3}:\d{2}(?::\d{2})?)[\])](?=.*[^\W\d])")
 _SONG = re.compile(r"^\s*[\U0001f3b5\U0001f3b6\U0001f3bc\U0001f3a7\u266a\u266b\u266c]")
 # "Deadlift 405" is a weight.
 _MOST_TRAILING = 120
@@ -79,8 +76,7 @@ _ON_A_MAT_S = 60.0
 _OFF_HOLD = frozenset(("hold", "stretch", "yoga"))
 
 
-@dataclass(frozen=True)
-class TitleLabel:
+class TitleLabel(NamedTuple):
     """What a title says. Nothing is dropped: the title itself stays beside it.
 
     Parameters
@@ -134,38 +130,46 @@ class TitleLabel:
 
 
 def label_title(title: str | None) -> TitleLabel:
-    """Label one title by its words alone; about 10,000 a second."""
-    return _label((title or "")[:1200])
+    """Label one title by its words alone."""
+    return labelled((title or "")[:1200])
 
 
 @cache
 def _prepared() -> Lexicon:
     """The lexicon with all that is made of it once, so that no later title pays for it."""
     known_pairs()
+    neighbours()
     spellings()
     return lexicon()
 
 
 @lru_cache(maxsize=16384)
-def _label(title: str) -> TitleLabel:
+def labelled(title: str) -> TitleLabel:
+    """The label of a title of reasonable length, which is kept for the next that says the same."""
     found = _prepared()
-    text = _STEP.sub(r"\1. ", one_after_the_other(as_logged(clean(title))))
+    text = one_after_the_other(as_logged(clean(title)))
+    if "step" in text:
+        text = _STEP.sub(r"\1. ", text)
     if "x(" in text or "x (" in text:
         text = TIMES.sub(in_brackets, text)
-    main, asides = without_brackets(_STAMP.sub(r"\1 ", text))
+    main, asides = without_brackets(text)
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
-    if language not in (None, "en"):
-        reading = _read(main, found, frozenset((language or "",)))
+    if language and language != "en":
+        reading.matches = matches(reading.words, found, frozenset((language,)))
+        reading.phrases = phrases(reading.words, reading.matches, found)
     kept = unborrowed(reading.words, reading.matches, title, language)
     if len(kept) < len(reading.matches):
         reading.matches, reading.phrases = kept, phrases(reading.words, kept, found)
-    verdict = _of_its_name(reading, found, language) or decide(
-        reading.words, reading.matches, reading.phrases, reading.stated, found, language
-    )
-    # "Setu Bandha (bridge pose)": English beside another language.
-    notes = [_read(aside, found, frozenset((language, "en") if language else ())) for aside in asides[:_MAX_ASIDES]]
-    verdict = with_asides(verdict, reading, notes, found)
+    verdict = _of_its_name(reading, found, language) if len(reading.phrases) > 1 else None
+    if verdict is None:
+        verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
+    notes: list[Reading] = []
+    if asides:
+        # "Setu Bandha (bridge pose)": English beside another language.
+        spoken = frozenset((language, "en") if language else ())
+        notes = [_read(aside, found, spoken) for aside in asides[:_MAX_ASIDES]]
+        verdict = with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")
     if verdict.exercises == ["march"] and _MARCH.match(text):
@@ -173,17 +177,13 @@ def _label(title: str) -> TitleLabel:
     if reading.mended and ONE_WORD in verdict.evidence:
         # "Marco" is no march, a "footbridge" no bridge: a word of many meanings has to be that word.
         verdict = Verdict("other", 0.3, "none")
-    if verdict.kind in ("exercise", "other", "section") and _SONG.match(title) and not counted(reading.stated):
+    sung = not title.isascii() and _SONG.match(title) and not counted(reading.stated)
+    if sung and verdict.kind in ("exercise", "other", "section"):
         verdict = Verdict("other", 0.7, "words", evidence=["\u266a"])
     if verdict.kind == "rest" and breathes(text):
         verdict = Verdict("exercise", 0.75, "words", ["deep_breathing"], evidence=["breath"])
-    if verdict.method == "none" and _OFF.match(text):
-        verdict = Verdict("rest", 0.9, "words", evidence=["off"])
-    if not verdict.exercises and _REPEATS.match(text):
-        verdict = Verdict("exercise", 0.7, "words", ["running"], evidence=["x"])
-    if verdict.method == "none" and _ON.match(text):
-        verdict = Verdict("section", 0.8, "words", evidence=["on"])
-    everything = [reading, *notes]
+    if not verdict.exercises:
+        verdict = _timed(text, verdict)
     repetitions, duration_s = _counts(reading, verdict, found)
     sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
     for note in notes:
@@ -203,8 +203,10 @@ def _label(title: str) -> TitleLabel:
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
     # Long ones in brackets say how: "(one push up, then rotate; alternate sides)".
-    said = [reading, *(note for note in notes if len(note.words) < _LONG_ASIDE)]
-    side = next((each for each in (side_of(part.words, part.matches, found, language) for part in said) if each), None)
+    side = side_of(reading.words, reading.matches, found, language)
+    for note in notes:
+        if side is None and len(note.words) < _LONG_ASIDE:
+            side = side_of(note.words, note.matches, found, language)
     if verdict.kind == "talk":
         # "Can rep ranges of 4-6 reps ...?"
         side = repetitions = sets = None
@@ -230,7 +232,7 @@ def _label(title: str) -> TitleLabel:
             # "Rest (10)".
             duration_s, repetitions = float(repetitions or 0), None
     if verdict.exercises:
-        by_their_neighbours(verdict, everything, side)
+        by_their_neighbours(verdict, [reading, *notes], side)
     if verdict.kind == "section":
         # "Round 3 of 4", "ab circuit x2" count rounds.
         if (
@@ -254,7 +256,9 @@ def _label(title: str) -> TitleLabel:
         # "Swimming 30 s".
         soon = not reading.stated.measured and 0 < (duration_s or 0.0) <= _ON_A_MAT_S
         verdict.exercises = ["prone_swimming"] if soon else verdict.exercises
-    equipment = dict.fromkeys(each for part in everything for each in equipment_of(part.words, part.matches, found))
+    equipment = equipment_of(reading.words, reading.matches, found)
+    for note in notes:
+        equipment += equipment_of(note.words, note.matches, found)
     return TitleLabel(
         verdict.kind,
         round(verdict.confidence, 3),
@@ -267,41 +271,37 @@ def _label(title: str) -> TitleLabel:
         duration_s,
         rest_s,
         tempo,
-        tuple(equipment),
+        tuple(dict.fromkeys(equipment)),
         language,
         tuple(verdict.evidence),
     )
 
 
+def _timed(text: str, verdict: Verdict) -> Verdict:
+    """What a title is that names no exercise and says how long or how far."""
+    if verdict.method == "none" and _OFF.match(text):
+        return Verdict("rest", 0.9, "words", evidence=["off"])
+    if _REPEATS.match(text):
+        return Verdict("exercise", 0.7, "words", ["running"], evidence=["x"])
+    if verdict.method == "none" and _ON.match(text):
+        return Verdict("section", 0.8, "words", evidence=["on"])
+    return verdict
+
+
 def _read(text: str, found: Lexicon, languages: frozenset[str]) -> Reading:
     stated = Stated()
-    pieces = tokens(text)
-    if not text.isascii():
-        pieces = _cut(pieces, found)
-    words = take_numbers(pieces[:_MAX_TOKENS], found, stated)[:MAX_WORDS]
-    stated.bare = [each for each in stated.bare if each[0] < len(words)]
+    words = take_words(text, found, stated, _MAX_TOKENS)[:MAX_WORDS]
+    if stated.bare:
+        stated.bare = [each for each in stated.bare if each[0] < len(words)]
     mended: set[str] = set()
-    known = found.words
-    if any(word not in known and word.isalpha() for word in words):
+    if not found.words.issuperset(words) and not found.words.issuperset([word for word in words if word.isalpha()]):
         words = _mended(words, found, stated, mended)
-    joined = words if "1" not in words and "single" not in words and "one" not in words else list(join_limbs(words))
+    joined = join_limbs(words)
     if len(joined) != len(words):
         stated.bare = [(at, value) for at, value in _moved(stated.bare, words, joined)]
         words = joined
     got = matches(words, found, languages)
     return Reading(words, stated, got, phrases(words, got, found), mended)
-
-
-def _cut(pieces: list[Token], found: Lexicon) -> list[Token]:
-    """Runs of scripts without blanks, cut into known words and units."""
-    cut: list[Token] = []
-    for piece in pieces:
-        if piece.kind == "w" and is_cjk(piece.text) and piece.text not in found.words:
-            parts = segment(piece.text, found)
-            cut += [Token("w", part, piece.glued if not at else True) for at, part in enumerate(parts)]
-        else:
-            cut.append(piece)
-    return cut
 
 
 def _mended(words: list[str], found: Lexicon, stated: Stated, mended: set[str]) -> list[str]:

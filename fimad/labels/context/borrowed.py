@@ -30,6 +30,11 @@ def unborrowed(words: Sequence[str], matches: list[Match], title: str, language:
     >>> [label_title(title).exercises for title in ("Hip flexion", "Flexiones de brazos")]
     [(), ('push_up',)]
     """
+    for match in matches:
+        if "en" not in match.entry.languages:
+            break
+    else:
+        return matches
     if language not in (None, "en") and len(matches) > 1:
         return matches
     foreign = not title.isascii() and not title.translate(_TYPED).isascii()

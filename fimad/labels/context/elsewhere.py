@@ -14,7 +14,7 @@ from fimad.labels.taxonomy import Lexicon
 def of_a_song(words: Sequence[str], found_matches: list[Match], parts: list[Phrase], found: Lexicon) -> bool:
     """A word of many meanings, a sign, and words that name nothing: "Jump - Van Halen"; behind a comma it is said how."""
     named = [match.entry for match in found_matches if match.entry.type == "exercise"]
-    if not all(entry.weak for entry in named):
+    if not all([entry.weak for entry in named]):
         return False
     # "Finish time + splits"; "round 5: freestyle", but "round 1: jabs".
     swum = any(entry.id == "swimming" for entry in named)
@@ -43,16 +43,16 @@ _CLASSES = frozenset([
 
 def in_the_morning(words: Sequence[str]) -> bool:
     """Whether "good morning" says when a class is: "good morning prenatal yoga"."""
-    return list(words[:2]) == ["good", "morning"] and not _CLASSES.isdisjoint(words[2:3])
+    return words[0] == "good" and words[1:2] == ["morning"] and not _CLASSES.isdisjoint(words[2:3])
 
 
 def greets(words: Sequence[str], named: Match | None, exercises: list[str], found: Lexicon) -> bool:
     """ "Good morning! Let's move" is no exercise."""
-    if named is None or named.start or len(exercises) > 1 or list(words[:2]) != ["good", "morning"]:
+    if named is None or named.start or words[0] != "good" or words[1:2] != ["morning"] or len(exercises) > 1:
         return False
     if words[-1] == "!" and len(words) == 4 and words[2] == "walk":  # "Good morning walkers!"
         return True
-    if words[-1] == "!" and len(words) == 4 and content([words[2]], found):
+    if words[-1] == "!" and len(words) == 4 and content([words[2]]):
         # "Good morning yogis!"; "good morning squats!" are done.
         return words[2] not in HOW and words[2] not in HEADS and words[2] not in BODY
     return words[2:3] in (["!"], [","]) and any(word[0].isalpha() for word in words[3:])

@@ -7,7 +7,6 @@ names that stand in longer sentences, misspelt or not at all ("Git push"), where
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from fimad.labels.context.neighbours import ON_THE_MAT
 from fimad.labels.kinds import ONE_WORD
@@ -36,7 +35,7 @@ def in_list(label: TitleLabel, others: Sequence[TitleLabel]) -> TitleLabel:
         # Among exercises of Pilates.
         beside = sum(not ON_THE_MAT.isdisjoint(each.exercises) for each in others)
         if beside >= _LEAST_ON_THE_MAT:
-            return replace(label, exercises=("prone_swimming",), evidence=(*label.evidence, "on the mat"))
+            return label._replace(exercises=("prone_swimming",), evidence=(*label.evidence, "on the mat"))
     if not others or not _may_be(label) or (ONE_WORD not in label.evidence and len(others) < _LEAST_OTHERS):
         return label
     sure = sum(_of_a_workout(each) for each in others)
@@ -45,8 +44,7 @@ def in_list(label: TitleLabel, others: Sequence[TitleLabel]) -> TitleLabel:
         return label
     if alike and alike >= _ALIKE_SHARE * len(others):
         return label
-    return replace(
-        label,
+    return label._replace(
         kind="other",
         exercises=(),
         components=(),

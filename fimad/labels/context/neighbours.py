@@ -79,15 +79,41 @@ _OVERHEAD = frozenset(["push_press", "push_jerk", "power_clean", "snatch"])
 
 def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str | None) -> None:
     """Put the exercises of a verdict right by all words of the title."""
-    words, parts = readings[0].words, readings[0].phrases
+    words = readings[0].words
+    if len(verdict.exercises) > 1:
+        _beside_each_other(verdict, readings[0])
+    if "tricep_kickback" in verdict.exercises and not _BEHIND.isdisjoint(words) and "tricep" not in words:
+        # "Cable kickback, right glute".
+        verdict.exercises = ["donkey_kick" if each == "tricep_kickback" else each for each in verdict.exercises]
+    hung = _IN_STRAPS if not _STRAPS.isdisjoint(words) else _IN_RINGS if "ring" in words else {}
+    if hung:
+        verdict.exercises = [hung.get(each, each) for each in verdict.exercises]
+    if hung is _IN_STRAPS and "squat_to_bent_over_row" in verdict.exercises:
+        verdict.exercises = [each.replace("bent_over_row", "inverted_row") for each in verdict.exercises]
+        verdict.components = [each.replace("bent_over_row", "inverted_row") for each in verdict.components]
+    fought = bool(verdict.exercises) and _FOUGHT.issuperset(verdict.exercises)
+    if fought and _numbered(words):
+        # "*1-2*, front kick", "1-2 sprawl".
+        verdict.exercises = ["punch", *verdict.exercises]
+    if verdict.kind == "exercise":
+        named = list(dict.fromkeys(verdict.exercises))
+        if fought:
+            struck = [each for reading in readings for each in _struck(reading)] if _STRIKES.issuperset(named) else []
+            named = list(dict.fromkeys([*named, *struck, *_struck_alone(readings[0])]))
+        verdict.exercises = [by_one_limb(each, words, side, len(named) == 1) for each in named]
+
+
+def _beside_each_other(verdict: Verdict, reading: Reading) -> None:
+    """Put several exercises right, each by the others."""
+    words, parts = reading.words, reading.phrases
     if set(verdict.exercises) == _SWUM_ON_THE_MAT:
         # "Swimming: prone back extension".
         verdict.exercises = ["prone_swimming"]
-    if not ON_THE_MAT.isdisjoint(verdict.exercises):
+    if "swimming" in verdict.exercises and not ON_THE_MAT.isdisjoint(verdict.exercises):
         # "Swimming & seal".
         verdict.exercises = ["prone_swimming" if each == "swimming" else each for each in verdict.exercises]
     described = len(words) >= _DESCRIBED and bool(parts) and words[parts[0].end : parts[0].end + 1] in ([":"], ["-"])
-    if parts and parts[0].exercises and (described or _says_what_it_does(readings[0])):
+    if parts and parts[0].exercises and (described or _says_what_it_does(reading)):
         # "Gate swings: hop, land and drop into a low squat ...": what follows says how.
         special = [each for each in verdict.exercises if _is_a(each, parts[0].exercises[0])]
         # "Push-ups: knee push-ups".
@@ -98,36 +124,15 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
         if pair:
             # "Deadlift and row combo".
             verdict.exercises, verdict.components, verdict.method = [pair], verdict.exercises, "compound"
-    if not _BEHIND.isdisjoint(words) and "tricep" not in words:
-        # "Cable kickback, right glute".
-        verdict.exercises = ["donkey_kick" if each == "tricep_kickback" else each for each in verdict.exercises]
     if set(verdict.exercises) == _UP_AND_DOWN:
         # "Stand up, sit down".
         verdict.exercises, verdict.method = ["sit_to_stand"], "compound"
-    hung = _IN_STRAPS if not _STRAPS.isdisjoint(words) else _IN_RINGS if "ring" in words else {}
-    verdict.exercises = [hung.get(each, each) for each in verdict.exercises]
-    if hung is _IN_STRAPS and "squat_to_bent_over_row" in verdict.exercises:
-        verdict.exercises = [each.replace("bent_over_row", "inverted_row") for each in verdict.exercises]
-        verdict.components = [each.replace("bent_over_row", "inverted_row") for each in verdict.components]
-    bare = any(each.entry.id == "chest_press" and each.end - each.start == 1 for each in readings[0].matches)
+    bare = any(each.entry.id == "chest_press" and each.end - each.start == 1 for each in reading.matches)
     if bare and not _OVERHEAD.isdisjoint(verdict.exercises):
         # "Press, push press, jerk".
         verdict.exercises = ["overhead_press" if each == "chest_press" else each for each in verdict.exercises]
-    if verdict.exercises and _FOUGHT.issuperset(verdict.exercises) and _numbered(words):
-        # "*1-2*, front kick", "1-2 sprawl".
-        verdict.exercises = list(dict.fromkeys(["punch", *verdict.exercises]))
     if len(verdict.exercises) > 1:
-        verdict.exercises = [each for each in verdict.exercises if not _says_how(each, verdict.exercises, readings[0])]
-    if verdict.kind == "exercise":
-        struck = (
-            [each for reading in readings for each in _struck(reading)]
-            if _STRIKES.issuperset(verdict.exercises)
-            else []
-        )
-        if verdict.exercises and _FOUGHT.issuperset(verdict.exercises):
-            struck += _struck_alone(readings[0])
-        named = list(dict.fromkeys([*verdict.exercises, *struck]))
-        verdict.exercises = [by_one_limb(each, words, side, len(named) == 1) for each in named]
+        verdict.exercises = [each for each in verdict.exercises if not _says_how(each, verdict.exercises, reading)]
 
 
 def _is_a(exercise: str, other: str) -> bool:

@@ -16,7 +16,7 @@ _AT_LEAST = frozenset(["minimum", "min", "at", "least"])
 _PERSONS = frozenset(["my", "me", "you", "i", "we", "us", "her", "him"])
 
 
-@dataclass
+@dataclass(slots=True)
 class Reading:
     """A title or an aside of it, taken apart."""
 

@@ -17,11 +17,14 @@ _MUSCLES = frozenset(
     ["delt", "calf", "tibialis", "trap", "lat", "pec", "oblique", "bicep", "tricep", "quad", "hamstring", "glute"]
 )
 # What training is made of, in one word each.
+_PUSHED = frozenset(["push", "pull"])
 _PATTERNS = frozenset(["squat", "hinge", "lunge", "push", "pull", "carry", "rotation", "overhead", "core", "leg"])
 
 
 def of_muscles(words: Sequence[str], found_matches: list[Match]) -> bool:
     """Whether an exercise that is called as its muscle stands beside other parts of the body: "back & rear delts"."""
+    if len(found_matches) < 2:
+        return False
     named = [match for match in found_matches if match.entry.type in ("exercise", "section")]
     return len({match.entry.type for match in named}) > 1 and all(
         BODY.issuperset(words[match.start : match.end])
@@ -32,9 +35,11 @@ def of_muscles(words: Sequence[str], found_matches: list[Match]) -> bool:
 
 def of_patterns(words: Sequence[str], parts: list[Phrase]) -> bool:
     """Whether patterns of movement are listed: "Full body: squat / push / pull"."""
+    if _PUSHED.isdisjoint(words):
+        return False
     told = [words[part.start] for part in parts if part.end - part.start == 1 and words[part.start] in _PATTERNS]
     others = any(part.exercises and part.end - part.start > 1 for part in parts)
-    return len(set(told)) >= 3 and not others and not {"push", "pull"}.isdisjoint(told)
+    return len(set(told)) >= 3 and not others and not _PUSHED.isdisjoint(told)
 
 
 def of_sets(words: Sequence[str], rest: Match, stated: Stated) -> bool:
@@ -63,10 +68,12 @@ def section_head(
     if not found_matches:
         return ""
     last = found_matches[-1]
+    if last.entry.type != "section":
+        return ""
     # "Heavy bag round 2".
     if stated.bare and not (len(stated.bare) == 1 and stated.bare[0][0] == last.end == len(words) - 1):
         return ""
-    if last.entry.type == "section" and last.entry.id.startswith("warm up") and last.end == len(words):
+    if last.entry.id.startswith("warm up") and last.end == len(words):
         # "Squat warm-up sets".
         return last.entry.id
     before = [match for match in found_matches if match.entry.type == "exercise"]
@@ -75,7 +82,7 @@ def section_head(
     if before and all(tuple(words[match.start : match.end]) in found.equipment for match in before):
         # "Bench flow"; "cobra flow" is a cobra.
         heads = heads | {"flow"}
-    if last.entry.type != "section" or words[last.end - 1] not in heads:
+    if words[last.end - 1] not in heads:
         return ""
     # "Squat warm-up routine".
     start = next((match.start for match in reversed(found_matches) if match.entry.type != "section"), last.start)

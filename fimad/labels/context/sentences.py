@@ -102,6 +102,9 @@ def said_of(words: Sequence[str], start: int, end: int, name_start: int, name_en
     >>> [label_title(title).kind for title in ("She learned to squat", "Squats and why they matter", "Squats and hold")]
     ['talk', 'talk', 'exercise']
     """
+    if name_end == len(words) and start == name_start < 2:
+        # Nothing but the names.
+        return ""
     before = [word for word in words[start:name_start] if word[0].isalpha()]
     tail = list(words[name_end:end])
     following = list(words[end + 1 :]) if words[end : end + 1] and words[end] in ",:-|" else []

@@ -30,7 +30,7 @@ def stretch_of(words: Sequence[str], found: Lexicon) -> str:
     >>> label_title("Hamstrings (R)").exercises, label_title("Hamstrings").kind
     (('hamstring_stretch',), 'section')
     """
-    named = [word for word in content(words, found) if word not in _LIMBS]
+    named = [word for word in content(words) if word not in _LIMBS]
     if ("it", "band") in pairwise(words):
         named.insert(0, "it band")
     return _STRETCH_OF.get(" ".join(named), "")
@@ -41,7 +41,7 @@ _WORKED = {"adductor": "seated_hip_adduction", "abductor": "seated_hip_abduction
 
 def raise_of(words: Sequence[str], found: Lexicon, sets: int | None = None) -> str:
     """The exercise of a muscle that is all that is counted: "Calves 3x15", "Adductors 3x15"; "" if there is none."""
-    named = " ".join(content(words, found))
+    named = " ".join(content(words))
     return "calf_raise" if named == "calf" else _WORKED.get(named, "") if sets else ""
 
 

@@ -147,20 +147,21 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         return "", []
     if "vs" in words or "versus" in words:
         return "talk", ["versus"]
-    if any(words[at] == "or" and words[at + 1] in ("no", "not") for at in range(len(words) - 1)):
+    either = "or" in words
+    if either and any(words[at] == "or" and words[at + 1] in ("no", "not") for at in range(len(words) - 1)):
         # "Bench press: arch or no arch".
         return "talk", ["or no"]
     # "Hacks" is a squat where it stands alone.
     named = [match for match in named if not match.entry.weak] or named
     size = len(words)
-    for at in range(1, size - 1):
+    for at in range(1, 1 if QUESTIONS.isdisjoint(words) else size - 1):
         if words[at - 1] in _BREAKS and words[at] in QUESTIONS and words[at + 1] not in _BREAKS:
             # "Pull-ups: where to start".
             return "talk", [words[at]]
     if size > 2 and words[-2] in ("after", "over") and words[-1].isdigit() and int(words[-1]) in range(30, 100, 5):
         # "Squatting after 60".
         return "talk", list(words[-2:])
-    if any(words[at] == "or" and words[at + 1] in _OR_BAD for at in range(size - 1)):
+    if either and any(words[at] == "or" and words[at + 1] in _OR_BAD for at in range(size - 1)):
         # "Sit-ups: good or bad".
         return "talk", ["or", "bad"]
     if words[-1] == "why" or ("here" in words and "why" in words):
@@ -168,10 +169,10 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if len(words) > 1 and words[0] in SOUNDS and (words[1] in _BREAKS or words[1].isdigit()):
         # "Music: Run the World", "Track 4: Jump Around".
         return "other", [words[0]]
-    if words[-1] in _ENDS | _AILING and _joined_to(words, named[-1].end):
+    if (words[-1] in _ENDS or words[-1] in _AILING) and _joined_to(words, named[-1].end):
         # "Sit-ups, crunches and spinal health".
         return "talk", [words[-1]]
-    first = next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
+    first = 0 if words[0][0].isalpha() else next((at for at, word in enumerate(words) if word[0].isalpha()), 0)
     start, end = _stretch(words, named[0])
     if start >= 2 and words[start - 1] == ":" and words[start - 2] in _NOTES:
         return "talk", [words[start - 2]]
@@ -182,7 +183,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if words[first] in _NOTES and words[first + 1 : first + 2] == [":"]:
         # "Tools: walking, running & zone 2".
         return "talk", [words[first]]
-    colon = words.index(":") if ":" in words[first:] else 0
+    colon = words.index(":") if ":" in words and ":" in words[first:] else 0
     if first < colon < named[0].start and not _DISMISSED.isdisjoint(words[first:colon]):
         # "The most overrated exercise: upright rows".
         return "talk", [":"]
@@ -192,11 +193,27 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         asked = is_asked(words, first, size)
         if asked:
             return "talk", [asked]
-    for at in range(start, end - 1):
+    for at in range(start, end - 1 if "day" in words else start):
         if words[at] == "day" and at and words[at - 1].isdigit():
             return "section", [f"{words[at - 1]} day"]
     inside = [match for match in named if match.start >= start and match.end <= end]
     last = inside[-1]
+    if "pick" in words and words[words.index("pick") + 1 : words.index("pick") + 2] == ["one"]:
+        # "Squat, bench or deadlift: pick one".
+        return "talk", ["pick one"]
+    settled = _behind(words, end, named, last) if last.end < size else None
+    if settled is not None:
+        return settled
+    before = words[start : inside[0].start]
+    kind, told = _before(words, before, start, end, inside[0]) if before or "i" in words else ("", [])
+    if not kind:
+        word = said_of(words, start, end, inside[0].start, last.end)
+        kind, told = ("talk", [word]) if word else ("", [])
+    return kind, told
+
+
+def _behind(words: Sequence[str], end: int, named: Sequence[Match], last: Match) -> tuple[str, list[str]] | None:
+    """What the words behind the last name up to a break (at `end`) and behind that tell; None where they settle nothing."""
     if words[last.end : last.end + 1] == ["day"] and words[last.end + 1 : last.end + 2] != ["#"]:
         # "Deadlift day warm-up".
         return "section", ["day"]
@@ -235,9 +252,6 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
         if tail[at - 1] == "for" and tail[at] in _AIMS:
             # "Jump rope for weight loss".
             return "talk", ["for", tail[at]]
-    if "pick" in words and words[words.index("pick") + 1 : words.index("pick") + 2] == ["one"]:
-        # "Squat, bench or deadlift: pick one".
-        return "talk", ["pick one"]
     if tail and tail[-1] == "wrong":
         return "talk", ["wrong"]
     if "challenge" in words[last.end : end] and "day" in words[last.end :]:
@@ -271,12 +285,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     if spoken and (following[-1],) not in lexicon().equipment and not any(match.start > end for match in named):
         # "Bench press: elbow position"; "leg press, high foot position" says how, "clamshells - band" with what.
         return "talk", [following[-1]]
-    before = words[start : inside[0].start]
-    kind, told = _before(words, before, start, end, inside[0])
-    if not kind:
-        word = said_of(words, start, end, inside[0].start, last.end)
-        kind, told = ("talk", [word]) if word else ("", [])
-    return kind, told
+    return None
 
 
 def is_told(words: Sequence[str]) -> str:
@@ -379,6 +388,8 @@ def _before(words: Sequence[str], before: Sequence[str], start: int, end: int, n
 
 def _stretch(words: Sequence[str], match: Match) -> tuple[int, int]:
     """The words between breaks around a name."""
+    if _BREAKS.isdisjoint(words):
+        return 0, len(words)
     start, end = match.start, match.end
     while start and words[start - 1] not in _BREAKS:
         start -= 1

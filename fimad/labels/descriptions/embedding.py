@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -85,11 +84,10 @@ def matched(label: TitleLabel, title: str | None, nearest: NearestExercise, leas
     try:
         ((exercise, similarity),) = nearest.nearest([title])[0]
     except NotEmbedded as error:
-        return replace(label, evidence=(*label.evidence, f"not embedded: {error}"))
+        return label._replace(evidence=(*label.evidence, f"not embedded: {error}"))
     if similarity < least:
         return label
-    return replace(
-        label,
+    return label._replace(
         kind="exercise",
         exercises=(exercise,),
         method="embedding",

@@ -22,6 +22,7 @@ _SHORT = {"der": "es", "re": "de", "li": "de"}
 _LEADS_STEP = frozenset([
     "on", "off", "onto", "from", "over", "with", "using", "against", "a", "the", "low", "high", "aerobic", "and", "auf", "mit", "vom", "sur", "avec", "con", "su", "al",
 ])  # fmt: skip
+_SHORTEST = frozenset("lr")
 _AT_ONCE = frozenset(["into", "after", "away"])
 _ACROSS = frozenset([("l", "to", "r"), ("r", "to", "l"), ("left", "to", "right"), ("right", "to", "left")])
 
@@ -32,8 +33,8 @@ def side_of(
     """``left``, ``right``, ``both`` or None."""
     sides: list[str] = []
     size = len(words)
-    first_words = found.first_words
-    at = 0
+    begins = found.side_words
+    at = size if begins.isdisjoint(words) and _SHORTEST.isdisjoint(words) else 0
     while at < size:
         word = words[at]
         step = 1
@@ -42,17 +43,17 @@ def side_of(
         elif word in ("l", "r", "left", "right") and tuple(words[at : at + 3]) in _ACROSS:
             # "Shuffle right to left" goes both ways and is done on neither side.
             step = 3
-        elif word in first_words and word not in ("l", "r"):
+        elif word in begins and word not in _SHORTEST:
             for length in (3, 2, 1):
                 value = found.sides.get(tuple(words[at : at + length])) if at + length <= size else None
                 if value:
                     sides.append(value)
                     step = length
                     break
-        elif word in ("l", "r") and tuple(words[at : at + 3]) in (("l", "and", "r"), ("r", "and", "l")):
+        elif word in _SHORTEST and tuple(words[at : at + 3]) in (("l", "and", "r"), ("r", "and", "l")):
             sides.append("both")
             step = 3
-        elif word in ("l", "r"):
+        elif word in _SHORTEST:
             inside = any(m.start <= at < m.end and m.entry.type == "exercise" for m in found_matches)
             # "10 R 10 L".
             counted = not inside and 0 < at < size - 1 and words[at - 1].isdigit()
@@ -91,7 +92,7 @@ def _at_once(words: Sequence[str], at: int) -> bool:
 
 def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon) -> list[str]:
     """Equipment that is stated, in order."""
-    if not any(word in found.first_words for word in words):
+    if found.gear_words.isdisjoint(words):
         return []
     named = {at for match in found_matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
     stretch = any(
@@ -108,7 +109,7 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
     at = 0
     while at < len(words):
         step = 1
-        if words[at] in found.first_words:
+        if words[at] in found.gear_words:
             for length in (3, 2, 1):
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
                 if value:

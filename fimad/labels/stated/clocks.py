@@ -14,7 +14,7 @@ SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 _MAX_CLOCK_S = 1800.0
 
 
-@dataclass
+@dataclass(slots=True)
 class Stated:
     """What a title says in numbers.
 

@@ -8,6 +8,9 @@ from fimad.labels.stated.places import abbreviated, letter_order, of_a_clock
 from fimad.labels.stated.series import MOST_SETS
 from fimad.labels.text import Token, canonical
 
+# Words that may count, besides single letters. All others are left as they are.
+COUNTING = frozenset([*NUMBERS, "min", "minute", "every", "ea"])
+
 
 def take_word(found: list[Token], at: int, words: list[str], units: dict[str, str], into: Stated) -> int:
     """Take a word of a title: a number, a unit of one, or one of the words that are left; where it ends."""

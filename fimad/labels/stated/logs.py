@@ -54,6 +54,7 @@ _COUNTED = re.compile(
     rf"({'|'.join(_SHORT)})\b"
     r"(?= *[-:]? *(?:\d{1,4}(?:\.\d)? ?(?:kgs?|lbs?)? ?(?:x ?\d|sets?\b|/\d{1,3}/\d)|x ?\d))"
 )
+_COUNTS = re.compile(r"x ?\d|set|/\d")
 # On a treadmill: an incline of 12, a speed of 3, 30 minutes.
 _TREADMILL = re.compile(r"\b12[-/ ]3[-/ ]30\b")
 
@@ -84,6 +85,8 @@ def as_logged(text: str) -> str:
         text = _LATERALS.sub(r"\1\2lateral raise", text)
     if "12" in text:
         text = _TREADMILL.sub("" if "walk" in text else "treadmill walk", text)
-    return _COUNTED.sub(
-        lambda match: match.group(1) + match.group(2) + _SHORT[match.group(3)], _MAKER.sub("machine", text)
-    )
+    if "fitness" in text or "strength" in text or "body" in text or "trac" in text or "gym" in text or "med" in text:
+        text = _MAKER.sub("machine", text)
+    if ("x" in text or "set" in text or "/" in text) and _COUNTS.search(text):
+        text = _COUNTED.sub(lambda match: match.group(1) + match.group(2) + _SHORT[match.group(3)], text)
+    return text

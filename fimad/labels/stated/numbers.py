@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from fimad.labels.matching import is_cjk, segment
 from fimad.labels.stated.clocks import (
     SECONDS,
     Stated,
@@ -32,7 +33,7 @@ from fimad.labels.stated.counted_words import (
     is_limb,
     of_each,
 )
-from fimad.labels.stated.in_words import take_word
+from fimad.labels.stated.in_words import COUNTING, take_word
 from fimad.labels.stated.places import after_hash
 from fimad.labels.stated.series import (
     MOST_EFFORT,
@@ -45,7 +46,7 @@ from fimad.labels.stated.series import (
     take_with_unit,
 )
 from fimad.labels.taxonomy import Lexicon
-from fimad.labels.text import Token
+from fimad.labels.text import Token, canonical, tokens
 
 # "0640-0650" says when.
 _CLOCK_DIGITS = 4
@@ -59,6 +60,29 @@ _OF = frozenset(["of", "von", "de", "sur", "di"])
 _TOLD_OF = frozenset([*SECONDS, "set", "repetition"])
 
 
+def take_words(text: str, lexicon: Lexicon, into: Stated, most: int) -> list[str]:
+    """The canonical words and signs of a cleaned text, of `most` tokens at most; the numbers go into `into`."""
+    plain = text.split()
+    if text.isascii() and "".join(plain).isalpha() and COUNTING.isdisjoint(plain):
+        return [form for word in plain[:most] for form in canonical(word)]
+    pieces = tokens(text)
+    if not text.isascii():
+        pieces = _cut(pieces, lexicon)
+    return take_numbers(pieces[:most], lexicon, into)
+
+
+def _cut(pieces: list[Token], lexicon: Lexicon) -> list[Token]:
+    """Runs of scripts without blanks, cut into known words and units."""
+    cut: list[Token] = []
+    for piece in pieces:
+        if piece.kind == "w" and is_cjk(piece.text) and piece.text not in lexicon.words:
+            parts = segment(piece.text, lexicon)
+            cut += [Token("w", part, piece.glued if not at else True) for at, part in enumerate(parts)]
+        else:
+            cut.append(piece)
+    return cut
+
+
 def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str]:
     """What is left of the tokens as canonical words and signs; the numbers go into `into`."""
     words: list[str] = []
@@ -68,7 +92,11 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
     while at < size:
         kind, text, glued = found[at]
         if kind == "w":
-            at = take_word(found, at, words, units, into)
+            if len(text) > 1 and text not in COUNTING:
+                words.extend(canonical(text))
+                at += 1
+            else:
+                at = take_word(found, at, words, units, into)
         elif kind == "p":
             if text == "#" and at + 1 < size and found[at + 1].kind == "n":
                 at = after_hash(found, at, words, into)

@@ -54,11 +54,13 @@ def one_after_the_other(text: str) -> str:
         text = _AFTERWARDS.sub(" | ", text)
     if " - w" in text:
         text = _SIGN_WITH.sub(" ", text)
-    if _COUNTED.match(text):
+    # Either begins with a number, or with a letter and a number.
+    numbered = not text[:2].isalpha()
+    if numbered and _COUNTED.match(text):
         text = _NEXT_MEASURED.sub(" | ", _NEXT_COUNTED.sub(" | ", text) if " - " in text else text)
-    if _PLACED.match(text):
+    if numbered and _PLACED.match(text):
         text = _NEXT_PLACE.sub(" | ", text)
-    if not _SUPERSET.search(text):
+    if not ("set" in text or " ss " in text) or not _SUPERSET.search(text):
         return text
     return _BOTH.sub(" | ", _BEHIND_STROKE.sub(r"\1", _BETWEEN.sub(" | ", _PAIRED.sub(" | ", text))))
 
