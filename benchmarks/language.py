@@ -63,12 +63,14 @@ def blind() -> list[Case]:
 
 
 MET = (
-    *(f"met_{number}" for number in range(1, 46)),
+    *(f"met_{number}" for number in range(1, 48)),
     "met_others",
     "met_others_2",
     "met_others_3",
     "met_others_4",
     "met_others_5",
+    "met_others_6",
+    "met_others_7",
 )
 
 

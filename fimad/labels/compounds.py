@@ -110,11 +110,13 @@ def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], fou
     for match in inside:
         rest += words[at : match.start]
         at = match.end
-    rest = content([*rest, *words[at:end]])
-    phrase.uncovered = len(rest)
+    if at < end:
+        rest += words[at:end]
     if rest:
+        rest = content(rest)
+        phrase.uncovered = len(rest)
         rest = [word for word in rest if word not in HOW]
-    strong = [match for match in named if not match.entry.weak]
+    strong = named if len(named) == 1 and not named[0].entry.weak else [each for each in named if not each.entry.weak]
     if named and not strong and _not_alone(words, start, end, named[0], inside):
         phrase.weak, phrase.used = True, named[0].used
         return phrase
@@ -278,6 +280,11 @@ def _grip(words: Sequence[str], match: Match) -> bool:
 
 # Before "box" they make a thing of it: "sit on a box", "short box flat back".
 _A_THING = frozenset(["a", "the", "on", "onto", "off", "over", "from", "short", "long", "plyo"])
+_FURNITURE = frozenset(["chair", "bench", "wall", "stool", "sofa"])
+_AT = frozenset(
+    ["on", "off", "behind", "beside", "against", "near", "at", "from", "by", "facing", "holding", "using", "with"]
+)
+_DETERMINERS = frozenset(["a", "the", "your", "it", "sturdy", "low", "high"])
 # Names that are numbers, or that section words stand before, are names only of their own.
 _ALONE = frozenset(["21", "360", "split"])
 
@@ -289,6 +296,14 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
         return any((word,) not in lexicon().sides for word in (*words[start : named.start], *words[named.end : end]))
     before = words[start : named.start]
     if before and (words[named.start : named.end] == ["box"] and before[-1] in _A_THING):
+        return True
+    if (
+        before
+        and words[named.start : named.end][0] in _FURNITURE
+        and named.end - named.start == 1
+        and _stands_beside(before)
+    ):
+        # "Standing *behind the chair*: heel raises".
         return True
     if "repeat" in before and words[named.start : named.end] == ["cycle"]:
         # "Repeat 8 cycles".
@@ -307,6 +322,12 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
         or (thrown and match.entry.type == "section" and match.end == named.start and words[match.start] in BODY)
         for match in inside
     )
+
+
+def _stands_beside(before: Sequence[str]) -> bool:
+    """Whether words lead to a thing that one stands, sits or lies on or beside."""
+    last = next((word for word in reversed(before) if word not in _DETERMINERS), "")
+    return last in _AT
 
 
 def _joined(words: Sequence[str], named: list[Match]) -> str | None:

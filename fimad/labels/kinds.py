@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from fimad.labels.compounds import content, is_whole
 from fimad.labels.context.elsewhere import greets, in_the_morning, of_a_song
 from fimad.labels.context.movements import BODY, CONJUNCTIONS, HEADS, HOW, LOOSE, PREPOSITIONS
 from fimad.labels.context.rests import CHANGES, VERSUS, none_needed, said_of_rest
-from fimad.labels.context.sections import OPENS, of_muscles, of_patterns, of_sets, section_head, whole_workout
+from fimad.labels.context.sections import (
+    OPENS,
+    of_muscles,
+    of_patterns,
+    of_sets,
+    of_the_belly,
+    section_head,
+    whole_workout,
+)
 from fimad.labels.context.sentences import AMOUNTS, come_to
-from fimad.labels.context.subjects import about, is_told
+from fimad.labels.context.subjects import SOUNDS, about, is_spoken, is_told
+from fimad.labels.context.unlisted import PERSONS, WEEKDAYS, unlisted_words
 from fimad.labels.matching import Match
 from fimad.labels.parts import Phrase
 from fimad.labels.stated.clocks import Stated
@@ -36,43 +44,15 @@ _WEAK_TALK = frozenset(
 _FINITE = frozenset(["is", "are", "was", "were", "can", "will", "should", "must", "may", "has", "have"])
 _STRANGE, _LONG = 3, 6
 _RECOVERY = frozenset(["recovery", "active recovery"])
-_WHOLE = frozenset(["full", "total", "whole"])
 _ASKS = frozenset([
     "how", "why", "what", "which", "should", "when", "who", "where", "is", "are", "does", "can", "did",
     "wie", "warum", "cómo", "como", "comment", "pourquoi", "come", "perché", "porque", "por", "как",
     "почему", "зачем", "nasıl", "jak", "dlaczego", "hoe", "waarom", "hur", "varför", "¿",
 ])  # fmt: skip
-# Somebody speaks: with no other word that is known it is talk.
-_PERSONS = frozenset(
-    [
-        "i",
-        "i'm",
-        "i've",
-        "you",
-        "you're",
-        "we",
-        "we're",
-        "my",
-        "me",
-        "your",
-        "us",
-        "our",
-        "they",
-        "he",
-        "she",
-        "yourself",
-        "myself",
-    ]
-)
-_WEEKDAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
-_MAX_UNLISTED = 8
+_ENGLISH_ONLY = frozenset(["i", "im"])
 _REPORTS = frozenset(
     ["review", "results", "study", "update", "history", "comparison", "science", "news", "topic", "story"]
 )
-# What follows is no part of the body, but how often it is done.
-_OF_BOTH = frozenset(["each", "per", "both", "either", "every"])
-# Without a part of the body they name no exercise: "partner stretches", "pulses & holds".
-_VAGUE = frozenset(["stretch", "pulse", "hold", "drill", "flow", "release", "pose", "balance"])
 _OF = frozenset(
     [
         "der",
@@ -136,11 +116,16 @@ def decide(
         said_otherwise = of_a_song(words, found_matches, parts, found) or of_muscles(words, found_matches)
         if said_otherwise or in_the_morning(words):
             exercises = []
+    if exercises == ["sit_up"] and not counts and of_the_belly(words, found_matches):
+        exercises = []
     if not counts and of_patterns(words, parts):
         return Verdict("section", 0.75, "words", evidence=["push" if "push" in words else "pull"])
     if exercises == ["deep_breathing"] and not CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
+    if len(words) > 2 and words[0] in SOUNDS and words[1] == ":":
+        # "Song: Rust - Black Label Society".
+        return Verdict("other", 0.8, "words", evidence=[words[0]])
     first = found_matches[0] if found_matches else None
     named = by_type["exercise"][0] if by_type["exercise"] else None
     if greets(words, named, exercises, found):
@@ -152,16 +137,21 @@ def decide(
         said = [each for each in said if not _is_for_an_ill(words, each, by_type["section"])]
         # "Suspension *trainer* row".
         said = [each for each in said if tuple(words[max(each.start - 1, 0) : each.end]) not in found.equipment]
+        said = [each for each in said if not _of_an_opening(words, each, by_type["section"])]
     talk = _talk(words, said, exercises, first, uncovered)
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
     rest = said_of_rest(words, by_type["rest"], bool(exercises), named, uncovered) if by_type["rest"] else []
+    if rest and exercises and _RECOVERY.issuperset(rest) and _recovers_by(words, by_type["rest"][0], exercises, found):
+        rest = []
     if rest and _RECOVERY.issuperset(rest) and whole_workout(words, by_type["section"]):
         # "Recovery circuit", "active recovery workout".
         rest = []
     both = stated.duration_s is not None and stated.rest_s is not None
     if rest and not exercises and (both or of_sets(words, by_type["rest"][0], stated)):
         return Verdict("section", 0.85, "words", evidence=rest)
+    if not exercises and language in (None, "en") and is_spoken(words):
+        return Verdict("talk", 0.7, "words", evidence=["i"])
     if not exercises and language in (None, "en") and _states(words, stated) and not by_type["other"]:
         return Verdict("talk", 0.75, "words", evidence=["is"])
     # "20 s work, 10 s rest: squats" says when the rest is.
@@ -169,7 +159,9 @@ def decide(
         return Verdict("rest", 0.95 if not exercises else 0.85, "words", evidence=rest)
     more = _says_more(words, by_type["exercise"])
     if more and by_type["exercise"]:
-        kind, told = about(words, by_type["exercise"])
+        # "Im Liegen", "con i piedi": no English persons.
+        heard = words if language in (None, "en") else ["_" if word in _ENGLISH_ONLY else word for word in words]
+        kind, told = about(heard, by_type["exercise"])
         if kind:
             return Verdict(kind, 0.85, "words", evidence=told)
     if more and exercises and language == "en" and not counts:
@@ -184,7 +176,7 @@ def decide(
         if not counts and by_type["exercise"] and all(match.entry.weak for match in by_type["exercise"]):
             verdict.confidence, verdict.evidence = min(0.75, verdict.confidence), [*verdict.evidence, ONE_WORD]
         return verdict
-    verdict = _without_names(words, by_type, parts, stated, found, uncovered)
+    verdict = _without_names(words, by_type, parts, stated, uncovered, found, language)
     if verdict.kind == "section" and language in (None, "en") and uncovered >= _STRANGE and not by_type["exercise"]:
         # "A deload every 6 weeks is recommended: ...".
         long = sum(word[0].isalpha() for word in words) >= _LONG
@@ -193,10 +185,19 @@ def decide(
     return verdict
 
 
+def _recovers_by(words: Sequence[str], rest: Match, exercises: list[str], found: Lexicon) -> bool:
+    """Whether what is done after the work is named: "recovery: foam rolling quads"."""
+    told = words[rest.end : rest.end + 1] in ([":"], ["-"])
+    known = [found.exercises[each] for each in exercises if each in found.exercises]
+    return told and all(
+        each.pattern in ("stretch", "mobility", "yoga", "massage") or each.id == "foam_roll" for each in known
+    )
+
+
 def _says_more(words: Sequence[str], named: list[Match]) -> bool:
-    """Whether any word is none of an exercise's name."""
+    """Whether any word is none of an exercise's name; "hacks" are one only where nothing else is named."""
     at = 0
-    for match in named:
+    for match in [match for match in named if not match.entry.weak] or named:
         for word in words[at : match.start]:
             if word[0].isalpha():
                 return True
@@ -277,6 +278,17 @@ def _talk(
     return []
 
 
+def _of_an_opening(words: Sequence[str], match: Match, sections: list[Match]) -> bool:
+    """Whether a warm-up or a cool-down is said with it: "warm-up *protocol*", "cool down – "Someone *Like* You""."""
+    opening = sections[0] if sections and sections[0].entry.id in OPENS and not sections[0].start else None
+    if opening is None or match.start < opening.end:
+        return False
+    named = words[match.start : match.end] == ["protocol"] and match.end == len(words)
+    return named or (
+        words[opening.end :].count('"') == 2 and words[-1] == '"' and '"' in words[opening.end : match.start]
+    )
+
+
 def _is_for_an_ill(words: Sequence[str], match: Match, sections: list[Match]) -> bool:
     """Whether a pain is only what a part of a workout is good for: "yoga for back *pain*"."""
     if match.entry.id not in ("pain", "injury", "injuries") or not sections:
@@ -294,19 +306,20 @@ def _without_names(
     by_type: dict[str, list[Match]],
     parts: list[Phrase],
     stated: Stated,
-    found: Lexicon,
     uncovered: int,
+    found: Lexicon,
+    language: str | None,
 ) -> Verdict:
     # "8 each leg": no leg day.
     sections = [each for each in by_type["section"] if not _is_counted_on(words, each)]
     others = by_type["other"]
     letters = [word for word in words if word[0].isalpha()]
     covered, numbered = sum(match.used for match in sections), "#" in words
-    unlisted = _unlisted(words, letters, parts, found, by_type)
+    unlisted = unlisted_words(words, letters, found, by_type)
     if numbered and list(words[1:3]) == ["#", ":"] and words[0] in ("exercise", "move", "movement"):
         # "Exercise 7: sideways roll".
         behind = list(words[3:])
-        unlisted = _unlisted(behind, [word for word in behind if word[0].isalpha()], parts, found, by_type)
+        unlisted = unlisted_words(behind, [word for word in behind if word[0].isalpha()], found, by_type)
         sections, numbered = ([], False) if unlisted else (sections, numbered)
     if not by_type["exercise"] and not VERSUS.isdisjoint(words):
         return Verdict("talk", 0.8, "words", evidence=["versus"])
@@ -332,12 +345,16 @@ def _without_names(
         return Verdict("section", 0.5, "words", evidence=[match.entry.id for match in sections])
     if stated.sets and not content(letters):
         return Verdict("section", 0.7, "words", evidence=["sets"])
-    if len(letters) == 1 and letters[0] in _WEEKDAYS:
+    if len(letters) == 1 and letters[0] in WEEKDAYS:
         return Verdict("section", 0.6, "words", evidence=letters)
     if letters == ["namaste"]:
         return Verdict("talk", 0.7, "words", evidence=letters)
     # "Im fine" speaks; within a title "im" is German: "Gleiten im Ausfallschritt".
-    said = "im" if letters[:1] == ["im"] else next((word for word in letters if word in _PERSONS), "")
+    said = (
+        "im"
+        if letters[:1] == ["im"] and language in (None, "en")
+        else next((word for word in letters if word in PERSONS), "")
+    )
     if said and len(letters) > 2:
         return Verdict("talk", 0.6, "words", evidence=[said])
     return Verdict("other", 0.3, "none")
@@ -352,48 +369,3 @@ def _ends_in_a_head(words: Sequence[str], sections: list[Match]) -> bool:
     """Whether the last word is an exercise's and no part of a workout: "close-grip *press*", not "leg *stretch*"."""
     at = next((at for at in range(len(words) - 1, -1, -1) if words[at][0].isalpha()), -1)
     return at >= 0 and words[at] in HEADS - LOOSE and not any(match.start <= at < match.end for match in sections)
-
-
-def _unlisted(
-    words: Sequence[str], letters: list[str], parts: list[Phrase], found: Lexicon, by_type: dict[str, list[Match]]
-) -> list[str]:
-    """The words that say that this is an exercise that the taxonomy does not have; empty if it isn't one."""
-    if not 2 <= len(letters) <= _MAX_UNLISTED or by_type["other"]:
-        return []
-    if (
-        (letters[0] == "the" and len(letters) == 2)
-        or not _PERSONS.isdisjoint(letters)
-        or not _WEEKDAYS.isdisjoint(letters)
-    ):
-        # "The Climb", "I couldn't walk for 6 weeks", "Monday: push".
-        return []
-    if len(set(letters)) == 1:
-        # "Swing swing swing".
-        return []
-    heads = [word for word in letters if word in HEADS]
-    # "Full body stretch & flow": all of it is no part of it.
-    limbs = [
-        (before, word)
-        for before, word in pairwise(["", *letters])
-        if word in BODY and not (word == "body" and before in _WHOLE)
-    ]
-    # "Hold 90 s each side".
-    body, done = [word for _, word in limbs], [word for before, word in limbs if before not in _OF_BOTH]
-    if not heads or (not (body if "balance" in heads else done) and (_VAGUE | LOOSE).issuperset(heads)):
-        return []
-    counted = bool(stated_counts(words)) and not LOOSE.issuperset(heads)
-    last = next((word for word in reversed(letters) if word not in found.fillers), "")
-    known = len(heads) + len(body)
-    if (last in HEADS and (known >= 2 or (len(letters) <= 4 and last not in LOOSE))) or counted:
-        return [*heads, *body]
-    strange = [word for word in content(letters) if word not in found.words and word not in HEADS and word not in BODY]
-    if len(strange) > 1:
-        # "Swing Low Sweet Chariot".
-        return []
-    return [*heads, *body] if known >= 2 and known * 2 >= len(content(letters)) + 1 else []
-
-
-def stated_counts(words: Sequence[str]) -> list[str]:
-    """The numbers that stand among the words."""
-    ordinal = (["th"], ["st"], ["nd"], ["rd"])
-    return [word for at, word in enumerate(words) if word.isdigit() and words[at + 1 : at + 2] not in ordinal]

@@ -77,7 +77,13 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
         if first is None or (word in _HELD_BY and at and words[at - 1] in _HELD_BY[word]):
             scores[at] = score
             continue
-        for end, node, used, skipped in _walk(first, words, at + 1, size, skippable):
+        after = at + 1
+        if after == size or (words[after] not in first.next and words[after] not in skippable):
+            # Nothing follows that belongs to it.
+            ends = [(after, first, 0.6 if word in _GEAR else 1.0, 0)] if first.entries else []
+        else:
+            ends = _walk(first, words, after, size, skippable)
+        for end, node, used, skipped in ends:
             entry, value = _pick(node.entries, languages, used)
             # One long name rather than two short ones.
             following = best[end]
@@ -109,15 +115,17 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
 
 def _whole(words: Sequence[str], node: Node) -> Match | None:
     """The exercise that all words are the name of, if they say nothing else."""
-    used = 0.85 if words and words[0] in _JOINTS else 0.0
     for word in words:
         following = node.next.get(word)
         if following is None:
             return None
         node = following
+    if len(node.entries) != 1 or node.entries[0].type != "exercise" or node.entries[0].weak:
+        return None
+    used = 0.85 if words[0] in _JOINTS else 0.0
+    for word in words:
         used += _CARRIED.get(word, 1.0)
-    entry = node.entries[0] if len(node.entries) == 1 else None
-    return Match(0, len(words), entry, used) if entry and entry.type == "exercise" and not entry.weak else None
+    return Match(0, len(words), node.entries[0], used)
 
 
 def _right_headed(words: Sequence[str], taken: list[Match], match: Match, found: Lexicon) -> Match:
@@ -152,9 +160,6 @@ def _whole_lift(words: Sequence[str], taken: list[Match], match: Match, found: L
 def _walk(
     first: Node, words: Sequence[str], start: int, size: int, skippable: frozenset[str]
 ) -> list[tuple[int, Node, float, int]]:
-    if start == size or (words[start] not in first.next and words[start] not in skippable):
-        # Nothing follows that belongs to it.
-        return [(start, first, 0.6 if words[start - 1] in _GEAR else 1.0, 0)] if first.entries else []
     ends = []
     pending = [(first, start, 0.6 if words[start - 1] in _GEAR else 1.0, 0)]
     while pending:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from fimad.labels.context.movements import BELLY, BODY
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import known_pairs
 from fimad.labels.taxonomy import Entry, Lexicon
@@ -19,6 +20,25 @@ WITHOUT = frozenset(["no", "without", "not", "minus"])
 _GAITS = frozenset(["walk", "run", "jog", "sprint"])
 # A name with a stroke in it has fewer words.
 _MOST_OF_HALVES = 4
+_MOST_OF_A_NAME = 7
+_HELD = frozenset(["kneeling", "standing", "seated", "lying", "side"])
+_FURNITURE = frozenset(
+    [
+        "chair",
+        "chaise",
+        "silla",
+        "cadeira",
+        "sedia",
+        "stuhl",
+        "wall",
+        "mur",
+        "pared",
+        "parede",
+        "muro",
+        "parete",
+        "wand",
+    ]
+)
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap", "bridge (arms crossed)".
@@ -63,11 +83,17 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
             if len(phrase.exercises) == 1 and (phrase.exercises[0] in BESIDE or _circumstance(words, phrase, found)):
                 # "Lying: leg raises", "with chair: dips".
                 phrase.exercises = []
-    _without_either(words, made)
-    _joined_by_a_stroke(words, made, found)
+    if ":" in words:
+        _headed(words, made)
+        _held_before(words, made, found)
+    stroke = "/" in words
+    if stroke:
+        _without_either(words, made)
+        _joined_by_a_stroke(words, made, found)
     _said_behind(words, made, found_matches, found)
     _shared_heads(words, made, found)
-    _shared_beginnings(words, made, found)
+    if stroke:
+        _shared_beginnings(words, made, found)
     _with_press(words, made, found)
     if len(made) > 1 and _one_in_parts(words, made, found):
         return
@@ -86,6 +112,31 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
         _across(words, made, found, other)
 
 
+def _headed(words: Sequence[str], made: list[Phrase]) -> None:
+    """ "Addominali: sit-up": muscles that are a word for an exercise as well are a heading before others."""
+    head = made[0]
+    alone = head.end - head.start == 1 and words[head.start] in BELLY
+    if alone and words[head.end] == ":" and any(each.exercises for each in made[1:]):
+        head.exercises = []
+
+
+def _held_before(words: Sequence[str], made: list[Phrase], found: Lexicon) -> None:
+    """ "Side-lying: leg raise", "Bauchlage: Beine heben": how the body is held stands before a colon, and is a part of the name."""
+    for first, second in pairwise(made):
+        if words[first.end] != ":" or len(second.exercises) != 1 or (first.exercises and not first.weak):
+            continue
+        whole = [*words[first.start : first.end], *words[second.start : second.end]]
+        named = exact(whole, found) if len(whole) <= _MOST_OF_A_NAME else None
+        entry = named or (bag_match(whole, found, whole=True) if len(whole) <= _MOST_OF_A_NAME else None)
+        if entry is None or entry.weak or entry.id == second.exercises[0]:
+            continue
+        if BODY.difference(_HELD).issuperset(words[first.start : first.end]):
+            # "Chest: push-ups" are for it.
+            continue
+        if named or second.exercises[0] in list(found.ancestors(entry.id))[1:]:
+            second.exercises, second.method, first.exercises, first.uncovered = [entry.id], "reordered", [], 0
+
+
 def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
     """Whether a phrase only says how the body is held or with what: "lying", "with chair"."""
     if (
@@ -100,6 +151,9 @@ def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
     on = words[phrase.start - 2 : phrase.start - 1] if phrase.start > 1 else []
     if list(words[phrase.start : phrase.end]) == ["treadmill"] and not _GAITS.isdisjoint(on):
         # "Walking, treadmill".
+        return True
+    if phrase.weak and phrase.start and phrase.end - phrase.start == 1 and words[phrase.start] in _FURNITURE:
+        # "Étirement du cou, chaise".
         return True
     gear = any((word,) in found.equipment for word in words[phrase.start : phrase.end])
     return found.exercises[phrase.exercises[0]].pattern == "posture" or (
@@ -200,7 +254,9 @@ def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> Non
     """ "Curl + press", "clean + press": a press of nothing is the second half of one exercise."""
     for first, second in pairwise(made):
         alone = (
-            second.end - second.start <= 4 and words[second.start] == "press" and second.exercises == ["chest_press"]
+            second.end - second.start <= 4
+            and words[second.start] in ("press", "developpe")
+            and second.exercises in (["chest_press"], ["developpe"])
         )
         if alone and words[first.end] in "+>/" and len(first.exercises) == 1:
             one = next(

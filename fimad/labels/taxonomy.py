@@ -216,6 +216,9 @@ _AMBIGUOUS = frozenset([
     "flamingo", "flutter", "mermaid", "cannonball", "cocoon", "helicopter", "gate", "bird", "planche",
     "pistol", "zottman", "bowl", "serve", "clap", "walk", "oyster", "spidermans", "bridge", "row",
     "fly", "press", "swing", "curl", "twist", "hop", "skip", "chop", "shuffle", "scissor", "bicycle",
+    "accelerate", "acceleration", "aquaman", "candlestick", "caterpillar", "charleston", "crucifix", "dart", "dash", "firefly",
+    "grasshopper", "hillbilly", "hula", "mitt", "mosey", "pretzel", "shoelace",
+    "shuttle", "staff", "starfish", "superwoman", "supermen", "tapioca", "typewriter", "weaving", "yoke",
     "pull", "push", "rowing", "cycling", "swimming", "21", "360", "split", "frog", "beast",
 ])  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})

@@ -85,7 +85,7 @@ _TAG = re.compile(
     r"</?(?:a|abbr|b|big|br|code|div|em|font|h[1-6]|i|li|mark|p|s|script|small|span|strong|sub|sup|u|ul)\b[^<>]*/?>",
     re.I,
 )
-_LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@(?!(?i:rpe|rir)[\d ])[\w.]{2,}")
+_LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@(?!\d|(?i:rpe|rir)[\d ])[\w.]{2,}")
 # "21's", "360's": plurals. "(3) Inchworms": a place in a list.
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
 # "In your 40s" is an age, "in 2024" a year: neither seconds nor a count.
@@ -157,12 +157,18 @@ _LETTERS = re.compile("(?:[A-Za-z]{2,} )+[A-Za-z]{2,}|[A-Za-z][a-z]+")
 _REWRITTEN = frozenset(["as", "bell", "bells", "bulgarian", "gtoh", "if", "kbs", "spider", "stoh"])
 
 
+def letters_alone(title: str, told: frozenset[str] = frozenset()) -> bool:
+    """Whether a title is words of letters with a blank between, none of them rewritten by `clean` or `told`."""
+    if len(title) > MAX_TITLE or not _LETTERS.fullmatch(title):
+        return False
+    words = title.lower().split()
+    return _REWRITTEN.isdisjoint(words) and told.isdisjoint(words)
+
+
 def clean(title: str) -> str:
     """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
-    if len(title) <= MAX_TITLE and _LETTERS.fullmatch(title):
-        plain = title.lower()
-        if _REWRITTEN.isdisjoint(plain.split()):
-            return plain
+    if letters_alone(title):
+        return title.lower()
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
         # Who, or where from, stays one word.

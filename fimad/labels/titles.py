@@ -33,13 +33,13 @@ from fimad.labels.kinds import ONE_WORD, Verdict, decide
 from fimad.labels.languages import tell
 from fimad.labels.matching import MAX_WORDS, matches, mend, mend_beside, neighbours, spellings
 from fimad.labels.pairs import known_pairs
-from fimad.labels.stated.circumstances import equipment_of, side_of
+from fimad.labels.stated.circumstances import equipment_of, side_alone, side_of
 from fimad.labels.stated.clocks import Stated
-from fimad.labels.stated.logs import as_logged
+from fimad.labels.stated.logs import OF_LOGS, as_logged
 from fimad.labels.stated.numbers import take_words
-from fimad.labels.stated.sequence import one_after_the_other
+from fimad.labels.stated.sequence import OF_SEQUENCES, one_after_the_other
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
-from fimad.labels.text import clean
+from fimad.labels.text import clean, letters_alone
 
 _MAX_ASIDES = 4
 _LONG_ASIDE = 10
@@ -147,12 +147,7 @@ def _prepared() -> Lexicon:
 def labelled(title: str) -> TitleLabel:
     """The label of a title of reasonable length, which is kept for the next that says the same."""
     found = _prepared()
-    text = one_after_the_other(as_logged(clean(title)))
-    if "step" in text:
-        text = _STEP.sub(r"\1. ", text)
-    if "x(" in text or "x (" in text:
-        text = TIMES.sub(in_brackets, text)
-    main, asides = without_brackets(text)
+    text, main, asides = _text_of(title)
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
     if language and language != "en":
@@ -206,7 +201,7 @@ def labelled(title: str) -> TitleLabel:
     side = side_of(reading.words, reading.matches, found, language)
     for note in notes:
         if side is None and len(note.words) < _LONG_ASIDE:
-            side = side_of(note.words, note.matches, found, language)
+            side = side_of(note.words, note.matches, found, language) or side_alone(note.words, language)
     if verdict.kind == "talk":
         # "Can rep ranges of 4-6 reps ...?"
         side = repetitions = sets = None
@@ -275,6 +270,22 @@ def labelled(title: str) -> TitleLabel:
         language,
         tuple(verdict.evidence),
     )
+
+
+_REWRITTEN = OF_LOGS | OF_SEQUENCES
+
+
+def _text_of(title: str) -> tuple[str, str, list[str]]:
+    """The cleaned title in the words that names are made of; what of it stands outside of brackets, and within."""
+    if letters_alone(title, _REWRITTEN):
+        text = title.lower()
+        return text, text, []
+    text = one_after_the_other(as_logged(clean(title)))
+    if "step" in text:
+        text = _STEP.sub(r"\1. ", text)
+    if "x(" in text or "x (" in text:
+        text = TIMES.sub(in_brackets, text)
+    return text, *without_brackets(text)
 
 
 def _timed(text: str, verdict: Verdict) -> Verdict:

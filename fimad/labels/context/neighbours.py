@@ -91,6 +91,8 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
     if hung is _IN_STRAPS and "squat_to_bent_over_row" in verdict.exercises:
         verdict.exercises = [each.replace("bent_over_row", "inverted_row") for each in verdict.exercises]
         verdict.components = [each.replace("bent_over_row", "inverted_row") for each in verdict.components]
+    if "calf_raise" in verdict.exercises and {"heel", "toe"}.issubset(words):
+        verdict.exercises = _to_and_fro(verdict.exercises, readings[0])
     fought = bool(verdict.exercises) and _FOUGHT.issuperset(verdict.exercises)
     if fought and _numbered(words):
         # "*1-2*, front kick", "1-2 sprawl".
@@ -101,6 +103,13 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
             struck = [each for reading in readings for each in _struck(reading)] if _STRIKES.issuperset(named) else []
             named = list(dict.fromkeys([*named, *struck, *_struck_alone(readings[0])]))
         verdict.exercises = [by_one_limb(each, words, side, len(named) == 1) for each in named]
+
+
+def _to_and_fro(exercises: list[str], reading: Reading) -> list[str]:
+    """Beside heel raises, which are what others call them as well, toe raises lift the toes."""
+    raised = [reading.words[match.start : match.end] for match in reading.matches if match.entry.id == "calf_raise"]
+    beside = ["toe", "raise"] in raised and ["heel", "raise"] in raised
+    return [*exercises, "tibialis_raise"] if beside and "tibialis_raise" not in exercises else exercises
 
 
 def _beside_each_other(verdict: Verdict, reading: Reading) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from fimad.labels.context.movements import BODY, SECTION_HEADS
+from fimad.labels.context.movements import BELLY, BODY, SECTION_HEADS
 from fimad.labels.matching import Match
 from fimad.labels.parts import BREAKS, Phrase
 from fimad.labels.stated.clocks import Stated
@@ -31,6 +31,13 @@ def of_muscles(words: Sequence[str], found_matches: list[Match]) -> bool:
         and (match.entry.type == "section" or words[match.end - 1] in _MUSCLES)
         for match in named
     )
+
+
+def of_the_belly(words: Sequence[str], found_matches: list[Match]) -> bool:
+    """Whether muscles that are a word for sit-ups as well head a part of the workout: "Tour 2 - abdos"."""
+    named = [match for match in found_matches if match.entry.type == "exercise"]
+    heads = "#" in words or any(match.entry.type == "section" for match in found_matches)
+    return heads and all(match.end - match.start == 1 and words[match.start] in BELLY for match in named)
 
 
 def of_patterns(words: Sequence[str], parts: list[Phrase]) -> bool:

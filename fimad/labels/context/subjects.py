@@ -48,6 +48,7 @@ _ABOUT_BEFORE = _words(
 _CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
 SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
 _MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
+_ME = frozenset(["i'm", "i've"])
 _THEIRS = frozenset(["his", "her", "their"])
 # Before a colon they say what the title is: "Today's plan: heavy squats". Others lead on to what is done: "alternative: planks".
 _NOTES = _words(
@@ -302,6 +303,13 @@ def is_told(words: Sequence[str]) -> str:
     if len(letters) < _SENTENCE:
         return ""
     return next((word for word in letters[1:-1] if word in _PREDICATES), "")
+
+
+def is_spoken(words: Sequence[str]) -> bool:
+    """Whether somebody says what is coming, without an exercise: "let me break it down", "weights I'm using today"."""
+    if list(words[:2]) == ["let", "me"]:
+        return True
+    return any(word in _ME or (word == "i" and words[at + 2] in _DONE_BY_ME) for at, word in enumerate(words[1:-1]))
 
 
 def _joined_to(words: Sequence[str], at: int) -> bool:

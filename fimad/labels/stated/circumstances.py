@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fimad.labels.context.movements import BODY, PREPOSITIONS
 from fimad.labels.matching import Match
 from fimad.labels.stated.counted_words import JOINED_LIMBS
 from fimad.labels.taxonomy import Lexicon
@@ -23,6 +24,14 @@ _LEADS_STEP = frozenset([
     "on", "off", "onto", "from", "over", "with", "using", "against", "a", "the", "low", "high", "aerobic", "and", "auf", "mit", "vom", "sur", "avec", "con", "su", "al",
 ])  # fmt: skip
 _SHORTEST = frozenset("lr")
+# Behind a side: "to the right again", "the right one".
+_OF_A_SIDE = frozenset(["side", "one", "and", "then", "first", "again", "now", "only", "lunge", "palm"])
+# By themselves, as in brackets: "(g.)", "(dr.)".
+_ALONE = {
+    ("fr", "g"): "left", ("fr", "d"): "right", ("fr", "dr"): "right", ("fr", "dte"): "right", ("fr", "gche"): "left",
+    ("es", "i"): "left", ("es", "d"): "right", ("pt", "e"): "left", ("pt", "d"): "right", ("pt", "dir"): "right", ("pt", "esq"): "left",
+    ("es", "izq"): "left", ("es", "der"): "right", ("de", "l"): "left", ("de", "r"): "right",
+}  # fmt: skip
 _AT_ONCE = frozenset(["into", "after", "away"])
 _ACROSS = frozenset([("l", "to", "r"), ("r", "to", "l"), ("left", "to", "right"), ("right", "to", "left")])
 
@@ -38,7 +47,13 @@ def side_of(
     while at < size:
         word = words[at]
         step = 1
-        if (word in _SHORT and language != _SHORT[word]) or _at_once(words, at):
+        if (
+            (word in _SHORT and language != _SHORT[word])
+            or (word == "lh" and language == "de")
+            or (word == "link" and language in (None, "en") and _names_none(found_matches))
+            or _at_once(words, at)
+            or _is_correct(words, at)
+        ):
             pass
         elif word in ("l", "r", "left", "right") and tuple(words[at : at + 3]) in _ACROSS:
             # "Shuffle right to left" goes both ways and is done on neither side.
@@ -83,11 +98,29 @@ def side_of(
     return sides[0]
 
 
+def side_alone(words: Sequence[str], language: str | None) -> str | None:
+    """The side that all of an aside is short for: "(g.)", "(dr.)"."""
+    letters = [word for word in words if word[0].isalnum()]
+    return _ALONE.get((language or "", letters[0])) if len(letters) == 1 else None
+
+
 def _at_once(words: Sequence[str], at: int) -> bool:
     """Whether "right" begins a title and is no side: "right into the next"."""
     if words[at] != "right" or not words[at + 1 : at + 2] or words[at + 1] not in _AT_ONCE:
         return False
     return not any(word[0].isalnum() for word in words[:at])
+
+
+def _names_none(found_matches: Sequence[Match]) -> bool:
+    """Whether there is nothing that a side may be of: "link below"; "Bulgarian split squats links" are German."""
+    return all(match.entry.type != "exercise" for match in found_matches)
+
+
+def _is_correct(words: Sequence[str], at: int) -> bool:
+    """Whether "the right" is the one that fits: "picking *the right* weight"; "the right leg", "on the right" are sides."""
+    following = words[at + 1] if at + 1 < len(words) else ""
+    fits = words[at] == "right" and words[at - 1 : at] == ["the"] and following[:1].isalpha()
+    return fits and following not in BODY and following not in _OF_A_SIDE and following not in PREPOSITIONS
 
 
 def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Lexicon) -> list[str]:

@@ -37,6 +37,10 @@ class Stated:
     bare: list[tuple[int, int]] = field(default_factory=list)
 
 
+# In inches: "box jumps 24"".
+_BOXES = frozenset(["12", "14", "16", "18", "20", "24", "36"])
+
+
 def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, int]:
     """The unit at a position (a hyphen may stand before it): its kind and where it ends; "" for none."""
     if at < len(found) and found[at].text == "-" and at + 1 < len(found) and found[at + 1].glued:
@@ -50,7 +54,8 @@ def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, in
             each.text == '"' and not (before and found[before - 1].kind == "n")
             for before, each in enumerate(found[:at])
         )
-        return ("", at) if quoted else ("second", at + 1)
+        box = at > 0 and found[at - 1].text in _BOXES and any(each.text == "box" for each in found[:at])
+        return ("", at) if quoted else ("measure" if box else "second", at + 1)
     if text == "'" and found[at].glued:
         if at + 1 < len(found) and found[at + 1].text == "'":
             return "second", at + 2
@@ -143,6 +148,11 @@ def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> i
     return end
 
 
+def _is_often(found: list[Token], at: int) -> bool:
+    """Whether nothing but "x 8" follows."""
+    return len(found) == at + 2 and found[at].text == "x" and found[at + 1].kind == "n"
+
+
 # Intervals of work and rest are longer.
 _MOST_A_SIDE = 15
 
@@ -152,6 +162,16 @@ def take_fraction(found: list[Token], at: int, words: list[str], lexicon: Lexico
     first, second = (int(part) for part in text.split("/"))
     if text in lexicon.number_words:
         words.append(text)
+    elif (
+        not words
+        and first % 5 == 0 == second % 5
+        and 10 <= first <= 120
+        and 5 <= second <= 60
+        and _is_often(found, at + 1)
+    ):
+        # "(20/10 x 8)": work and rest, so many times.
+        into.duration_s, into.rest_s, into.sets = float(first), float(second), int(value_of(found[at + 2].text))
+        return at + 3
     elif not words and 0 < first <= second <= 60:
         into.prefixed = True
         words.append(":")

@@ -8,7 +8,7 @@ ORDER = frozenset([
     "round", "set", "circuit", "exercise", "move", "movement", "block", "part", "day", "week",
     "station", "drill", "workout", "level", "phase", "superset", "triset", "step", "tabata", "season",
     "episode", "ep", "month", "lesson", "module", "chapter", "section", "amrap", "emom", "interval",
-    "task", "wod", "finisher", "complex", "stage", "page", "video", "session", "group", "game",
+    "mile", "km", "kilometer", "kilometre", "lap", "task", "wod", "finisher", "complex", "stage", "page", "video", "session", "group", "game",
     "number", "no", "nr", "workout", "combo", "song", "bodyweight", "circuito", "runde", "satz",
     "ubung", "teil", "block", "tag", "woche", "ronda", "serie", "ejercicio", "bloque", "parte", "dia",
     "semana", "vuelta", "tour", "exercice", "bloc", "partie", "jour", "rodada", "exercicio", "bloco",

@@ -8,6 +8,8 @@ from fimad.labels.stated.places import abbreviated, letter_order, of_a_clock
 from fimad.labels.stated.series import MOST_SETS
 from fimad.labels.text import Token, canonical
 
+# What is held no longer is held over and over: "hold 5 s x 10".
+_MOMENT_S = 10.0
 # Words that may count, besides single letters. All others are left as they are.
 COUNTING = frozenset([*NUMBERS, "min", "minute", "every", "ea"])
 
@@ -49,8 +51,10 @@ def take_word(found: list[Token], at: int, words: list[str], units: dict[str, st
                     or units.get(found[last].text) in SECONDS
                     or (found[last].kind == "c" and last > 0 and found[last - 1].text == "every")
                 )
+                held = timed and "hold" in words and (into.duration_s or 0.0) <= _MOMENT_S
                 if (
-                    (into.repetitions or timed)
+                    not held
+                    and (into.repetitions or timed)
                     and into.sets is None
                     and kind != "repetition"
                     and (end >= size or timed)

@@ -37,8 +37,21 @@ _VERSUS = re.compile(
 )
 # "Split squat (hold at the bottom)": held for a moment, over and over.
 _AT_TOP = re.compile(r"(?:(?<=[(,])|(?<= -)|(?<=\d)) ?((?:s|secs?|seconds?)? ?)holds? at (?:the )?(?=(?:top|bottom)\b)")
+# "3xMAX": one word to the eye.
+_AS_OFTEN = re.compile(r"(\d) ?x(max|amrap|failure)\b")
+# "12 c/pierna": on each.
+_EACH_ONE = re.compile(r"(\d|\b(?:reps?|repeticiones|repeticoes)\b\.?) ?c/ ?(?=[^\W\d]{3})")
+# "Esercizio n. 2", "exercice n°3", "Übung Nr. 4", "exercise no. 5": which one of them.
+_NUMBERED = re.compile(
+    r"\b(esercizio|exercice|ejercicio|exercicio|exercise|ubung|stazione|station|estacion|estacao|serie|seance|round|runde|set) "
+    r"n(?:r|o|um|ro)?[.°]{0,2} ?(?=\d{1,2}\b)"
+)
+# "Log clean & press up to 110": how heavy the last one was; "up to 10 reps" is how often.
+_UP_TO = re.compile(r"(?<=[^\W\d]) up to @? ?\d{2,3}(?:[.,]\d)? ?(?:kgs?|lbs?|pounds)?(?= ?(?:$|[,;|(]))")
 # As a list of machines has them: "lever seated fly".
-_LEVER = re.compile(r"^lever (?!belt|arm)(?=[^\W\d]+ )")
+_LEVER = re.compile(
+    r"^lever (?!belt|arm|(?:de|du|des|le|la|les|l|un|une|turc|genoux?|jambes?|bras|talons?)\b)(?=[^\W\d]+ )"
+)
 # Shorthand that says other things as well where nothing is counted.
 _SHORT = {
     "bp": "bench press", "bs": "back squat", "fs": "front squat", "pp": "push press", "pc": "power clean",
@@ -59,6 +72,13 @@ _COUNTS = re.compile(r"x ?\d|set|/\d")
 _TREADMILL = re.compile(r"\b12[-/ ]3[-/ ]30\b")
 
 
+#: Of words of letters alone what follows acts on none but these.
+OF_LOGS = frozenset([
+    "bar", "bars", "ssb", "axle", "back", "backoff", "backoffs", "drop", "v", "vs", "lever", "zerchers", "laterals", "fitness", "lifefitness",
+    "strength", "trac", "startrac", "solid", "bodysolid", "masters", "bodymasters", "medx", "x",
+])  # fmt: skip
+
+
 def as_logged(text: str) -> str:
     """A cleaned title in the words that names are made of.
 
@@ -73,6 +93,14 @@ def as_logged(text: str) -> str:
         text = _RESTED.sub(r"\1\2, ", text)
     if "rir" in text or "rpe" in text:
         text = _RESERVE.sub("", text)
+    if "x" in text:
+        text = _AS_OFTEN.sub(r"\1 x \2", text)
+    if "c/" in text:
+        text = _EACH_ONE.sub(r"\1 cada ", text)
+    if " n" in text:
+        text = _NUMBERED.sub(r"\1 ", text)
+    if " up to " in text:
+        text = _UP_TO.sub("", text)
     if " at " in text:
         text = _AT_TOP.sub(r" \1pause at ", text)
     if " v" in text and ("band" in text or "chain" in text or "mini" in text):

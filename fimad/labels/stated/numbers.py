@@ -56,6 +56,10 @@ _IN_WAYS = frozenset(["way", "ways", "direction", "directions"])
 # "45 degree back raises": at which angle.
 _OF_ANGLES = frozenset(["degree", "degrees", "deg"])
 _UNTIL_NO_MORE = frozenset(["amrap", "max", "maximum", "failure", "f"])
+_UNTIL = frozenset(["to", "until", "bis", "zum", "hasta", "al", "a", "ate", "fino", "jusqu'a", "jusqu", "jusque"])
+_FAILURE = frozenset(
+    ["failure", "versagen", "muskelversagen", "fallo", "falha", "cedimento", "echec", "l'echec", "esaurimento"]
+)
 _OF = frozenset(["of", "von", "de", "sur", "di"])
 _TOLD_OF = frozenset([*SECONDS, "set", "repetition"])
 
@@ -143,6 +147,12 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         else:
             at = _number(found, at, words, lexicon, into)
     return words
+
+
+def _until_failure(found: list[Token], at: int) -> int:
+    """Behind "to failure" in one of the languages; 0 where it isn't said."""
+    ends = (end for end in range(at, min(at + 4, len(found))) if found[end].text in _FAILURE)
+    return next(ends, -1) + 1 if found[at].text in _UNTIL else 0
 
 
 def _joins_limbs(sign: str, words: list[str]) -> bool:
@@ -251,6 +261,10 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         # "3 x AMRAP", "4xF".
         into.sets = into.sets or int(value)
         return at + 3
+    if following.text == "x" and at + 2 < size and _until_failure(found, at + 2) and value <= MOST_SETS:
+        # "4x até a falha", "3x bis zum Versagen".
+        into.sets = into.sets or int(value)
+        return _until_failure(found, at + 2)
     # Ranges: the least is what is asked for.
     if following.text == "-" and at + 2 < size and found[at + 2].kind == "n":
         dash = at + 3 < size and found[at + 3].text == "-"

@@ -84,6 +84,9 @@ def abbreviated(found: list[Token], at: int) -> tuple[list[str], int]:
         return (["without"], at + 3) if following in ("o", "out") else (["with"], at + 2)
     if f"{text}/{following}" in ("l/r", "r/l", "e/s"):
         return ["each", "side"], at + 3
+    if text in ("c", "s") and len(following) > 2 and following.isalpha() and not found[at].glued:
+        # "Remada c/ barra", "burpee s/ salto".
+        return ["with" if text == "c" else "without"], at + 2
     if (text, following) in (("b", "w"), ("o", "h")):
         return ["between" if text == "b" else "overhead"], at + 3
     return [], at

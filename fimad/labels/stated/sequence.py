@@ -46,6 +46,13 @@ _WARRIORS = re.compile(
 _OF_A_ROW = re.compile(r"\w+")
 
 
+#: Of words of letters alone what follows acts on none but these.
+OF_SEQUENCES = frozenset([
+    "warrior", "warriors", "vira", "viras", "virabhadrasana", "virabhadrasanas", "then", "followed", "ss", "set", "sets", "setted",
+    *(f"{many}{sets}" for many in ("super", "bi", "tri", "giant") for sets in ("set", "sets", "setted")),
+])  # fmt: skip
+
+
 def one_after_the_other(text: str) -> str:
     """A cleaned title with breaks where it says that exercises follow each other: "squats then curls", "a & b superset"."""
     if "warrior" in text or "vira" in text:

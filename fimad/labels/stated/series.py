@@ -26,6 +26,8 @@ MOST_SETS, MOST_EFFORT = 30, 10
 _OF_ROUNDS = frozenset(["of", "for", "quality", "the", "following", "each", "this"])
 # Repetitions told set by set; what is less or more is said of other things.
 _LEAST_SETS, _LEAST_ALIKE, _LEAST_FALLING, _MOST_IN_A_ROW = 3, 3, 6, 50
+# "Dominadas, 4 series de 4": by other names than of rounds, which are made of several things.
+_SERIES = frozenset(["series", "serie", "satze", "satz"])
 _BETWEEN_SETS = frozenset(",/")
 
 
@@ -97,6 +99,9 @@ def take_with_unit(
         # "1 min 30 sec".
         if kind == "minute" and end < size and found[end].kind == "n":
             nested, stop = second_part(found, end)
+            if not nested and found[end - 1].text == "'" and found[end].glued:
+                # "1'30".
+                nested, stop = value_of(found[end].text), end + 1
             seconds, end = seconds + nested, stop
         slow = end < size and (found[end].text in SLOWLY or (words[-1:] == [","] and found[end].text == "hold"))
         if seconds <= MOST_EFFORT and slow:
@@ -117,7 +122,8 @@ def take_with_unit(
             and found[end + 1].kind == "n"
         ):
             behind = found[end + 2].text if end + 2 < size else ""
-            told = behind in ("at", "@") or (not words and of_each(found, end + 2)[0])
+            told = found[end - 1].text in _SERIES and end + 2 == size
+            told = told or behind in ("at", "@") or (not words and of_each(found, end + 2)[0])
             stop = end + 4 if is_range(found, end + 1) and found[end + 2].glued else end + 2
             if words and found[end - 1].text.startswith("set") and found[stop : stop + 1]:
                 # "Pulldown: 3 sets of 10-12, 60 s rest".

@@ -21,7 +21,7 @@ KEYS = {
     "camera": "8dd135da5bbe844c",
     "flow": "2f4568292fc03ed6",
     "simulate": "a89d4f2288987400",
-    "label": "2c5b04ed8ee9254e",
+    "label": "807ad7c9a5e34e77",
 }
 
 

@@ -1,0 +1,130 @@
+"""Kinds of titles that chapter lists of others showed: said of something, of a side, in another language's short forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimad.labels import label_title
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Let me break the chorus down for you", "talk"),
+        ("Let me show you my warm up", "talk"),
+        ("Weights I'm using today", "talk"),
+        ("Exercises I don't recommend", "talk"),
+        ("Phase I: core", "section"),
+        ("20 min full body workout I Anna Smith", "section"),
+        ('Cool down – "Someone Like You"', "section"),
+        ('Warm up: "Like a Prayer"', "section"),
+        ("Warm up like a pro", "talk"),
+        ("Warm-up protocol", "section"),
+        ("Recovery protocol", "talk"),
+        ("Song: Rust & Bone - Heavy Hitter", "other"),
+        ("Music: Break Free", "other"),
+        ("Mile 1", "section"),
+        ("km 3", "section"),
+        ("Post-workout meal", "other"),
+        ("Gym etiquette", "talk"),
+        ("PDF + link below", "talk"),
+        ("My calisthenics journey", "talk"),
+        ("Post run stretches", "section"),
+        ("Tour 2 - abdos", "section"),
+        ("Travail du quadriceps", "section"),
+        ("Übungen im Sitzen", "section"),
+    ],
+)
+def test_what_is_said_is_no_part_of_a_workout(title: str, kind: str) -> None:
+    assert label_title(title).kind == kind
+    assert not label_title(title).exercises
+
+
+@pytest.mark.parametrize(
+    ("title", "exercises"),
+    [
+        ("Standing behind the chair: heel raises", ("calf_raise",)),
+        ("Holding the wall - leg swings", ("leg_swing",)),
+        ("Chair pose", ("chair_pose",)),
+        ("Chair", ("chair_pose",)),
+        ("Recovery: foam rolling quads", ("foam_roll",)),
+        ("Recovery - pigeon pose", ("pigeon_pose",)),
+        ("Heel raises / toe raises", ("calf_raise", "tibialis_raise")),
+        ("Toe raises", ("calf_raise",)),
+        ("Crow to handstand", ("crow_pose_to_handstand",)),
+        ("Getting up from a chair without hands", ("sit_to_stand",)),
+        ("Burpees (no jump, no push up)", ("half_burpee",)),
+        ("Log clean & press up to 110", ("clean_and_press",)),
+        ("Deadlifts up to 200 kg", ("deadlift",)),
+        ("Remada curvada c/ barra 4x8", ("bent_over_row",)),
+        ("Burpee s/ salto", ("burpee",)),
+        ("20 abdos", ("sit_up",)),
+        ("Addominali: sit up con pugni", ("sit_up_punch",)),
+        ("Im Liegen Beine heben", ("leg_raise",)),
+        ("Taube links", ("pigeon_pose",)),
+        ("Bauchlage: Beine heben", ("prone_leg_lift",)),
+        ("Side-lying: leg raise", ("side_leg_raise",)),
+        ("LH Rudern", ("bent_over_row",)),
+        ("Lever les talons", ("calf_raise",)),
+        ("Lever seated fly", ("chest_fly",)),
+        ("Étirement du cou, chaise", ("neck_stretch",)),
+        ("Squat + développé", ("thruster",)),
+        ("Elevação de quadril no chão", ("glute_bridge",)),
+        ("Counter push-ups", ("incline_push_up",)),
+        ("Darts + typewriter push-ups", ("superman", "archer_push_up")),
+    ],
+)
+def test_what_stands_beside_it_is_not_done(title: str, exercises: tuple[str, ...]) -> None:
+    assert label_title(title).exercises == exercises
+
+
+@pytest.mark.parametrize(
+    ("title", "side"),
+    [
+        ("Picking the right bell", None),
+        ("The right way to brace", None),
+        ("Squats with the right leg", "right"),
+        ("Lunge to the right", "right"),
+        ("My program (link below)", None),
+        ("Seitstütz links", "left"),
+        ("Bulgarian split squats links", "left"),
+        ("Le fil dans l'aiguille (g.)", "left"),
+        ("Le fil dans l'aiguille (dr.)", "right"),
+        ("Squat (d.)", None),
+        ("LH Bankdrücken", None),
+        ("Adler links", "left"),
+    ],
+)
+def test_a_side_is_where_it_is_done(title: str, side: str | None) -> None:
+    assert label_title(title).side == side
+
+
+@pytest.mark.parametrize(
+    ("title", "repetitions", "sets", "duration_s"),
+    [
+        ("Squat jacks / plank jacks (20/10 x 8)", None, 8, 20.0),
+        ("Thrusters (50/35)", None, None, None),
+        ('Burpee box jump overs 24"', None, None, None),
+        ('Plank 30"', None, None, 30.0),
+        ("Quad sets – hold 5 secs x 10", 10, None, 5.0),
+        ("Plank hold 30 s x 3", None, 3, 30.0),
+        ("Push-ups up to 10 reps", 10, None, None),
+        ("Esercizio n.5 - Avvicinare le scapole", None, None, None),
+        ("Exercice n° 3 : squats x12", 12, None, None),
+        ("Übung Nr. 4: 10 Kniebeugen", 10, None, None),
+        ("Desplantes hacia atrás (12 c/pierna)", 12, None, None),
+        ("Barra fixa 4x até a falha", None, 4, None),
+        ("Liegestütze 3x bis zum Versagen", None, 3, None),
+        ("Dominadas lastradas +15kg, 4 series de 4", 4, 4, None),
+        ("3 rounds of 10", None, 3, None),
+        ("Récup 1'30", None, None, 90.0),
+        ("Plank 1'", None, None, 60.0),
+        ("Trazioni australiane 3xMAX", None, 3, None),
+        ("Force : back squat 5x3 @80%", 3, 5, None),
+    ],
+)
+def test_numbers_count_what_they_count(
+    title: str, repetitions: int | None, sets: int | None, duration_s: float | None
+) -> None:
+    label = label_title(title)
+    assert (label.repetitions, label.sets, label.duration_s) == (repetitions, sets, duration_s)
