@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fimad.labels import label_title
+from fimad.labels.context.lists import without_places
 
 
 @pytest.mark.parametrize(
@@ -128,3 +129,25 @@ def test_numbers_count_what_they_count(
 ) -> None:
     label = label_title(title)
     assert (label.repetitions, label.sets, label.duration_s) == (repetitions, sets, duration_s)
+
+
+@pytest.mark.parametrize(
+    ("titles", "repetitions"),
+    [
+        (
+            ["Intro", "1 Squats", "2 Lunges", "3 Crunches x20", "Rest", "4 Plank jacks"],
+            [None, None, None, 20, None, None],
+        ),
+        (["08 Criss cross", "09 The saw", "10 Swan prep", "11 Teaser"], [None, None, None, None]),
+        (["01 Criss cross", "02 The saw", "03 Swan prep", "04 Teaser"], [None, None, None, None]),
+        ([f"{at} {name}" for at, name in enumerate(("Swan", "Saw", "Teaser", "Seal"), 2)], [None] * 4),
+        (["1 burpee", "2 burpees", "3 burpees", "4 burpees"], [None, 2, 3, 4]),
+        (["10 squats", "11 lunges", "12 crunches"], [10, 11, 12]),
+        (["10 squats", "20 lunges", "30 crunches"], [10, 20, 30]),
+        (["2 squats", "3 lunges"], [2, 3]),
+        (["1 Squats", None, "2 Lunges", "3 Plank jacks"], [None, None, None, None]),
+    ],
+)
+def test_places_of_a_list_are_no_repetitions(titles: list[str | None], repetitions: list[int | None]) -> None:
+    labels = without_places(titles, [label_title(title) for title in titles])
+    assert [label.repetitions for label in labels] == repetitions

@@ -149,6 +149,25 @@ def test_an_endpoint_embeds_labels_and_descriptions(server: Server, video: Path,
         parse_config({"label": {"embedding": "endpoint"}})
 
 
+@pytest.mark.parametrize(
+    ("titles", "repetitions"),
+    [
+        (["1 Saw", "2 Swan", "3 Teasers x6", "Rest", "4 Seal"], [None, None, 6, None, None]),
+        (["9 Spine stretch", "10 Criss cross", "11 Saws", "12 Swans"], [9, 10, 11, 12]),
+    ],
+)
+def test_places_in_a_list_of_chapters_are_no_repetitions(
+    titles: list[str], repetitions: list[int | None], tmp_path: Path
+) -> None:
+    media = tmp_path / "in" / "pilates.mp4"
+    media.parent.mkdir()
+    ffmpeg("-f", "lavfi", "-i", f"color=gray:s=64x48:r=5:d={2 * len(titles)}", media)
+    chapters = [{"start_time": 2 * at, "end_time": 2 * at + 2, "title": title} for at, title in enumerate(titles)]
+    media.with_suffix(".info.json").write_text(json.dumps({"id": "p", "title": "P", "chapters": chapters}), "utf-8")
+    rows = labelled(media, tmp_path / "ws")
+    assert [row["repetitions"] for row in sorted(rows, key=lambda row: row["clip_index"])] == repetitions
+
+
 def test_a_translation_that_says_nothing_changes_nothing() -> None:
     label = label_title("Qwertz uiop")
     assert says_nothing(label)

@@ -6,7 +6,9 @@ names that stand in longer sentences, misspelt or not at all ("Git push"), where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fimad.labels.context.neighbours import ON_THE_MAT
 from fimad.labels.kinds import ONE_WORD
@@ -19,6 +21,9 @@ _ALIKE_SHARE = 0.6
 # Beside fewer titles a name among other words, or one misspelt, counts as it does alone.
 _LEAST_OTHERS = 5
 _LEAST_ON_THE_MAT = 2
+# "7 Squats", "07 Squats": the seventh, or so many.
+_COUNTED = re.compile(r"\s*(\d{1,3})\s+(?=[^\W\d])(.*)", re.DOTALL)
+_LEAST_NUMBERED, _FIRST = 3, 2
 # An exercise of which more words name nothing is no surer.
 _FULL_OF_OTHERS = 0.83
 
@@ -52,6 +57,34 @@ def in_list(label: TitleLabel, others: Sequence[TitleLabel]) -> TitleLabel:
         method="list",
         evidence=(*label.evidence, "no exercise beside it"),
     )
+
+
+def without_places(titles: Sequence[str | None], labels: Sequence[TitleLabel]) -> list[TitleLabel]:
+    """The labels of a list without repetitions that are only the places of the titles: "1 Squats", "2 Lunges", "3 Plank".
+
+    They are places where they go up by one from 1 (or 0, 2) on, title after title that begins with a number, and what is numbered differs:
+    "1 burpee", "2 burpees", "3 burpees" are counted.
+
+    >>> from fimad.labels import label_title
+    >>> titles = ["Intro", "1 Squats", "2 Lunges", "3 Crunches x20"]
+    >>> [label.repetitions for label in without_places(titles, [label_title(title) for title in titles])]
+    [None, None, None, 20]
+    """
+    found = [(at, _COUNTED.match(title or "")) for at, title in enumerate(titles)]
+    numbered = [(at, int(match[1]), match[2]) for at, match in found if match]
+    # Nobody counts "08 squats".
+    padded = any(match[1][0] == "0" for _, match in found if match)
+    rising = all(after[1] - before[1] == 1 for before, after in pairwise(numbered))
+    named = {labels[at].exercises or title.strip().casefold() for at, _, title in numbered}
+    kept = list(labels)
+    if len(numbered) < _LEAST_NUMBERED or not rising or len(named) < _LEAST_NUMBERED:
+        return kept
+    if numbered[0][1] > _FIRST and not padded:
+        return kept
+    for at, number, _ in numbered:
+        if kept[at].repetitions == number:
+            kept[at] = kept[at]._replace(repetitions=None)
+    return kept
 
 
 def _may_be(label: TitleLabel) -> bool:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from fimad.config import LabelConfig, Section
 from fimad.labels.clips import Shown, columns, label_clip, says_nothing, translated, words_of_segment
-from fimad.labels.context.lists import in_list
+from fimad.labels.context.lists import in_list, without_places
 from fimad.labels.corrections import corrected, corrections_sha256, read_corrections
 from fimad.labels.counting import Motion, motion_of
 from fimad.labels.descriptions.embedding import (
@@ -149,6 +149,9 @@ class LabelStage(Stage):
         rows = []
         titles = [video.get("given_label") or words_of_segment(clip) for clip in clips]
         read = [self._by_words(title) for title in titles]
+        if not video.get("given_label"):
+            placed = without_places(titles, [label for label, _ in read])
+            read = [(label, english) for label, (_, english) in zip(placed, read, strict=True)]
         for at, clip in enumerate(clips):
             share, motion = poses.get(clip["clip_id"], (None, None))
             words = spoken.get(clip["clip_id"], {}).get("transcript")
