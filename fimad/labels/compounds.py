@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from fimad.labels.context.movements import BODY, HOW
+from fimad.labels.context.movements import BODY, FURNITURE, HOW
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import alike, held_with, kinds_of, known_pairs, named_together, of_a_pose, of_limbs, turned
 from fimad.labels.parts import AND, BESIDE, BREAKS, WITHOUT, Phrase, put_together, upright
@@ -280,7 +280,7 @@ def _grip(words: Sequence[str], match: Match) -> bool:
 
 # Before "box" they make a thing of it: "sit on a box", "short box flat back".
 _A_THING = frozenset(["a", "the", "on", "onto", "off", "over", "from", "short", "long", "plyo"])
-_FURNITURE = frozenset(["chair", "bench", "wall", "stool", "sofa"])
+_STOOD_BY = FURNITURE | {"bench"}
 _AT = frozenset(
     ["on", "off", "behind", "beside", "against", "near", "at", "from", "by", "facing", "holding", "using", "with"]
 )
@@ -299,7 +299,7 @@ def _not_alone(words: Sequence[str], start: int, end: int, named: Match, inside:
         return True
     if (
         before
-        and words[named.start : named.end][0] in _FURNITURE
+        and words[named.start : named.end][0] in _STOOD_BY
         and named.end - named.start == 1
         and _stands_beside(before)
     ):

@@ -44,6 +44,7 @@ _WEAK_TALK = frozenset(
 _FINITE = frozenset(["is", "are", "was", "were", "can", "will", "should", "must", "may", "has", "have"])
 _STRANGE, _LONG = 3, 6
 _RECOVERY = frozenset(["recovery", "active recovery"])
+_RECOVERED_BY = frozenset(["stretch", "mobility", "yoga"])
 _ASKS = frozenset([
     "how", "why", "what", "which", "should", "when", "who", "where", "is", "are", "does", "can", "did",
     "wie", "warum", "cómo", "como", "comment", "pourquoi", "come", "perché", "porque", "por", "как",
@@ -188,10 +189,8 @@ def decide(
 def _recovers_by(words: Sequence[str], rest: Match, exercises: list[str], found: Lexicon) -> bool:
     """Whether what is done after the work is named: "recovery: foam rolling quads"."""
     told = words[rest.end : rest.end + 1] in ([":"], ["-"])
-    known = [found.exercises[each] for each in exercises if each in found.exercises]
-    return told and all(
-        each.pattern in ("stretch", "mobility", "yoga", "massage") or each.id == "foam_roll" for each in known
-    )
+    patterns = [found.exercises[each].pattern if each in found.exercises else "" for each in exercises]
+    return told and _RECOVERED_BY.issuperset(patterns)
 
 
 def _says_more(words: Sequence[str], named: list[Match]) -> bool:

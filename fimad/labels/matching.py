@@ -333,12 +333,6 @@ def segment(word: str, found: Lexicon) -> tuple[str, ...]:
     return _segmented(word, found.words, found.units)
 
 
-@lru_cache(maxsize=16384)
-def _segment_cached(word: str) -> tuple[str, ...]:
-    found = lexicon()
-    return _segmented(word, found.words, found.units)
-
-
 def _segmented(word: str, known: frozenset[str], units: dict[str, str]) -> tuple[str, ...]:
     parts: list[str] = []
     loose = ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fimad.labels.context.movements import BELLY, BODY
+from fimad.labels.context.movements import BELLY, BODY, FURNITURE
 from fimad.labels.matching import Match, bag_match, exact
 from fimad.labels.pairs import known_pairs
 from fimad.labels.taxonomy import Entry, Lexicon
@@ -22,23 +22,6 @@ _GAITS = frozenset(["walk", "run", "jog", "sprint"])
 _MOST_OF_HALVES = 4
 _MOST_OF_A_NAME = 7
 _HELD = frozenset(["kneeling", "standing", "seated", "lying", "side"])
-_FURNITURE = frozenset(
-    [
-        "chair",
-        "chaise",
-        "silla",
-        "cadeira",
-        "sedia",
-        "stuhl",
-        "wall",
-        "mur",
-        "pared",
-        "parede",
-        "muro",
-        "parete",
-        "wand",
-    ]
-)
 _WAYS = frozenset(["in", "out", "up", "down"])
 _LEADS_GEAR = frozenset(["with", "on", "in", "at", "by", "near", "holding", "hold", "using"])
 # Said of how something else is done: "child's pose with deep breaths", "step touch + clap", "bridge (arms crossed)".
@@ -152,7 +135,7 @@ def _circumstance(words: Sequence[str], phrase: Phrase, found: Lexicon) -> bool:
     if list(words[phrase.start : phrase.end]) == ["treadmill"] and not _GAITS.isdisjoint(on):
         # "Walking, treadmill".
         return True
-    if phrase.weak and phrase.start and phrase.end - phrase.start == 1 and words[phrase.start] in _FURNITURE:
+    if phrase.weak and phrase.start and phrase.end - phrase.start == 1 and words[phrase.start] in FURNITURE:
         # "Étirement du cou, chaise".
         return True
     gear = any((word,) in found.equipment for word in words[phrase.start : phrase.end])

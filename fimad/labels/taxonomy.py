@@ -16,7 +16,6 @@ from fimad.labels.context.movements import BODY, HEADS
 from fimad.labels.text import canonical, clean, tokens
 
 KINDS = ("exercise", "rest", "section", "talk", "other")
-ANY = "*"
 
 
 class Entry(NamedTuple):
@@ -226,7 +225,7 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": 
 
 @cache
 def lexicon() -> Lexicon:
-    """The index of taxonomy and vocabulary; made at the first call, in about a second."""
+    """The index of taxonomy and vocabulary; made at the first call, in one to two seconds."""
     collects = gc.isenabled()
     # Half a million objects that all stay: looking for garbage among them takes a third of the time.
     gc.disable()

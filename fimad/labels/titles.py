@@ -201,7 +201,9 @@ def labelled(title: str) -> TitleLabel:
     side = side_of(reading.words, reading.matches, found, language)
     for note in notes:
         if side is None and len(note.words) < _LONG_ASIDE:
-            side = side_of(note.words, note.matches, found, language) or side_alone(note.words, language)
+            side = side_of(note.words, note.matches, found, language)
+            if side is None and verdict.exercises:
+                side = side_alone(note.words, language)
     if verdict.kind == "talk":
         # "Can rep ranges of 4-6 reps ...?"
         side = repetitions = sets = None

@@ -92,6 +92,8 @@ def test_what_stands_beside_it_is_not_done(title: str, exercises: tuple[str, ...
         ("Le fil dans l'aiguille (g.)", "left"),
         ("Le fil dans l'aiguille (dr.)", "right"),
         ("Squat (d.)", None),
+        ("Sentadillas (d.)", "right"),
+        ("Parte (i)", None),
         ("LH Bankdrücken", None),
         ("Adler links", "left"),
     ],
@@ -151,3 +153,7 @@ def test_numbers_count_what_they_count(
 def test_places_of_a_list_are_no_repetitions(titles: list[str | None], repetitions: list[int | None]) -> None:
     labels = without_places(titles, [label_title(title) for title in titles])
     assert [label.repetitions for label in labels] == repetitions
+    placed = ["a place in its list" in label.evidence for label in labels]
+    assert placed == [
+        label_title(title).repetitions != label.repetitions for title, label in zip(titles, labels, strict=True)
+    ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib import resources
+
 import pytest
 
 from fimad.labels import kinds, lexicon, matching
@@ -9,8 +12,10 @@ from fimad.labels.compounds import is_whole, phrases
 from fimad.labels.languages import tell
 from fimad.labels.matching import matches
 from fimad.labels.stated.clocks import Stated
+from fimad.labels.stated.logs import OF_LOGS, as_logged
 from fimad.labels.stated.numbers import take_numbers, take_words
-from fimad.labels.text import clean, tokens
+from fimad.labels.stated.sequence import OF_SEQUENCES, one_after_the_other
+from fimad.labels.text import clean, letters_alone, tokens
 
 _BESIDE = (
     "",
@@ -27,6 +32,10 @@ _BESIDE = (
 )
 
 
+def vocabulary() -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads(resources.files("fimad.labels").joinpath("vocabulary.toml").read_text(encoding="utf-8"))
+
+
 def _lines() -> list[str]:
     names = [name for each in lexicon().exercises.values() for written in each.names.values() for name in written]
     return [f"{name}{_BESIDE[at % len(_BESIDE)]}".capitalize() for at, name in enumerate(names[::3])]
@@ -35,6 +44,14 @@ def _lines() -> list[str]:
 def test_letters_alone_are_cleaned_like_all_titles() -> None:
     # A blank at the end is nothing, and not of the short way.
     assert [line for line in _lines() if clean(line).split() != clean(f"{line} ").split()] == []
+
+
+def test_letters_alone_say_nothing_of_logs_or_sequences() -> None:
+    kinds_of_words = ("rest", "section", "talk", "other", "fillers", "modifiers")
+    said = [phrase for kind in kinds_of_words for phrases in vocabulary()[kind].values() for phrase in phrases]
+    lines = [line for line in (*_lines(), *said) if letters_alone(line, OF_LOGS | OF_SEQUENCES)]
+    assert len(lines) > 999
+    assert [line for line in lines if one_after_the_other(as_logged(clean(line))) != line.lower()] == []
 
 
 def test_words_alone_are_taken_like_all_tokens() -> None:

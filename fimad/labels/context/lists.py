@@ -63,7 +63,8 @@ def without_places(titles: Sequence[str | None], labels: Sequence[TitleLabel]) -
     """The labels of a list without repetitions that are only the places of the titles: "1 Squats", "2 Lunges", "3 Plank".
 
     They are places where they go up by one from 1 (or 0, 2) on, title after title that begins with a number, and what is numbered differs:
-    "1 burpee", "2 burpees", "3 burpees" are counted.
+    "1 burpee", "2 burpees", "3 burpees" are counted. A workout that adds one more of another exercise in each round reads like a numbered
+    list, and is taken for one; the evidence says so.
 
     >>> from fimad.labels import label_title
     >>> titles = ["Intro", "1 Squats", "2 Lunges", "3 Crunches x20"]
@@ -83,7 +84,8 @@ def without_places(titles: Sequence[str | None], labels: Sequence[TitleLabel]) -
         return kept
     for at, number, _ in numbered:
         if kept[at].repetitions == number:
-            kept[at] = kept[at]._replace(repetitions=None)
+            evidence = (*kept[at].evidence, "a place in its list")
+            kept[at] = kept[at]._replace(repetitions=None, evidence=evidence)
     return kept
 
 

@@ -52,5 +52,9 @@ HOW = frozenset([
     "facing", "unbroken", "degree", "hurdle", "cone", "line", "ladder", "bosu", "and", "or", "then", "bell", "pair", "weight", "weighted", "load",
     "all", "st", "nd", "rd", "th", "prep", "preparation", "practice", "variation", "optional", "nonstop", "then", "top", "set", "working", "backoff", "final", "partner", "there", "forth", "medium", "i", "ii", "iii", "iv", "parallel", "track", "jam", "horizontal", "vertical", "pr", "pb", "felt", "fail", "failed", "heavy", "hit", "pattern", "revisit", "revisited", "ahead", "modified", "continued", "mod", "modification", "adv", "beg", "int", "lvl", "ver", "iso", "ecc", "neg", "assist", "reset", "integration", "new",
 ])  # fmt: skip
+# What one stands, sits or lies on or beside, and in some languages what one does there.
+FURNITURE = frozenset([
+    "chair", "chaise", "silla", "cadeira", "sedia", "stuhl", "wall", "mur", "pared", "parede", "muro", "parete", "wand", "stool", "sofa",
+])  # fmt: skip
 # Muscles, and in some languages sit-ups.
 BELLY = frozenset(["abdo", "abdominaux", "abdominal", "abdominais", "addominali", "addominale"])
