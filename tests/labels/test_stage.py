@@ -164,8 +164,11 @@ def test_places_in_a_list_of_chapters_are_no_repetitions(
     ffmpeg("-f", "lavfi", "-i", f"color=gray:s=64x48:r=5:d={2 * len(titles)}", media)
     chapters = [{"start_time": 2 * at, "end_time": 2 * at + 2, "title": title} for at, title in enumerate(titles)]
     media.with_suffix(".info.json").write_text(json.dumps({"id": "p", "title": "P", "chapters": chapters}), "utf-8")
-    rows = labelled(media, tmp_path / "ws")
-    assert [row["repetitions"] for row in sorted(rows, key=lambda row: row["clip_index"])] == repetitions
+    rows = sorted(labelled(media, tmp_path / "ws"), key=lambda row: row["clip_index"])
+    assert [row["repetitions"] for row in rows] == repetitions
+    # "1" is never taken for repetitions, and "3 Teasers x6" says how many.
+    said = ["a place in its list" in row["kind_evidence"] for row in rows]
+    assert sum(said) == (2 if repetitions[0] is None else 0)
 
 
 def test_a_translation_that_says_nothing_changes_nothing() -> None:
