@@ -28,7 +28,7 @@ def without_brackets(text: str) -> tuple[str, list[str]]:
     """A cleaned title without what stands in brackets, and what stands there."""
     if "(" not in text and "[" not in text and "{" not in text:
         return text, []
-    text = _STAMP.sub(r"\1 ", text)
+    text = _STAMP.sub(lambda found: f"{found[1]} ", text)
     asides = [next(part for part in match.groups() if part is not None) for match in _BRACKETS.finditer(text)]
     main = _BRACKETS.sub(" ", text)
     if not any(char.isalpha() for char in main):

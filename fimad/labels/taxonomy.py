@@ -111,6 +111,8 @@ class Lexicon:
     version: int
     exercises: dict[str, Exercise]
     root: Node
+    # What names begin with that mean several things, of which a title's language chooses one.
+    ambiguous: frozenset[str]
     # The words of a name in any order, for names of two words and more.
     bags: dict[frozenset[str], Entry]
     words: frozenset[str]
@@ -328,6 +330,7 @@ def _made() -> Lexicon:
         version,
         exercises,
         root,
+        frozenset(key[0] for key, meanings in found.items() if len(meanings) > 1),
         bags,
         frozenset(vocabulary_words),
         frozenset(exercise_words),

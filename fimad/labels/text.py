@@ -153,7 +153,7 @@ def _spelt_out(match: re.Match[str]) -> str:
 
 
 # Words of letters alone, to which nothing is to be done but lower their case, unless one of them is joined or rewritten below.
-_LETTERS = re.compile("(?:[A-Za-z]{2,} )+[A-Za-z]{2,}|[A-Za-z][a-z]+")
+_LETTERS = re.compile("(?:[A-Za-z]{2,}+ )++[A-Za-z]{2,}+|[A-Za-z][a-z]++")
 _REWRITTEN = frozenset(["as", "bell", "bells", "bulgarian", "gtoh", "if", "kbs", "spider", "stoh"])
 
 
@@ -167,8 +167,11 @@ def letters_alone(title: str, told: frozenset[str] = frozenset()) -> bool:
 
 def clean(title: str) -> str:
     """A title in lower case without accents, markup, addresses, emoji, control and direction characters."""
-    if letters_alone(title):
-        return title.lower()
+    return title.lower() if letters_alone(title) else rewritten(title)
+
+
+def rewritten(title: str) -> str:
+    """What `clean` makes of a title that is not letters alone."""
     text = title[: 4 * MAX_TITLE]
     if " " not in text:
         # Who, or where from, stays one word.
@@ -201,7 +204,7 @@ def clean(title: str) -> str:
         text = _LINK.sub(" ", text)
     if "'" in text or "’" in text:
         text = _PLURAL_NUMBER.sub("s", text)
-    if "(" in text or "[" in text:
+    if ("(" in text or "[" in text) and text.lstrip()[:1] in ("(", "["):
         text = _LISTED.sub(r"\1. ", text)
     if " as " in text or " if " in text:
         text = _AT_WILL.sub(" optional ", text)
@@ -210,24 +213,25 @@ def clean(title: str) -> str:
     if " 20" in text or " 19" in text:
         text = _YEAR.sub(r"\1 year", text)
     if not text.isascii():
-        text = _KEYCAP.sub(r"\1. ", text).replace(_KEYCAP_TEN, "10. ")
+        text = _KEYCAP.sub(lambda found: f"{found[1]}. ", text).replace(_KEYCAP_TEN, "10. ")
         text = unicodedata.normalize("NFKC", text[: 2 * MAX_TITLE].translate(FILLERS))
     text = (text.lower() if text.isascii() and not _ODD.search(text) else text.translate(_FOLD))[:MAX_TITLE]
     if " row" in text:
-        text = _ROWED.sub(r"\1rowing machine", text)
+        text = _ROWED.sub(lambda found: f"{found[1]}rowing machine", text)
     if "s' " in text:
         text = _OF_MANY.sub(" ", text)
     if " n" in text or " '" in text:
         text = _N.sub(" and ", text)
     if '"' in text:
         # '"A" skips'.
-        text = _QUOTED.sub(r"\1", text)
+        text = _QUOTED.sub(lambda found: found[1], text)
     if "|" in text:
-        text = _COLUMNS.sub(r" \1x\2", text)
+        text = _COLUMNS.sub(lambda found: f" {found[1]}x{found[2]}", text)
     if "rest-" in text:
         text = _REST_PAUSE.sub("restpause", text)
     if "." in text:
-        text = _SHORTENED.sub(r"\1 ", _DOTTED.sub(_joined, text))
+        text = _DOTTED.sub(_joined, text)
+        text = _SHORTENED.sub(lambda found: f"{found[1]} ", text) if ". " in text else text
     return _APART.sub(_joined, text) if len(text) < _SPELT_OUT else text
 
 

@@ -39,7 +39,7 @@ from fimad.labels.stated.logs import OF_LOGS, as_logged
 from fimad.labels.stated.numbers import take_words
 from fimad.labels.stated.sequence import OF_SEQUENCES, one_after_the_other
 from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
-from fimad.labels.text import clean, letters_alone
+from fimad.labels.text import letters_alone, rewritten
 
 _MAX_ASIDES = 4
 _LONG_ASIDE = 10
@@ -150,7 +150,7 @@ def labelled(title: str) -> TitleLabel:
     text, main, asides = _text_of(title)
     reading = _read(main, found, frozenset())
     language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
-    if language and language != "en":
+    if language and language != "en" and not found.ambiguous.isdisjoint(reading.words):
         reading.matches = matches(reading.words, found, frozenset((language,)))
         reading.phrases = phrases(reading.words, reading.matches, found)
     kept = unborrowed(reading.words, reading.matches, title, language)
@@ -258,7 +258,7 @@ def labelled(title: str) -> TitleLabel:
         equipment += equipment_of(note.words, note.matches, found)
     return TitleLabel(
         verdict.kind,
-        round(verdict.confidence, 3),
+        _rounded(verdict.confidence),
         _method(verdict, reading),
         tuple(dict.fromkeys(verdict.exercises)),
         tuple(verdict.components),
@@ -274,6 +274,11 @@ def labelled(title: str) -> TitleLabel:
     )
 
 
+@lru_cache(maxsize=1024)
+def _rounded(confidence: float) -> float:
+    return round(confidence, 3)
+
+
 _REWRITTEN = OF_LOGS | OF_SEQUENCES
 
 
@@ -282,9 +287,9 @@ def _text_of(title: str) -> tuple[str, str, list[str]]:
     if letters_alone(title, _REWRITTEN):
         text = title.lower()
         return text, text, []
-    text = one_after_the_other(as_logged(clean(title)))
+    text = one_after_the_other(as_logged(rewritten(title)))
     if "step" in text:
-        text = _STEP.sub(r"\1. ", text)
+        text = _STEP.sub(lambda found: f"{found[1]}. ", text)
     if "x(" in text or "x (" in text:
         text = TIMES.sub(in_brackets, text)
     return text, *without_brackets(text)

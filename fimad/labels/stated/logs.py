@@ -93,16 +93,16 @@ def as_logged(text: str) -> str:
         text = _RESTED.sub(r"\1\2, ", text)
     if "rir" in text or "rpe" in text:
         text = _RESERVE.sub("", text)
-    if "x" in text:
+    if "xm" in text or "xa" in text or "xf" in text:
         text = _AS_OFTEN.sub(r"\1 x \2", text)
     if "c/" in text:
         text = _EACH_ONE.sub(r"\1 cada ", text)
     if " n" in text:
-        text = _NUMBERED.sub(r"\1 ", text)
+        text = _NUMBERED.sub(lambda found: f"{found[1]} ", text)
     if " up to " in text:
         text = _UP_TO.sub("", text)
     if " at " in text:
-        text = _AT_TOP.sub(r" \1pause at ", text)
+        text = _AT_TOP.sub(lambda found: f" {found[1]}pause at ", text)
     if " v" in text and ("band" in text or "chain" in text or "mini" in text):
         text = _VERSUS.sub(r"\1 with ", text)
     if text.startswith("lever "):
