@@ -37,6 +37,7 @@ _ONE_LIMB = {
     "glute_bridge": ("leg", "single_leg_glute_bridge"),
     "pogo_hop": ("leg", "single_leg_hop"),
 }
+ONE_LIMB = frozenset(_ONE_LIMB)
 
 
 # What a press on the back is on a bench that is set at an angle.

@@ -42,6 +42,8 @@ _COUNTING = {
 }  # fmt: skip
 # Of two languages that share all words of a title the one that more titles are in.
 _COMMONEST = frozenset(("de", "es", "fr", "pt", "it"))
+# Sums of thirds and sevenths that are as much.
+_DRAW = 1e-6
 _COUNTING_TABLE = {word: tuple(codes.split()) for word, codes in _COUNTING.items()}
 _FOREIGN_COUNTING = frozenset(word for word, codes in _COUNTING_TABLE.items() if "en" not in codes)
 _LETTER_TABLE = {letter: tuple(codes.split()) for letter, codes in _LETTERS.items()}
@@ -65,16 +67,12 @@ def script_language(text: str) -> str:
     return counts.most_common(1)[0][0]
 
 
-def letter_votes(text: str) -> Counter[str]:
+def letter_votes(text: str) -> dict[str, int]:
     """Votes of letters with accents, for lower-case text with its accents."""
-    votes: Counter[str] = Counter()
-    if text.isascii():
-        return votes
+    votes: dict[str, int] = defaultdict(int)
     for char in set(text):
-        codes = _LETTER_TABLE.get(char)
-        if codes:
-            for code in codes:
-                votes[code] += 1
+        for code in _LETTER_TABLE.get(char, ()):
+            votes[code] += 1
     return votes
 
 
@@ -110,14 +108,16 @@ def tell(
     for word in text.split():
         for each in _COUNTING_TABLE.get(word, ()):
             votes[each] += 1.5
-    script = script_language(title) if not title.isascii() else ""
-    if script:
-        related = {"ru": ("ru", "uk"), "ar": ("ar", "fa"), "zh": ("zh", "ja")}.get(script, (script,))
-        letters = letter_votes(title.lower())
-        return max(related, key=lambda code: (votes[code] + 2 * letters[code], code == script))
-    for code, count in letter_votes(title.lower()).items():
-        votes[code] += 1.5 * count
+    if not title.isascii():
+        script, letters = script_language(title), letter_votes(title.lower())
+        if script:
+            related = {"ru": ("ru", "uk"), "ar": ("ar", "fa"), "zh": ("zh", "ja")}.get(script, (script,))
+            return max(related, key=lambda code: (votes[code] + 2 * letters[code], code == script))
+        for code, count in letters.items():
+            votes[code] += 1.5 * count
     if not votes:
         return "en" if title.isascii() and any(char.isalpha() for char in title) else None
+    most = max(votes.values()) - _DRAW
+    first = [code for code, count in votes.items() if count >= most]
     # An English word may be borrowed by others; where it is a draw it is English.
-    return max(sorted(votes), key=lambda code: (round(votes[code], 6), code == "en", code in _COMMONEST))
+    return first[0] if len(first) == 1 else max(sorted(first), key=lambda code: (code == "en", code in _COMMONEST))

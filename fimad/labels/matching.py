@@ -78,11 +78,14 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
             scores[at] = score
             continue
         after = at + 1
-        if after == size or (words[after] not in first.next and words[after] not in skippable):
-            # Nothing follows that belongs to it.
-            ends = [(after, first, 0.6 if word in _GEAR else 1.0, 0)] if first.entries else []
-        else:
+        if after < size and (words[after] in first.next or words[after] in skippable):
             ends = _walk(first, words, after, size, skippable)
+        elif first.entries:
+            # Nothing follows that belongs to it.
+            ends = ((after, first, 0.6 if word in _GEAR else 1.0, 0),)
+        else:
+            scores[at] = score
+            continue
         for end, node, used, skipped in ends:
             entry, value = _pick(node.entries, languages, used)
             # One long name rather than two short ones.
@@ -229,14 +232,16 @@ def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entr
     """The name whose words these are in another order: "raise, lateral"; "squat - sumo"."""
     if len(words) < 2:
         return None
-    words = [
-        word
-        for at, word in enumerate(words)
-        if word[0].isalnum()
-        and word not in _SIDES
-        and not (word in _OF_BOTH and at and words[at - 1] in _BOTH)
-        and (not word.isdigit() or word in found.number_words)
-    ]
+    if not found.words.issuperset(words) or not _SIDES.isdisjoint(words):
+        # Signs, sides and numbers that no name has.
+        words = [
+            word
+            for at, word in enumerate(words)
+            if word[0].isalnum()
+            and word not in _SIDES
+            and not (word in _OF_BOTH and at and words[at - 1] in _BOTH)
+            and (not word.isdigit() or word in found.number_words)
+        ]
     entry = found.bags.get(frozenset(words)) if 2 <= len(words) <= 6 else None
     if entry:
         return entry
@@ -244,7 +249,7 @@ def bag_match(words: Sequence[str], found: Lexicon, whole: bool = False) -> Entr
     if not 2 <= len(content) <= 6:
         return None
     entry = found.bags.get(frozenset(content)) if content is not words else None
-    if entry is None and not whole:
+    if entry is None and not whole and not (found.modifiers.isdisjoint(content) and found.gear.isdisjoint(content)):
         plain = [word for word in content if word not in found.modifiers and word not in found.gear]
         if len(plain) < len(content) and len(plain) >= 2:
             entry = found.bags.get(frozenset(plain))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from fimad.labels.compounds import by_one_limb
+from fimad.labels.compounds import ONE_LIMB, by_one_limb
 from fimad.labels.context.reading import Reading
 from fimad.labels.kinds import Verdict
 from fimad.labels.pairs import known_pairs
@@ -102,7 +102,9 @@ def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str
         if fought:
             struck = [each for reading in readings for each in _struck(reading)] if _STRIKES.issuperset(named) else []
             named = list(dict.fromkeys([*named, *struck, *_struck_alone(readings[0])]))
-        verdict.exercises = [by_one_limb(each, words, side, len(named) == 1) for each in named]
+        if not ONE_LIMB.isdisjoint(named):
+            named = [by_one_limb(each, words, side, len(named) == 1) for each in named]
+        verdict.exercises = named
 
 
 def _to_and_fro(exercises: list[str], reading: Reading) -> list[str]:

@@ -40,10 +40,12 @@ def side_of(
     words: Sequence[str], found_matches: Sequence[Match], found: Lexicon, language: str | None = None
 ) -> str | None:
     """``left``, ``right``, ``both`` or None."""
+    begins = found.side_words
+    if begins.isdisjoint(words) and _SHORTEST.isdisjoint(words):
+        return None
     sides: list[str] = []
     size = len(words)
-    begins = found.side_words
-    at = size if begins.isdisjoint(words) and _SHORTEST.isdisjoint(words) else 0
+    at = 0
     while at < size:
         word = words[at]
         step = 1
