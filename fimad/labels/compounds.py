@@ -55,12 +55,16 @@ def by_one_limb(exercise: str, words: Sequence[str], side: str | None, alone: bo
 
 def phrases(words: Sequence[str], found_matches: list[Match], found: Lexicon) -> list[Phrase]:
     """The stretches between breaks with what they name."""
+    size = len(words)
+    if len(found_matches) == 1 and is_whole(found_matches[0], 0, size):
+        only = found_matches[0]
+        return [Phrase(0, size, [only.entry.id], [], "exact", only.used)]
     if BREAKS.isdisjoint(words):
-        return [_phrase(words, 0, len(words), found_matches, found)] if words else []
+        return [_phrase(words, 0, size, found_matches, found)] if words else []
     made: list[Phrase] = []
     start = 0
-    for at in range(len(words) + 1):
-        if at == len(words) or words[at] in BREAKS:
+    for at in range(size + 1):
+        if at == size or words[at] in BREAKS:
             if at > start:
                 inside = [match for match in found_matches if match.start >= start and match.end <= at]
                 made.append(_phrase(words, start, at, inside, found))
@@ -85,10 +89,9 @@ def _empty() -> frozenset[str]:
 
 
 def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
-    phrase = Phrase(start, end)
     if len(inside) == 1 and is_whole(inside[0], start, end):
-        phrase.exercises, phrase.method, phrase.used = [inside[0].entry.id], "exact", inside[0].used
-        return phrase
+        return Phrase(start, end, [inside[0].entry.id], [], "exact", inside[0].used)
+    phrase = Phrase(start, end)
     named = [match for match in inside if match.entry.type == "exercise"]
     if not WITHOUT.isdisjoint(words[start:end]):
         # "Burpee – no push-up".

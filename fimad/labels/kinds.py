@@ -118,11 +118,12 @@ def decide(
         said_otherwise = of_a_song(words, found_matches, parts, found) or of_muscles(words, found_matches)
         if said_otherwise or in_the_morning(words):
             exercises = []
-    if exercises == ["sit_up"] and not counts and of_the_belly(words, found_matches):
-        exercises = []
     if not counts and of_patterns(words, parts):
         return Verdict("section", 0.75, "words", evidence=["push" if "push" in words else "pull"])
-    if exercises == ["deep_breathing"] and not CHANGES.isdisjoint(words):
+    only = exercises[0] if len(exercises) == 1 else ""
+    if only == "sit_up" and not counts and of_the_belly(words, found_matches):
+        exercises = []
+    elif only == "deep_breathing" and not CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
     if len(words) > 2 and words[0] in SOUNDS and words[1] == ":":
@@ -140,7 +141,7 @@ def decide(
         # "Suspension *trainer* row".
         said = [each for each in said if tuple(words[max(each.start - 1, 0) : each.end]) not in found.equipment]
         said = [each for each in said if not _of_an_opening(words, each, by_type["section"])]
-    talk = _talk(words, said, exercises, first, uncovered)
+    talk = _talk(words, said, exercises, first, uncovered) if said or "?" in words else []
     if talk:
         return Verdict("talk", 0.95 if uncovered <= 1 else 0.85, "words", evidence=talk)
     rest = said_of_rest(words, by_type["rest"], bool(exercises), named, uncovered) if by_type["rest"] else []
@@ -256,8 +257,6 @@ def _exercise(parts: list[Phrase], exercises: list[str], uncovered: int) -> Verd
 def _talk(
     words: Sequence[str], said: list[Match], exercises: list[str], first: Match | None, uncovered: int
 ) -> list[str]:
-    if not said and "?" not in words:
-        return []
     # "Come into a squat" is English, "come fare lo squat" Italian.
     asks = next((word for word in words if word[0].isalpha()), "") in _ASKS and not come_to(words)
     if "?" in words and (asks or not exercises or len(words) > 4):

@@ -87,7 +87,11 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
             scores[at] = score
             continue
         for end, node, used, skipped in ends:
-            entry, value = _pick(node.entries, languages, used)
+            entry = node.entries[0]
+            if len(node.entries) == 1 and entry.type == "exercise":
+                value = _EXERCISE * used * _WEAK if entry.weak else _EXERCISE * used
+            else:
+                entry, value = _pick(node.entries, languages, used)
             # One long name rather than two short ones.
             following = best[end]
             if entry.headless and following is not None and following.entry.type == "exercise":
@@ -195,14 +199,12 @@ _GEAR = frozenset([
 _CARRIED = dict.fromkeys(_GEAR, 0.6) | dict.fromkeys(_JOINTS, 0.15)
 # What a name that counts only alone is worth of one that counts.
 _WEAK = 0.35
-_VALUE = {"exercise": 10.0, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
+_EXERCISE = 10.0
+_VALUE = {"exercise": _EXERCISE, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
 
 
 def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple[Entry, float]:
     """Of the meanings of one name: that of the title's language, else English, else any; and what it is worth."""
-    if len(entries) == 1 and entries[0].type == "exercise":
-        value = _VALUE["exercise"] * used
-        return entries[0], value * _WEAK if entries[0].weak else value
     best, best_rank, best_value = entries[0], -1.0, 0.0
     for entry in entries:
         value = _VALUE[entry.type] * used

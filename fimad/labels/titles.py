@@ -167,7 +167,8 @@ def labelled(title: str) -> TitleLabel:
         verdict = with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")
-    if verdict.exercises == ["march"] and _MARCH.match(text):
+    only = verdict.exercises[0] if len(verdict.exercises) == 1 else ""
+    if only == "march" and _MARCH.match(text):
         verdict = Verdict("other", 0.7, "words", evidence=["march"])
     if reading.mended and ONE_WORD in verdict.evidence:
         # "Marco" is no march, a "footbridge" no bridge: a word of many meanings has to be that word.
@@ -180,7 +181,8 @@ def labelled(title: str) -> TitleLabel:
     if not verdict.exercises:
         verdict = _timed(text, verdict)
     repetitions, duration_s = _counts(reading, verdict, found)
-    sets, rest_s, tempo = reading.stated.sets, reading.stated.rest_s, reading.stated.tempo
+    of_all = reading.stated
+    sets, rest_s, tempo = of_all.sets, of_all.rest_s, of_all.tempo
     for note in notes:
         stated = note.stated
         if repetitions is None:
@@ -204,30 +206,31 @@ def labelled(title: str) -> TitleLabel:
             side = side_of(note.words, note.matches, found, language)
             if side is None and verdict.exercises:
                 side = side_alone(note.words, language)
-    if verdict.kind == "talk":
-        # "Can rep ranges of 4-6 reps ...?"
-        side = repetitions = sets = None
-    elif side == "left" and not verdict.exercises and _LEFT.search(text):
-        # "10 seconds left".
-        side = None
-    if verdict.kind in ("section", "other") and side and not reading.stated.repetitions:
-        stretched = stretch_of(reading.words, found)
-        if stretched:
-            verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
-    raised = raise_of(reading.words, found, sets) if verdict.kind == "section" and repetitions else ""
-    if raised:
-        verdict = Verdict("exercise", 0.6, "words", [raised], evidence=[reading.words[0]])
-    if not verdict.exercises and is_combo(tempo, reading.words):
-        verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
-    if verdict.kind == "rest" and duration_s is None:
-        # "Round break 1:00", "rest 15".
-        duration_s, rest_s = rest_s or lone_seconds(reading), None
-        if duration_s is None and "minute" in reading.words:
-            # "Minute rest".
-            duration_s = 60.0
-        if duration_s is None and repetitions in HELD_S:
-            # "Rest (10)".
-            duration_s, repetitions = float(repetitions or 0), None
+    if verdict.kind != "exercise" or not verdict.exercises:
+        if verdict.kind == "talk":
+            # "Can rep ranges of 4-6 reps ...?"
+            side = repetitions = sets = None
+        elif side == "left" and not verdict.exercises and _LEFT.search(text):
+            # "10 seconds left".
+            side = None
+        if verdict.kind in ("section", "other") and side and not of_all.repetitions:
+            stretched = stretch_of(reading.words, found)
+            if stretched:
+                verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
+        raised = raise_of(reading.words, found, sets) if verdict.kind == "section" and repetitions else ""
+        if raised:
+            verdict = Verdict("exercise", 0.6, "words", [raised], evidence=[reading.words[0]])
+        if not verdict.exercises and is_combo(tempo, reading.words):
+            verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
+        if verdict.kind == "rest" and duration_s is None:
+            # "Round break 1:00", "rest 15".
+            duration_s, rest_s = rest_s or lone_seconds(reading), None
+            if duration_s is None and "minute" in reading.words:
+                # "Minute rest".
+                duration_s = 60.0
+            if duration_s is None and repetitions in HELD_S:
+                # "Rest (10)".
+                duration_s, repetitions = float(repetitions or 0), None
     if verdict.exercises:
         by_their_neighbours(verdict, [reading, *notes], side)
     if verdict.kind == "section":
@@ -242,16 +245,17 @@ def labelled(title: str) -> TitleLabel:
         ):
             sets = repetitions
         repetitions = None
-    if reading.stated.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:
+    if of_all.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:
         bare = _BY_MACHINE if is_bare(reading) else {}
         verdict.exercises = [bare.get(each, each) for each in verdict.exercises]
-    if verdict.exercises == ["rowing"] and sets and {"row", "machine"}.issubset(reading.words):
+    only = verdict.exercises[0] if len(verdict.exercises) == 1 else ""
+    if only == "rowing" and sets and {"row", "machine"}.issubset(reading.words):
         # "Row machine 3x12".
-        weighed = 0 < (repetitions or 0) <= _MOST_ROWS and duration_s is None and not reading.stated.measured
+        weighed = 0 < (repetitions or 0) <= _MOST_ROWS and duration_s is None and not of_all.measured
         verdict.exercises = ["seated_row"] if weighed else verdict.exercises
-    if verdict.exercises == ["swimming"] and "swimming" in reading.words and is_bare(reading):
+    if only == "swimming" and "swimming" in reading.words and is_bare(reading):
         # "Swimming 30 s".
-        soon = not reading.stated.measured and 0 < (duration_s or 0.0) <= _ON_A_MAT_S
+        soon = not of_all.measured and 0 < (duration_s or 0.0) <= _ON_A_MAT_S
         verdict.exercises = ["prone_swimming"] if soon else verdict.exercises
     equipment = equipment_of(reading.words, reading.matches, found)
     for note in notes:
@@ -260,7 +264,7 @@ def labelled(title: str) -> TitleLabel:
         verdict.kind,
         _rounded(verdict.confidence),
         _method(verdict, reading),
-        tuple(dict.fromkeys(verdict.exercises)),
+        _once(verdict.exercises),
         tuple(verdict.components),
         side,
         repetitions,
@@ -268,7 +272,7 @@ def labelled(title: str) -> TitleLabel:
         duration_s,
         rest_s,
         tempo,
-        tuple(dict.fromkeys(equipment)),
+        _once(equipment),
         language,
         tuple(verdict.evidence),
     )
@@ -277,6 +281,10 @@ def labelled(title: str) -> TitleLabel:
 @lru_cache(maxsize=1024)
 def _rounded(confidence: float) -> float:
     return round(confidence, 3)
+
+
+def _once(values: list[str]) -> tuple[str, ...]:
+    return tuple(values) if len(values) < 2 else tuple(dict.fromkeys(values))
 
 
 _REWRITTEN = OF_LOGS | OF_SEQUENCES
