@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection
 
+from fimad.labels.matching import Match
 from fimad.labels.taxonomy import Lexicon
 
 _SCRIPTS = {
@@ -42,6 +43,7 @@ _COUNTING = {
 }  # fmt: skip
 # Of two languages that share all words of a title the one that more titles are in.
 _COMMONEST = frozenset(("de", "es", "fr", "pt", "it"))
+_BEYOND_LATIN = "\u0370"
 # Sums of thirds and sevenths that are as much.
 _DRAW = 1e-6
 _COUNTING_TABLE = {word: tuple(codes.split()) for word, codes in _COUNTING.items()}
@@ -56,7 +58,7 @@ def script_language(text: str) -> str:
     for char in text[:300]:
         if char.isalpha():
             letters += 1
-            if ord(char) >= 0x370:
+            if char >= _BEYOND_LATIN:
                 name = unicodedata.name(char, "").split(" ")[0]
                 if name in _SCRIPTS:
                     counts[_SCRIPTS[name]] += 1
@@ -77,7 +79,7 @@ def letter_votes(text: str) -> dict[str, int]:
 
 
 def tell(
-    title: str, text: str, words: Collection[str], named: Collection[frozenset[str]], lexicon: Lexicon
+    title: str, text: str, words: Collection[str], named: Collection[Match], lexicon: Lexicon
 ) -> str | None:
     """The language's code, or None where nothing tells.
 
@@ -85,20 +87,20 @@ def tell(
     ----------
     text : the cleaned title: its units and number words vote.
     words : canonical words; function words vote.
-    named : for each name found, the languages that have it.
+    named : the names found: the languages that have them vote.
     """
     english = title.isascii() and lexicon.foreign.isdisjoint(words) and _FOREIGN_COUNTING.isdisjoint(text.split())
-    for languages in named if english else ():
-        if "en" not in languages:
+    for match in named if english else ():
+        if "en" not in match.entry.languages:
             english = False
     if english:
         # Whatever votes for another language votes for English as well.
         return "en" if named or any(char.isalpha() for char in title) else None
     votes: dict[str, float] = defaultdict(float)
-    for languages in named:
-        for each in languages:
+    for match in named:
+        for each in match.entry.languages:
             # What few languages say counts for more.
-            votes[each] += 4 / len(languages)
+            votes[each] += 4 / len(match.entry.languages)
     for word in words:
         if word == "l":
             # "Clamshell L": of the left more often than French.
@@ -109,7 +111,8 @@ def tell(
         for each in _COUNTING_TABLE.get(word, ()):
             votes[each] += 1.5
     if not title.isascii():
-        script, letters = script_language(title), letter_votes(title.lower())
+        script = script_language(title) if max(title) >= _BEYOND_LATIN else ""
+        letters = letter_votes(title.lower())
         if script:
             related = {"ru": ("ru", "uk"), "ar": ("ar", "fa"), "zh": ("zh", "ja")}.get(script, (script,))
             return max(related, key=lambda code: (votes[code] + 2 * letters[code], code == script))

@@ -68,12 +68,12 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
     size = min(len(words), MAX_WORDS)
     skippable = _skippable()
     scores = [0.0] * (size + 1)
-    best: list[Match | None] = [None] * (size + 1)
-    first_words = found.root.next
+    best: list[tuple[int, Entry, float] | None] = [None] * (size + 1)
+    begun_by = found.root.next.get
+    score = 0.0
     for at in range(size - 1, -1, -1):
-        score, chosen = scores[at + 1], None
         word = words[at]
-        first = first_words.get(word)
+        first = begun_by(word)
         if first is None or (word in _HELD_BY and at and words[at - 1] in _HELD_BY[word]):
             scores[at] = score
             continue
@@ -82,7 +82,7 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
             ends = _walk(first, words, after, size, skippable)
         elif first.entries:
             # Nothing follows that belongs to it.
-            ends = ((after, first, 0.6 if word in _GEAR else 1.0, 0),)
+            ends = [(after, first, 0.6 if word in _GEAR else 1.0, 0)]
         else:
             scores[at] = score
             continue
@@ -94,23 +94,23 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
                 entry, value = _pick(node.entries, languages, used)
             # One long name rather than two short ones.
             following = best[end]
-            if entry.headless and following is not None and following.entry.type == "exercise":
+            if entry.headless and following is not None and following[1].type == "exercise":
                 # Before another name it says how that is done: "dumbbell *side lunge*".
                 value *= _WEAK
             total = value - 2.0 - 0.5 * skipped + scores[end]
             # Of two as good the one that begins earlier: "sumo squat" pulses.
             if total >= score:
-                score, chosen = total, (end, entry, used)
+                score = total
+                best[at] = (end, entry, used)
         scores[at] = score
-        if chosen is not None:
-            best[at] = Match(at, *chosen)
     taken: list[Match] = []
     at = 0
     while at < size:
-        match = best[at]
-        if match is None:
+        chosen = best[at]
+        if chosen is None:
             at += 1
         else:
+            match = Match(at, *chosen)
             if taken and taken[-1].end == at:
                 match = _right_headed(words, taken, match, found)
             elif taken and taken[-1].end == at - 1 and words[at - 1] == "and":

@@ -149,16 +149,17 @@ def labelled(title: str) -> TitleLabel:
     found = _prepared()
     text, main, asides = _text_of(title)
     reading = _read(main, found, frozenset())
-    language = tell(title, text, reading.words, [match.entry.languages for match in reading.matches], found)
-    if language and language != "en" and not found.ambiguous.isdisjoint(reading.words):
-        reading.matches = matches(reading.words, found, frozenset((language,)))
-        reading.phrases = phrases(reading.words, reading.matches, found)
-    kept = unborrowed(reading.words, reading.matches, title, language)
+    words = reading.words
+    language = tell(title, text, words, reading.matches, found)
+    if language and language != "en" and not found.ambiguous.isdisjoint(words):
+        reading.matches = matches(words, found, frozenset((language,)))
+        reading.phrases = phrases(words, reading.matches, found)
+    kept = unborrowed(words, reading.matches, title, language)
     if len(kept) < len(reading.matches):
-        reading.matches, reading.phrases = kept, phrases(reading.words, kept, found)
+        reading.matches, reading.phrases = kept, phrases(words, kept, found)
     verdict = _of_its_name(reading, found, language) if len(reading.phrases) > 1 else None
     if verdict is None:
-        verdict = decide(reading.words, reading.matches, reading.phrases, reading.stated, found, language)
+        verdict = decide(words, reading.matches, reading.phrases, reading.stated, found, language)
     notes: list[Reading] = []
     if asides:
         # "Setu Bandha (bridge pose)": English beside another language.
@@ -167,8 +168,7 @@ def labelled(title: str) -> TitleLabel:
         verdict = with_asides(verdict, reading, notes, found)
     if "fuzzy" in reading.mended and verdict.exercises and far_fetched(reading):
         verdict = Verdict("other", 0.3, "none")
-    only = verdict.exercises[0] if len(verdict.exercises) == 1 else ""
-    if only == "march" and _MARCH.match(text):
+    if "march" in text and verdict.exercises == ["march"] and _MARCH.match(text):
         verdict = Verdict("other", 0.7, "words", evidence=["march"])
     if reading.mended and ONE_WORD in verdict.evidence:
         # "Marco" is no march, a "footbridge" no bridge: a word of many meanings has to be that word.
@@ -200,7 +200,7 @@ def labelled(title: str) -> TitleLabel:
         rest_s = stated.rest_s if rest_s is None else rest_s
         tempo = tempo or stated.tempo
     # Long ones in brackets say how: "(one push up, then rotate; alternate sides)".
-    side = side_of(reading.words, reading.matches, found, language)
+    side = side_of(words, reading.matches, found, language)
     for note in notes:
         if side is None and len(note.words) < _LONG_ASIDE:
             side = side_of(note.words, note.matches, found, language)
@@ -214,18 +214,18 @@ def labelled(title: str) -> TitleLabel:
             # "10 seconds left".
             side = None
         if verdict.kind in ("section", "other") and side and not of_all.repetitions:
-            stretched = stretch_of(reading.words, found)
+            stretched = stretch_of(words, found)
             if stretched:
                 verdict = Verdict("exercise", 0.6, "words", [stretched], evidence=[side])
-        raised = raise_of(reading.words, found, sets) if verdict.kind == "section" and repetitions else ""
+        raised = raise_of(words, found, sets) if verdict.kind == "section" and repetitions else ""
         if raised:
-            verdict = Verdict("exercise", 0.6, "words", [raised], evidence=[reading.words[0]])
-        if not verdict.exercises and is_combo(tempo, reading.words):
+            verdict = Verdict("exercise", 0.6, "words", [raised], evidence=[words[0]])
+        if not verdict.exercises and is_combo(tempo, words):
             verdict, tempo = Verdict("exercise", 0.6, "words", ["punch"], evidence=[str(tempo)]), None
         if verdict.kind == "rest" and duration_s is None:
             # "Round break 1:00", "rest 15".
             duration_s, rest_s = rest_s or lone_seconds(reading), None
-            if duration_s is None and "minute" in reading.words:
+            if duration_s is None and "minute" in words:
                 # "Minute rest".
                 duration_s = 60.0
             if duration_s is None and repetitions in HELD_S:
@@ -248,23 +248,22 @@ def labelled(title: str) -> TitleLabel:
     if of_all.measured or (duration_s or 0.0) >= _ON_A_MACHINE_S:
         bare = _BY_MACHINE if is_bare(reading) else {}
         verdict.exercises = [bare.get(each, each) for each in verdict.exercises]
-    only = verdict.exercises[0] if len(verdict.exercises) == 1 else ""
-    if only == "rowing" and sets and {"row", "machine"}.issubset(reading.words):
+    if sets and "machine" in words and "row" in words and verdict.exercises == ["rowing"]:
         # "Row machine 3x12".
         weighed = 0 < (repetitions or 0) <= _MOST_ROWS and duration_s is None and not of_all.measured
         verdict.exercises = ["seated_row"] if weighed else verdict.exercises
-    if only == "swimming" and "swimming" in reading.words and is_bare(reading):
+    if "swimming" in words and verdict.exercises == ["swimming"] and is_bare(reading):
         # "Swimming 30 s".
         soon = not of_all.measured and 0 < (duration_s or 0.0) <= _ON_A_MAT_S
         verdict.exercises = ["prone_swimming"] if soon else verdict.exercises
-    equipment = equipment_of(reading.words, reading.matches, found)
+    equipment = equipment_of(words, reading.matches, found)
     for note in notes:
         equipment += equipment_of(note.words, note.matches, found)
     return TitleLabel(
         verdict.kind,
         _rounded(verdict.confidence),
         _method(verdict, reading),
-        _once(verdict.exercises),
+        tuple(dict.fromkeys(verdict.exercises)),
         tuple(verdict.components),
         side,
         repetitions,
@@ -272,7 +271,7 @@ def labelled(title: str) -> TitleLabel:
         duration_s,
         rest_s,
         tempo,
-        _once(equipment),
+        tuple(dict.fromkeys(equipment)) if equipment else (),
         language,
         tuple(verdict.evidence),
     )
@@ -281,10 +280,6 @@ def labelled(title: str) -> TitleLabel:
 @lru_cache(maxsize=1024)
 def _rounded(confidence: float) -> float:
     return round(confidence, 3)
-
-
-def _once(values: list[str]) -> tuple[str, ...]:
-    return tuple(values) if len(values) < 2 else tuple(dict.fromkeys(values))
 
 
 _REWRITTEN = OF_LOGS | OF_SEQUENCES
