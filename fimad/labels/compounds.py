@@ -91,7 +91,7 @@ def _empty() -> frozenset[str]:
 def _phrase(words: Sequence[str], start: int, end: int, inside: list[Match], found: Lexicon) -> Phrase:
     if len(inside) == 1 and is_whole(inside[0], start, end):
         return Phrase(start, end, [inside[0].entry.id], [], "exact", inside[0].used)
-    phrase = Phrase(start, end)
+    phrase = Phrase(start, end, [], [])
     named = [match for match in inside if match.entry.type == "exercise"]
     if not WITHOUT.isdisjoint(words[start:end]):
         # "Burpee – no push-up".

@@ -102,6 +102,9 @@ _OVERHEAD = re.compile(r"\b([sg])(?:2oh?|toh)\b", re.I)
 _SPIDER = re.compile(r"\bspider[ -]man\b", re.I)
 # "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
 _APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
+# What each has that is spelt so.
+_LONE = re.compile(r"[ -][a-z][ -][a-z]")
+_POINTED = re.compile(r"[a-z]\.")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
 _QUOTED = re.compile(r'"([a-zA-Z])"')
 _SHORTENED = re.compile(
@@ -152,17 +155,20 @@ def _spelt_out(match: re.Match[str]) -> str:
     return ("shoulder" if match.group(1) in "sS" else "ground") + " to overhead"
 
 
-# Words of letters alone, to which nothing is to be done but lower their case, unless one of them is joined or rewritten below.
-_LETTERS = re.compile("(?:[A-Za-z]{2,}+ )++[A-Za-z]{2,}+|[A-Za-z][a-z]++")
+# Words of letters alone are only set in lower case, unless one of these is among them.
 _REWRITTEN = frozenset(["as", "bell", "bells", "bulgarian", "gtoh", "if", "kbs", "spider", "stoh"])
 
 
 def letters_alone(title: str, told: frozenset[str] = frozenset()) -> bool:
     """Whether a title is words of letters with a blank between, none of them rewritten by `clean` or `told`."""
-    if len(title) > MAX_TITLE or not _LETTERS.fullmatch(title):
+    if not title.isascii() or not title.replace(" ", "").isalpha() or len(title) > MAX_TITLE:
         return False
-    words = title.lower().split()
-    return _REWRITTEN.isdisjoint(words) and told.isdisjoint(words)
+    words = title.lower().split(" ")
+    if len(words) == 1:
+        # "BenchPress" is two.
+        return title[1:].islower() and words[0] not in _REWRITTEN and words[0] not in told
+    # "S Q U A T S" is one.
+    return min(map(len, words)) > 1 and _REWRITTEN.isdisjoint(words) and told.isdisjoint(words)
 
 
 def clean(title: str) -> str:
@@ -229,10 +235,10 @@ def rewritten(title: str) -> str:
         text = _COLUMNS.sub(lambda found: f" {found[1]}x{found[2]}", text)
     if "rest-" in text:
         text = _REST_PAUSE.sub("restpause", text)
-    if "." in text:
+    if "." in text and _POINTED.search(text):
         text = _DOTTED.sub(_joined, text)
         text = _SHORTENED.sub(lambda found: f"{found[1]} ", text) if ". " in text else text
-    return _APART.sub(_joined, text) if len(text) < _SPELT_OUT else text
+    return _APART.sub(_joined, text) if len(text) < _SPELT_OUT and _LONE.search(text) else text
 
 
 def tokens(text: str) -> list[Token]:

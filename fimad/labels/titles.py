@@ -302,7 +302,7 @@ def _timed(text: str, verdict: Verdict) -> Verdict:
     """What a title is that names no exercise and says how long or how far."""
     if verdict.method == "none" and _OFF.match(text):
         return Verdict("rest", 0.9, "words", evidence=["off"])
-    if _REPEATS.match(text):
+    if "x" in text and _REPEATS.match(text):
         return Verdict("exercise", 0.7, "words", ["running"], evidence=["x"])
     if verdict.method == "none" and _ON.match(text):
         return Verdict("section", 0.8, "words", evidence=["on"])

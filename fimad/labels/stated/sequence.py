@@ -25,6 +25,7 @@ _PLACED = re.compile(r"^\W*(?:\d{1,2}[a-d]|[a-d]\d)\b")
 _NEXT_PLACE = re.compile(r"(?<=\w)[\s,;/|+-]+(?:\d{1,2}[a-d]|[a-d]\d)\b[.):\]]*\s+(?=[^\W\d])")
 # "8 front squats - 10 cal row - 6 pull-ups": what is counted is done; a time or a number of sets behind a dash says how long or how often.
 _COUNTED = re.compile(r"^\W*\d")
+_LATER = re.compile(r" \d")
 _NEXT_COUNTED = re.compile(
     r"(?<=[^\W\d]|\)) +- +(?=\d+(?:/\d+)?[ -]?(?:(?:m|km|k|ft|yds?|met(?:er|re)s?|cals?|calories?|ea) +)?"
     r"(?!(?:x|sets?|reps?|rounds?|rds?|s|secs?|seconds?|m|min|mins|minutes?|hours?|each|per|kgs?|lbs?|times|of|to|more|days?|weeks?)\b)"
@@ -63,7 +64,7 @@ def one_after_the_other(text: str) -> str:
         text = _SIGN_WITH.sub(" ", text)
     # Either begins with a number, or with a letter and a number.
     numbered = not text[:2].isalpha()
-    if numbered and _COUNTED.match(text):
+    if numbered and _LATER.search(text) and _COUNTED.match(text):
         text = _NEXT_MEASURED.sub(" | ", _NEXT_COUNTED.sub(" | ", text) if " - " in text else text)
     if numbered and _PLACED.match(text):
         text = _NEXT_PLACE.sub(" | ", text)
