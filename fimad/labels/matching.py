@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from fimad.labels.taxonomy import Entry, Lexicon, Node, lexicon
+from fimad.labels.taxonomy import VALUES, WEAK, Entry, Lexicon, Node, lexicon
 from fimad.labels.text import canonical
 
 # Of more words the rest is not looked at: no name of an exercise is that long.
@@ -87,16 +87,15 @@ def matches(words: Sequence[str], found: Lexicon, languages: frozenset[str] = fr
             scores[at] = score
             continue
         for end, node, used, skipped in ends:
-            entry = node.entries[0]
-            if len(node.entries) == 1 and entry.type == "exercise":
-                value = _EXERCISE * used * _WEAK if entry.weak else _EXERCISE * used
-            else:
+            if node.worth is None:
                 entry, value = _pick(node.entries, languages, used)
+            else:
+                entry, value = node.entries[0], node.worth * used
             # One long name rather than two short ones.
             following = best[end]
             if entry.headless and following is not None and following[1].type == "exercise":
                 # Before another name it says how that is done: "dumbbell *side lunge*".
-                value *= _WEAK
+                value *= WEAK
             total = value - 2.0 - 0.5 * skipped + scores[end]
             # Of two as good the one that begins earlier: "sumo squat" pulses.
             if total >= score:
@@ -197,19 +196,15 @@ _GEAR = frozenset([
 ])  # fmt: skip
 # How much of a name a word carries; all others 1.
 _CARRIED = dict.fromkeys(_GEAR, 0.6) | dict.fromkeys(_JOINTS, 0.15)
-# What a name that counts only alone is worth of one that counts.
-_WEAK = 0.35
-_EXERCISE = 10.0
-_VALUE = {"exercise": _EXERCISE, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
 
 
 def _pick(entries: list[Entry], languages: frozenset[str], used: float) -> tuple[Entry, float]:
     """Of the meanings of one name: that of the title's language, else English, else any; and what it is worth."""
     best, best_rank, best_value = entries[0], -1.0, 0.0
     for entry in entries:
-        value = _VALUE[entry.type] * used
+        value = VALUES[entry.type] * used
         if entry.weak:
-            value *= _WEAK
+            value *= WEAK
         elif entry.type == "other" and used >= 2:
             # "Crunch time", "press conference": worth more than an exercise and a word beside it.
             value *= 1.75

@@ -57,14 +57,25 @@ class Exercise:
     names: dict[str, tuple[str, ...]] = field(repr=False)
 
 
-class Node:
-    """A node of the trie of names: by canonical word."""
+# What a word of a name counts for by what it is the name of, and how much of that if the name counts only alone.
+VALUES = {"exercise": 10.0, "rest": 7.0, "section": 4.0, "talk": 6.0, "other": 4.0}
+WEAK = 0.35
 
-    __slots__ = ("entries", "next")
+
+class Node:
+    """A node of the trie of names: by canonical word.
+
+    Parameters
+    ----------
+    worth : what each word of the name counts for; None where that depends on more than the name.
+    """
+
+    __slots__ = ("entries", "next", "worth")
 
     def __init__(self) -> None:
         self.next: dict[str, Node] = {}
         self.entries: list[Entry] = []
+        self.worth: float | None = None
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -300,6 +311,7 @@ def _made() -> Lexicon:
             headless = kind == "exercise" and len(key) > 1 and key != own_name[id_] and quiet.issuperset(key)
             entry = Entry(kind, id_, frozenset(languages), weak, headless)
             node.entries.append(entry)
+            node.worth = VALUES[kind] * (WEAK if weak else 1.0) if len(meanings) == 1 and kind != "other" else None
             if kind == "exercise" and not weak and len(set(key)) > 1:
                 known = bags.get(frozenset(key))
                 if known is None or ("en" in languages and "en" not in known.languages):
