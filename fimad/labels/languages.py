@@ -78,9 +78,7 @@ def letter_votes(text: str) -> dict[str, int]:
     return votes
 
 
-def tell(
-    title: str, text: str, words: Collection[str], named: Collection[Match], lexicon: Lexicon
-) -> str | None:
+def tell(title: str, text: str, words: Collection[str], named: Collection[Match], lexicon: Lexicon) -> str | None:
     """The language's code, or None where nothing tells.
 
     Parameters

@@ -9,6 +9,7 @@ import pytest
 
 from fimad.labels import kinds, lexicon, matching
 from fimad.labels.compounds import is_whole, phrases
+from fimad.labels.context import asked, sentences, subjects
 from fimad.labels.languages import tell
 from fimad.labels.matching import matches
 from fimad.labels.stated.clocks import Stated
@@ -101,3 +102,41 @@ def test_english_is_told_without_a_vote(monkeypatch: pytest.MonkeyPatch) -> None
     # A function word that every title has, as far as the short way can see.
     monkeypatch.setattr(found, "foreign", frozenset(word for each in asked for word in each[2]))
     assert [each[0] for each, code in zip(asked, short, strict=True) if tell(*each, found) != code and each[2]] == []
+
+
+def _said(module: object) -> set[str]:
+    """All words that the rules of a module know."""
+    known: set[str] = set()
+    for each in vars(module).values():
+        sets = each.values() if isinstance(each, dict) else [each]
+        for words in sets:
+            if isinstance(words, frozenset):
+                known.update(*({word} if isinstance(word, str) else word for word in words))
+    return known
+
+
+class _Everywhere(frozenset[str]):
+    def isdisjoint(self, other: object) -> bool:
+        return False
+
+
+def test_what_no_word_tells_of_is_told_by_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = lexicon()
+    words = sorted(_said(subjects) | _said(sentences) | _said(asked))
+    beside = ["", "the ", "to ", "of ", "for ", "my ", "and ", "i ", "on "]
+    titles = [f"{lead}{word} squat" for word in words for lead in beside]
+    titles += [f"{word} {lead}squat" for word in words for lead in beside]
+    titles += [f"squat {lead}{word}" for word in words for lead in beside]
+    titles += [f"squat {word} {lead}knee" for word in words for lead in beside]
+    titles += [f"squat: {lead}{word} deep" for word in words for lead in beside]
+    titles += [f"{word} 2: squat" for word in words] + [f"squat - {word}" for word in words]
+    titles += [f"{word} ing{each} squat" for word in words[:50] for each in ("", "ing up")]
+    named = []
+    for title in titles:
+        read = take_words(clean(title), found, Stated(), 64)
+        exercises = [match for match in matches(read, found) if match.entry.type == "exercise"]
+        named.append((read, exercises))
+    short = [subjects.about(*each) for each in named]
+    assert sum(kind != "" for kind, _ in short) > 999 < sum(kind == "" for kind, _ in short)
+    monkeypatch.setattr(subjects, "_TELLING", _Everywhere())
+    assert [each[0] for each, told in zip(named, short, strict=True) if subjects.about(*each) != told] == []

@@ -23,6 +23,9 @@ _LEADING_ON = frozenset(
 _AWAY = frozenset(["back", "out", "up", "over"])
 _IN = frozenset(["in", "during", "on", "of", "from"])
 
+#: Without one of these nothing is asked, and nothing said within an exercise.
+OF_QUESTIONS = _ASKING | QUESTIONS | _CAN | _IN
+
 
 def is_asked(words: Sequence[str], first: int, size: int) -> str:
     """The word with which a title asks something; "" if it does not."""

@@ -92,6 +92,15 @@ _WHITHER = frozenset(["into", "to", "onto", "down", "up", "back", "through", "fo
 _SOMEWHAT = (["bit"], ["little"], ["few"], ["couple"], ["touch"], ["tad"], ["lot"])
 _NOT_COUNTED = _words("too never always not")
 
+#: Without one of these among its words no title is a sentence: each rule below needs one.
+OF_SENTENCES: frozenset[str] = frozenset().union(
+    _OTHERS, _ALL, _US, _LOOK_ON, _LEAVE, _SPEAKING_OF, _BEYOND, _KIN, _CROWD, _AVOID, _CLAUSE, _WORLD, _TREATED, _TURNED_TO, _TAUGHT,
+    _TOLD_OFF, _ASKED, _BECAUSE, _STATE_OF_BODY, _MOODS, _SPANS, _NEEDED, _NOT_COUNTED, *_STATES.values(),
+    (first if last in ("right", "wrong") else last for first, last in _MANNER),
+    ("the", "a", "an", "me", "us", "them", "him", "this", "my", "our", "i", "million", "after", "without", "against", "on", "of", "no", "so", "not"),
+    ("let", "don't", "don", "dont", "that", "bad", "need", "age", "from"), _WAYS,
+)  # fmt: skip
+
 
 def said_of(words: Sequence[str], start: int, end: int, name_start: int, name_end: int) -> str:
     """The word that tells that an exercise is spoken of; "" if none does.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fimad.labels.context.asked import PERSONS, QUESTIONS, in_an_exercise, is_asked, undertakes
+from fimad.labels.context.asked import OF_QUESTIONS, PERSONS, QUESTIONS, in_an_exercise, is_asked, undertakes
 from fimad.labels.context.movements import BODY, PREPOSITIONS
-from fimad.labels.context.sentences import said_of
+from fimad.labels.context.sentences import OF_SENTENCES, said_of
 from fimad.labels.matching import Match
 from fimad.labels.taxonomy import lexicon
 from fimad.labels.text import canonical
@@ -136,6 +136,26 @@ _JUDGED = frozenset(
     ]
 )
 
+# Without one of these, and without a verb in -ing before its exercise, no title is about something else.
+_TELLING = (
+    OF_SENTENCES
+    | OF_QUESTIONS
+    | _ABOUT
+    | _ABOUT_BEHIND
+    | _ABOUT_BEFORE
+    | _CLAIMS
+    | SOUNDS
+    | _MINE
+    | _THEIRS
+    | _NOTES
+    | _VERBS
+    | _LEARNING
+)
+_TELLING |= _FORBIDDING | _TOLD | _POSITIONS | _DISMISSED | _ENDS | _AILING | _JUDGED | frozenset(
+    ["vs", "versus", "or", "over", "for", "if", "day", "pick", "you'll", "wrong", "challenge", "better", "build", "missed", "painfree",
+     "life", "doe", "tried", "top", "try", "instead", "stop"]
+)  # fmt: skip
+
 
 def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]:
     """The kind of a title that names exercises (`named`) but is about something else, and the words that tell; "" if it isn't.
@@ -144,7 +164,7 @@ def about(words: Sequence[str], named: Sequence[Match]) -> tuple[str, list[str]]
     >>> [label_title(title).kind for title in ("Squat shoes I use", "Squats in my shoes", "30 day plank challenge")]
     ['talk', 'exercise', 'section']
     """
-    if not named:
+    if not named or (_TELLING.isdisjoint(words) and not any([word[-3:] == "ing" for word in words[: named[-1].start]])):
         return "", []
     if "vs" in words or "versus" in words:
         return "talk", ["versus"]
