@@ -16,6 +16,9 @@ BREAKS = frozenset('|,;:>+/.?!-"')
 # A soft break may stand within one name ("Squat - goblet").
 _SOFT = frozenset("-,/:+")
 _DASHES = frozenset("-!.")
+# What is behind them may say how the name before is done.
+_BEFORE_HOW = _DASHES | {",", "+"}
+_PRESSED = frozenset(["press", "developpe"])
 WITHOUT = frozenset(["no", "without", "not", "minus"])
 _GAITS = frozenset(["walk", "run", "jog", "sprint"])
 # A name with a stroke in it has fewer words.
@@ -77,8 +80,9 @@ def put_together(words: Sequence[str], made: list[Phrase], found_matches: list[M
     _shared_heads(words, made, found)
     if stroke:
         _shared_beginnings(words, made, found)
-    _with_press(words, made, found)
-    if len(made) > 1 and _one_in_parts(words, made, found):
+    if not _PRESSED.isdisjoint(words):
+        _with_press(words, made, found)
+    if "," in words and _one_in_parts(words, made, found):
         return
     count = sum(len(each.exercises) for each in made)
     # "Squat: 5x5, bench: 3x5": of two parts with a sign more between them the numbers are off.
@@ -206,18 +210,20 @@ def _halves(words: Sequence[str], first: Phrase, second: Phrase, found: Lexicon)
 def _said_behind(words: Sequence[str], made: list[Phrase], found_matches: list[Match], found: Lexicon) -> None:
     """ "Skater hops – touch the floor": a name of many meanings behind a dash says how the one before it is done."""
     for first, second in pairwise(made):
+        if not first.exercises or words[first.end] not in _BEFORE_HOW:
+            continue
         inside = [match for match in found_matches if second.start <= match.start and match.end <= second.end]
         named = [match for match in inside if match.entry.type == "exercise"]
         gear = all((words[match.start],) in found.equipment for match in named)
         sign = words[first.end] in _DASHES or (gear and words[first.end] == "," and second.end - second.start > 1)
         loose = all(match.entry.weak for match in named) if named else second.method == "reordered" and sign
-        if first.exercises and loose and named and words[first.end] in ",-" and _moves_a_limb(words, second, named[0]):
+        if loose and named and words[first.end] in ",-" and _moves_a_limb(words, second, named[0]):
             # "Child's pose, *walk hands* to the right".
             sign = True
-        if first.exercises and loose and named and words[first.end] == "+" and _twisted(words, first, second, found):
+        if loose and named and words[first.end] == "+" and _twisted(words, first, second, found):
             # "Chair pose + twist".
             sign = True
-        if first.exercises and sign and loose:
+        if sign and loose:
             second.exercises = []
 
 
@@ -238,7 +244,7 @@ def _with_press(words: Sequence[str], made: list[Phrase], found: Lexicon) -> Non
     for first, second in pairwise(made):
         alone = (
             second.end - second.start <= 4
-            and words[second.start] in ("press", "developpe")
+            and words[second.start] in _PRESSED
             and second.exercises in (["chest_press"], ["developpe"])
         )
         if alone and words[first.end] in "+>/" and len(first.exercises) == 1:

@@ -73,6 +73,9 @@ _IN_STRAPS = _IN_RINGS | {
     "oblique_crunch": "suspended_knee_tuck",
     "knee_to_chest_stretch": "suspended_knee_tuck",
 }
+_HUNG = _STRAPS | {"ring"}
+# One of all others is what it is called, whatever is beside it.
+_SETTLED = _FOUGHT | ONE_LIMB | {"calf_raise", "tricep_kickback"}
 # A press of nothing beside them is one overhead.
 _OVERHEAD = frozenset(["push_press", "push_jerk", "power_clean", "snatch"])
 
@@ -80,6 +83,8 @@ _OVERHEAD = frozenset(["push_press", "push_jerk", "power_clean", "snatch"])
 def by_their_neighbours(verdict: Verdict, readings: Sequence[Reading], side: str | None) -> None:
     """Put the exercises of a verdict right by all words of the title."""
     words = readings[0].words
+    if len(verdict.exercises) == 1 and _SETTLED.isdisjoint(verdict.exercises) and _HUNG.isdisjoint(words):
+        return
     if len(verdict.exercises) > 1:
         _beside_each_other(verdict, readings[0])
     if "tricep_kickback" in verdict.exercises and not _BEHIND.isdisjoint(words) and "tricep" not in words:
