@@ -6,6 +6,7 @@ while a name that only one language has settles it.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection
@@ -44,6 +45,9 @@ _COUNTING = {
 # Of two languages that share all words of a title the one that more titles are in.
 _COMMONEST = frozenset(("de", "es", "fr", "pt", "it"))
 _BEYOND_LATIN = "\u0370"
+# Neither punctuation nor pictures, which lie between.
+_OTHER_SCRIPT = re.compile("[\u0370-\u1fff\u2c00-\ud7ff\uf900-\ufdff\ufe70-\uffff\U00020000-\U0003ffff]")
+_ACCENTED = re.compile(r"[^\x00-\x7f]")
 # Sums of thirds and sevenths that are as much.
 _DRAW = 1e-6
 _COUNTING_TABLE = {word: tuple(codes.split()) for word, codes in _COUNTING.items()}
@@ -72,7 +76,7 @@ def script_language(text: str) -> str:
 def letter_votes(text: str) -> dict[str, int]:
     """Votes of letters with accents, for lower-case text with its accents."""
     votes: dict[str, int] = defaultdict(int)
-    for char in set(text):
+    for char in set(_ACCENTED.findall(text)):
         for code in _LETTER_TABLE.get(char, ()):
             votes[code] += 1
     return votes
@@ -109,7 +113,7 @@ def tell(title: str, text: str, words: Collection[str], named: Collection[Match]
         for each in _COUNTING_TABLE.get(word, ()):
             votes[each] += 1.5
     if not title.isascii():
-        script = script_language(title) if max(title) >= _BEYOND_LATIN else ""
+        script = script_language(title) if _OTHER_SCRIPT.search(title) else ""
         letters = letter_votes(title.lower())
         if script:
             related = {"ru": ("ru", "uk"), "ar": ("ar", "fa"), "zh": ("zh", "ja")}.get(script, (script,))
