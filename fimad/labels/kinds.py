@@ -101,8 +101,8 @@ def decide(
     """The kind of a title that was taken apart into words, names and phrases."""
     if len(parts) == 1 and len(found_matches) == 1 and is_whole(found_matches[0], 0, len(words)):
         # A name and nothing else.
-        only = parts[0].exercises
-        return Verdict("exercise", 0.98, parts[0].method, list(only), [], list(only))
+        whole = parts[0].exercises
+        return Verdict("exercise", 0.98, parts[0].method, list(whole), [], list(whole))
     exercises = [each for part in parts for each in part.exercises]
     by_type: dict[str, list[Match]] = {"exercise": [], "rest": [], "section": [], "talk": [], "other": []}
     for match in found_matches:
