@@ -82,6 +82,16 @@ def letter_votes(text: str) -> dict[str, int]:
     return votes
 
 
+def is_english(title: str, text: str, words: Collection[str], named: Collection[Match], lexicon: Lexicon) -> bool:
+    """Whether whatever votes for another language votes for English as well: told without a vote."""
+    if not title.isascii() or not lexicon.foreign.isdisjoint(words) or not _FOREIGN_COUNTING.isdisjoint(text.split()):
+        return False
+    for match in named:
+        if "en" not in match.entry.languages:
+            return False
+    return True
+
+
 def tell(title: str, text: str, words: Collection[str], named: Collection[Match], lexicon: Lexicon) -> str | None:
     """The language's code, or None where nothing tells.
 
@@ -91,12 +101,7 @@ def tell(title: str, text: str, words: Collection[str], named: Collection[Match]
     words : canonical words; function words vote.
     named : the names found: the languages that have them vote.
     """
-    english = title.isascii() and lexicon.foreign.isdisjoint(words) and _FOREIGN_COUNTING.isdisjoint(text.split())
-    for match in named if english else ():
-        if "en" not in match.entry.languages:
-            english = False
-    if english:
-        # Whatever votes for another language votes for English as well.
+    if is_english(title, text, words, named, lexicon):
         return "en" if named or any(char.isalpha() for char in title) else None
     votes: dict[str, float] = defaultdict(float)
     for match in named:

@@ -30,7 +30,7 @@ from fimad.labels.context.reading import (
 from fimad.labels.context.rests import breathes
 from fimad.labels.context.stretched import is_combo, raise_of, stretch_of
 from fimad.labels.kinds import ONE_WORD, Verdict, decide
-from fimad.labels.languages import tell
+from fimad.labels.languages import is_english, tell
 from fimad.labels.matching import MAX_WORDS, matches, mend, mend_beside, neighbours, spellings
 from fimad.labels.pairs import known_pairs
 from fimad.labels.stated.circumstances import equipment_of, side_alone, side_of
@@ -150,13 +150,15 @@ def labelled(title: str) -> TitleLabel:
     text, main, asides = _text_of(title)
     reading = _read(main, found, frozenset())
     words = reading.words
-    language = tell(title, text, words, reading.matches, found)
-    if language and language != "en" and not found.ambiguous.isdisjoint(words):
-        reading.matches = matches(words, found, frozenset((language,)))
-        reading.phrases = phrases(words, reading.matches, found)
-    kept = unborrowed(words, reading.matches, title, language)
-    if len(kept) < len(reading.matches):
-        reading.matches, reading.phrases = kept, phrases(words, kept, found)
+    language: str | None = "en"
+    if not reading.matches or not is_english(title, text, words, reading.matches, found):
+        language = tell(title, text, words, reading.matches, found)
+        if language and language != "en" and not found.ambiguous.isdisjoint(words):
+            reading.matches = matches(words, found, frozenset((language,)))
+            reading.phrases = phrases(words, reading.matches, found)
+        kept = unborrowed(words, reading.matches, title, language)
+        if len(kept) < len(reading.matches):
+            reading.matches, reading.phrases = kept, phrases(words, kept, found)
     verdict = _of_its_name(reading, found, language) if len(reading.phrases) > 1 else None
     if verdict is None:
         verdict = decide(words, reading.matches, reading.phrases, reading.stated, found, language)

@@ -129,17 +129,7 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
     """Equipment that is stated, in order."""
     if found.gear_words.isdisjoint(words):
         return []
-    named = {at for match in found_matches if match.entry.type == "exercise" for at in range(match.start, match.end)}
-    stretch = any(
-        match.entry.type == "exercise" and found.exercises[match.entry.id].pattern == "stretch"
-        for match in found_matches
-    )
-    done = frozenset(
-        match.start
-        for match in found_matches
-        if match.entry.type == "exercise" and not match.entry.weak
-        if found.exercises[match.entry.id].pattern not in ("jump", "locomotion")
-    )
+    named = [match for match in found_matches if match.entry.type == "exercise"]
     taken = []
     at = 0
     while at < len(words):
@@ -148,8 +138,10 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
             for length in (3, 2, 1):
                 value = found.equipment.get(tuple(words[at : at + length])) if at + length <= len(words) else None
                 if value:
-                    own = at not in named or (value in _IN_NAMES and not (stretch and value == "band"))
-                    if own and _is_gear(words, at, length, value, done):
+                    own = value in _IN_NAMES and not (value == "band" and _stretches(named, found))
+                    if not own:
+                        own = not any([match.start <= at < match.end for match in named])
+                    if own and _is_gear(words, at, length, value, named, found):
                         taken.append(value)
                     step = length
                     break
@@ -157,11 +149,12 @@ def equipment_of(words: Sequence[str], found_matches: Sequence[Match], found: Le
     return taken
 
 
-def _is_gear(words: Sequence[str], at: int, length: int, value: str, done: frozenset[int]) -> bool:
-    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap", "12 steps each leg").
+def _stretches(named: Sequence[Match], found: Lexicon) -> bool:
+    return any(found.exercises[match.entry.id].pattern == "stretch" for match in named)
 
-    What is done with it is named at `done`: "step push-ups".
-    """
+
+def _is_gear(words: Sequence[str], at: int, length: int, value: str, named: Sequence[Match], found: Lexicon) -> bool:
+    """Whether words for equipment mean it: a step to stand on and none of the feet ("step clap", "12 steps each leg")."""
     if (value, words[at - 1 : at]) in (("band", ["it"]), ("weight", ["body"])):
         # The iliotibial band; "body weight squats".
         return False
@@ -172,4 +165,12 @@ def _is_gear(words: Sequence[str], at: int, length: int, value: str, done: froze
     if at and (words[at - 1][0].isalnum() or words[at - 1] in ",-"):
         # "Lunges, 20 steps".
         return False
-    return at + 1 in done or not any(word[0].isalnum() for word in words[at + 1 : at + 2])
+    if not any(word[0].isalnum() for word in words[at + 1 : at + 2]):
+        return True
+    # "Step push-ups" are done on it.
+    return any(
+        match.start == at + 1
+        and not match.entry.weak
+        and found.exercises[match.entry.id].pattern not in ("jump", "locomotion")
+        for match in named
+    )
