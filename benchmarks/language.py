@@ -63,7 +63,7 @@ def blind() -> list[Case]:
 
 
 MET = (
-    *(f"met_{number}" for number in range(1, 48)),
+    *(f"met_{number}" for number in range(1, 49)),
     "met_others",
     "met_others_2",
     "met_others_3",
@@ -71,6 +71,7 @@ MET = (
     "met_others_5",
     "met_others_6",
     "met_others_7",
+    "met_others_8",
 )
 
 

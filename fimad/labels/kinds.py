@@ -315,8 +315,8 @@ def _without_names(
     letters = [word for word in words if word[0].isalpha()]
     covered, numbered = sum(match.used for match in sections), "#" in words
     unlisted = unlisted_words(words, letters, found, by_type)
-    if numbered and list(words[1:3]) == ["#", ":"] and words[0] in ("exercise", "move", "movement"):
-        # "Exercise 7: sideways roll".
+    if numbered and list(words[1:3]) == ["#", ":"] and words[0] in ("exercise", "move", "movement", "station"):
+        # "Exercise 7: sideways roll", "station 5 - dummy drag".
         behind = list(words[3:])
         unlisted = unlisted_words(behind, [word for word in behind if word[0].isalpha()], found, by_type)
         sections, numbered = ([], False) if unlisted else (sections, numbered)

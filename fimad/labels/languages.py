@@ -86,10 +86,7 @@ def is_english(title: str, text: str, words: Collection[str], named: Collection[
     """Whether whatever votes for another language votes for English as well: told without a vote."""
     if not title.isascii() or not lexicon.foreign.isdisjoint(words) or not _FOREIGN_COUNTING.isdisjoint(text.split()):
         return False
-    for match in named:
-        if "en" not in match.entry.languages:
-            return False
-    return True
+    return all(["en" in match.entry.languages for match in named])
 
 
 def tell(title: str, text: str, words: Collection[str], named: Collection[Match], lexicon: Lexicon) -> str | None:

@@ -187,6 +187,10 @@ def _joined_by_a_stroke(words: Sequence[str], made: list[Phrase], found: Lexicon
             else:
                 entry = None if second.exercises or len(made) == 2 else _halves(words, first, second, found)
                 first.method = "reordered" if entry else first.method
+            if entry is None and behind[1:2] in (["to"], ["for"], ["with"]) and not second.exercises:
+                # "Cat/cow *to release your back*".
+                entry = exact([*before, behind[0]], found)
+                first.method = "exact" if entry else first.method
             if entry:
                 first.exercises, first.used, first.uncovered = [entry.id], 2.0, 0
                 second.exercises, second.uncovered = [], 0

@@ -80,6 +80,9 @@ def section_head(
     # "Heavy bag round 2".
     if stated.bare and not (len(stated.bare) == 1 and stated.bare[0][0] == last.end == len(words) - 1):
         return ""
+    if last.start > 1 and words[last.start - 1] == "to":
+        # "Pliés to warm up": what for.
+        return ""
     if last.entry.id.startswith("warm up") and last.end == len(words):
         # "Squat warm-up sets".
         return last.entry.id

@@ -46,7 +46,7 @@ _ABOUT_BEFORE = _words(
     "position placement form stance grip width depth muscles weight weights days weeks months years volume rules word words note notes life mail relationship case activation"
 )
 _CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
-SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
+SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track musica cancion chanson canzone")
 _MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
 _ME = frozenset(["i'm", "i've"])
 _THEIRS = frozenset(["his", "her", "their"])
@@ -300,8 +300,8 @@ def _behind(words: Sequence[str], end: int, named: Sequence[Match], last: Match)
     if behind and behind[0] in _VERBS and len(behind) + (end - last.end - len(behind)) > 1:
         return "talk", [behind[0]]
     following = list(words[end + 1 :]) if words[end : end + 1] in ([":"], ["-"], [","]) else []
-    # "Hamstring stretch, left leg with strap": what it is done with.
-    with_it = following[-2:-1] in (["with"], ["using"])
+    # "Hamstring stretch, left leg with strap", "lunge, rear foot in strap": what it is done with.
+    with_it = following[-2:-1] in (["with"], ["using"], ["in"], ["on"])
     spoken = following and following[-1] in _POSITIONS and following[0] not in _SO and not with_it
     if spoken and (following[-1],) not in lexicon().equipment and not any(match.start > end for match in named):
         # "Bench press: elbow position"; "leg press, high foot position" says how, "clamshells - band" with what.
@@ -320,6 +320,9 @@ def is_told(words: Sequence[str]) -> str:
     for at, word in enumerate(letters[:_OPENING]):
         if word in _ABOUT and letters[at + 1 : at + 2] == ["of"]:
             return word
+        if word == "to" and at and letters[at + 1 : at + 2] == ["avoid"]:
+            # "Movements to avoid".
+            return "avoid"
     if len(letters) < _SENTENCE:
         return ""
     return next((word for word in letters[1:-1] if word in _PREDICATES), "")

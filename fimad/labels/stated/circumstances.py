@@ -42,7 +42,7 @@ def side_of(
     """``left``, ``right``, ``both`` or None."""
     begins = found.side_words
     if begins.isdisjoint(words) and _SHORTEST.isdisjoint(words):
-        return None
+        return _behind_a_name(words, found_matches) if language == "fr" else None
     sides: list[str] = []
     size = len(words)
     at = 0
@@ -85,6 +85,9 @@ def side_of(
                 sides.append("left" if word == "l" else "right")
         at += step
     if not sides:
+        lettered = _behind_a_name(words, found_matches) if language == "fr" else None
+        if lettered:
+            return lettered
         # "Fire hydrants (both)", "single leg bridge ea".
         last = words[-1] if words else ""
         return "both" if (last == "each" and words[-2:-1] != ["rep"]) or (last == "both" and len(words) == 1) else None
@@ -98,6 +101,16 @@ def side_of(
         # "Right arm swipe to the left": the limb counts.
         return sides[0] if "to" in words or "the" in words else "both"
     return sides[0]
+
+
+def _behind_a_name(words: Sequence[str], found_matches: Sequence[Match]) -> str | None:
+    """French letters at the end of what a name begins: "gainage latéral *G* - 30 s"; "appui d" in brackets is `side_alone`'s."""
+    for at in range(1, len(words)):
+        side = _ALONE.get(("fr", words[at])) if words[at] in ("g", "d") else None
+        last = at + 1 == len(words) or not words[at + 1][0].isalnum()
+        if side and last and any(match.end <= at and match.entry.type == "exercise" for match in found_matches):
+            return side
+    return None
 
 
 def side_alone(words: Sequence[str], language: str | None) -> str | None:

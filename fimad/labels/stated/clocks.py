@@ -54,8 +54,13 @@ def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, in
             each.text == '"' and not (before and found[before - 1].kind == "n")
             for before, each in enumerate(found[:at])
         )
-        box = at > 0 and found[at - 1].text in _BOXES and any(each.text == "box" for each in found[:at])
-        return ("", at) if quoted else ("measure" if box else "second", at + 1)
+        box = at > 0 and found[at - 1].text in _BOXES and any(each.text == "box" for each in found)
+        if quoted:
+            return "", at
+        # `Step-ups, 24" box x 20`; box jumps are done.
+        alone = box and [each.text for each in found[at + 1 : at + 3]][:1] == ["box"]
+        alone = alone and (at + 2 == len(found) or found[at + 2].kind != "w" or found[at + 2].text == "x")
+        return "measure" if box else "second", at + 2 if alone else at + 1
     if text == "'" and found[at].glued:
         if at + 1 < len(found) and found[at + 1].text == "'":
             return "second", at + 2

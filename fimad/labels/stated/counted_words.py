@@ -21,7 +21,7 @@ MEASURES = frozenset([
     "kg", "kgs", "kilo", "kilos", "lb", "lbs", "pound", "pounds", "km", "mi", "mile", "miles", "meter",
     "meters", "metre", "metres", "cal", "cals", "calorie", "calories", "kcal", "ft", "feet", "foot",
     "inch", "inches", "cm", "mm", "bpm", "rpm", "rpe", "rm", "%", "°", "yard", "yards", "yd", "yds",
-    "watt", "watts", "percent", "kilometer", "kilometers", "k", "plate", "plates", "mph", "kmh", "kph",
+    "watt", "watts", "percent", "kilometer", "kilometers", "k", "plate", "plates", "mph", "kmh", "kph", "laps", "lengths",
 ])  # fmt: skip
 # Of these what machines and runs are measured in.
 WAYS = frozenset([
@@ -49,7 +49,13 @@ CARDINALS = frozenset([
     "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
 ])  # fmt: skip
 EACH = frozenset(["per", "each", "ea", "every", "je", "pro", "por", "cada", "par", "chaque", "ogni"])
-EACH_OF = frozenset(["side", "sides", "leg", "legs", "arm", "arms"])
+# Behind a stroke, and what is said without one: "6/jambe" are as many "par jambe".
+EACH_OF = {
+    "side": ("each", "side"), "sides": ("each", "side"), "leg": ("each", "leg"), "legs": ("each", "leg"), "arm": ("each", "side"),
+    "arms": ("each", "side"), "seite": ("pro", "seite"), "bein": ("pro", "bein"), "lado": ("por", "lado"), "pierna": ("por", "pierna"),
+    "brazo": ("por", "brazo"), "cote": ("par", "cote"), "jambe": ("par", "jambe"), "bras": ("par", "bras"), "perna": ("por", "perna"),
+    "braco": ("por", "braco"), "lato": ("per", "lato"), "gamba": ("per", "gamba"), "braccio": ("per", "braccio"),
+}  # fmt: skip
 _ON_EACH = frozenset(["on", "de", "auf", "su", "em", "en"])
 _BOTH_SIDES = (["e", "/", "s"], ["l", "/", "r"], ["r", "/", "l"])
 # "5 every day" are no repetitions of a set.

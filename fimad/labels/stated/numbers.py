@@ -110,7 +110,7 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
                 at += 1
             elif text == "/" and at + 1 < size and found[at + 1].text in EACH_OF and _counted(found, at, units):
                 # "12/side".
-                words += ["each", "leg" if found[at + 1].text.startswith("leg") else "side"]
+                words += EACH_OF[found[at + 1].text]
                 at += 2
             elif (
                 text == "-"

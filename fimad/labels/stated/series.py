@@ -86,6 +86,10 @@ def past_range(found: list[Token], at: int) -> int:
     return at
 
 
+# They may be written before the seconds without a blank.
+_MINUTES = frozenset(["'", "min", "mn", "m"])
+
+
 def take_with_unit(
     found: list[Token], at: int, end: int, words: list[str], into: Stated, value: float, kind: str
 ) -> int:
@@ -99,10 +103,17 @@ def take_with_unit(
         # "1 min 30 sec".
         if kind == "minute" and end < size and found[end].kind == "n":
             nested, stop = second_part(found, end)
-            if not nested and found[end - 1].text == "'" and found[end].glued:
-                # "1'30".
+            if not nested and found[end - 1].text in _MINUTES and found[end].glued:
+                # "1'30", "1min30".
                 nested, stop = value_of(found[end].text), end + 1
             seconds, end = seconds + nested, stop
+        if words[-1:] == ["every"] and any(word[0].isalpha() for word in words[:-1]):
+            # "Clean and jerks, every 90 seconds", "burpees every 2 min x 5": when the next one begins, and how often.
+            words.pop()
+            often = end + 1 < size and found[end].text == "x" and found[end + 1].kind == "n"
+            if often:
+                into.sets = into.sets or int(value_of(found[end + 1].text))
+            return end + 2 if often else end
         slow = end < size and (found[end].text in SLOWLY or (words[-1:] == [","] and found[end].text == "hold"))
         if seconds <= MOST_EFFORT and slow:
             return end  # "3 sec pause squats", "squat 3s down": how each is done.
