@@ -63,7 +63,7 @@ def blind() -> list[Case]:
 
 
 MET = (
-    *(f"met_{number}" for number in range(1, 49)),
+    *(f"met_{number}" for number in range(1, 50)),
     "met_others",
     "met_others_2",
     "met_others_3",

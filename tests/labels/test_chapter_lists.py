@@ -149,6 +149,8 @@ def test_a_side_is_where_it_is_done(title: str, side: str | None) -> None:
         ("Trazioni australiane 3xMAX", None, 3, None),
         ("Force : back squat 5x3 @80%", 3, 5, None),
         ("Easy jog - 2 laps", None, None, None),
+        ("Round 1 – Jab, Cross (1-2)", None, None, None),
+        ("Squats (8-12)", 8, None, None),
         ("Bear crawl 3 lengths", None, None, None),
         ("Clean and jerks, every 90 seconds", None, None, None),
         ("Burpees every 2 min x 5", None, 5, None),

@@ -282,7 +282,8 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         if kind:
             return take_with_unit(found, at, end, words, into, value, kind)
         if not words and found[at + 2].glued:
-            if len(text) < _CLOCK_DIGITS:
+            if len(text) < _CLOCK_DIGITS and value > 1:
+                # "Jab, cross (1-2)" has their numbers.
                 into.repetitions.append(int(value))
             return at + 3
         last = at + 3 == size and found[at + 2].glued and value < value_of(found[at + 2].text)
