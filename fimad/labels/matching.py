@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 from fimad.labels.taxonomy import VALUES, WEAK, Entry, Lexicon, Node, lexicon
 from fimad.labels.text import canonical
@@ -44,7 +44,8 @@ _JOINED = [
 ]
 
 
-class Match(NamedTuple):
+@dataclass(slots=True)
+class Match:
     """A name found: words `start` to `end`, of which `used` (joints count little) are its own."""
 
     start: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from fimad.labels.context.movements import BODY, HEADS
 from fimad.labels.text import canonical, clean, tokens
@@ -18,7 +18,8 @@ from fimad.labels.text import canonical, clean, tokens
 KINDS = ("exercise", "rest", "section", "talk", "other")
 
 
-class Entry(NamedTuple):
+@dataclass(slots=True)
+class Entry:
     """What a name stands for.
 
     Parameters

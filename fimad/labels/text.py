@@ -9,8 +9,8 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 # A chapter title is a line; what is longer is text, and only its beginning is looked at.
 MAX_TITLE = 240
@@ -18,7 +18,8 @@ MAX_TITLE = 240
 _SPELT_OUT = 80
 
 
-class Token(NamedTuple):
+@dataclass(slots=True)
+class Token:
     """A piece of a title: kind ``w`` word, ``n`` number, ``c`` clock, ``f`` fraction, ``p`` sign; glued to the last?"""
 
     kind: str

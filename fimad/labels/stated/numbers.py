@@ -94,7 +94,8 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
     size = len(found)
     units = lexicon.units
     while at < size:
-        kind, text, glued = found[at]
+        token = found[at]
+        kind, text, glued = token.kind, token.text, token.glued
         if kind == "w":
             if len(text) > 1 and text not in COUNTING:
                 words.extend(canonical(text))
