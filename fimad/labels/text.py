@@ -103,7 +103,7 @@ _OVERHEAD = re.compile(r"\b([sg])(?:2oh?|toh)\b", re.I)
 _SPIDER = re.compile(r"\bspider[ -]man\b", re.I)
 # "S Q U A T S", "R.D.L.": letters apart. "Lat. raises": no end of a phrase.
 _APART = re.compile(r"\b[a-z](?:([ -])[a-z](?:\1[a-z])+)\b")
-# What each has that is spelt so.
+# Quicker to look for: what letters apart, and what is dotted or shortened, have in them.
 _LONE = re.compile(r"[ -][a-z][ -][a-z]")
 _POINTED = re.compile(r"[a-z]\.")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}(?![a-z])")
