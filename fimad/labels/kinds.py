@@ -43,6 +43,8 @@ _WEAK_TALK = frozenset(
 # A verb and so many words, some of which name nothing, make a sentence.
 _FINITE = frozenset(["is", "are", "was", "were", "can", "will", "should", "must", "may", "has", "have"])
 _STRANGE, _LONG = 3, 6
+# Before a colon they name a song; "sentadillas con música" are done.
+_SONGS = SOUNDS | {"musica", "cancion", "chanson", "canzone"}
 _RECOVERY = frozenset(["recovery", "active recovery"])
 _RECOVERED_BY = frozenset(["stretch", "mobility", "yoga"])
 _ASKS = frozenset([
@@ -126,7 +128,7 @@ def decide(
     elif only == "deep_breathing" and not CHANGES.isdisjoint(words):
         # "Deep breath & switch".
         exercises = []
-    if len(words) > 2 and words[0] in SOUNDS and words[1] == ":":
+    if len(words) > 2 and words[0] in _SONGS and words[1] == ":":
         # "Song: Rust - Black Label Society".
         return Verdict("other", 0.8, "words", evidence=[words[0]])
     first = found_matches[0] if found_matches else None

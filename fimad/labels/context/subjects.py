@@ -46,7 +46,7 @@ _ABOUT_BEFORE = _words(
     "position placement form stance grip width depth muscles weight weights days weeks months years volume rules word words note notes life mail relationship case activation"
 )
 _CLAIMS = _words("suck sucks hurt hurts overrated underrated boring useless dangerous  pointless")
-SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track musica cancion chanson canzone")
+SOUNDS = _words("song songs playlist remix soundtrack music mixtape anthem track")
 _MINE = frozenset(["my", "i've", "i'm", "im", "ive", "mine"])
 _ME = frozenset(["i'm", "i've"])
 _THEIRS = frozenset(["his", "her", "their"])

@@ -105,6 +105,8 @@ def side_of(
 
 def _behind_a_name(words: Sequence[str], found_matches: Sequence[Match]) -> str | None:
     """French letters at the end of what a name begins: "gainage latéral *G* - 30 s"; "appui d" in brackets is `side_alone`'s."""
+    if words[-3:] in (["g", "/", "d"], ["d", "/", "g"]):
+        return "both"
     for at in range(1, len(words)):
         side = _ALONE.get(("fr", words[at])) if words[at] in ("g", "d") else None
         last = at + 1 == len(words) or not words[at + 1][0].isalnum()

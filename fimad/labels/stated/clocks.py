@@ -58,7 +58,7 @@ def unit_at(found: list[Token], at: int, units: dict[str, str]) -> tuple[str, in
         if quoted:
             return "", at
         # `Step-ups, 24" box x 20`; box jumps are done.
-        alone = box and [each.text for each in found[at + 1 : at + 3]][:1] == ["box"]
+        alone = box and at + 1 < len(found) and found[at + 1].text == "box"
         alone = alone and (at + 2 == len(found) or found[at + 2].kind != "w" or found[at + 2].text == "x")
         return "measure" if box else "second", at + 2 if alone else at + 1
     if text == "'" and found[at].glued:

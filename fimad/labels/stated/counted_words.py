@@ -52,7 +52,7 @@ EACH = frozenset(["per", "each", "ea", "every", "je", "pro", "por", "cada", "par
 # Behind a stroke, and what is said without one: "6/jambe" are as many "par jambe".
 EACH_OF = {
     "side": ("each", "side"), "sides": ("each", "side"), "leg": ("each", "leg"), "legs": ("each", "leg"), "arm": ("each", "side"),
-    "arms": ("each", "side"), "seite": ("pro", "seite"), "bein": ("pro", "bein"), "lado": ("por", "lado"), "pierna": ("por", "pierna"),
+    "arms": ("each", "side"), "seite": ("je", "seite"), "bein": ("je", "bein"), "lado": ("por", "lado"), "pierna": ("por", "pierna"),
     "brazo": ("por", "brazo"), "cote": ("par", "cote"), "jambe": ("par", "jambe"), "bras": ("par", "bras"), "perna": ("por", "perna"),
     "braco": ("por", "braco"), "lato": ("per", "lato"), "gamba": ("per", "gamba"), "braccio": ("per", "braccio"),
 }  # fmt: skip

@@ -90,6 +90,16 @@ def past_range(found: list[Token], at: int) -> int:
 _MINUTES = frozenset(["'", "min", "mn", "m"])
 
 
+# Before a time, with an exercise before them: "cada 90 segundos", "toutes les 2 min".
+_EVERY = (["every"], ["alle"], ["cada"], ["ogni"], ["toute", "les"])
+
+
+def _every(words: list[str]) -> int:
+    """How many words at the end say "every", if what is done stands before them; else 0."""
+    said = next((len(each) for each in _EVERY if words[-len(each) :] == each), 0)
+    return said if any(word[0].isalpha() and len(word) > 1 for word in words[:-said]) else 0
+
+
 def take_with_unit(
     found: list[Token], at: int, end: int, words: list[str], into: Stated, value: float, kind: str
 ) -> int:
@@ -107,9 +117,10 @@ def take_with_unit(
                 # "1'30", "1min30".
                 nested, stop = value_of(found[end].text), end + 1
             seconds, end = seconds + nested, stop
-        if words[-1:] == ["every"] and any(word[0].isalpha() for word in words[:-1]):
+        said = _every(words)
+        if said:
             # "Clean and jerks, every 90 seconds", "burpees every 2 min x 5": when the next one begins, and how often.
-            words.pop()
+            del words[-said:]
             often = end + 1 < size and found[end].text == "x" and found[end + 1].kind == "n"
             if often:
                 into.sets = into.sets or int(value_of(found[end + 1].text))
