@@ -5,8 +5,8 @@
 In one run, alternating, medians over `--repeat` repetitions, all on the same files:
 
 - ``ceiling_1``: raw loops on one core: decode every frame to RGB, run the landmark model on it and follow the limbs it finds,
-  CLIP on one frame a second, Whisper on the sound, write the landmarks as Parquet; nothing else, not even looking where the
-  person is;
+  CLIP with its preprocessing on one frame a second, Whisper on the sound, write the landmarks as Parquet; nothing else, not even
+  looking where the person is;
 - ``ceiling_2``: the same loops on two cores at once, half of the videos each: memory and caches are shared, and how far two
   cores are twice one is the machine's, not fimad's;
 - ``script``: what one would write instead: OpenCV decodes for MediaPipe Tasks in video mode, and again for CLIP, Whisper
@@ -16,7 +16,9 @@ In one run, alternating, medians over `--repeat` repetitions, all on the same fi
 
 All in seconds of video per second. ``overhead`` is the share of the time of `--workers 1` that neither decode nor inference
 accounts for. ``over_script`` is without flow on both sides. ``peak_mb`` is the largest resident set of a worker's child process.
-CLIP has untrained weights: the same work.
+CLIP has untrained weights: the same work. Without videos of yours it is six minutes of the project's own: a build takes 2 to 3 s until
+its first task, whatever there is to do, which is told by itself (docs/decisions/0033-lean-start.md), and of a minute and a half they would
+be a twentieth.
 
 ``speedup_share`` is ``speedup_2`` over what two raw loops at once are quicker than one (``ceiling_speedup_2``): where that is less than
 2, it tells whether the machine or fimad is why.
@@ -25,6 +27,7 @@ CLIP has untrained weights: the same work.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import multiprocessing
 import os
@@ -42,6 +45,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+import fimad
 from benchmarks.plain_script import run as run_plain_script
 from fimad import clip_weights, models
 from fimad.config import Config, TranscribeConfig
@@ -61,6 +65,7 @@ CAPS = {"overhead": 0.05}
 _CAP_WITHOUT_CLIP = {"peak_mb": 900.0}
 _CLIP = "ViT-B-32"
 _BATCH = 16
+_COPIES = 8
 _LOADED_WITHIN_S = 600.0
 RUNS = ("ceiling_1", "ceiling_2", "script", "workers_1", "workers_2", "workers_2_without_flow")
 
@@ -115,16 +120,17 @@ class Ceiling:
             cv2.setNumThreads(before)
 
     def _seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
-        spent = dict(zip(("decode", "pose", "flow"), self._look(path), strict=True))
+        pictures: list[np.ndarray[Any, Any]] = []
+        spent = dict(zip(("decode", "pose", "flow"), self._look(path, pictures), strict=True))
         if self._clip is not None:
-            spent["embed"] = self._embeddings() * length_s
+            spent["embed"] = timed(lambda: self._embed(pictures))
         spent["transcribe"] = timed(lambda: self._hear(path, length_s))
         spent["write"] = timed(lambda: write_parquet(folder / "raw.parquet", frames))
         return spent
 
-    def _look(self, path: Path) -> tuple[float, float, float]:
+    def _look(self, path: Path, kept: list[np.ndarray[Any, Any]]) -> tuple[float, float, float]:
         """Decoding to RGB, s, landmarks of the same pictures, s, and flow of their limbs, s: in turns, as whoever needs all
-        has to do it."""
+        has to do it. One picture a second is kept."""
         decode_s = pose_s = flow_s = 0.0
         follower = LimbFollower()
         with open_media(path) as container:
@@ -137,7 +143,8 @@ class Ceiling:
                 if picture is None:
                     decode_s += time.perf_counter() - began
                     return decode_s, pose_s, flow_s + timed(follower.finish)
-                view = ArrayView(picture.to_ndarray(format="rgb24"))
+                rgb = picture.to_ndarray(format="rgb24")
+                view = ArrayView(rgb)
                 decoded = time.perf_counter()
                 region = Roi(picture.width / 2, picture.height / 2, 0.9 * min(view.size_px), 0.1)
                 found = self._pose.run(view, region, 0.0)
@@ -146,11 +153,12 @@ class Ceiling:
                 decode_s += decoded - began
                 pose_s += looked - decoded
                 flow_s += time.perf_counter() - looked
+                if self._clip is not None and picture.time >= len(kept):
+                    kept.append(rgb)
 
-    def _embeddings(self) -> float:
-        """One image embedding in a batch, s."""
-        prepared = [self._clip.prepare(np.zeros((224, 224, 3), np.uint8))] * _BATCH
-        return timed(lambda: self._clip.images(prepared)) / _BATCH
+    def _embed(self, pictures: list[np.ndarray[Any, Any]]) -> None:
+        for first in range(0, len(pictures), _BATCH):
+            self._clip.images([self._clip.prepare(each) for each in pictures[first : first + _BATCH]])
 
     def _hear(self, path: Path, length_s: float) -> None:
         for sound in decode_ranges(path, [(0.0, length_s)]):
@@ -350,7 +358,10 @@ def misses(figures: dict[str, Any]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Throughput of fimad build beside the machine's ceiling.")
     parser.add_argument(
-        "videos", nargs="*", type=Path, help="video files, or folders of them; default: four copies of the demo's video"
+        "videos",
+        nargs="*",
+        type=Path,
+        help="video files, or folders of them; default: eight copies of the demo's video",
     )
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
@@ -363,13 +374,15 @@ def main() -> int:
         for each in arguments.videos
         for path in (sorted(each.glob("*.mp4")) if each.is_dir() else [each.absolute()])
     ]
+    # As an installed package is: where nothing may be written beside it, each of a build's processes would compile all of it again.
+    compileall.compile_dir(Path(fimad.__file__).parent, quiet=1)
     for name in models.needed(Config()):
         if not name.startswith(clip_weights.PREFIX):
             models.fetch(name)
     with tempfile.TemporaryDirectory(prefix="fimad-throughput-") as folder:
         if arguments.videos == [VIDEO.absolute()]:
             # A task is a video: one alone keeps one worker busy.
-            copies = [Path(folder, f"workout{number}.mp4") for number in range(4)]
+            copies = [Path(folder, f"workout{number}.mp4") for number in range(_COPIES)]
             arguments.videos = [Path(shutil.copy(VIDEO, copy)) for copy in copies]
         figures = measure(arguments, Path(folder))
     print(json.dumps(figures, indent=1))

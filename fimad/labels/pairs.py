@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from fimad.labels.matching import Match, exact
-from fimad.labels.taxonomy import Lexicon, lexicon, words_of
+from fimad.labels.taxonomy import Entry, Lexicon, lexicon, words_of
 
 # What some poses are as well: "Malasana squat", "crescent lunge twist".
 _IN_A_POSE = frozenset(["squat", "lunge", "twist", "bridge", "backbend", "stretch"])
@@ -75,16 +75,32 @@ def known_pairs() -> dict[tuple[str, str], str]:
     for exercise in found.exercises.values():
         for name in (exercise.id.replace("_", " "), *exercise.names.get("en", ())):
             words = words_of(name)
+            firsts = _beginnings(words, found)
             cuts = [(at, at + 1) for at in range(1, len(words) - 1) if words[at] in ("to", "with", "and", "into")]
             for end, start in cuts + [(at, at) for at in range(1, len(words))]:
-                if tuple(words[:end]) in found.equipment or tuple(words[start:]) in found.equipment:
+                left = firsts.get(end)
+                if left is None or words[:end] in found.equipment or words[start:] in found.equipment:
                     # A "box squat" is no boxing, and neither is a "squat to box".
                     continue
-                left, right = exact(words[:end], found), exact(words[start:], found)
-                if left is None or right is None or exercise.id in (left.id, right.id):
+                right = exact(words[start:], found)
+                if right is None or exercise.id in (left.id, right.id):
                     continue
                 if found.exercises[left.id].pattern == found.exercises[right.id].pattern == "strike":
                     # A "hook kick" is no hook and a kick: strikes follow each other.
                     continue
                 pairs.setdefault((left.id, right.id), exercise.id)
     return pairs
+
+
+def _beginnings(words: Sequence[str], found: Lexicon) -> dict[int, Entry]:
+    """The exercises that a name begins with, by how many of its words each takes."""
+    named: dict[int, Entry] = {}
+    node = found.root
+    for count, word in enumerate(words, 1):
+        if word not in node.next:
+            break
+        node = node.next[word]
+        entry = next((each for each in node.entries if each.type == "exercise"), None)
+        if entry is not None:
+            named[count] = entry
+    return named

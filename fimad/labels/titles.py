@@ -38,7 +38,7 @@ from fimad.labels.stated.clocks import Stated
 from fimad.labels.stated.logs import OF_LOGS, as_logged
 from fimad.labels.stated.numbers import take_words
 from fimad.labels.stated.sequence import OF_SEQUENCES, one_after_the_other
-from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon
+from fimad.labels.taxonomy import Lexicon, join_limbs, lexicon, without_collection
 from fimad.labels.text import letters_alone, rewritten
 
 _MAX_ASIDES = 4
@@ -137,10 +137,11 @@ def label_title(title: str | None) -> TitleLabel:
 @cache
 def _prepared() -> Lexicon:
     """The lexicon with all that is made of it once, so that no later title pays for it."""
-    known_pairs()
-    neighbours()
-    spellings()
-    return lexicon()
+    with without_collection():
+        known_pairs()
+        neighbours()
+        spellings()
+        return lexicon()
 
 
 @lru_cache(maxsize=16384)
