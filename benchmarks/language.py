@@ -63,7 +63,7 @@ def blind() -> list[Case]:
 
 
 MET = (
-    *(f"met_{number}" for number in range(1, 50)),
+    *(f"met_{number}" for number in range(1, 51)),
     "met_others",
     "met_others_2",
     "met_others_3",
@@ -72,6 +72,7 @@ MET = (
     "met_others_6",
     "met_others_7",
     "met_others_8",
+    "met_others_9",
 )
 
 

@@ -165,7 +165,11 @@ def decide(
     more = _says_more(words, by_type["exercise"])
     if more and by_type["exercise"]:
         # "Im Liegen", "con i piedi": no English persons.
-        heard = words if language in (None, "en") else ["_" if word in _ENGLISH_ONLY else word for word in words]
+        heard = list(words) if language in (None, "en") else ["_" if word in _ENGLISH_ONLY else word for word in words]
+        for match in by_type["talk"]:
+            if match.entry.weak:
+                # "Burpees - don't give up!" forbids nothing.
+                heard[match.start : match.end] = ["_"] * (match.end - match.start)
         kind, told = about(heard, by_type["exercise"])
         if kind:
             return Verdict(kind, 0.85, "words", evidence=told)
@@ -271,7 +275,7 @@ def _talk(
     if said and said[0] is first and said[0].entry.id in _REPORTS and words[first.end : first.end + 1] == [":"]:
         # "Review: Concept2 rower".
         return [first.entry.id]
-    strong = [match for match in said if match.entry.id not in _WEAK_TALK]
+    strong = [match for match in said if not match.entry.weak and match.entry.id not in _WEAK_TALK]
     if strong:
         return [match.entry.id for match in strong]
     if said and not exercises and (uncovered <= 2 or said[0] is first):

@@ -301,7 +301,8 @@ def _made() -> Lexicon:
     for kind in KINDS[1:]:
         for language, phrases in vocabulary[kind].items():
             for phrase in phrases:
-                add(phrase, language, kind, phrase)
+                name = phrase.lstrip("~")
+                add(name, language, kind, name, phrase.startswith("~"))
 
     quiet = _without_movement(vocabulary)
     own_name = {id_: words_of(id_) for id_ in exercises}

@@ -91,6 +91,12 @@ _LINK = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@(?!\d|(?i:rpe|rir)[\d ])[\w.
 _PLURAL_NUMBER = re.compile(r"(?<=\d)['’]s\b")
 # "In your 40s" is an age, "in 2024" a year: neither seconds nor a count.
 _AGE = re.compile(r"\b(in|into|past) (your|my|our|his|her|their|the|late|early) [2-9]0s\b", re.I)
+# "80s hits", "a 90's hip hop track": from when.
+_DECADE = re.compile(
+    r"\b[5-9]0'?s(?= (?:aerobics?|classics?|dance|disco|hip ?hop|hits?|jams?|music|old school|party|playlist|pop|rock|songs?|style"
+    r"|themed?|throwback|tracks?|vibes?)\b)",
+    re.I,
+)
 _YEAR = re.compile(r"\b(in|since) (?:19[5-9]|20[0-4])\d\b(?! ?(?:m|k|reps|met|cal|kcal))", re.I)
 # "Squats as low as you can", "on your knees if you need": how, as far as one can, at the end of a phrase.
 _AT_WILL = re.compile(
@@ -215,8 +221,8 @@ def rewritten(title: str) -> str:
         text = _LISTED.sub(r"\1. ", text)
     if " as " in text or " if " in text:
         text = _AT_WILL.sub(" optional ", text)
-    if "0s" in text:
-        text = _AGE.sub(r"\1 \2 age", text)
+    if "0s" in text or "0's" in text:
+        text = _DECADE.sub("decade", _AGE.sub(r"\1 \2 age", text))
     if " 20" in text or " 19" in text:
         text = _YEAR.sub(r"\1 year", text)
     if not text.isascii():
@@ -287,6 +293,8 @@ _WORDS = {
     "deg": "degree", "degs": "degree",
     # "New PR" is no news.
     "news": "news",
+    # "Our" is no bear, which is French.
+    "ours": "ours",
     # Makers of machines.
     "cybex": "machine", "panatta": "machine", "nautilus": "machine", "icarian": "machine", "gymleco": "machine",
     "technogym": "machine", "precor": "machine", "keiser": "machine", "selectorized": "machine", "selectorised": "machine",

@@ -208,3 +208,83 @@ def test_places_of_a_list_are_no_repetitions(titles: list[str | None], repetitio
     assert placed == [
         label_title(title).repetitions != label.repetitions for title, label in zip(titles, labels, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Burpees 🔥🔥 nicht aufgeben",
+        "Burpees don't give up",
+        "Squats, give it your all!",
+        "Plank stay strong",
+        "Burpees no te rindas",
+        "Squat non mollare",
+        "Gainage jusqu'au bout",
+        "Squats on lâche rien",
+        "Agachamento, não desista",
+    ],
+)
+def test_who_does_an_exercise_may_be_cheered_on(title: str) -> None:
+    assert label_title(title).exercises in (("burpee",), ("squat",), ("plank",))
+
+
+@pytest.mark.parametrize(
+    "title", ["Nicht aufgeben", "Never give up!", "Don't quit now!", "On ne lâche rien !", "Non mollare"]
+)
+def test_cheers_alone_are_talk(title: str) -> None:
+    assert label_title(title).kind == "talk"
+
+
+@pytest.mark.parametrize(
+    ("title", "side", "repetitions", "sets", "duration_s"),
+    [
+        ("Rematore a un braccio 8+8", "both", 8, None, None),
+        ("Split squats 10 + 10 reps", "both", 10, None, None),
+        ("One arm swings 10 L / 10 R", "both", 10, None, None),
+        ("Lunges 12 R 12 L", "both", 12, None, None),
+        ("Puente a una pierna 12 x lado", "both", 12, None, None),
+        ("Afundo 3x10 x perna", "both", 10, 3, None),
+        ("Prancha lateral 30s x lado", "both", None, None, 30.0),
+        ("Ankle circles, both feet", "both", None, None, None),
+        ("Patada de burro pierna izda 40 seg", "left", None, None, 40.0),
+        ("Zancada lado dcho", "right", None, None, None),
+        # So many, from side to side; two of so many kilograms; sets that go down.
+        ("3 x lado a lado", None, 3, None, None),
+        ("Goblet squat 8+8 kg", None, None, None, None),
+        ("Pull-ups 8+6+4", None, None, None, None),
+    ],
+)
+def test_sides_with_their_counts(
+    title: str, side: str | None, repetitions: int | None, sets: int | None, duration_s: float | None
+) -> None:
+    label = label_title(title)
+    assert label.side == side
+    if side or repetitions:
+        assert (label.repetitions, label.sets, label.duration_s) == (repetitions, sets, duration_s)
+
+
+@pytest.mark.parametrize("title", ["80s throwback track", "70's disco", "90s hip hop track", "80s music"])
+def test_decades_are_no_durations(title: str) -> None:
+    assert label_title(title).duration_s is None
+
+
+@pytest.mark.parametrize(("title", "duration_s"), [("Plank 80s", 80.0), ("90s plank", 90.0), ("50s squats", 50.0)])
+def test_seconds_stay(title: str, duration_s: float) -> None:
+    assert label_title(title).duration_s == duration_s
+
+
+@pytest.mark.parametrize(
+    "title", ["Round 3 - 1-2-3 combo", "ROUND 3: 1-2-3-2 COMBO", "Round 1 1-1-2 combination", "1-2-3 combo"]
+)
+def test_numbers_of_punches_are_no_tempo(title: str) -> None:
+    label = label_title(title)
+    assert (label.exercises, label.tempo) == (("punch",), None)
+
+
+@pytest.mark.parametrize("title", ["Sit back down for our cool down", "Down our street", "Stand up for our cool down"])
+def test_our_is_no_bear(title: str) -> None:
+    assert "bear_crawl" not in label_title(title).exercises
+
+
+def test_a_bear_is_still_one_in_french() -> None:
+    assert label_title("Marche de l'ours").exercises == label_title("Ours 10 fois").exercises == ("bear_crawl",)

@@ -124,6 +124,9 @@ def _are_sets(values: list[int]) -> bool:
     return long and min(values) > 0 and max(values) <= _MOST_OF_SETS and (even or max(steps) <= 0)
 
 
+_PUNCHES = frozenset(["combo", "combos", "combination", "combinations"])
+
+
 def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> int:
     """ "3-1-3": the seconds of each part of one repetition. "21-15-9" and "3-3-3-3-3" are the repetitions of so many sets."""
     end = at
@@ -138,6 +141,10 @@ def take_tempo(found: list[Token], at: int, words: list[str], into: Stated) -> i
         # "4-7-8 breathing": how deep.
         words.append("deep")
         return end
+    if end < len(found) and found[end].text in _PUNCHES and digits[0] == "1":
+        # "Round 3 - 1-2-3 combo": which punches follow each other.
+        words += ["1", "2", "combo"]
+        return end + 1
     slow = words[-1:] == ["tempo"]
     if not slow and _are_sets(values):
         into.sets = into.sets or len(values)
@@ -159,7 +166,7 @@ def _is_often(found: list[Token], at: int) -> bool:
 
 
 # Intervals of work and rest are longer.
-_MOST_A_SIDE = 15
+MOST_A_SIDE = 15
 
 
 def take_fraction(found: list[Token], at: int, words: list[str], lexicon: Lexicon, into: Stated) -> int:
@@ -184,7 +191,7 @@ def take_fraction(found: list[Token], at: int, words: list[str], lexicon: Lexico
         # "20/15 cal": for men and for women.
         into.measured = into.measured or found[at + 1].text in WAYS
         return at + 2
-    elif first == second and 5 <= first <= _MOST_A_SIDE and words:
+    elif first == second and 5 <= first <= MOST_A_SIDE and words:
         # "Lunges 10/10": so many on each side.
         into.repetitions.append(first)
         words += ["each", "side"]

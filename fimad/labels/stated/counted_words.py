@@ -56,7 +56,12 @@ EACH_OF = {
     "brazo": ("por", "brazo"), "cote": ("par", "cote"), "jambe": ("par", "jambe"), "bras": ("par", "bras"), "perna": ("por", "perna"),
     "braco": ("por", "braco"), "lato": ("per", "lato"), "gamba": ("per", "gamba"), "braccio": ("per", "braccio"),
 }  # fmt: skip
+# ... and behind an "x" that is no "times".
+_BY_SIDE = frozenset(["lado", "pierna", "brazo", "perna", "braco", "lato", "gamba", "braccio"])
 _ON_EACH = frozenset(["on", "de", "auf", "su", "em", "en"])
+_OTHER_SIDE = {"l": "r", "r": "l", "left": "right", "right": "left"}
+_BETWEEN_SIDES = frozenset(["/", "+", "&", ",", "and", "-", "|"])
+_BEHIND_COUNTS = frozenset(["rep", "reps", "repetition", "repetitions", ",", "|", "-", ".", "!"])
 _BOTH_SIDES = (["e", "/", "s"], ["l", "/", "r"], ["r", "/", "l"])
 # "5 every day" are no repetitions of a set.
 _TIMES = frozenset(["day", "days", "week", "hour", "month", "morning", "night"])
@@ -93,6 +98,25 @@ def is_counted_step(words: list[str]) -> bool:
 
 def is_limb(found: list[Token], at: int) -> bool:
     return at < len(found) and found[at].kind == "w" and canonical(found[at].text)[0] in JOINED_LIMBS
+
+
+def on_either_side(found: list[Token], at: int) -> int:
+    """Behind so many on one side and as many on the other ("8+8", "10 L / 10 R"); 0 where that isn't said."""
+    number, after = found[at].text, [token.text for token in found[at + 1 : at + 5]]
+    if after[0] in _OTHER_SIDE:
+        between = len(after) > 1 and after[1] in _BETWEEN_SIDES
+        size = 3 + between
+        return at + 1 + size if after[size - 2 : size] == [number, _OTHER_SIDE[after[0]]] else 0
+    if after[:2] != ["+", number]:
+        return 0
+    # "8+8 kg", "8+8+8": of something else.
+    return at + 3 if not after[2:] or after[2] in _BEHIND_COUNTS else 0
+
+
+def by_side(found: list[Token], at: int) -> bool:
+    """Whether "por" is said in short: "12 *x lado*"; "3 x lado a lado" are so many."""
+    texts = [token.text for token in found[at : at + 3]]
+    return texts[:1] == ["x"] and len(texts) > 1 and texts[1] in _BY_SIDE and texts[2:] != ["a"]
 
 
 def of_each(found: list[Token], at: int) -> tuple[bool, bool]:

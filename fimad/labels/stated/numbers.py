@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fimad.labels.matching import is_cjk, segment
 from fimad.labels.stated.clocks import (
+    MOST_A_SIDE,
     SECONDS,
     Stated,
     past_rest,
@@ -29,9 +30,11 @@ from fimad.labels.stated.counted_words import (
     ORDER,
     REST,
     WAYS,
+    by_side,
     is_counted_step,
     is_limb,
     of_each,
+    on_either_side,
 )
 from fimad.labels.stated.in_words import COUNTING, take_word
 from fimad.labels.stated.places import after_hash
@@ -97,7 +100,10 @@ def take_numbers(found: list[Token], lexicon: Lexicon, into: Stated) -> list[str
         token = found[at]
         kind, text, glued = token.kind, token.text, token.glued
         if kind == "w":
-            if len(text) > 1 and text not in COUNTING:
+            if text == "x" and by_side(found, at) and _counted(found, at, units):
+                words += EACH_OF[found[at + 1].text]
+                at += 2
+            elif len(text) > 1 and text not in COUNTING:
                 words.extend(canonical(text))
                 at += 1
             else:
@@ -211,6 +217,13 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
         return at + 1
     if following is None:
         return _bare(found, at, words, lexicon, into, value)
+    if words and 2 <= value <= MOST_A_SIDE and (end := on_either_side(found, at)):
+        into.repetitions.append(int(value))
+        words += ["each", "side"]
+        return end
+    if words and by_side(found, at + 1):
+        into.repetitions.append(int(value))
+        return at + 1
     end = of_each_set(found, at, words, units, into)
     if end:
         return end
@@ -220,7 +233,7 @@ def _number(found: list[Token], at: int, words: list[str], lexicon: Lexicon, int
     # "3x12", "3 x 12 reps", "3 x 30 s", "2x24kg".
     if following.text == "x" and at + 2 < size and found[at + 2].kind == "n":
         second = value_of(found[at + 2].text)
-        kind, end = unit_at(found, at + 3, units)
+        kind, end = ("", at + 3) if by_side(found, at + 3) else unit_at(found, at + 3, units)
         until, stop = unit_at(found, at + 5, units)
         if (
             not kind

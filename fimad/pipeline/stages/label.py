@@ -49,7 +49,7 @@ class LabelStage(Stage):
     """
 
     name: ClassVar[str] = "label"
-    version: ClassVar[int] = 16
+    version: ClassVar[int] = 17
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment", "transcribe", "pose")
     optional: ClassVar[tuple[str, ...]] = ("transcribe", "pose")
 

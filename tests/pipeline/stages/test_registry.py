@@ -21,7 +21,7 @@ KEYS = {
     "camera": "8dd135da5bbe844c",
     "flow": "2f4568292fc03ed6",
     "simulate": "a89d4f2288987400",
-    "label": "6963f1ddd51dd978",
+    "label": "704148c03d690465",
 }
 
 
