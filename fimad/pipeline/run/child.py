@@ -1,6 +1,6 @@
 """The child process of a sandbox: gets a specification, then tasks; ends when its supervisor does.
 
-    python -m fimad.pipeline.run.child PIPE NOTES
+    python -m fimad.pipeline.run.child PIPE NOTES PARENT
 
 What it is doing stands in its notes, a small file that both processes have open: writing them costs microseconds and
 wakes nobody, and they outlive the process. Over the pipe go outcomes, and progress now and then.
@@ -63,8 +63,8 @@ def read_notes(descriptor: int) -> tuple[tuple[str, ...], list[StageResult], lis
     return stages, results, lines
 
 
-def main(pipe_descriptor: int, notes_descriptor: int) -> None:
-    """Work until the pipe closes."""
+def main(pipe_descriptor: int, notes_descriptor: int, parent: int) -> None:
+    """Work until the pipe closes, or the process `parent` is gone."""
     pipe = Connection(pipe_descriptor)
     notes = _Notes(notes_descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -92,7 +92,7 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
         notes.write()
 
     scratch: list[str] = []
-    _follow_parent(scratch)
+    _follow_parent(parent, scratch)
     try:
         from fimad.pipeline.run.lane import Lane
 
@@ -109,11 +109,11 @@ def main(pipe_descriptor: int, notes_descriptor: int) -> None:
             raise
         pipe.send(library)
         return
-    scratch.append(str(lane.workspace.store.scratch_root()))
-    pipe.send(scratch[0])
-    if resource:
-        threading.Thread(target=lane.warm_up, args=(resource,), daemon=True, name="warm-up").start()
     try:
+        scratch.append(str(lane.workspace.store.scratch_root()))
+        pipe.send(scratch[0])
+        if resource:
+            threading.Thread(target=lane.warm_up, args=(resource,), daemon=True, name="warm-up").start()
         while True:
             for task in pipe.recv():
                 notes.clear()
@@ -136,12 +136,12 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _follow_parent(scratch: list[str]) -> None:
+def _follow_parent(parent: int, scratch: list[str]) -> None:
     """End this process, and what it started, as soon as its parent is gone, whatever it is doing.
 
-    Its `scratch` folders go with it: the run that comes after may have looked for stale ones already.
+    Its `scratch` folders go with it: the run that comes after may have looked for stale ones already. Who the parent is has
+    to be told: by now it may be gone, and somebody else be in its place.
     """
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -154,4 +154,4 @@ def _follow_parent(scratch: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:4]))

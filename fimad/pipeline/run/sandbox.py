@@ -167,10 +167,19 @@ class Sandbox:
             LANE_VARIABLE: str(self._lane),
             "PYTHONPATH": os.pathsep.join(self.spec.sys_path),
         }
-        with theirs:
+        with theirs, self._reaping:
+            if self._closed:
+                ours.close()
+                # Whoever closed this has ended its child already, and nobody would end another one.
+                raise SetupError(
+                    "A worker's child process was not started.",
+                    "The build was ending.",
+                    "Run the same command again: it goes on.",
+                    reason="closed",
+                )
             descriptors = [theirs.fileno(), self.notes.fileno()]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fimad.pipeline.run.child", *map(str, descriptors)],
+                [sys.executable, "-m", "fimad.pipeline.run.child", *map(str, (*descriptors, os.getpid()))],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
                 stderr=self._stderr,
