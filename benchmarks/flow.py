@@ -266,10 +266,14 @@ def band_table(clips: Mapping[str, Mapping[str, Any]], joints: Callable[[str], b
         if not mine:
             continue
         for at, (low, high) in enumerate(BANDS_HZ):
+            # Of a joint that is truly still there is no share that is found.
+            moved = [each[at] for each in mine if each[at].true > 0]
+            if not moved:
+                continue
             row = rows.setdefault(f"{low}-{high} Hz", {})
-            row[f"{source} e"] = float(np.median([each[at].error for each in mine]))
-            row[f"{source} gain"] = float(np.median([each[at].gain for each in mine]))
-            row[f"{source} coherence"] = float(np.median([each[at].coherence for each in mine]))
+            row[f"{source} e"] = float(np.median([each.error for each in moved]))
+            row[f"{source} gain"] = float(np.median([each.gain for each in moved]))
+            row[f"{source} coherence"] = float(np.median([each.coherence for each in moved]))
     return rows
 
 

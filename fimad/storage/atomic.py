@@ -24,6 +24,8 @@ from pathlib import Path
 from fimad.errors import FimadError, SetupError
 
 _OWNER = re.compile(r"^(?P<machine>[0-9a-f]{12})-(?P<pid>\d+)-(?P<start>\d+)$")
+# States of a process in /proc: zombie, dead.
+_OVER = ("Z", "X", "x")
 # Numbers that tell of the disk, whatever was written to it.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # A folder of a process on another machine can't be asked for; nothing that lives writes so rarely.
@@ -47,10 +49,12 @@ def _machine() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process began, in clock ticks since boot; empty if there is no such process."""
+    """When a process began, in clock ticks since boot; empty if there is no such process, or if it is over and nobody asked how
+    it ended: in a container without an init process that is so for ever."""
     try:
         # The name in parentheses may hold spaces: count fields after the last parenthesis.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in _OVER else fields[19]
     except (OSError, IndexError):
         pass
     if os.path.isdir("/proc/self"):

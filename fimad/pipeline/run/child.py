@@ -27,6 +27,7 @@ from fimad.pipeline.task import RunSpec, StageResult
 # The child ends itself so long after its deadline, should nobody be left to do it.
 _GRACE_S = 30.0
 _PROGRESS_S = 0.5
+_REMOVALS = 3
 _LOG_LINES = 40
 
 
@@ -146,8 +147,10 @@ def _follow_parent(parent: int, scratch: list[str]) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.2)
-        for folder in scratch:
-            shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(_REMOVALS):
+            # Other threads go on meanwhile, and may write one more file where one was removed.
+            for folder in scratch:
+                shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True, name="follow-parent").start()

@@ -111,3 +111,43 @@ def test_a_sandbox_that_is_closed_while_its_child_starts_leaves_none(
     workspace = Workspace(spec.workspace)
     workspace.sweep()
     assert _left(tmp_path) == []
+
+
+_LEAVES = """
+import sys
+from pathlib import Path
+from fimad.storage import atomic
+folder = Path(sys.argv[1]) / atomic.owner()
+folder.mkdir(parents=True)
+(folder / "half").write_bytes(b"written")
+"""
+
+
+def test_the_folder_of_a_process_that_is_over_goes_though_nobody_asked_how_it_ended(
+    tmp_path: Path, spec: RunSpec
+) -> None:
+    """Orphans of a killed driver, in a container without an init process: they stay in the process table as zombies."""
+    process = subprocess.Popen([sys.executable, "-c", _LEAVES, str(tmp_path / "workspace" / "tmp")])
+    try:
+        end = time.monotonic() + _ENDS_WITHIN_S
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+            time.sleep(0.02)
+        assert len(_left(tmp_path)) == 1
+        Workspace(spec.workspace).sweep()
+        assert _left(tmp_path) == []
+    finally:
+        process.wait()
+
+
+def test_the_folder_of_a_process_that_lives_stays(tmp_path: Path, spec: RunSpec) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        _LEAVES + "print(flush=True); sys.stdin.read()",
+        str(tmp_path / "workspace" / "tmp"),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        Workspace(spec.workspace).sweep()
+        assert len(_left(tmp_path)) == 1
