@@ -43,8 +43,9 @@ FIGURES: tuple[tuple[str, str, str, str], ...] = (
     ("throughput", "ceiling_speedup_2", "two raw loops at once over one", "{:.2f} times"),
     ("throughput", "overhead", "share of the time outside decode and inference", "{:.1%}"),
     ("scale", "overhead_ms_per_video", "the runner's own time per video", "{:.1f} ms"),
-    ("scale", "memory_growth_mb", "growth of the driver's memory from 1,000 to 100,000 videos", "{:.0f} MB"),
+    ("scale", "driver_mb", "the driver's largest memory, 100,000 videos run and packed", "{:.0f} MB"),
     ("scale", "resume_s", "finding that 100,000 videos are done", "{:.1f} s"),
+    ("scale", "add_s", "one video more", "{:.1f} s"),
     ("kills", "kills", "builds killed at a random moment, with no byte of difference at the end", "{:d}"),
     ("long_video", "peak_mb", "largest worker process over a video of two hours", "{:.0f} MB"),
     (
