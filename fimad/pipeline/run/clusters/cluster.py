@@ -138,7 +138,15 @@ class DaskExecutor(Executor):
         self._client.run(
             worker.take_lanes, self._spec.spec_id, self._resources, workers=[worker_address], on_error="ignore"
         )
+        self._call_back(worker_address)
         return True
+
+    def _call_back(self, worker_address: str) -> None:
+        """Tasks that wait at a worker for a lane that it has no more would wait for ever: they come back as lost."""
+        waiting = {key for keys in self._client.processing(workers=[worker_address]).values() for key in keys}
+        there = [each.future for each in self._handed.values() if not each.begun and each.future.key in waiting]
+        if there:
+            self._client.cancel(there, force=True)
 
     def _good(self) -> list[str]:
         return [address for address in self._workers() if address not in self._excluded]
