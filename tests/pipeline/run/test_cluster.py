@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 import runner_fakes as fakes
+from distributed import Client
 from test_build import go, make_config
 
 from fimad.pipeline.build import run_spec
@@ -158,6 +160,29 @@ def test_a_running_cluster_gives_the_same_with_a_worker_killed_midway(tmp_path: 
         assert summary.exit_code == 0, summary
     one, many = (artifacts(tmp_path / name / "ws") for name in "ab")
     assert one == many
+
+
+def test_a_worker_that_joins_between_two_looks_offers_what_it_has(
+    tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was killed comes again just then: the run ended because no worker offered anything."""
+    config = make_config(tmp_path, run={"scheduler": cluster})
+    spec = run_spec(fakes.corpus(config, "ok"), config, plan_stages(config, fakes.PATHS))
+    with Client(cluster, set_as_default=False, timeout=30) as client:
+        client.wait_for_workers(1, timeout=60)
+    looked: list[int] = []
+    workers = DaskExecutor._workers
+
+    def joining(self: DaskExecutor) -> dict[str, Any]:
+        looked.append(len(looked))
+        return workers(self) if len(looked) > 1 else {}
+
+    monkeypatch.setattr(DaskExecutor, "_workers", joining)
+    executor = DaskExecutor(spec, config.run, ["cpu", "network"], Observer())
+    try:
+        assert all(executor.lanes.values())
+    finally:
+        executor.close()
 
 
 def hand_over(executor: DaskExecutor, tasks: list[Task]) -> list[Outcome]:

@@ -288,7 +288,8 @@ class DaskExecutor(Executor):
                     "a batch queue takes longer.",
                     reason="no_workers",
                 ) from error
-            self.lanes = self._count_lanes()
+        # Counted anew: one may have joined since the last look.
+        self.lanes = self._count_lanes()
         missing = [name for name in self._resources if not self.lanes.get(name)]
         if missing:
             raise SetupError(
