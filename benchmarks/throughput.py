@@ -120,18 +120,18 @@ class Ceiling:
             cv2.setNumThreads(before)
 
     def _seconds(self, path: Path, length_s: float, frames: int, folder: Path) -> dict[str, float]:
-        pictures: list[np.ndarray[Any, Any]] = []
-        spent = dict(zip(("decode", "pose", "flow"), self._look(path, pictures), strict=True))
-        if self._clip is not None:
-            spent["embed"] = timed(lambda: self._embed(pictures))
+        parts = ("decode", "pose", "flow", *(("embed",) if self._clip is not None else ()))
+        spent = dict(zip(parts, self._look(path), strict=False))
         spent["transcribe"] = timed(lambda: self._hear(path, length_s))
         spent["write"] = timed(lambda: write_parquet(folder / "raw.parquet", frames))
         return spent
 
-    def _look(self, path: Path, kept: list[np.ndarray[Any, Any]]) -> tuple[float, float, float]:
-        """Decoding to RGB, s, landmarks of the same pictures, s, and flow of their limbs, s: in turns, as whoever needs all
-        has to do it. One picture a second is kept."""
-        decode_s = pose_s = flow_s = 0.0
+    def _look(self, path: Path) -> tuple[float, float, float, float]:
+        """Decoding to RGB, s, landmarks of the same pictures, s, flow of their limbs, s, and embeddings of one a second, s: in
+        turns, as whoever needs all has to do it."""
+        decode_s = pose_s = flow_s = embed_s = 0.0
+        embedded = 0
+        batch: list[Any] = []
         follower = LimbFollower()
         with open_media(path) as container:
             stream = container.streams[clock_of(path).video]
@@ -142,7 +142,11 @@ class Ceiling:
                 picture = next(pictures, None)
                 if picture is None:
                     decode_s += time.perf_counter() - began
-                    return decode_s, pose_s, flow_s + timed(follower.finish)
+                    if batch:
+                        began = time.perf_counter()
+                        self._clip.images(batch)
+                        embed_s += time.perf_counter() - began
+                    return decode_s, pose_s, flow_s + timed(follower.finish), embed_s
                 rgb = picture.to_ndarray(format="rgb24")
                 view = ArrayView(rgb)
                 decoded = time.perf_counter()
@@ -153,12 +157,14 @@ class Ceiling:
                 decode_s += decoded - began
                 pose_s += looked - decoded
                 flow_s += time.perf_counter() - looked
-                if self._clip is not None and picture.time >= len(kept):
-                    kept.append(rgb)
-
-    def _embed(self, pictures: list[np.ndarray[Any, Any]]) -> None:
-        for first in range(0, len(pictures), _BATCH):
-            self._clip.images([self._clip.prepare(each) for each in pictures[first : first + _BATCH]])
+                if self._clip is not None and picture.time >= embedded:
+                    followed = time.perf_counter()
+                    embedded += 1
+                    batch.append(self._clip.prepare(rgb))
+                    if len(batch) == _BATCH:
+                        self._clip.images(batch)
+                        batch = []
+                    embed_s += time.perf_counter() - followed
 
     def _hear(self, path: Path, length_s: float) -> None:
         for sound in decode_ranges(path, [(0.0, length_s)]):
