@@ -110,8 +110,8 @@ def main(pipe_descriptor: int, notes_descriptor: int, parent: int) -> None:
             raise
         pipe.send(library)
         return
+    scratch.append(str(lane.workspace.store.scratch_root()))
     try:
-        scratch.append(str(lane.workspace.store.scratch_root()))
         pipe.send(scratch[0])
         if resource:
             threading.Thread(target=lane.warm_up, args=(resource,), daemon=True, name="warm-up").start()
