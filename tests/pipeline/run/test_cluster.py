@@ -231,7 +231,6 @@ def test_who_was_handed_over_beside_a_killer_does_not_fail_with_it(tmp_path: Pat
     assert summary.stages["simulate"]["done"] == 44
 
 
-@pytest.mark.slow
 def test_a_video_that_kills_workers_costs_no_more_than_its_tries(tmp_path: Path, cluster: str) -> None:
     """Dask's own setting let it kill three more each time: the driver's options never reached a scheduler elsewhere."""
     config = make_config(tmp_path, run={"scheduler": cluster})

@@ -19,9 +19,6 @@ from fimad.pipeline.run.run_types import Observer
 from fimad.pipeline.state.workspace import Workspace
 from fimad.pipeline.task import StageResult
 
-# Clusters that are started, broken and waited for take minutes.
-pytestmark = pytest.mark.slow
-
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -139,7 +136,8 @@ def test_a_bad_node_that_joins_late_gets_no_more_tasks(tmp_path: Path, nodes: No
     assert summary.stages["simulate"]["done"] == 24
     assert any("gets no more tasks" in line for line in notes.said)
     assert not summary.failures
-    diary = [json.loads(line) for path in Path(workspace.url, "runs").glob("*.jsonl") for line in path.open()]
+    diaries = Path(workspace.url, "runs").glob("*.jsonl")
+    diary = [json.loads(line) for path in diaries for line in path.read_text(encoding="utf-8").splitlines()]
     assert [each for each in diary if each.get("event") == "excluded"]
 
 
