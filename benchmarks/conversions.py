@@ -16,6 +16,8 @@ and beside two controls, in which no rate is converted and no time is estimated:
 - re-encoded: the video before, encoded once more by the same encoder. What that alone changes is a pose estimator's answer to other noise;
 - each picture once: the converted video's own pictures without the repeats, without loss, at the rate before.
 
+`--convert FROM:TO` (repeated) takes other rates than 24:30, 25:30, 30:60 and 24:25, for videos that are filmed at FROM. Where pictures
+are left out, "each picture once" is no control: they are shown too soon.
 `--keep DIR` keeps videos and artifacts there and uses those that are there: estimating poses is nearly all of the time.
 Videos given as `--real` are only looked at for conversions.
 """
@@ -238,11 +240,19 @@ def look(video: Path) -> dict[str, Any]:
     }
 
 
+def _rates(told: str) -> tuple[int, int]:
+    first, last = map(int, told.split(":"))
+    return first, last
+
+
 def main() -> int:
     """Parse, measure, print; exit code 1 if a conversion changes the signals by more than a tenth."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="*", type=Path, help="videos of rendered people")
     parser.add_argument("--real", nargs="*", type=Path, default=[], help="videos to look at for conversions only")
+    parser.add_argument(
+        "--convert", type=_rates, action="append", metavar="FROM:TO", help="frames a second, as in 50:30"
+    )
     parser.add_argument("--keep", type=Path, help="where videos and artifacts are kept")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
@@ -256,7 +266,7 @@ def main() -> int:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fimad-conversions-")))
         folder.mkdir(parents=True, exist_ok=True)
         for video in options.video:
-            for rates in _CONVERSIONS:
+            for rates in options.convert or _CONVERSIONS:
                 rows.append(compare(video, rates, folder, config))
                 print(json.dumps(rows[-1]), flush=True)
     worst = max(rows, key=lambda row: row["error"], default=None)

@@ -1,7 +1,7 @@
 """Frame-rate conversions, found in how much each picture differs from the one before, and the times that they hide.
 
-Who converts 24 frames a second to 30 shows every fourth picture twice; who converts 30 to 24 leaves every fifth out. Either way
-evenly moving people move unevenly, and a false tone of 5 or 6 Hz is in every signal. A converter that puts out `r` frames a
+Who converts 24 frames a second to 30 shows every fourth picture twice; who converts 30 to 24 leaves every fifth out, and 60 to 24
+one and two in turn. Evenly moving people then move unevenly, and a false tone is in every signal (5 Hz of 60 to 25). A converter that puts out `r` frames a
 second from `s` shows in frame n the picture number floor(n s / r + phase): which ratio and which phase explain the changes best
 is found for every stretch of a clip with the Viterbi algorithm (Forney 1973), against a video that was not converted. A single
 repeat proves no conversion, since people stand still: only the pattern does. One that stands amid even motion is a picture that was
@@ -24,9 +24,10 @@ Floats = NDArray[np.float64]
 # Rates at which people film, animate, broadcast and show; each also a thousandth slower, as NTSC has it.
 _RATES_HZ = (10, 12, 15, 18, 20, 24, 25, 30, 48, 50, 60)
 _SAME_RATE = 0.006
-# Conversions that repeat more, or whose patterns are longer, are not to be told from people who stand still.
+# Conversions that repeat more, or whose patterns are longer, are not to be told from people who stand still. Those that leave
+# more out than 60 to 24 does are hardly uneven.
 _SMALLEST_RATIO = 0.25
-_LARGEST_RATIO = 1.25
+_LARGEST_RATIO = 2.5
 _LONGEST_PATTERN = 25
 # A picture is a repeat if it changed by less than this share of its neighbours' change, and is none above the other.
 _REPEAT_SHARE = 0.25
@@ -43,13 +44,16 @@ _UNEXPLAINED = -0.3
 _RARE = 0.1
 _ISOLATED_SHARE = 0.65
 # What a conversion, or another phase of it, has to explain: so many repeats where they are predicted, more of a pattern with
-# many of them, which moments of rest fit more easily. What was left out shows less clearly than what is there twice.
+# many of them, which moments of rest fit more easily. What was left out shows less clearly than what is there twice, least where
+# more than a picture in five is.
 _SWITCH_REPEATS = 5.0
 _SWITCH_DENSE = 15.0
 _SWITCH_SKIPS = 16.0
+_SWITCH_MANY_SKIPS = 24.0
+_MANY_SKIPS = 1.25
 # How well the change follows the number of pictures that were left out, as a standard deviation of its logarithm.
 _SPREAD = 0.25
-_MOST_FOR, _MOST_AGAINST = 1.0, 2.0
+_MOST_FOR, _MOST_AGAINST, _BEYOND = 1.0, 2.0, 0.01
 # Frames that come at another distance than the others' median by more than this share have times of their own.
 _EVEN = 0.3
 _FEWEST = 24
@@ -226,7 +230,8 @@ def _conversions(rate_hz: float, *, skips: bool) -> tuple[Fraction, ...]:
         return ()
     ratios = [Fraction(before, after) for before in _RATES_HZ]
     low, high = (1, _LARGEST_RATIO) if skips else (_SMALLEST_RATIO, 1)
-    wanted = [each for each in ratios if low <= each <= high and each != 1 and each.denominator <= _LONGEST_PATTERN]
+    # One to a whole number leaves out the same everywhere.
+    wanted = [each for each in ratios if low <= each <= high and 1 < each.denominator <= _LONGEST_PATTERN]
     return tuple(dict.fromkeys(wanted))
 
 
@@ -311,14 +316,19 @@ def _score_skips(change: Floats, kinds: tuple[Fraction, ...]) -> Floats:
         steps = _steps(len(change) + 2, ratio, phase - float(ratio))
         expected = np.log(steps[1:-1] / ((steps[:-2] + steps[2:]) / 2))
         gain = (rise**2 - (rise - expected) ** 2) / (2 * _SPREAD**2)
-        scores[:, at] = np.where(moving, np.clip(gain, -_MOST_AGAINST, _MOST_FOR), 0.0)
+        # Beyond the limits little counts, but it tells patterns of one shape apart (one and two in turn, two and three).
+        limited = np.clip(gain, -_MOST_AGAINST, _MOST_FOR)
+        scores[:, at] = np.where(moving, limited + _BEYOND * (gain - limited), 0.0)
     return scores
 
 
 def _prices(kinds: tuple[Fraction, ...], *, skips: bool) -> Floats:
     """(states,) what it takes to go to each state. Back to a video that was not converted costs nothing."""
     ratios = np.array([float(ratio) for ratio, _ in _states(kinds)])
-    own = np.full(len(ratios), _SWITCH_SKIPS) if skips else _SWITCH_REPEATS + _SWITCH_DENSE * (1 - ratios)
+    if skips:
+        own = np.where(ratios > _MANY_SKIPS, _SWITCH_MANY_SKIPS, _SWITCH_SKIPS)
+    else:
+        own = _SWITCH_REPEATS + _SWITCH_DENSE * (1 - ratios)
     prices: Floats = np.r_[0.0, own]
     return prices
 

@@ -32,7 +32,7 @@ class PoseStage(FrameStage):
     """Landmarks per clip; one row per clip that is kept."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     upstream: ClassVar[tuple[str, ...]] = ("download", "segment")
     by_clip: ClassVar[bool] = True
 

@@ -97,11 +97,31 @@ def test_a_converted_videos_times_are_those_of_the_clock_before(before_hz: float
     assert np.nanquantile(np.abs(elsewhere - taken - moved_s)[~repeated], 0.95) < 0.6 / before_hz
 
 
-@pytest.mark.parametrize(("before_hz", "after_hz"), [(30, 24), (30, 25), (25, 24)])
-def test_pictures_that_were_left_out_are_found(before_hz: float, after_hz: float) -> None:
-    shown, change, taken, _ = converted(before_hz, after_hz, 16.0)
+@pytest.mark.parametrize(
+    ("before_hz", "after_hz"),
+    [
+        (30, 24),
+        (30, 25),
+        (25, 24),
+        # What phones and cameras film, in what films are cut in. 60 to 24 was once taken for 30 to 24.
+        (60, 24),
+        (59.94, 23.976),
+        (60, 25),
+        (60, 50),
+        (50, 24),
+        (50, 30),
+        (50, 29.97),
+        (48, 30),
+        (30, 20),
+        (25, 15),
+    ],
+)
+@pytest.mark.parametrize("phase", [0.0, 0.5, 0.9])
+def test_pictures_that_were_left_out_are_found(before_hz: float, after_hz: float, phase: float) -> None:
+    shown, change, taken, _ = converted(before_hz, after_hz, 16.0, phase=phase)
     found = find_cadence(shown, change)
     assert found.repeated == 0
+    assert found.rates_hz[0] == (pytest.approx(before_hz, rel=0.003), pytest.approx(after_hz, rel=0.003))
     assert found.skipped == pytest.approx(16 * (before_hz - after_hz), rel=0.1)
     late = found.source_time_s - taken
     assert np.quantile(np.abs(late - np.median(late)), 0.9) < 0.1 / after_hz
@@ -115,6 +135,19 @@ def test_other_videos_are_left_alone(rate_hz: float, noise: float, seed: int) ->
     assert bool(found.unknown) == (rate_hz == 17.3)
     assert (found.repeated, found.skipped, found.rates_hz) == (0, 0, ())
     np.testing.assert_array_equal(found.source_time_s, shown)
+
+
+@pytest.mark.parametrize("rate_hz", [24, 25, 30])
+def test_what_noise_looks_like_is_no_conversion(rate_hz: float) -> None:
+    for seed in range(40):
+        shown, change, _, _ = converted(rate_hz, rate_hz, 15.0, noise=2.0, seed=seed)
+        assert find_cadence(shown, change).rates_hz == (), seed
+
+
+@pytest.mark.parametrize(("before_hz", "after_hz"), [(60, 30), (50, 25), (48, 24), (60, 20)])
+def test_every_second_or_third_picture_is_even(before_hz: float, after_hz: float) -> None:
+    shown, change, _, _ = converted(before_hz, after_hz, 16.0)
+    np.testing.assert_array_equal(find_cadence(shown, change).source_time_s, shown)
 
 
 def _still(change: Floats) -> Floats:
@@ -243,6 +276,20 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
         return path
 
     return at
+
+
+@pytest.mark.parametrize(("before", "after"), [(60, 24), (60, 25), (50, 24), (50, 30)])
+def test_what_ffmpeg_left_out_of_a_quick_camera_is_found(tmp_path: Path, before: int, after: int) -> None:
+    """The rendered workout at the rate of that camera, in quick motion."""
+    quick, path = tmp_path / "quick.mp4", tmp_path / "converted.mp4"
+    filters = f"setpts=PTS*{30 / before},fps={before},scale=320:-2"
+    ffmpeg("-i", DEMO, "-vf", filters, "-an", "-crf", 18, quick)
+    ffmpeg("-i", quick, "-vf", f"fps={after}", "-crf", 20, path)
+    assert find_cadence(*measured(quick)).rates_hz == ()
+    found = find_cadence(*measured(path))
+    assert found.rates_hz[0] == (before, after)
+    # Where nobody moves, nothing can be told.
+    assert found.skipped > 0.6 * (before - after) / after * len(found.source_time_s)
 
 
 @pytest.mark.parametrize(("before", "after"), [(24, 30), (25, 30), (30, 60)])

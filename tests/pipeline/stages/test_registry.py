@@ -17,7 +17,7 @@ KEYS = {
     "captions": "e1107e66d63448a0",
     "segment": "79ad4dcd93bdc7a1",
     "transcribe": "5680cbc4ef780eb0",
-    "pose": "ffb9674746312370",
+    "pose": "aadfbd689443a53d",
     "camera": "8dd135da5bbe844c",
     "flow": "2f4568292fc03ed6",
     "simulate": "a89d4f2288987400",
