@@ -33,7 +33,7 @@ class SimulateStage(Stage):
     """Virtual accelerometer and gyroscope signals of every clip. Clips with nobody in them have NULL signals."""
 
     name: ClassVar[str] = "simulate"
-    version: ClassVar[int] = 15
+    version: ClassVar[int] = 16
     upstream: ClassVar[tuple[str, ...]] = ("segment", "pose", "camera", "flow")
     optional: ClassVar[tuple[str, ...]] = ("camera", "flow")
     by_clip: ClassVar[bool] = True

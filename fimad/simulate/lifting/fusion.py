@@ -9,7 +9,7 @@ is taken that minimises
 a Rauch-Tung-Striebel smoother with flow as what is known of the step, solved as one band matrix. R / Q sets the frequency
 at which one takes over from the other. Two flows that err differently say themselves where they are wrong: Q grows with their
 disagreement. Where they say nothing, landmarks' own slow motion stands in, the more the more landmarks err: else the track would go
-through each landmark there, with all its error. R grows where a landmark is far from what all the others say. Exchanged sides and leaps are undone before: what is smooth
+through each landmark there, with all its error. R grows where a landmark is far from what all the others say, and where pixels see a joint at rest. Exchanged sides and leaps are undone before: what is smooth
 no longer shows them.
 """
 
@@ -36,6 +36,14 @@ _DIFFER_TRUNKS_S = 0.45
 _SLOW_S = 0.13
 # A guess of slow motion is felt so many of these away.
 _REACH = 2.0
+# Who stays where he is, as pixels see it, for so long, within so many lengths of the trunk: then landmarks that wander no further than
+# they do at rest count for next to nothing, and are what the exercise makes of the model's answer.
+_REST_S = 2.0
+_REST_TRUNKS = 0.02
+_WANDER_TRUNKS = 0.15
+_AT_REST = 0.01
+# Motion that is no larger than so many times what two flows differ by, is theirs.
+_OVER_APART = 2.0
 # Landmarks' slow motion comes in where little is left of trust in flow.
 _STANDS_IN = 4
 # Landmarks further off than so many times the usual, or than so many m, count less; doubtful ones next to nothing.
@@ -164,6 +172,7 @@ def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> tupl
     gap = (1 - trust) ** _STANDS_IN * _noisy(np.diff(landmarks, axis=0), slow, step, trust)
     share = gap / np.maximum(trust + gap, np.finfo(float).tiny)
     step = step + share * (slow - step)
+    worth, step = _at_rest(step, slow, steps.dense - steps.grey, worth, trunk, step_of(time_s))
     tight = (trust + gap)[..., 0] / (2 * np.pi * _CROSSOVER_HZ * steps_s[..., 0]) ** 2
     # What smoothing makes of a guess reaches as far as it was smoothed.
     either = ndimage.maximum_filter1d(
@@ -171,6 +180,36 @@ def _shift(time_s: Floats, plane: Floats, steps: Steps, doubtful: Bools) -> tupl
     )
     either = np.concatenate([either[:1], np.maximum(either[1:], either[:-1]), either[-1:]])
     return smoothed(landmarks, step, tight, worth) - landmarks, either
+
+
+def _at_rest(
+    step: Floats, slow: Floats, apart: Floats, worth: Floats, trunk_m: float, step_s: float
+) -> tuple[Floats, Floats]:
+    """Worth of landmarks (n, j) and steps (n - 1, j, 2) where joints stay where they are.
+
+    Of a joint that pixels see at rest, landmarks' wandering is an error, which goes with what the rest of the body does. Where it
+    moves no further than the two flows come `apart`, its motion is theirs.
+    """
+    far = _range(step, step_s)
+    rest = _below(far, _REST_TRUNKS * trunk_m) * _below(_range(slow, step_s), _WANDER_TRUNKS * trunk_m)
+    noise = rest * _below(far, _OVER_APART * _range(apart, step_s))
+    return worth * (1 - (1 - _AT_REST) * rest), step * (1 - np.minimum(noise[1:], noise[:-1]))[..., None]
+
+
+def _range(step: Floats, step_s: float) -> Floats:
+    """(n, j) how far apart the places are to which steps (n - 1, j, 2) lead within a while around each time."""
+    path = np.concatenate([np.zeros_like(step[:1]), np.cumsum(step, axis=0)])
+    size = 1 + 2 * round(_REST_S / 2 / step_s)
+    high = ndimage.maximum_filter1d(path, size, axis=0, mode="nearest")
+    low = ndimage.minimum_filter1d(path, size, axis=0, mode="nearest")
+    result: Floats = np.linalg.norm(high - low, axis=2)
+    return result
+
+
+def _below(value: Floats, limit: Floats | float) -> Floats:
+    """1 far below the limit, 0 far above it."""
+    result: Floats = 1 / (1 + np.minimum(value / np.maximum(limit, 1e-9), 1e3) ** 4)
+    return result
 
 
 def slow_steps(landmarks: Floats, worth: Floats, step_s: float) -> Floats:

@@ -20,7 +20,7 @@ KEYS = {
     "pose": "aadfbd689443a53d",
     "camera": "8dd135da5bbe844c",
     "flow": "2f4568292fc03ed6",
-    "simulate": "a89d4f2288987400",
+    "simulate": "791619c7dc380f70",
     "label": "704148c03d690465",
 }
 

@@ -134,6 +134,78 @@ def test_a_doubtful_piece_is_bridged_by_flow() -> None:
     assert np.abs(found - true)[:, WRIST].max() < 0.01
 
 
+def resting(row: int, way: Floats) -> Floats:
+    """`moving`, but for one joint, which goes this way (n, 2), m, around its place."""
+    true = moving()
+    carried = [LANDMARK_INDEX[name] for name, by in CARRIED if LANDMARK_INDEX[by] == row]
+    for each in (row, *carried):
+        true[:, each] = true[:1, each]
+        true[:, each, 0] += way[:, 0]
+        true[:, each, 2] += way[:, 1]
+    return true
+
+
+def wave(metres: float, hz: float) -> Floats:
+    return metres * np.sin(2 * np.pi * hz * TIME_S[:, None] + np.array([0.3, 1.4]))
+
+
+def shaken(found: Floats, row: int) -> float:
+    """RMS of a joint's acceleration in the plane, m/s²."""
+    return float(np.sqrt((np.diff(found[30:-30, row][:, [0, 2]], 2, axis=0) ** 2).sum(1).mean())) * RATE_HZ**2
+
+
+ANKLE = LANDMARK_INDEX["left_ankle"]
+SOME = 0.012
+
+
+def with_wandering(true: Floats, row: int, hz: float) -> Floats:
+    seen = true.copy()
+    seen[:, row, 0] += wave(SOME, hz)[:, 0]
+    seen[:, row, 2] += wave(SOME, hz)[:, 1]
+    return seen
+
+
+@pytest.mark.parametrize("row", [ANKLE, WRIST, KNEE])
+@pytest.mark.parametrize("hz", [0.3, 0.5, 1.0])
+def test_landmarks_that_wander_with_the_exercise_do_not_move_a_joint_at_rest(row: int, hz: float) -> None:
+    true = resting(row, np.zeros((COUNT, 2)))
+    seen = with_wandering(true, row, hz)
+    found, _ = fuse(TIME_S, seen, steps_of_truth(true, 0.0001), SURE, NEVER, NATURAL)
+    assert shaken(found, row) < 0.1 * shaken(seen, row)
+    # Its place is that of the landmarks.
+    assert np.abs(found[:, row].mean(0) - seen[:, row].mean(0)).max() < 0.005
+
+
+@pytest.mark.parametrize(("metres", "hz"), [(0.003, 2.0), (0.004, 1.0), (0.03, 0.5), (0.1, 0.3)])
+def test_small_and_slow_motion_that_both_flows_see_stays(metres: float, hz: float) -> None:
+    true = resting(ANKLE, wave(metres, hz))
+    found, _ = fuse(TIME_S, true, steps_of_truth(true, 0.0001), SURE, NEVER, NATURAL)
+    assert shaken(found, ANKLE) > 0.8 * shaken(true, ANKLE)
+
+
+def test_motion_no_larger_than_what_the_flows_differ_by_is_theirs() -> None:
+    true = resting(ANKLE, np.zeros((COUNT, 2)))
+    steps, ankle = steps_of_truth(true), FLOW_JOINTS.index("left_ankle")
+    steps.grey[:, ankle] += np.diff(wave(0.002, 2.0), axis=0, prepend=np.nan)
+    found, _ = fuse(TIME_S, true, steps, SURE, NEVER, NATURAL)
+    assert shaken(found, ANKLE) < 0.1 * shaken(resting(ANKLE, wave(0.002, 2.0)), ANKLE)
+
+
+def test_who_stands_for_a_moment_between_steps_is_not_at_rest() -> None:
+    steps_m = np.cumsum(np.where(np.sin(2 * np.pi * 0.8 * TIME_S) > 0, 0.02, 0.0))
+    true = resting(ANKLE, np.stack([steps_m, np.zeros(COUNT)], axis=1))
+    found, _ = fuse(TIME_S, true, steps_of_truth(true, 0.0001), SURE, NEVER, NATURAL)
+    assert wrong(found, true, ANKLE) < 0.003
+
+
+def test_a_joint_behind_something_that_stands_still_follows_its_landmarks() -> None:
+    """Pixels see what is before it."""
+    true = resting(ANKLE, wave(0.15, 0.4))
+    still = steps_of_truth(resting(ANKLE, np.zeros((COUNT, 2))), 0.0001)
+    found, _ = fuse(TIME_S, true, still, SURE, NEVER, NATURAL)
+    assert wrong(found, true, ANKLE) < 0.6 * wrong(resting(ANKLE, np.zeros((COUNT, 2))), true, ANKLE)
+
+
 def test_nothing_is_joined_across_a_break_or_without_flow() -> None:
     true = moving()
     true[120:] += (0.5, 0.0, 0.3)
