@@ -57,6 +57,8 @@ _MOST_FOR, _MOST_AGAINST, _BEYOND = 1.0, 2.0, 0.01
 # Frames that come at another distance than the others' median by more than this share have times of their own.
 _EVEN = 0.3
 _FEWEST = 24
+# A change of brightness beyond this share is none of a lamp's.
+_FLICKER = 0.1
 # Rows, or columns if those are fewer, of the small pictures that are compared.
 _ROWS = 120
 
@@ -85,11 +87,14 @@ class Cadence:
 class ChangeMeter:
     """How much each picture differs from the one before: the mean over the picture, in levels of 8 bits.
 
-    The mean goes with how far people move; that of the most changed places alone does not, as it is soon at its limit.
+    The mean goes with how far people move; that of the most changed places alone does not, as it is soon at its limit. Both
+    pictures are brought to one brightness: lamps flicker at twice the mains' frequency, which at 24, 25 or 30 pictures a second comes back
+    every third, fifth or sixth of them, as conversions do.
     """
 
     def __init__(self) -> None:
         self._before: NDArray[np.uint8] | None = None
+        self._light = 0.0
 
     def reset(self) -> None:
         """Forget the picture before: the next one follows nothing."""
@@ -101,9 +106,11 @@ class ChangeMeter:
 
         now = _small(frame)
         before, self._before = self._before, now
+        light, self._light = self._light, cv2.mean(now)[0]
         if before is None or before.shape != now.shape:
             return float("nan")
-        return float(cv2.mean(cv2.absdiff(before, now))[0])
+        gain = min(max(light / max(self._light, 1.0), 1 - _FLICKER), 1 + _FLICKER)
+        return float(cv2.norm(cv2.addWeighted(now, gain, before, -1.0, 0.0, dtype=cv2.CV_32F), cv2.NORM_L1)) / now.size
 
 
 def _small(frame: Any) -> NDArray[np.uint8]:

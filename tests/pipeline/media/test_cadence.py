@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -302,6 +303,46 @@ def test_conversions_by_ffmpeg_are_found(
     found = find_cadence(*measured(path))
     assert (float(before), float(after)) in found.rates_hz
     assert found.repeated == pytest.approx(5 * (after - before), rel=0.15)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Floats]:
+    """16 s of the rendered workout at 30 pictures a second, grey."""
+    frames = (each.frame for each in decode(DEMO, 8.0, 24.0))
+    return [each.reformat(width=480, height=270, format="gray").to_ndarray().astype(float) for each in frames]
+
+
+@pytest.mark.parametrize(("rate_hz", "lamp_hz"), [(30, 100), (25, 120), (24, 100), (29.97, 100)])
+@pytest.mark.parametrize("share", [0.005, 0.02])
+def test_lamps_that_flicker_are_no_conversion(
+    pictures: list[Floats], rate_hz: float, lamp_hz: int, share: float
+) -> None:
+    """At 30 pictures a second under lamps at 50 Hz the light comes back every third picture, as a conversion of 50 to 30 does."""
+    rng, meter, time_s = np.random.default_rng(1), ChangeMeter(), np.arange(len(pictures)) / rate_hz
+    changes = []
+    for picture, light in zip(pictures, 1 + share * np.cos(2 * np.pi * lamp_hz * time_s + 0.4), strict=True):
+        seen = np.round(light * picture + rng.normal(0, 1.5, picture.shape)).clip(0, 255)
+        changes.append(meter(av.VideoFrame.from_ndarray(seen.astype(np.uint8), format="gray")))
+    found = find_cadence(time_s, np.array(changes))
+    assert (found.rates_hz, found.skipped) == ((), 0)
+
+
+def test_change_is_motion_and_not_light() -> None:
+    y, x = np.mgrid[0:180, 0:320]
+    picture = 100 + 60 * np.sin(x / 9) * np.cos(y / 7)
+
+    def changes(*pictures: Floats) -> list[float]:
+        meter = ChangeMeter()
+        frames = [av.VideoFrame.from_ndarray(np.round(each).astype(np.uint8), format="gray") for each in pictures]
+        return [meter(frame) for frame in frames][1:]
+
+    moved = np.roll(picture, 1, axis=1)
+    brighter, motion, both = (changes(picture, each)[0] for each in (1.02 * picture, moved, 1.02 * moved))
+    assert brighter < 0.1 * changes(picture, picture + 2)[0] + 0.3
+    assert both == pytest.approx(motion, rel=0.1)
+    assert changes(picture, picture) == [0.0]
+    # A cut or a fade to black is none of a lamp's.
+    assert changes(picture, 0.3 * picture)[0] > 20
 
 
 def test_the_rendered_workout_itself_is_left_alone(person: Callable[[int], Path]) -> None:
