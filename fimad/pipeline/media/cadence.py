@@ -109,8 +109,11 @@ class ChangeMeter:
         light, self._light = self._light, cv2.mean(now)[0]
         if before is None or before.shape != now.shape:
             return float("nan")
+        plain = cv2.norm(before, now, cv2.NORM_L1)
         gain = min(max(light / max(self._light, 1.0), 1 - _FLICKER), 1 + _FLICKER)
-        return float(cv2.norm(cv2.addWeighted(now, gain, before, -1.0, 0.0, dtype=cv2.CV_32F), cv2.NORM_L1)) / now.size
+        even = cv2.norm(cv2.addWeighted(now, gain, before, -1.0, 0.0, dtype=cv2.CV_32F), cv2.NORM_L1)
+        # Who moves changes the brightness a little as well: evened out, that would be a change of all that stands still.
+        return float(min(plain, even)) / now.size
 
 
 def _small(frame: Any) -> NDArray[np.uint8]:

@@ -341,6 +341,10 @@ def test_change_is_motion_and_not_light() -> None:
     assert brighter < 0.1 * changes(picture, picture + 2)[0] + 0.3
     assert both == pytest.approx(motion, rel=0.1)
     assert changes(picture, picture) == [0.0]
+    # A hand that comes into the picture is a change of the hand alone.
+    hand = picture.copy()
+    hand[40:60, 40:60] += 90
+    assert changes(picture, hand)[0] == pytest.approx(90 * 400 / picture.size, rel=0.01)
     # A cut or a fade to black is none of a lamp's.
     assert changes(picture, 0.3 * picture)[0] > 20
 
