@@ -282,7 +282,8 @@ class Runner:
         for name in outcome.task.stages:
             key = self.plan.keys[name]
             if self.workspace.exists(name, key, work.video.video_id):
-                self._ledger.set_state(work, name, DONE)
+                # Made, and lost before it was told.
+                self._digest(work, replace(outcome, results=(StageResult(name, "done"),)))
                 continue
             result = StageResult(
                 name,
