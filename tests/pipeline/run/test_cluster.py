@@ -374,6 +374,21 @@ def test_a_lane_is_free_when_dask_says_so() -> None:
     assert not executor._handed
 
 
+@pytest.mark.parametrize("handed", [{}, {1: _Handed(None, "network", {})}])
+def test_a_cluster_that_is_seen_without_a_worker_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, handed: dict[int, _Handed]
+) -> None:
+    """Its only worker came back in a moment, but with no task handed over nobody looked, and the build slept for ever."""
+    executor = object.__new__(DaskExecutor)
+    executor._resources, executor._handed, executor._excluded = ["cpu", "network"], handed, set()
+    executor._client, executor._alone_since = SimpleNamespace(status="running"), None
+    executor.lanes = {"cpu": 2, "network": 2}
+    offers = {"a": {"resources": {"network": 1}}} if handed else {}
+    monkeypatch.setattr(DaskExecutor, "_workers", lambda self: offers)
+    executor._look()
+    assert executor.lanes == {"cpu": 2, "network": 1 if handed else 2}
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_child_loads_ahead_what_its_tasks_will_need_and_nothing_twice(tmp_path: Path, broken: bool) -> None:
     config = make_config(tmp_path)

@@ -248,7 +248,8 @@ class DaskExecutor(Executor):
         lanes = self._count_lanes()
         needed = {handed.resource for handed in self._handed.values()}
         if all(lanes.get(each) for each in needed):
-            self.lanes = lanes
+            # Of what nobody offers just now, tasks are handed over all the same: while none is, nobody would look again.
+            self.lanes = {name: count or self.lanes.get(name, 0) for name, count in lanes.items()}
             self._alone_since = None
             return
         self._alone_since = self._alone_since or time.monotonic()
